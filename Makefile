@@ -1,0 +1,21 @@
+# The README's commands, and nothing else.
+#
+#   make run     the filter in a real Envoy on 127.0.0.1:10000 (PORT=, ADMIN_PORT=, WORKERS=, ENVOY=, CONFIG=)
+#   make test    everything that can be checked; closes with `N passed, N failed`
+
+.PHONY: run test
+.DEFAULT_GOAL := run
+
+# For developing: $(TARGET) follows CARGO_TARGET_DIR, as everything here does.
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
+run:
+	@command -v cargo >/dev/null || { echo "make run: needs Rust: install rustup" >&2; exit 2; }
+	@command -v python3 >/dev/null || { echo "make run: needs Python 3 with pip (on Debian: apt-get install python3-pip)" >&2; exit 2; }
+	@command -v rustup >/dev/null || exit 0; rustup target list --installed | grep -qx wasm32-wasip1 || rustup target add wasm32-wasip1
+	cargo build --locked --profile wasm --target wasm32-wasip1 -p api-credits
+	@cp $(TARGET)/wasm32-wasip1/wasm/api_credits.wasm $(TARGET)/api_credits.wasm
+	@envoy/run $(TARGET)/api_credits.wasm
+
+test:
+	@tests/run.sh
