@@ -1,0 +1,173 @@
+//! What differed when a scenario ran on a target, written so that a person sees at once what to look at.
+
+use std::fmt;
+
+use similar::TextDiff;
+
+use crate::target::{Capability, LogLine};
+
+/// The outcome of one scenario on one target.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// The scenario's file, or its sentence when it has none.
+    pub scenario: String,
+    /// The target's name.
+    pub target: String,
+    /// What differed, in the first step that went wrong; what follows it would only repeat it. Empty means good.
+    pub mismatches: Vec<Mismatch>,
+    /// Hostcalls and callbacks of the step that went wrong.
+    pub trace: Vec<String>,
+    /// What the plugin logged until then.
+    pub log: Vec<LogLine>,
+    /// What the target cannot do; nothing was run.
+    pub skipped: Option<Capability>,
+    /// Why the target is known to behave differently; it did, as it must.
+    pub known_difference: Option<String>,
+}
+
+impl Report {
+    /// Whether nothing speaks against the plugin (and the scenario was run at all).
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        self.mismatches.is_empty() && self.skipped.is_none()
+    }
+}
+
+/// One thing that was not as expected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mismatch {
+    /// The step, counted from 0 as in error messages; `None` for the start.
+    pub step: Option<usize>,
+    /// What was looked at, as in `expect.headers.retry-after`.
+    pub what: String,
+    /// What it may be.
+    pub expected: String,
+    /// What it was.
+    pub observed: String,
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.step {
+            Some(step) => writeln!(f, "  step[{step}].{}", self.what)?,
+            None => writeln!(f, "  {}", self.what)?,
+        }
+        if self.expected.contains('\n') && self.observed.contains('\n') {
+            let diff = TextDiff::from_lines(&self.expected, &self.observed);
+            for line in diff
+                .unified_diff()
+                .header("expected", "observed")
+                .to_string()
+                .lines()
+            {
+                writeln!(f, "    {line}")?;
+            }
+            return Ok(());
+        }
+        writeln!(f, "    expected: {}", self.expected)?;
+        writeln!(f, "    observed: {}", self.observed)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(capability) = self.skipped {
+            return writeln!(
+                f,
+                "skipped  {} ({} cannot do `{capability}`)",
+                self.scenario, self.target
+            );
+        }
+        if self.mismatches.is_empty() {
+            return match &self.known_difference {
+                Some(why) => writeln!(
+                    f,
+                    "differs  {} (as known of {}: {why})",
+                    self.scenario, self.target
+                ),
+                None => writeln!(f, "ok       {}", self.scenario),
+            };
+        }
+        writeln!(f, "MISMATCH {} on {}", self.scenario, self.target)?;
+        for mismatch in &self.mismatches {
+            write!(f, "{mismatch}")?;
+        }
+        if !self.trace.is_empty() {
+            writeln!(f, "  what the module and the host did in this step:")?;
+            for line in &self.trace {
+                writeln!(f, "    {line}")?;
+            }
+        }
+        if !self.log.is_empty() {
+            writeln!(f, "  what the module logged so far:")?;
+            for line in &self.log {
+                writeln!(f, "    {line}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::LogLevel;
+
+    fn report() -> Report {
+        Report {
+            scenario: "a.toml".to_owned(),
+            target: "sim".to_owned(),
+            ..Report::default()
+        }
+    }
+
+    #[test]
+    fn good_ones_take_one_line() {
+        assert_eq!(report().to_string(), "ok       a.toml\n");
+        let skipped = Report {
+            skipped: Some(Capability::PinWorker),
+            ..report()
+        };
+        assert_eq!(
+            skipped.to_string(),
+            "skipped  a.toml (sim cannot do `pin-worker`)\n"
+        );
+        let differs = Report {
+            known_difference: Some("no trailers".to_owned()),
+            ..report()
+        };
+        assert_eq!(
+            differs.to_string(),
+            "differs  a.toml (as known of sim: no trailers)\n"
+        );
+    }
+
+    #[test]
+    fn a_mismatch_shows_the_difference_the_trace_and_the_log() {
+        let mismatch = |what: &str, expected: &str, observed: &str| Mismatch {
+            step: Some(1),
+            what: what.to_owned(),
+            expected: expected.to_owned(),
+            observed: observed.to_owned(),
+        };
+        let report = Report {
+            mismatches: vec![
+                mismatch("expect.status", "200", "429"),
+                mismatch("expect.body", "a\nb\n", "a\nc\n"),
+            ],
+            trace: vec!["[vm->host] proxy_done() -> OK".to_owned()],
+            log: vec![LogLine {
+                level: LogLevel::Warn,
+                text: "careful".to_owned(),
+            }],
+            ..report()
+        };
+        assert_eq!(
+            report.to_string(),
+            "MISMATCH a.toml on sim\n  step[1].expect.status\n    expected: 200\n    observed: 429\n  \
+             step[1].expect.body\n    --- expected\n    +++ observed\n    @@ -1,2 +1,2 @@\n     a\n    -b\n    +c\n  \
+             what the module and the host did in this step:\n    [vm->host] proxy_done() -> OK\n  \
+             what the module logged so far:\n    [warn] careful\n"
+        );
+    }
+}

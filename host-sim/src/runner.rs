@@ -1,0 +1,350 @@
+//! Walks a scenario over a target and collects what differs.
+//!
+//! This is the one comparison that every host shares, so that "the same on both hosts" means the same code looked. It stops
+//! after the first step that goes wrong: what follows would only repeat it.
+
+mod compare;
+
+use std::collections::BTreeMap;
+
+use crate::report::{Mismatch, Report};
+use crate::scenario::{
+    Course, Expect, ExpectLog, ExpectParallel, Pattern, Scenario, ScenarioError, Step,
+};
+use crate::target::{Exchange, LogLevel, LogLine, Session, Started, Target, TargetError};
+use compare::Comparison;
+
+/// Why a scenario could not be run to an outcome.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The scenario's files are wrong.
+    #[error(transparent)]
+    Scenario(#[from] ScenarioError),
+    /// The host failed.
+    #[error("{scenario}: {source}{}", trace_of(trace))]
+    Target {
+        /// The scenario's file.
+        scenario: String,
+        /// What failed.
+        source: TargetError,
+        /// Hostcalls and callbacks of the step in which it failed.
+        trace: Vec<String>,
+    },
+}
+
+fn trace_of(trace: &[String]) -> String {
+    trace.iter().map(|line| format!("\n    {line}")).collect()
+}
+
+/// Runs a scenario on a target.
+///
+/// # Errors
+///
+/// When the scenario's files cannot be read, or the host itself fails. Whatever the plugin does is in the report.
+pub fn run(scenario: &Scenario, target: &dyn Target) -> Result<Report, RunError> {
+    let name = match scenario.path.to_string_lossy() {
+        path if path.is_empty() => scenario.about.clone(),
+        path => path.into_owned(),
+    };
+    let mut report = Report {
+        scenario: name.clone(),
+        target: target.name().to_owned(),
+        ..Report::default()
+    };
+    if let Some(missing) = scenario
+        .needs()
+        .into_iter()
+        .find(|need| !target.supports(*need))
+    {
+        report.skipped = Some(missing);
+        return Ok(report);
+    }
+    let setup = scenario.setup()?;
+    let failed = |source, trace| RunError::Target {
+        scenario: name.clone(),
+        source,
+        trace,
+    };
+    match (
+        target
+            .start(&setup)
+            .map_err(|source| failed(source, Vec::new()))?,
+        &scenario.course,
+    ) {
+        (Started::Rejected { log }, Course::Rejected(line)) => {
+            report.mismatches = rejection(line, &log)
+                .into_iter()
+                .map(|(what, e, o)| mismatch(None, what, e, o))
+                .collect();
+            report.log = log;
+        }
+        (Started::Rejected { log }, Course::Steps(_)) => {
+            report.mismatches.push(mismatch(
+                None,
+                "start",
+                "the configuration is accepted",
+                "it is refused",
+            ));
+            report.log = log;
+        }
+        (Started::Running(mut session), Course::Rejected(line)) => {
+            report.mismatches.push(mismatch(
+                None,
+                "rejected",
+                format!("the configuration is refused: {line}"),
+                "it is accepted",
+            ));
+            report.trace = session.trace();
+            report.log = session.log().map_err(|source| failed(source, Vec::new()))?;
+        }
+        (Started::Running(mut session), Course::Steps(steps)) => {
+            let walk = Walk {
+                scenario,
+                session: session.as_mut(),
+                report: &mut report,
+            };
+            if let Err(error) = walk.steps(steps) {
+                return Err(match error {
+                    WalkError::Scenario(error) => RunError::Scenario(error),
+                    WalkError::Target(source) => failed(source, session.trace()),
+                });
+            }
+        }
+    }
+    if let Some(why) = scenario.known_difference.get(target.name()) {
+        report.known_difference = Some(why.clone());
+        if report.mismatches.is_empty() {
+            let expected = format!("some difference, because {why}");
+            report.mismatches.push(mismatch(
+                None,
+                "known_difference",
+                expected,
+                "none; delete the entry",
+            ));
+        } else {
+            report.mismatches.clear();
+        }
+    }
+    Ok(report)
+}
+
+fn mismatch(
+    step: Option<usize>,
+    what: impl Into<String>,
+    expected: impl Into<String>,
+    observed: impl Into<String>,
+) -> Mismatch {
+    Mismatch {
+        step,
+        what: what.into(),
+        expected: expected.into(),
+        observed: observed.into(),
+    }
+}
+
+/// A refused configuration is explained by exactly one line at error level or above.
+fn rejection(expected: &Pattern, log: &[LogLine]) -> Option<(&'static str, String, String)> {
+    let errors: Vec<_> = log
+        .iter()
+        .filter(|line| line.level >= LogLevel::Error)
+        .map(|line| line.text.as_str())
+        .collect();
+    let observed = match errors.as_slice() {
+        [line] if expected.allows(&[line]) => return None,
+        [] => "no line at error level".to_owned(),
+        [line] => format!("{line:?}"),
+        lines => format!("{} lines at error level: {lines:?}", lines.len()),
+    };
+    Some(("rejected", expected.to_string(), observed))
+}
+
+enum WalkError {
+    Scenario(ScenarioError),
+    Target(TargetError),
+}
+
+impl From<TargetError> for WalkError {
+    fn from(error: TargetError) -> Self {
+        Self::Target(error)
+    }
+}
+
+/// The way through the steps of one scenario.
+struct Walk<'a> {
+    scenario: &'a Scenario,
+    session: &'a mut dyn Session,
+    report: &'a mut Report,
+}
+
+impl Walk<'_> {
+    fn steps(mut self, steps: &[Step]) -> Result<(), WalkError> {
+        for (index, step) in steps.iter().enumerate() {
+            // What earlier steps did is not what went wrong.
+            self.session.trace();
+            let mut comparison = Comparison::default();
+            self.step(step, &mut comparison)?;
+            if comparison.differences.is_empty() {
+                continue;
+            }
+            self.report.mismatches = comparison
+                .differences
+                .into_iter()
+                .map(|difference| {
+                    mismatch(
+                        Some(index),
+                        difference.what,
+                        difference.expected,
+                        difference.observed,
+                    )
+                })
+                .collect();
+            self.report.trace = self.session.trace();
+            self.report.log = self.session.log()?;
+            return Ok(());
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, step: &Step, comparison: &mut Comparison) -> Result<(), WalkError> {
+        match step {
+            Step::Exchange { requests, expect } => {
+                for round in 1..=requests.repeat {
+                    let exchange = self.session.exchange(&requests.request)?;
+                    compare::exchange(expect, &exchange, comparison);
+                    if !comparison.differences.is_empty() {
+                        if requests.repeat > 1 {
+                            comparison
+                                .note(format!(" (repetition {round} of {})", requests.repeat));
+                        }
+                        break;
+                    }
+                    if round < requests.repeat {
+                        self.session.trace();
+                    }
+                }
+            }
+            Step::Parallel(parallel) => {
+                let exchanges = self
+                    .session
+                    .parallel(&parallel.requests, parallel.connections)?;
+                compare_parallel(&parallel.expect, &exchanges, comparison);
+            }
+            Step::Advance(by) => self.session.advance(*by)?,
+            Step::Metrics(metrics) => self.metrics(metrics, comparison)?,
+            Step::Configure { config, rejected } => {
+                let config = config
+                    .resolve(self.scenario.directory())
+                    .map_err(|source| {
+                        WalkError::Scenario(ScenarioError::Config {
+                            path: self.scenario.path.clone(),
+                            source,
+                        })
+                    })?;
+                let outcome = self.session.configure(&config)?;
+                compare_configure(rejected.as_ref(), &outcome, comparison);
+            }
+            Step::Log(expected) => compare_log(expected, &self.session.log()?, comparison),
+            Step::CasConflicts(count) => self.session.inject_cas_conflicts(*count)?,
+        }
+        Ok(())
+    }
+
+    fn metrics(
+        &mut self,
+        metrics: &BTreeMap<String, Pattern>,
+        comparison: &mut Comparison,
+    ) -> Result<(), TargetError> {
+        for (name, pattern) in metrics {
+            let value = self.session.metric(name)?.unwrap_or(0).to_string();
+            comparison.text(format!("metrics.{name:?}"), pattern, &[&value]);
+        }
+        Ok(())
+    }
+}
+
+fn compare_parallel(expect: &ExpectParallel, exchanges: &[Exchange], comparison: &mut Comparison) {
+    let mut statuses: BTreeMap<String, u64> = BTreeMap::new();
+    for exchange in exchanges {
+        let count = statuses.entry(exchange.status.to_string()).or_default();
+        *count = count.saturating_add(1);
+    }
+    if !expect.statuses.is_empty() && statuses != expect.statuses {
+        let (expected, observed) = (format!("{:?}", expect.statuses), format!("{statuses:?}"));
+        comparison.differs("parallel.expect.statuses", expected, observed);
+    }
+    let calls = exchanges
+        .iter()
+        .filter(|exchange| exchange.upstream.is_some())
+        .count();
+    if let Some(expected) = expect.upstream_calls
+        && u64::try_from(calls) != Ok(expected)
+    {
+        comparison.differs(
+            "parallel.expect.upstream_calls",
+            expected.to_string(),
+            calls.to_string(),
+        );
+    }
+}
+
+fn compare_configure(
+    rejected: Option<&Pattern>,
+    outcome: &Result<(), Vec<LogLine>>,
+    comparison: &mut Comparison,
+) {
+    match (rejected, outcome) {
+        (None, Ok(())) => {}
+        (None, Err(log)) => {
+            let lines: Vec<_> = log.iter().map(ToString::to_string).collect();
+            comparison.differs(
+                "configure",
+                "the configuration is accepted",
+                format!("it is refused: {lines:?}"),
+            );
+        }
+        (Some(line), Ok(())) => {
+            comparison.differs(
+                "configure.rejected",
+                format!("the configuration is refused: {line}"),
+                "it is accepted",
+            );
+        }
+        (Some(line), Err(log)) => {
+            if let Some((what, expected, observed)) = rejection(line, log) {
+                comparison.differs(format!("configure.{what}"), expected, observed);
+            }
+        }
+    }
+}
+
+fn compare_log(expected: &ExpectLog, log: &[LogLine], comparison: &mut Comparison) {
+    let at_level: Vec<_> = log
+        .iter()
+        .filter(|line| line.level == expected.level)
+        .map(|line| line.text.as_str())
+        .collect();
+    let found = match &expected.line {
+        Pattern::Absent => at_level.is_empty(),
+        pattern => at_level.iter().any(|line| pattern.allows(&[line])),
+    };
+    if !found {
+        let wanted = format!("at level {}: {}", expected.level, expected.line);
+        comparison.differs(
+            "log",
+            wanted,
+            format!("at level {}: {at_level:?}", expected.level),
+        );
+    }
+}
+
+/// What must be seen of one exchange, compared outside of a scenario (for tests written in Rust).
+#[must_use]
+pub fn compare_exchange(expect: &Expect, exchange: &Exchange) -> Vec<Mismatch> {
+    let mut comparison = Comparison::default();
+    compare::exchange(expect, exchange, &mut comparison);
+    comparison
+        .differences
+        .into_iter()
+        .map(|d| mismatch(None, d.what, d.expected, d.observed))
+        .collect()
+}

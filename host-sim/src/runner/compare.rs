@@ -1,0 +1,179 @@
+//! Compares one exchange with what must be seen of it.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::scenario::{Expect, ExpectUpstream, Pattern};
+use crate::target::{Exchange, UpstreamRequest};
+
+/// What differed so far.
+#[derive(Default)]
+pub(super) struct Comparison {
+    pub(super) differences: Vec<Difference>,
+}
+
+pub(super) struct Difference {
+    pub(super) what: String,
+    pub(super) expected: String,
+    pub(super) observed: String,
+}
+
+impl Comparison {
+    pub(super) fn differs(
+        &mut self,
+        what: impl Into<String>,
+        expected: impl Into<String>,
+        observed: impl Into<String>,
+    ) {
+        let (what, expected, observed) = (what.into(), expected.into(), observed.into());
+        self.differences.push(Difference {
+            what,
+            expected,
+            observed,
+        });
+    }
+
+    /// Compares the values of one name with a pattern.
+    pub(super) fn text(&mut self, what: String, pattern: &Pattern, values: &[&str]) {
+        if pattern.allows(values) {
+            return;
+        }
+        let observed = match values {
+            [] => "absent".to_owned(),
+            [value] => format!("{value:?}"),
+            values => format!("{values:?}"),
+        };
+        self.differs(what, pattern.to_string(), observed);
+    }
+
+    /// Adds the same words to every difference.
+    pub(super) fn note(&mut self, words: String) {
+        for difference in &mut self.differences {
+            difference.what.push_str(&words);
+        }
+    }
+
+    fn fields(
+        &mut self,
+        what: &str,
+        patterns: &BTreeMap<String, Pattern>,
+        fields: &[(String, String)],
+    ) {
+        for (name, pattern) in patterns {
+            let values: Vec<_> = fields
+                .iter()
+                .filter(|(other, _)| other.eq_ignore_ascii_case(name))
+                .map(|(_, value)| value.as_str())
+                .collect();
+            self.text(format!("{what}.{name}"), pattern, &values);
+        }
+    }
+
+    fn body(&mut self, what: &str, pattern: &Pattern, body: &[u8]) {
+        let text = String::from_utf8_lossy(body);
+        match pattern {
+            Pattern::Absent if body.is_empty() => {}
+            Pattern::Exactly(expected)
+                if expected.contains('\n') && text.contains('\n') && *expected != text =>
+            {
+                self.differs(what, expected.clone(), text);
+            }
+            pattern => self.text(what.to_owned(), pattern, &[&text]),
+        }
+    }
+}
+
+/// Compares one exchange with what must be seen of it.
+pub(super) fn exchange(expect: &Expect, observed: &Exchange, comparison: &mut Comparison) {
+    if let Some(status) = expect.status
+        && status != observed.status
+    {
+        comparison.differs(
+            "expect.status",
+            status.to_string(),
+            observed.status.to_string(),
+        );
+    }
+    let upstream = expect
+        .upstream
+        .or(expect.upstream_request.as_ref().map(|_| true));
+    if let Some(expected) = upstream
+        && expected != observed.upstream.is_some()
+    {
+        let words = |reached| {
+            if reached {
+                "the request reaches the upstream"
+            } else {
+                "the request never reaches the upstream"
+            }
+        };
+        comparison.differs("expect.upstream", words(expected), words(!expected));
+    }
+    comparison.fields("expect.headers", &expect.headers, &observed.headers);
+    if let Some(pattern) = &expect.body {
+        comparison.body("expect.body", pattern, &observed.body);
+    }
+    if let Some(pattern) = &expect.body_json {
+        match serde_json::from_slice::<Value>(&observed.body) {
+            Ok(value) => {
+                let mut differences = Vec::new();
+                pattern.compare("expect.body_json", Some(&value), &mut differences);
+                for difference in differences {
+                    comparison.differs(difference.at, difference.expected, difference.observed);
+                }
+            }
+            Err(error) => {
+                let text = String::from_utf8_lossy(&observed.body);
+                comparison.differs(
+                    "expect.body_json",
+                    pattern.to_string(),
+                    format!("not JSON ({error}): {text:?}"),
+                );
+            }
+        }
+    }
+    comparison.fields("expect.trailers", &expect.trailers, &observed.trailers);
+    if let (Some(expect), Some(observed)) = (&expect.upstream_request, &observed.upstream) {
+        upstream_request(expect, observed, comparison);
+    }
+    for (key, pattern) in &expect.properties {
+        let value = observed.properties.get(key).map(String::as_str);
+        comparison.text(
+            format!("expect.properties.{key:?}"),
+            pattern,
+            value.as_slice(),
+        );
+    }
+}
+
+fn upstream_request(
+    expect: &ExpectUpstream,
+    observed: &UpstreamRequest,
+    comparison: &mut Comparison,
+) {
+    if let Some(method) = &expect.method
+        && *method != observed.method
+    {
+        comparison.differs(
+            "expect.upstream_request.method",
+            method.clone(),
+            observed.method.clone(),
+        );
+    }
+    if let Some(path) = &expect.path {
+        comparison.text(
+            "expect.upstream_request.path".to_owned(),
+            path,
+            &[&observed.path],
+        );
+    }
+    comparison.fields(
+        "expect.upstream_request.headers",
+        &expect.headers,
+        &observed.headers,
+    );
+    if let Some(body) = &expect.body {
+        comparison.body("expect.upstream_request.body", body, &observed.body);
+    }
+}

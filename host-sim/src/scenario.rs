@@ -1,0 +1,276 @@
+//! The test language: what a plugin is given, and what a client, an upstream or an operator then sees.
+//!
+//! A scenario is a TOML file. Parsing is strict: an unknown key, a wrong type or a step with two actions is an error that
+//! names the file, the line, the column and the key path. Nothing in it names a host: what only some hosts can do follows
+//! from the steps ([`Scenario::needs`]).
+
+mod config_source;
+mod config_text;
+mod expect;
+mod json;
+mod pattern;
+mod request;
+mod step;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+pub use config_source::{ConfigSource, ConfigSourceError};
+pub use config_text::{ConfigText, InvalidPlaceholder};
+pub use expect::{Expect, ExpectParallel, ExpectUpstream};
+pub use json::JsonPattern;
+pub use pattern::Pattern;
+pub use request::Requests;
+pub use step::{ExpectLog, Parallel, Step};
+
+use crate::target::{Capability, PluginSettings, Setup, Upstream};
+use request::UpstreamTable;
+
+/// One behaviour, written down.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "RawScenario")]
+pub struct Scenario {
+    /// The behaviour, as one sentence.
+    pub about: String,
+    /// Worker threads.
+    pub workers: u32,
+    /// Envoy's own settings of the plugin.
+    pub plugin: PluginSettings,
+    /// The plugin's configuration.
+    pub config: ConfigSource,
+    /// What the upstream answers.
+    pub upstream: Upstream,
+    /// When the clock starts, if that matters.
+    pub clock: Option<Timestamp>,
+    /// What happens.
+    pub course: Course,
+    /// For each host that is known to behave differently, why. The scenario is run there and must fail.
+    pub known_difference: BTreeMap<String, String>,
+    /// The file it was read from; empty for one that was not.
+    pub path: PathBuf,
+}
+
+/// What happens in a scenario.
+#[derive(Clone, Debug)]
+pub enum Course {
+    /// The configuration is accepted, and then these steps.
+    Steps(Vec<Step>),
+    /// The configuration is refused with exactly this one line at error level or above.
+    Rejected(Pattern),
+}
+
+/// Why a scenario cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub enum ScenarioError {
+    /// The file cannot be read.
+    #[error("{}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The text is not a scenario.
+    #[error("{}:{line}:{column}: at `{key}`: {message}", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// Counted from 1, in characters.
+        column: usize,
+        /// The path of the key, as in `step[0].expect.status`; `.` for the whole file.
+        key: String,
+        /// What is wrong and what was expected.
+        message: String,
+    },
+    /// The configuration cannot be read.
+    #[error("{}: {source}", path.display())]
+    Config {
+        /// The scenario.
+        path: PathBuf,
+        /// Why.
+        source: ConfigSourceError,
+    },
+}
+
+impl Scenario {
+    /// Reads a file.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read or is not a scenario.
+    pub fn from_file(path: &Path) -> Result<Self, ScenarioError> {
+        let text = fs::read_to_string(path).map_err(|source| ScenarioError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::from_toml(&text, path)
+    }
+
+    /// Parses a text; `path` is for messages and for finding files relative to it.
+    ///
+    /// # Errors
+    ///
+    /// When it is not a scenario.
+    pub fn from_toml(text: &str, path: &Path) -> Result<Self, ScenarioError> {
+        let invalid = |key: String, error: &toml::de::Error| {
+            let (line, column) = line_and_column(text, error.span().map_or(0, |span| span.start));
+            let message = error.message().trim_end().replace('\n', ", ");
+            ScenarioError::Invalid {
+                path: path.to_owned(),
+                line,
+                column,
+                key,
+                message,
+            }
+        };
+        let deserializer =
+            toml::Deserializer::parse(text).map_err(|error| invalid(".".to_owned(), &error))?;
+        let mut scenario: Self = serde_path_to_error::deserialize(deserializer)
+            .map_err(|error| invalid(error.path().to_string(), error.inner()))?;
+        path.clone_into(&mut scenario.path);
+        Ok(scenario)
+    }
+
+    /// The steps; none for a scenario about a refused configuration.
+    #[must_use]
+    pub fn steps(&self) -> &[Step] {
+        match &self.course {
+            Course::Steps(steps) => steps,
+            Course::Rejected(_) => &[],
+        }
+    }
+
+    /// What a host must be able to do beyond what every host can.
+    #[must_use]
+    pub fn needs(&self) -> BTreeSet<Capability> {
+        let clock = self.clock.map(|_| Capability::ManualClock);
+        self.steps()
+            .iter()
+            .filter_map(Step::needs)
+            .chain(clock)
+            .collect()
+    }
+
+    /// The directory that relative paths in it start from.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new(""))
+    }
+
+    /// What a host needs to know before the first step.
+    ///
+    /// # Errors
+    ///
+    /// When the configuration's file cannot be read or patched.
+    pub fn setup(&self) -> Result<Setup, ScenarioError> {
+        let config =
+            self.config
+                .resolve(self.directory())
+                .map_err(|source| ScenarioError::Config {
+                    path: self.path.clone(),
+                    source,
+                })?;
+        let mut properties = BTreeSet::new();
+        for step in self.steps() {
+            if let Step::Exchange { expect, .. } = step {
+                properties.extend(expect.properties.keys().cloned());
+            }
+        }
+        Ok(Setup {
+            plugin: self.plugin.clone(),
+            config,
+            workers: self.workers,
+            upstream: self.upstream.clone(),
+            properties: properties.into_iter().collect(),
+            clock: self.clock,
+        })
+    }
+}
+
+/// Counted from 1; columns in characters.
+fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.matches('\n').count();
+    let column = before.rsplit('\n').next().unwrap_or(before).chars().count();
+    (line.saturating_add(1), column.saturating_add(1))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawScenario {
+    about: String,
+    workers: Option<u32>,
+    #[serde(default)]
+    plugin: PluginSettings,
+    config: Option<toml::Value>,
+    config_text: Option<String>,
+    config_file: Option<String>,
+    config_patch: Option<toml::Value>,
+    #[serde(default)]
+    upstream: UpstreamTable,
+    clock: Option<Timestamp>,
+    rejected: Option<Pattern>,
+    step: Option<Vec<Step>>,
+    #[serde(default)]
+    known_difference: BTreeMap<String, String>,
+}
+
+impl TryFrom<RawScenario> for Scenario {
+    type Error = String;
+
+    fn try_from(raw: RawScenario) -> Result<Self, Self::Error> {
+        if raw.about.trim().is_empty() {
+            return Err("`about` is empty, expected the behaviour as one sentence".to_owned());
+        }
+        let workers = raw.workers.unwrap_or(1);
+        if workers == 0 {
+            return Err("`workers = 0`, expected at least 1".to_owned());
+        }
+        let course = match (raw.step, raw.rejected) {
+            (Some(steps), None) if !steps.is_empty() => Course::Steps(steps),
+            (None, Some(line)) => Course::Rejected(line),
+            _ => return Err("expected either at least one `[[step]]` or `rejected`".to_owned()),
+        };
+        let scenario = Self {
+            about: raw.about,
+            workers,
+            plugin: raw.plugin,
+            config: ConfigSource::new(
+                raw.config,
+                raw.config_text,
+                raw.config_file,
+                raw.config_patch,
+            )?,
+            upstream: raw.upstream.0,
+            clock: raw.clock,
+            course,
+            known_difference: raw.known_difference,
+            path: PathBuf::new(),
+        };
+        for (index, step) in scenario.steps().iter().enumerate() {
+            let requests: &[_] = match step {
+                Step::Exchange { requests, .. } => std::slice::from_ref(&requests.request),
+                Step::Parallel(parallel) => &parallel.requests,
+                _ => &[],
+            };
+            if let Some(worker) = requests
+                .iter()
+                .filter_map(|r| r.worker)
+                .find(|worker| *worker >= workers)
+            {
+                return Err(format!(
+                    "`worker = {worker}` in `step[{index}]`, expected less than `workers = {workers}`"
+                ));
+            }
+        }
+        Ok(scenario)
+    }
+}

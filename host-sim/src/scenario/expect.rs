@@ -1,0 +1,59 @@
+//! What must be seen of an exchange.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::json::JsonPattern;
+use super::pattern::Pattern;
+
+/// What must be seen of one exchange; what is not given does not matter.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expect {
+    /// The status code that the client gets.
+    pub status: Option<u16>,
+    /// Whether the request reaches the upstream.
+    pub upstream: Option<bool>,
+    /// Response headers; names are compared without regard to case.
+    #[serde(default)]
+    pub headers: BTreeMap<String, Pattern>,
+    /// The whole response body.
+    pub body: Option<Pattern>,
+    /// Members of the JSON response body.
+    pub body_json: Option<JsonPattern>,
+    /// Response trailers.
+    #[serde(default)]
+    pub trailers: BTreeMap<String, Pattern>,
+    /// What the upstream sees; implies `upstream = true`.
+    pub upstream_request: Option<ExpectUpstream>,
+    /// The filter state that an access log would show.
+    #[serde(default)]
+    pub properties: BTreeMap<String, Pattern>,
+}
+
+/// What must be seen by the upstream.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectUpstream {
+    /// The method.
+    pub method: Option<String>,
+    /// Path and query.
+    pub path: Option<Pattern>,
+    /// Request headers.
+    #[serde(default)]
+    pub headers: BTreeMap<String, Pattern>,
+    /// The whole request body.
+    pub body: Option<Pattern>,
+}
+
+/// What must be seen of many exchanges at once.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectParallel {
+    /// How many answers of each status code; no other may occur.
+    #[serde(default)]
+    pub statuses: BTreeMap<String, u64>,
+    /// How many requests reach the upstream.
+    pub upstream_calls: Option<u64>,
+}

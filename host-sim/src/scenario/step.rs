@@ -1,0 +1,217 @@
+//! One step of a scenario: exactly one action, and what must be seen of it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use serde::Deserialize;
+
+use super::config_source::ConfigSource;
+use super::expect::{Expect, ExpectParallel};
+use super::pattern::Pattern;
+use super::request::Requests;
+use crate::target::{Capability, LogLevel, Request};
+
+/// One step.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "RawStep")]
+pub enum Step {
+    /// Send a request, possibly several times, and look at each answer.
+    Exchange {
+        /// What is sent, and how often.
+        requests: Requests,
+        /// What must be seen of each exchange.
+        expect: Box<Expect>,
+    },
+    /// Send many requests at once and look at all answers together.
+    Parallel(Parallel),
+    /// Let time pass.
+    Advance(Duration),
+    /// Look at metrics; one that does not exist counts as 0.
+    Metrics(BTreeMap<String, Pattern>),
+    /// Give the plugin a new configuration.
+    Configure {
+        /// The new configuration.
+        config: ConfigSource,
+        /// When set, it must be refused with this error line, and the old one stays in force.
+        rejected: Option<Pattern>,
+    },
+    /// A line that must have been logged by now.
+    Log(ExpectLog),
+    /// Make this many conditional writes to shared data meet a conflict.
+    CasConflicts(u32),
+}
+
+/// Many requests at once.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "RawParallel")]
+pub struct Parallel {
+    /// The requests to send, as many as were asked for.
+    pub requests: Vec<Request>,
+    /// Over how many connections.
+    pub connections: usize,
+    /// What must be seen.
+    pub expect: ExpectParallel,
+}
+
+/// A line that must have been logged.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectLog {
+    /// At this level.
+    pub level: LogLevel,
+    /// With this text.
+    pub line: Pattern,
+}
+
+impl Step {
+    /// What a host must be able to do for this step beyond what every host can.
+    #[must_use]
+    pub fn needs(&self) -> Option<Capability> {
+        match self {
+            Self::Exchange { requests, .. } => {
+                requests.request.worker.map(|_| Capability::PinWorker)
+            }
+            Self::Parallel(parallel) => parallel
+                .requests
+                .iter()
+                .find_map(|request| request.worker)
+                .map(|_| Capability::PinWorker),
+            Self::Configure { .. } => Some(Capability::Reconfigure),
+            Self::CasConflicts(_) => Some(Capability::InjectCasConflict),
+            Self::Advance(_) | Self::Metrics(_) | Self::Log(_) => None,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawStep {
+    request: Option<Requests>,
+    expect: Option<Box<Expect>>,
+    parallel: Option<Parallel>,
+    advance: Option<SignedDuration>,
+    metrics: Option<BTreeMap<String, Pattern>>,
+    configure: Option<RawConfigure>,
+    log: Option<ExpectLog>,
+    cas_conflicts: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawConfigure {
+    config: Option<toml::Value>,
+    config_text: Option<String>,
+    config_file: Option<String>,
+    config_patch: Option<toml::Value>,
+    rejected: Option<Pattern>,
+}
+
+impl TryFrom<RawStep> for Step {
+    type Error = String;
+
+    fn try_from(raw: RawStep) -> Result<Self, Self::Error> {
+        if raw.expect.is_some() && raw.request.is_none() {
+            return Err("`expect` without `request`: what is expected of an exchange".to_owned());
+        }
+        let mut steps = Vec::new();
+        if let Some(requests) = raw.request {
+            steps.push(Self::Exchange {
+                requests,
+                expect: raw.expect.unwrap_or_default(),
+            });
+        }
+        if let Some(parallel) = raw.parallel {
+            steps.push(Self::Parallel(parallel));
+        }
+        if let Some(advance) = raw.advance {
+            let by = Duration::try_from(advance)
+                .map_err(|_| format!("`advance = \"{advance:#}\"`: time cannot go back"))?;
+            steps.push(Self::Advance(by));
+        }
+        if let Some(metrics) = raw.metrics {
+            steps.push(Self::Metrics(metrics));
+        }
+        if let Some(raw) = raw.configure {
+            let config = ConfigSource::new(
+                raw.config,
+                raw.config_text,
+                raw.config_file,
+                raw.config_patch,
+            )?;
+            steps.push(Self::Configure {
+                config,
+                rejected: raw.rejected,
+            });
+        }
+        if let Some(log) = raw.log {
+            steps.push(Self::Log(log));
+        }
+        if let Some(count) = raw.cas_conflicts {
+            steps.push(Self::CasConflicts(count));
+        }
+        let actions = steps.len();
+        match (steps.pop(), actions) {
+            (Some(step), 1) => Ok(step),
+            _ => Err(format!(
+                "{actions} actions, expected exactly one of `request`, `parallel`, `advance`, `metrics`, `configure`, \
+                 `log` and `cas_conflicts`"
+            )),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawParallel {
+    count: usize,
+    connections: Option<usize>,
+    request: Option<Requests>,
+    requests: Option<Vec<Requests>>,
+    #[serde(default)]
+    expect: ExpectParallel,
+}
+
+impl TryFrom<RawParallel> for Parallel {
+    type Error = String;
+
+    /// `requests` are dealt out in turn until there are `count`.
+    fn try_from(raw: RawParallel) -> Result<Self, Self::Error> {
+        let dealt = match (raw.request, raw.requests) {
+            (Some(request), None) => vec![request],
+            (None, Some(requests)) if !requests.is_empty() => requests,
+            _ => return Err("expected either `request` or a non-empty array `requests`".to_owned()),
+        };
+        let connections = raw.connections.unwrap_or(raw.count);
+        if raw.count == 0 || connections == 0 {
+            return Err(format!(
+                "`count = {}` over `connections = {connections}`, expected at least 1 of each",
+                raw.count
+            ));
+        }
+        if let Some(repeated) = dealt.iter().find(|requests| requests.repeat != 1) {
+            return Err(format!(
+                "`repeat = {}` in a parallel request, expected `count` alone",
+                repeated.repeat
+            ));
+        }
+        let requests = dealt
+            .into_iter()
+            .map(|requests| requests.request)
+            .cycle()
+            .take(raw.count)
+            .collect();
+        for status in raw.expect.statuses.keys() {
+            if status.parse::<u16>().is_err() {
+                return Err(format!(
+                    "`{status}` in `expect.statuses` is not a status code"
+                ));
+            }
+        }
+        Ok(Self {
+            requests,
+            connections,
+            expect: raw.expect,
+        })
+    }
+}

@@ -1,0 +1,150 @@
+//! Whole scenarios, and the texts that wrong ones are answered with.
+
+use super::*;
+
+const MINIMAL: &str = "about = 'A.'\nconfig = {}\n[[step]]\nrequest = {}\n";
+
+fn error(toml: &str) -> String {
+    Scenario::from_toml(toml, Path::new("f.toml"))
+        .unwrap_err()
+        .to_string()
+}
+
+#[test]
+fn a_full_scenario_is_read() {
+    let scenario = Scenario::from_toml(
+        r#"
+about = "Everything at once."
+workers = 2
+clock = "2026-11-22T12:00:00Z"
+config = { a = [1, 2.5, "x"], when = "${clock+4s}" }
+known_difference = { envoy = "why" }
+
+[plugin]
+name = "api_credits"
+allow_on_headers_stop_iteration = true
+failure_policy = "FAIL_OPEN"
+buffer_limit_bytes = 1024
+
+[upstream]
+status = 201
+headers = { content-type = "application/json" }
+body_json = { ok = true }
+
+[[step]]
+request = { method = "POST", path = "/a?b", headers = { orgId = "7", x = ["1", "2"] }, body_chunks = ["a", "b"], http = 2, worker = 1, repeat = 3 }
+expect = { status = 429, headers = { x-gone = false }, properties = { "k.cost" = 3 } }
+
+[[step]]
+parallel = { count = 3, requests = [{ path = "/1" }, { path = "/2" }], expect = { statuses = { "200" = 3 } } }
+
+[[step]]
+advance = "5s"
+
+[[step]]
+metrics = { "k.calls" = 3 }
+
+[[step]]
+configure = { config_text = "{}", rejected = "no" }
+
+[[step]]
+log = { level = "warn", line = { matches = "a.*" } }
+
+[[step]]
+cas_conflicts = 2
+"#,
+        Path::new("f.toml"),
+    )
+    .unwrap();
+
+    let setup = scenario.setup().unwrap();
+    assert_eq!(
+        String::from_utf8(setup.config.at(scenario.clock.unwrap())).unwrap(),
+        r#"{"a":[1,2.5,"x"],"when":"12:00:04"}"#
+    );
+    assert_eq!(setup.properties, ["k.cost"]);
+    assert_eq!(setup.upstream.body, b"{\"ok\":true}");
+    assert_eq!(
+        scenario
+            .needs()
+            .into_iter()
+            .map(|need| need.to_string())
+            .collect::<Vec<_>>(),
+        [
+            "manual-clock",
+            "pin-worker",
+            "inject-cas-conflict",
+            "reconfigure"
+        ]
+    );
+    let [
+        Step::Exchange { requests, .. },
+        Step::Parallel(parallel),
+        ..,
+    ] = scenario.steps()
+    else {
+        panic!("{:?}", scenario.steps());
+    };
+    assert_eq!(requests.repeat, 3);
+    let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    assert_eq!(
+        requests.request.headers,
+        [header("orgId", "7"), header("x", "1"), header("x", "2")]
+    );
+    assert_eq!(requests.request.body, [b"a", b"b"]);
+    assert_eq!(
+        parallel
+            .requests
+            .iter()
+            .map(|r| r.path.as_str())
+            .collect::<Vec<_>>(),
+        ["/1", "/2", "/1"]
+    );
+    assert_eq!(parallel.connections, 3);
+}
+
+#[test]
+fn wrong_scenarios_are_answered_with_their_place() {
+    for (toml, message) in [
+        (
+            "about = ",
+            "f.toml:1:9: at `.`: string values must be quoted, expected literal string",
+        ),
+        ("config = {}", "f.toml:1:1: at `.`: missing field `about`"),
+        (
+            "about = 'A.'\n[[step]]\nrequest = {}",
+            "f.toml:1:1: at `.`: expected exactly one of `config`, `config_text` and `config_file`",
+        ),
+        (
+            "about = 'A.'\nconfig = {}",
+            "f.toml:1:1: at `.`: expected either at least one `[[step]]` or `rejected`",
+        ),
+    ] {
+        assert_eq!(error(toml), message, "{toml}");
+    }
+}
+
+#[test]
+fn wrong_steps_are_answered_with_their_place() {
+    for (step, message) in [
+        (
+            "advnce = '5s'",
+            "f.toml:6:1: at `step[1].advnce`: unknown field",
+        ),
+        ("expect = {}", ""),
+        ("request = {}\nadvance = '1s'", ""),
+        ("request = { headers = { a = 1 } }", ""),
+        ("request = {}\nexpect = { status = '200' }", ""),
+        ("request = { http = 3 }", ""),
+        ("request = { worker = 1 }", ""),
+        ("advance = '-5s'", ""),
+        ("configure = { config_patch = {} }", ""),
+        ("request = { body = '', body_json = 1 }", ""),
+    ] {
+        assert_eq!(
+            error(&format!("{MINIMAL}[[step]]\n{step}\n")),
+            message,
+            "{step}"
+        );
+    }
+}

@@ -1,0 +1,377 @@
+//! What a host must be able to do so that scenarios can run on it.
+//!
+//! The simulator implements [`Target`] in this crate; a test package can implement it for a real proxy. Nothing here says
+//! what is right or wrong: a target only acts and observes, and the [runner](crate::runner) compares.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use crate::scenario::ConfigText;
+
+/// A host that can run scenarios.
+pub trait Target: Send + Sync {
+    /// How reports and `known_difference` call this host: `sim`, `envoy`.
+    fn name(&self) -> &'static str;
+
+    /// Whether this host can do what only some hosts can. A scenario that needs more is reported as skipped.
+    fn supports(&self, capability: Capability) -> bool;
+
+    /// Starts a host with the scenario's plugin, configuration and upstream.
+    ///
+    /// # Errors
+    ///
+    /// When the host itself is broken or missing. A refused configuration is an observation, not an error.
+    fn start(&self, setup: &Setup) -> Result<Started, TargetError>;
+}
+
+/// What became of a start.
+pub enum Started {
+    /// The plugin accepted its configuration.
+    Running(Box<dyn Session>),
+    /// The plugin refused its configuration.
+    Rejected {
+        /// What the plugin logged, oldest first, without the host's own prefix.
+        log: Vec<LogLine>,
+    },
+}
+
+impl fmt::Debug for Started {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Running(_) => f.write_str("Running"),
+            Self::Rejected { log } => f.debug_struct("Rejected").field("log", log).finish(),
+        }
+    }
+}
+
+/// A running host: one per scenario, ended by dropping it.
+pub trait Session {
+    /// Sends one request and waits for its whole answer.
+    ///
+    /// # Errors
+    ///
+    /// When there is no answer: the host died, or the request hangs and nobody can ever resume it.
+    fn exchange(&mut self, request: &Request) -> Result<Exchange, TargetError>;
+
+    /// Sends all requests at the same time over this many connections and waits for all answers, which come back in the
+    /// order of the requests.
+    ///
+    /// # Errors
+    ///
+    /// As [`exchange`](Self::exchange).
+    fn parallel(
+        &mut self,
+        requests: &[Request],
+        connections: usize,
+    ) -> Result<Vec<Exchange>, TargetError>;
+
+    /// Lets this much time pass, counted from the end of the previous step.
+    ///
+    /// # Errors
+    ///
+    /// When the host died.
+    fn advance(&mut self, by: Duration) -> Result<(), TargetError>;
+
+    /// The value of a metric under the name that the module defined it by; `None` when there is no such metric (yet).
+    ///
+    /// # Errors
+    ///
+    /// When the host cannot be asked.
+    fn metric(&mut self, name: &str) -> Result<Option<u64>, TargetError>;
+
+    /// Gives the running plugin a new configuration. The inner error holds what the plugin logged when it refused.
+    ///
+    /// # Errors
+    ///
+    /// When the host died or has no [`Capability::Reconfigure`].
+    fn configure(&mut self, config: &ConfigText) -> Result<Result<(), Vec<LogLine>>, TargetError>;
+
+    /// Makes the next `count` conditional writes to shared data meet a conflict, as if another worker had been faster.
+    ///
+    /// # Errors
+    ///
+    /// When the host has no [`Capability::InjectCasConflict`].
+    fn inject_cas_conflicts(&mut self, count: u32) -> Result<(), TargetError>;
+
+    /// What the plugin logged so far, oldest first, without the host's own prefix.
+    ///
+    /// # Errors
+    ///
+    /// When the log cannot be read.
+    fn log(&mut self) -> Result<Vec<LogLine>, TargetError>;
+
+    /// Hostcalls and callbacks since the previous call of `trace`; empty where the host cannot say.
+    fn trace(&mut self) -> Vec<String>;
+}
+
+/// Something that only some hosts can do. The capabilities that a scenario needs follow from its steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Capability {
+    /// Start at a given instant instead of now.
+    ManualClock,
+    /// Say which worker serves a request.
+    PinWorker,
+    /// Make conditional writes to shared data fail.
+    InjectCasConflict,
+    /// Give the running plugin a new configuration.
+    Reconfigure,
+}
+
+impl fmt::Display for Capability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ManualClock => "manual-clock",
+            Self::PinWorker => "pin-worker",
+            Self::InjectCasConflict => "inject-cas-conflict",
+            Self::Reconfigure => "reconfigure",
+        })
+    }
+}
+
+/// Why a target could not act or observe. A plugin that misbehaves is an observation, not one of these.
+#[derive(Debug, thiserror::Error)]
+pub enum TargetError {
+    /// The host failed.
+    #[error("{target} failed while {doing}: {source}")]
+    Host {
+        /// The target's name.
+        target: &'static str,
+        /// What was being done, as in "starting the host".
+        doing: &'static str,
+        /// Why it failed.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The scenario needs something that this host cannot do.
+    #[error("{target} cannot do `{capability}`")]
+    Unsupported {
+        /// The target's name.
+        target: &'static str,
+        /// What it cannot do.
+        capability: Capability,
+    },
+}
+
+/// Everything that a host needs to know before the first request.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Envoy's own settings of the plugin.
+    pub plugin: PluginSettings,
+    /// The plugin's configuration; [`ConfigText::at`] gives the bytes once the host's start is known.
+    pub config: ConfigText,
+    /// Worker threads (`envoy --concurrency`).
+    pub workers: u32,
+    /// What the upstream answers to every request.
+    pub upstream: Upstream,
+    /// Keys of the filter state (without the prefix `wasm.`) that some step looks at.
+    pub properties: Vec<String>,
+    /// When the host's clock starts; only for hosts with [`Capability::ManualClock`].
+    pub clock: Option<Timestamp>,
+}
+
+/// Envoy's own settings of the plugin (`envoy.extensions.wasm.v3.PluginConfig`).
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PluginSettings {
+    /// The plugin's name in logs.
+    pub name: String,
+    /// Which root context of the module serves this plugin.
+    pub root_id: String,
+    /// The scope of shared data.
+    pub vm_id: String,
+    /// Whether pausing in the headers lets body callbacks go on (Envoy 1.35 and later).
+    pub allow_on_headers_stop_iteration: bool,
+    /// What becomes of requests once the VM has failed.
+    pub failure_policy: FailurePolicy,
+    /// The listener's `per_connection_buffer_limit_bytes`; Envoy's default is 1 MiB.
+    pub buffer_limit_bytes: Option<u32>,
+}
+
+impl Default for PluginSettings {
+    fn default() -> Self {
+        Self {
+            name: "plugin".to_owned(),
+            root_id: String::new(),
+            vm_id: String::new(),
+            allow_on_headers_stop_iteration: false,
+            failure_policy: FailurePolicy::FailClosed,
+            buffer_limit_bytes: None,
+        }
+    }
+}
+
+/// What becomes of requests once the VM has failed (`envoy.extensions.wasm.v3.FailurePolicy`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum FailurePolicy {
+    /// 503 for every later request of that worker; Envoy's default.
+    #[default]
+    FailClosed,
+    /// Later requests pass without the filter.
+    FailOpen,
+    /// The VM is started anew.
+    FailReload,
+}
+
+/// What the upstream answers to every request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upstream {
+    /// The status code.
+    pub status: u16,
+    /// Headers, several values of a name kept apart.
+    pub headers: Vec<(String, String)>,
+    /// The body; empty means none at all.
+    pub body: Vec<u8>,
+    /// Trailers; they need HTTP/2.
+    pub trailers: Vec<(String, String)>,
+}
+
+impl Default for Upstream {
+    fn default() -> Self {
+        Self {
+            status: 200,
+            headers: Vec::new(),
+            body: Vec::new(),
+            trailers: Vec::new(),
+        }
+    }
+}
+
+/// A request as a client sends it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The method, sent as it is.
+    pub method: String,
+    /// Path and query, sent as they are: no normalization by the client.
+    pub path: String,
+    /// The `Host` header or `:authority`.
+    pub authority: String,
+    /// Headers in order, several values of a name kept apart.
+    pub headers: Vec<(String, String)>,
+    /// The body in chunks. One chunk is sent with `content-length`; several are sent as separate writes, over HTTP/1 with
+    /// `transfer-encoding: chunked`. A header among `headers` takes precedence.
+    pub body: Vec<Vec<u8>>,
+    /// Trailers, sent after the body.
+    pub trailers: Vec<(String, String)>,
+    /// The version of HTTP.
+    pub http: HttpVersion,
+    /// Which worker serves it, counted from 0; only for hosts with [`Capability::PinWorker`].
+    pub worker: Option<u32>,
+}
+
+impl Default for Request {
+    fn default() -> Self {
+        Self {
+            method: "GET".to_owned(),
+            path: "/".to_owned(),
+            authority: "api.example".to_owned(),
+            headers: Vec::new(),
+            body: Vec::new(),
+            trailers: Vec::new(),
+            http: HttpVersion::One,
+            worker: None,
+        }
+    }
+}
+
+/// A version of HTTP, written in scenarios as `1` or `2`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "u64")]
+pub enum HttpVersion {
+    /// HTTP/1.1.
+    #[default]
+    One,
+    /// HTTP/2.
+    Two,
+}
+
+impl TryFrom<u64> for HttpVersion {
+    type Error = String;
+
+    fn try_from(number: u64) -> Result<Self, Self::Error> {
+        match number {
+            1 => Ok(Self::One),
+            2 => Ok(Self::Two),
+            other => Err(format!("unknown version of HTTP {other}, expected 1 or 2")),
+        }
+    }
+}
+
+/// What a client, an upstream and an operator saw of one request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Exchange {
+    /// The status code that the client got.
+    pub status: u16,
+    /// The headers that the client got, names in lower case, several values of a name kept apart.
+    pub headers: Vec<(String, String)>,
+    /// The body that the client got.
+    pub body: Vec<u8>,
+    /// The trailers that the client got.
+    pub trailers: Vec<(String, String)>,
+    /// What the upstream saw; `None` when the request never reached it.
+    pub upstream: Option<UpstreamRequest>,
+    /// The filter state that the access log would show, for the keys of [`Setup::properties`]; unset keys are missing.
+    pub properties: BTreeMap<String, String>,
+}
+
+/// A request as the upstream saw it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UpstreamRequest {
+    /// The method.
+    pub method: String,
+    /// Path and query.
+    pub path: String,
+    /// Headers, names in lower case, several values of a name kept apart.
+    pub headers: Vec<(String, String)>,
+    /// The whole body.
+    pub body: Vec<u8>,
+}
+
+/// One line that the plugin logged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    /// How grave it is.
+    pub level: LogLevel,
+    /// The plugin's own text, without the host's prefix.
+    pub text: String,
+}
+
+impl fmt::Display for LogLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{}] {}", self.level, self.text)
+    }
+}
+
+/// The levels of `proxy_log`, in the ABI's order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// 0.
+    Trace,
+    /// 1.
+    Debug,
+    /// 2.
+    Info,
+    /// 3.
+    Warn,
+    /// 4.
+    Error,
+    /// 5.
+    Critical,
+}
+
+impl fmt::Display for LogLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Trace => "trace",
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+            Self::Critical => "critical",
+        })
+    }
+}
