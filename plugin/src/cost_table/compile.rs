@@ -1,0 +1,178 @@
+//! From the costs as they are written to a table that answers quickly; whatever contradicts itself or could never apply is an error.
+
+use std::collections::{HashMap, HashSet};
+use std::num::NonZeroU64;
+use std::sync::Arc;
+
+use super::config::{BodyConfig, CostConfig, CostsConfig, PerRecordConfig, RuleConfig, TiersConfig, When};
+use super::operation::Operation;
+use super::price::{PerRecord, Price, Tiers};
+use super::records::Arrays;
+use super::rule::{Condition, Rule};
+use super::trie::Node;
+use super::{BodyLimits, CostTable, RuleId};
+use crate::config_error::ConfigError;
+use crate::credits::Credits;
+
+/// The longest body that can be buffered for counting: 16 MiB.
+const MAX_BODY_BYTES: u32 = 16 << 20;
+
+/// The longest name of a rule, in characters.
+const MAX_NAME: usize = 64;
+
+/// What calls an operation is for, without case: no two rules may price the same ones.
+type Scope = (Operation, Vec<(String, Option<String>)>);
+
+/// Builds the table.
+pub(super) fn compile(costs: &CostsConfig) -> Result<CostTable, ConfigError> {
+    let body = body_limits(&costs.body)?;
+    let mut table = CostTable {
+        default: costs.default,
+        body,
+        names: vec![RuleId::DEFAULT_NAME.to_owned()],
+        root: Node::default(),
+    };
+    let mut places: HashMap<Scope, String> = HashMap::new();
+    for (index, rule) in costs.rules.iter().enumerate() {
+        let path = format!("costs.rules[{index}]");
+        let conditions = conditions(&rule.when, &format!("{path}.when"))?;
+        let price = price(&rule.cost, &format!("{path}.cost"), costs.body.max_bytes)?;
+        let id = name(rule, &path, &mut table.names)?;
+        let when = scope_of(&conditions);
+        let compiled = Arc::new(Rule { id, conditions, price });
+        if rule.operations.is_empty() {
+            return Err(ConfigError::invalid(format!("{path}.operations"), "[]", "at least one operation"));
+        }
+        for (index, text) in rule.operations.iter().enumerate() {
+            let path = format!("{path}.operations[{index}]");
+            let operation = Operation::parse(text)
+                .map_err(|expected| ConfigError::invalid(path.as_str(), json(text), expected.to_string()))?;
+            let place = format!("`{path}` (rule {})", json(&rule.name));
+            if let Some(other) = places.insert((operation.folded(), when.clone()), place) {
+                let expected = format!("an operation with another \"when\" than {other}, which prices the same calls");
+                return Err(ConfigError::invalid(path, json(text), expected));
+            }
+            table.root.insert(&operation, &compiled);
+        }
+    }
+    Ok(table)
+}
+
+fn body_limits(body: &BodyConfig) -> Result<BodyLimits, ConfigError> {
+    let max_bytes = usize::try_from(body.max_bytes).ok();
+    let Some(max_bytes) = max_bytes.filter(|_| (1..=MAX_BODY_BYTES).contains(&body.max_bytes)) else {
+        let expected = format!("a number of bytes from 1 to {MAX_BODY_BYTES}");
+        return Err(ConfigError::invalid("costs.body.max_bytes", body.max_bytes.to_string(), expected));
+    };
+    Ok(BodyLimits { max_bytes, too_large: body.too_large, unreadable: body.unreadable })
+}
+
+fn name(rule: &RuleConfig, path: &str, names: &mut Vec<String>) -> Result<RuleId, ConfigError> {
+    let invalid = |expected: String| ConfigError::invalid(format!("{path}.name"), json(&rule.name), expected);
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '_' | '.' | '-');
+    if rule.name.is_empty() || rule.name.len() > MAX_NAME || !rule.name.chars().all(allowed) {
+        return Err(invalid(format!("1 to {MAX_NAME} letters, digits, spaces, `_`, `.` and `-`")));
+    }
+    if rule.name == RuleId::DEFAULT_NAME {
+        return Err(invalid("another name: this is what calls without a rule are listed under".to_owned()));
+    }
+    if let Some(other) = names.iter().position(|name| *name == rule.name) {
+        let other = other.saturating_sub(1);
+        return Err(invalid(format!("another name than that of `costs.rules[{other}]`")));
+    }
+    let id = u32::try_from(names.len()).map_err(|_| invalid("fewer rules".to_owned()))?;
+    names.push(rule.name.clone());
+    Ok(RuleId(id))
+}
+
+fn conditions(when: &When, path: &str) -> Result<Vec<Condition>, ConfigError> {
+    let mut names = HashSet::new();
+    let mut conditions = Vec::new();
+    for (name, value) in &when.0 {
+        if name.is_empty() {
+            return Err(ConfigError::invalid(path, json(name), "the name of a query parameter"));
+        }
+        if !names.insert(name.to_ascii_lowercase()) {
+            let expected = "each query parameter once (names are compared without case)";
+            return Err(ConfigError::invalid(path, json(name), expected));
+        }
+        let value = (value != "*").then(|| value.clone());
+        conditions.push(Condition { name: name.clone(), value });
+    }
+    Ok(conditions)
+}
+
+/// Conditions as far as they tell calls apart: without case and order.
+fn scope_of(conditions: &[Condition]) -> Vec<(String, Option<String>)> {
+    let fold = |condition: &Condition| {
+        let value = condition.value.as_ref().map(|value| value.to_ascii_lowercase());
+        (condition.name.to_ascii_lowercase(), value)
+    };
+    let mut scope: Vec<_> = conditions.iter().map(fold).collect();
+    scope.sort();
+    scope
+}
+
+fn price(cost: &CostConfig, path: &str, max_bytes: u32) -> Result<Price, ConfigError> {
+    match cost {
+        CostConfig::Fixed(cost) => Ok(Price::Fixed(*cost)),
+        CostConfig::Tiers(config) => tiers(config, &format!("{path}.tiers")).map(Price::Tiers),
+        CostConfig::PerRecord(config) => {
+            let price = per_record(config, &format!("{path}.per_record"), max_bytes)?;
+            Ok(Price::PerRecord(Arc::new(price)))
+        }
+    }
+}
+
+fn tiers(config: &TiersConfig, path: &str) -> Result<Tiers, ConfigError> {
+    if config.query.is_empty() {
+        return Err(ConfigError::invalid(format!("{path}.query"), "\"\"", "the name of a query parameter"));
+    }
+    if config.steps.is_empty() {
+        return Err(ConfigError::invalid(format!("{path}.steps"), "[]", "at least one step"));
+    }
+    let mut steps: Vec<(u64, Credits)> = Vec::new();
+    for (index, step) in config.steps.iter().enumerate() {
+        if let Some(&(before, _)) = steps.last()
+            && step.up_to <= before
+        {
+            let expected = format!("more than {before}, where the step before ends");
+            return Err(ConfigError::invalid(
+                format!("{path}.steps[{index}].up_to"),
+                step.up_to.to_string(),
+                expected,
+            ));
+        }
+        steps.push((step.up_to, step.credits));
+    }
+    Ok(Tiers { query: config.query.clone(), steps, beyond: config.beyond })
+}
+
+fn per_record(config: &PerRecordConfig, path: &str, max_bytes: u32) -> Result<PerRecord, ConfigError> {
+    if config.arrays.is_empty() {
+        return Err(ConfigError::invalid(format!("{path}.arrays"), "[]", "at least one JSON Pointer"));
+    }
+    let mut arrays = Arrays::default();
+    for (index, pointer) in config.arrays.iter().enumerate() {
+        arrays.insert(pointer).map_err(|expected| {
+            ConfigError::invalid(format!("{path}.arrays[{index}]"), json(pointer), expected.to_string())
+        })?;
+    }
+    // A record takes at least a byte in each array that it is in.
+    let most = u64::from(max_bytes).saturating_mul(u64::try_from(config.arrays.len()).unwrap_or(u64::MAX));
+    let groups = NonZeroU64::new(most.div_ceil(config.records.get())).unwrap_or(NonZeroU64::MIN);
+    if config.credits.checked_mul(groups.get()).is_none() {
+        let limit = Credits::MAX.get().checked_div(groups.get()).unwrap_or_default();
+        let expected = format!(
+            "at most {limit}, so that a body of {max_bytes} bytes cannot cost more than {} credits",
+            Credits::MAX
+        );
+        return Err(ConfigError::invalid(format!("{path}.credits"), config.credits.to_string(), expected));
+    }
+    Ok(PerRecord { arrays, credits: config.credits, records: config.records, at_least: config.at_least })
+}
+
+/// A text as JSON writes it.
+fn json(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}

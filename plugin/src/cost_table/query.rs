@@ -1,0 +1,191 @@
+//! The readings of a query string, as far as prices depend on it.
+//!
+//! A parameter that is given twice is one value to some backends and another to others; the same holds for a name in the wrong case
+//! and for `;` between parameters. Every such reading is offered in turn, and the caller takes the dearest.
+
+use std::borrow::Cow;
+
+/// More occurrences of one parameter than any honest client sends: beyond them, readings are not evaluated one by one.
+const MAX_OCCURRENCES: usize = 16;
+
+/// A parameter that a price depends on, found in a query.
+#[derive(Debug)]
+struct Occurrence<'a> {
+    /// The name as the rules spell it.
+    name: &'a str,
+    /// Whether the query spells it the same way.
+    exact: bool,
+    value: Cow<'a, str>,
+}
+
+/// Everything in a query that some prices depend on.
+#[derive(Debug)]
+struct Occurrences<'a>(Vec<Occurrence<'a>>);
+
+/// One way to understand a query.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reading<'a> {
+    occurrences: &'a Occurrences<'a>,
+    /// Of several occurrences of a parameter, the one that counts; the last one where there are fewer.
+    index: usize,
+    /// Whether names and values are compared without case.
+    folded: bool,
+}
+
+/// There are more readings than are worth evaluating.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TooManyReadings;
+
+/// Shows each reading of `query`, as far as the parameters `names` go, to `read`: at least one.
+///
+/// # Errors
+///
+/// One of the parameters occurs so often that its readings are not worth evaluating; `read` may have been called before.
+pub(super) fn each_reading(
+    query: &str,
+    names: &[String],
+    mut read: impl FnMut(Reading<'_>),
+) -> Result<(), TooManyReadings> {
+    Occurrences::collect(std::iter::once(query), names)?.each_reading(&mut read);
+    if query.contains(';') {
+        Occurrences::collect(query.split(';'), names)?.each_reading(&mut read);
+    }
+    Ok(())
+}
+
+impl<'a> Occurrences<'a> {
+    fn collect(
+        parts: impl Iterator<Item = &'a str>,
+        names: &'a [String],
+    ) -> Result<Self, TooManyReadings> {
+        let mut occurrences = Self(Vec::new());
+        for (name, value) in parts.flat_map(|part| form_urlencoded::parse(part.as_bytes())) {
+            for wanted in names {
+                if !name.eq_ignore_ascii_case(wanted) {
+                    continue;
+                }
+                if occurrences.count(wanted) == MAX_OCCURRENCES {
+                    return Err(TooManyReadings);
+                }
+                let exact = name == wanted.as_str();
+                occurrences.0.push(Occurrence { name: wanted, exact, value: value.clone() });
+            }
+        }
+        Ok(occurrences)
+    }
+
+    fn count(&self, name: &str) -> usize {
+        self.0.iter().filter(|occurrence| occurrence.name == name).count()
+    }
+
+    fn each_reading(&self, read: &mut impl FnMut(Reading<'_>)) {
+        if self.0.is_empty() {
+            return read(Reading { occurrences: self, index: 0, folded: true });
+        }
+        let most = self.0.iter().map(|occurrence| self.count(occurrence.name)).max().unwrap_or(1);
+        for index in 0..most {
+            for folded in [true, false] {
+                read(Reading { occurrences: self, index, folded });
+            }
+        }
+    }
+}
+
+impl<'a> Reading<'a> {
+    /// The value of the parameter `name`, or none where the query does not give it.
+    pub(super) fn value(self, name: &str) -> Option<&'a str> {
+        let mut found = self
+            .occurrences
+            .0
+            .iter()
+            .filter(|occurrence| occurrence.name == name && (self.folded || occurrence.exact));
+        let first = found.next()?;
+        let chosen = found.take(self.index).last().unwrap_or(first);
+        Some(&chosen.value)
+    }
+
+    /// Whether two values are the same in this reading.
+    pub(super) fn same(self, one: &str, other: &str) -> bool {
+        if self.folded { one.eq_ignore_ascii_case(other) } else { one == other }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    /// The values of `from` in all readings, without repetitions; `-` where it is absent.
+    fn values(query: &str) -> Vec<String> {
+        let mut values = Vec::new();
+        let names = ["from".to_owned(), "include".to_owned()];
+        each_reading(query, &names, |reading| {
+            let value = reading.value("from").unwrap_or("-").to_owned();
+            if !values.contains(&value) {
+                values.push(value);
+            }
+        })
+        .unwrap();
+        values
+    }
+
+    #[test]
+    fn an_ordinary_query_has_one_value() {
+        assert_eq!(values(""), ["-"]);
+        assert_eq!(values("limit=5&form=7&fromage=1"), ["-"]);
+        assert_eq!(values("limit=5&from=7"), ["7"]);
+        assert_eq!(values("from"), [""]);
+        assert_eq!(values("&&from=&"), [""]);
+        assert_eq!(values("from=a=b"), ["a=b"]);
+    }
+
+    #[test]
+    fn names_and_values_are_decoded_once() {
+        assert_eq!(values("%66rom=%37"), ["7"]);
+        assert_eq!(values("from=+7+"), [" 7 "]);
+        assert_eq!(values("from=%2537"), ["%37"]);
+        assert_eq!(values("from=%zz%"), ["%zz%"]);
+        assert_eq!(values("from=%ff"), ["\u{fffd}"]);
+    }
+
+    #[test]
+    fn every_occurrence_is_read() {
+        assert_eq!(values("from=1&from=2&from=3"), ["1", "2", "3"]);
+        assert_eq!(values("include=a&include=b&from=1"), ["1"]);
+    }
+
+    #[test]
+    fn a_name_in_another_case_may_or_may_not_be_meant() {
+        assert_eq!(values("FROM=9"), ["9", "-"]);
+        assert_eq!(values("From=9&from=1"), ["9", "1"]);
+    }
+
+    #[test]
+    fn a_semicolon_may_or_may_not_separate() {
+        assert_eq!(values("from=1;from=9"), ["1;from=9", "1", "9"]);
+        assert_eq!(values("a=1;from=9"), ["-", "9"]);
+    }
+
+    #[test]
+    fn values_are_the_same_without_case_in_some_reading_only() {
+        let mut answers = Vec::new();
+        each_reading("include=Contacts", &["include".to_owned()], |reading| {
+            answers.push(reading.same("contacts", reading.value("include").unwrap()));
+        })
+        .unwrap();
+        assert_eq!(answers, [true, false]);
+    }
+
+    #[test]
+    fn readings_are_bounded() {
+        let names = ["from".to_owned()];
+        let mut readings = 0_u32;
+        let sixteen = "from=1&".repeat(16);
+        assert_eq!(each_reading(&sixteen, &names, |_| readings = readings.saturating_add(1)), Ok(()));
+        assert_eq!(readings, 32);
+        assert_eq!(each_reading(&format!("{sixteen}from=1"), &names, |_| ()), Err(TooManyReadings));
+        let semicolons = "from=1;".repeat(17);
+        assert_eq!(each_reading(&semicolons, &names, |_| ()), Err(TooManyReadings));
+    }
+}
