@@ -22,7 +22,10 @@ mod trie;
 #[cfg(test)]
 mod tests;
 
-pub use config::{BodyConfig, CostConfig, CostsConfig, Fallback, PerRecordConfig, RuleConfig, StepConfig, TiersConfig, When};
+pub use config::{
+    BodyConfig, CostConfig, CostsConfig, Fallback, PerRecordConfig, RuleConfig, StepConfig,
+    TiersConfig, When,
+};
 pub use quote::{Charge, PerRecordQuote, Quote};
 pub use records::UnreadableBody;
 
@@ -96,13 +99,18 @@ impl CostTable {
     /// The name of a rule of this table, `default` for the default.
     #[must_use]
     pub fn rule_name(&self, rule: RuleId) -> &str {
-        let name = usize::try_from(rule.0).ok().and_then(|index| self.names.get(index));
+        let name = usize::try_from(rule.0)
+            .ok()
+            .and_then(|index| self.names.get(index));
         name.map_or(RuleId::DEFAULT_NAME, String::as_str)
     }
 
     /// One reading of a path: without case, and with it where that may differ.
     fn read(&self, method: &str, segments: &Segments<'_>, query: &str, dearest: &mut Dearest) {
-        let default = Charge { cost: self.default, rule: RuleId::DEFAULT };
+        let default = Charge {
+            cost: self.default,
+            rule: RuleId::DEFAULT,
+        };
         for folded in [true, false] {
             let found = self.root.find(method, segments.as_slice(), folded);
             match found.candidates {

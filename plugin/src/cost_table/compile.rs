@@ -4,7 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
-use super::config::{BodyConfig, CostConfig, CostsConfig, PerRecordConfig, RuleConfig, TiersConfig, When};
+use super::config::{
+    BodyConfig, CostConfig, CostsConfig, PerRecordConfig, RuleConfig, TiersConfig, When,
+};
 use super::operation::Operation;
 use super::price::{PerRecord, Price, Tiers};
 use super::records::Arrays;
@@ -39,17 +41,28 @@ pub(super) fn compile(costs: &CostsConfig) -> Result<CostTable, ConfigError> {
         let price = price(&rule.cost, &format!("{path}.cost"), costs.body.max_bytes)?;
         let id = name(rule, &path, &mut table.names)?;
         let when = scope_of(&conditions);
-        let compiled = Arc::new(Rule { id, conditions, price });
+        let compiled = Arc::new(Rule {
+            id,
+            conditions,
+            price,
+        });
         if rule.operations.is_empty() {
-            return Err(ConfigError::invalid(format!("{path}.operations"), "[]", "at least one operation"));
+            return Err(ConfigError::invalid(
+                format!("{path}.operations"),
+                "[]",
+                "at least one operation",
+            ));
         }
         for (index, text) in rule.operations.iter().enumerate() {
             let path = format!("{path}.operations[{index}]");
-            let operation = Operation::parse(text)
-                .map_err(|expected| ConfigError::invalid(path.as_str(), json(text), expected.to_string()))?;
+            let operation = Operation::parse(text).map_err(|expected| {
+                ConfigError::invalid(path.as_str(), json(text), expected.to_string())
+            })?;
             let place = format!("`{path}` (rule {})", json(&rule.name));
             if let Some(other) = places.insert((operation.folded(), when.clone()), place) {
-                let expected = format!("an operation with another \"when\" than {other}, which prices the same calls");
+                let expected = format!(
+                    "an operation with another \"when\" than {other}, which prices the same calls"
+                );
                 return Err(ConfigError::invalid(path, json(text), expected));
             }
             table.root.insert(&operation, &compiled);
@@ -60,25 +73,41 @@ pub(super) fn compile(costs: &CostsConfig) -> Result<CostTable, ConfigError> {
 
 fn body_limits(body: &BodyConfig) -> Result<BodyLimits, ConfigError> {
     let max_bytes = usize::try_from(body.max_bytes).ok();
-    let Some(max_bytes) = max_bytes.filter(|_| (1..=MAX_BODY_BYTES).contains(&body.max_bytes)) else {
+    let Some(max_bytes) = max_bytes.filter(|_| (1..=MAX_BODY_BYTES).contains(&body.max_bytes))
+    else {
         let expected = format!("a number of bytes from 1 to {MAX_BODY_BYTES}");
-        return Err(ConfigError::invalid("costs.body.max_bytes", body.max_bytes.to_string(), expected));
+        return Err(ConfigError::invalid(
+            "costs.body.max_bytes",
+            body.max_bytes.to_string(),
+            expected,
+        ));
     };
-    Ok(BodyLimits { max_bytes, too_large: body.too_large, unreadable: body.unreadable })
+    Ok(BodyLimits {
+        max_bytes,
+        too_large: body.too_large,
+        unreadable: body.unreadable,
+    })
 }
 
 fn name(rule: &RuleConfig, path: &str, names: &mut Vec<String>) -> Result<RuleId, ConfigError> {
-    let invalid = |expected: String| ConfigError::invalid(format!("{path}.name"), json(&rule.name), expected);
+    let invalid =
+        |expected: String| ConfigError::invalid(format!("{path}.name"), json(&rule.name), expected);
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '_' | '.' | '-');
     if rule.name.is_empty() || rule.name.len() > MAX_NAME || !rule.name.chars().all(allowed) {
-        return Err(invalid(format!("1 to {MAX_NAME} letters, digits, spaces, `_`, `.` and `-`")));
+        return Err(invalid(format!(
+            "1 to {MAX_NAME} letters, digits, spaces, `_`, `.` and `-`"
+        )));
     }
     if rule.name == RuleId::DEFAULT_NAME {
-        return Err(invalid("another name: this is what calls without a rule are listed under".to_owned()));
+        return Err(invalid(
+            "another name: this is what calls without a rule are listed under".to_owned(),
+        ));
     }
     if let Some(other) = names.iter().position(|name| *name == rule.name) {
         let other = other.saturating_sub(1);
-        return Err(invalid(format!("another name than that of `costs.rules[{other}]`")));
+        return Err(invalid(format!(
+            "another name than that of `costs.rules[{other}]`"
+        )));
     }
     let id = u32::try_from(names.len()).map_err(|_| invalid("fewer rules".to_owned()))?;
     names.push(rule.name.clone());
@@ -90,14 +119,21 @@ fn conditions(when: &When, path: &str) -> Result<Vec<Condition>, ConfigError> {
     let mut conditions = Vec::new();
     for (name, value) in &when.0 {
         if name.is_empty() {
-            return Err(ConfigError::invalid(path, json(name), "the name of a query parameter"));
+            return Err(ConfigError::invalid(
+                path,
+                json(name),
+                "the name of a query parameter",
+            ));
         }
         if !names.insert(name.to_ascii_lowercase()) {
             let expected = "each query parameter once (names are compared without case)";
             return Err(ConfigError::invalid(path, json(name), expected));
         }
         let value = (value != "*").then(|| value.clone());
-        conditions.push(Condition { name: name.clone(), value });
+        conditions.push(Condition {
+            name: name.clone(),
+            value,
+        });
     }
     Ok(conditions)
 }
@@ -105,7 +141,10 @@ fn conditions(when: &When, path: &str) -> Result<Vec<Condition>, ConfigError> {
 /// Conditions as far as they tell calls apart: without case and order.
 fn scope_of(conditions: &[Condition]) -> Vec<(String, Option<String>)> {
     let fold = |condition: &Condition| {
-        let value = condition.value.as_ref().map(|value| value.to_ascii_lowercase());
+        let value = condition
+            .value
+            .as_ref()
+            .map(|value| value.to_ascii_lowercase());
         (condition.name.to_ascii_lowercase(), value)
     };
     let mut scope: Vec<_> = conditions.iter().map(fold).collect();
@@ -126,10 +165,18 @@ fn price(cost: &CostConfig, path: &str, max_bytes: u32) -> Result<Price, ConfigE
 
 fn tiers(config: &TiersConfig, path: &str) -> Result<Tiers, ConfigError> {
     if config.query.is_empty() {
-        return Err(ConfigError::invalid(format!("{path}.query"), "\"\"", "the name of a query parameter"));
+        return Err(ConfigError::invalid(
+            format!("{path}.query"),
+            "\"\"",
+            "the name of a query parameter",
+        ));
     }
     if config.steps.is_empty() {
-        return Err(ConfigError::invalid(format!("{path}.steps"), "[]", "at least one step"));
+        return Err(ConfigError::invalid(
+            format!("{path}.steps"),
+            "[]",
+            "at least one step",
+        ));
     }
     let mut steps: Vec<(u64, Credits)> = Vec::new();
     for (index, step) in config.steps.iter().enumerate() {
@@ -145,34 +192,66 @@ fn tiers(config: &TiersConfig, path: &str) -> Result<Tiers, ConfigError> {
         }
         steps.push((step.up_to, step.credits));
     }
-    Ok(Tiers { query: config.query.clone(), steps, beyond: config.beyond })
+    Ok(Tiers {
+        query: config.query.clone(),
+        steps,
+        beyond: config.beyond,
+    })
 }
 
-fn per_record(config: &PerRecordConfig, path: &str, max_bytes: u32) -> Result<PerRecord, ConfigError> {
+fn per_record(
+    config: &PerRecordConfig,
+    path: &str,
+    max_bytes: u32,
+) -> Result<PerRecord, ConfigError> {
     if config.arrays.is_empty() {
-        return Err(ConfigError::invalid(format!("{path}.arrays"), "[]", "at least one JSON Pointer"));
+        return Err(ConfigError::invalid(
+            format!("{path}.arrays"),
+            "[]",
+            "at least one JSON Pointer",
+        ));
     }
     let mut arrays = Arrays::default();
     for (index, pointer) in config.arrays.iter().enumerate() {
         arrays.insert(pointer).map_err(|expected| {
-            ConfigError::invalid(format!("{path}.arrays[{index}]"), json(pointer), expected.to_string())
+            ConfigError::invalid(
+                format!("{path}.arrays[{index}]"),
+                json(pointer),
+                expected.to_string(),
+            )
         })?;
     }
     // A record takes at least a byte in each array that it is in.
-    let most = u64::from(max_bytes).saturating_mul(u64::try_from(config.arrays.len()).unwrap_or(u64::MAX));
+    let most =
+        u64::from(max_bytes).saturating_mul(u64::try_from(config.arrays.len()).unwrap_or(u64::MAX));
     let groups = NonZeroU64::new(most.div_ceil(config.records.get())).unwrap_or(NonZeroU64::MIN);
     if config.credits.checked_mul(groups.get()).is_none() {
-        let limit = Credits::MAX.get().checked_div(groups.get()).unwrap_or_default();
+        let limit = Credits::MAX
+            .get()
+            .checked_div(groups.get())
+            .unwrap_or_default();
         let expected = format!(
             "at most {limit}, so that a body of {max_bytes} bytes cannot cost more than {} credits",
             Credits::MAX
         );
-        return Err(ConfigError::invalid(format!("{path}.credits"), config.credits.to_string(), expected));
+        return Err(ConfigError::invalid(
+            format!("{path}.credits"),
+            config.credits.to_string(),
+            expected,
+        ));
     }
-    Ok(PerRecord { arrays, credits: config.credits, records: config.records, at_least: config.at_least })
+    Ok(PerRecord {
+        arrays,
+        credits: config.credits,
+        records: config.records,
+        at_least: config.at_least,
+    })
 }
 
 /// A text as JSON writes it.
 fn json(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
+
+#[cfg(test)]
+mod tests;

@@ -169,13 +169,6 @@ impl<'de> Deserialize<'de> for When {
 
 impl<'de> Deserialize<'de> for CostConfig {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "snake_case")]
-        enum Kind {
-            Tiers,
-            PerRecord,
-        }
-
         struct Visitor;
 
         impl<'de> de::Visitor<'de> for Visitor {
@@ -196,9 +189,12 @@ impl<'de> Deserialize<'de> for CostConfig {
             }
 
             fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<CostConfig, A::Error> {
-                let cost = match map.next_key()? {
-                    Some(Kind::Tiers) => CostConfig::Tiers(map.next_value()?),
-                    Some(Kind::PerRecord) => CostConfig::PerRecord(map.next_value()?),
+                let cost = match map.next_key::<String>()?.as_deref() {
+                    Some("tiers") => CostConfig::Tiers(map.next_value()?),
+                    Some("per_record") => CostConfig::PerRecord(map.next_value()?),
+                    Some(other) => {
+                        return Err(de::Error::unknown_field(other, &["tiers", "per_record"]));
+                    }
                     None => return Err(de::Error::invalid_length(0, &self)),
                 };
                 match map.next_key::<de::IgnoredAny>()? {
@@ -264,9 +260,19 @@ mod tests {
     #[test]
     fn every_part_has_its_default() {
         let costs = parse(r#"{"default":1}"#).unwrap();
-        assert_eq!(costs.body, BodyConfig { max_bytes: 65_536, too_large: Fallback::Refuse, unreadable: Fallback::Refuse });
+        assert_eq!(
+            costs.body,
+            BodyConfig {
+                max_bytes: 65_536,
+                too_large: Fallback::Refuse,
+                unreadable: Fallback::Refuse
+            }
+        );
         assert_eq!(costs.rules, []);
-        let costs = parse(&rule(r#""cost":{"per_record":{"arrays":["/ids"],"credits":6}}"#)).unwrap();
+        let costs = parse(&rule(
+            r#""cost":{"per_record":{"arrays":["/ids"],"credits":6}}"#,
+        ))
+        .unwrap();
         let per_record = PerRecordConfig {
             arrays: vec!["/ids".to_owned()],
             credits: Credits::saturating(6),
@@ -281,7 +287,14 @@ mod tests {
     fn a_fallback_refuses_or_charges() {
         let costs = parse(r#"{"default":1,"body":{"max_bytes":10,"too_large":{"charge":500},"unreadable":"refuse"}}"#).unwrap();
         let too_large = Fallback::Charge(Credits::saturating(500));
-        assert_eq!(costs.body, BodyConfig { max_bytes: 10, too_large, unreadable: Fallback::Refuse });
+        assert_eq!(
+            costs.body,
+            BodyConfig {
+                max_bytes: 10,
+                too_large,
+                unreadable: Fallback::Refuse
+            }
+        );
     }
 
     #[test]
@@ -289,7 +302,10 @@ mod tests {
         fn check(costs: &str, expected: &str) {
             assert_eq!(parse(costs).unwrap_err(), expected, "{costs}");
         }
-        check("{}", "invalid configuration at `costs`: missing field `default` at line 1 column 11");
+        check(
+            "{}",
+            "invalid configuration at `costs`: missing field `default` at line 1 column 11",
+        );
         check(
             r#"{"default":1,"rule":[]}"#,
             "invalid configuration at `costs.rule`: unknown field `rule`, expected one of `default`, `body`, `rules` at line 1 column 28",
@@ -301,21 +317,21 @@ mod tests {
         check(
             &rule(r#""cost":0.5"#),
             "invalid configuration at `costs.rules[0].cost`: invalid type: floating point `0.5`, expected a whole number of credits from 0 to \
-             999999999999999, {\"tiers\": …} or {\"per_record\": …} at line 1 column 76",
+             999999999999999, {\"tiers\": …} or {\"per_record\": …} at line 1 column 77",
         );
         check(
             &rule(r#""cost":1000000000000000"#),
             "invalid configuration at `costs.rules[0].cost`: invalid value: integer `1000000000000000`, expected a whole number of credits from 0 to \
-             999999999999999, {\"tiers\": …} or {\"per_record\": …} at line 1 column 89",
+             999999999999999, {\"tiers\": …} or {\"per_record\": …} at line 1 column 90",
         );
         check(
             &rule(r#""cost":{}"#),
             "invalid configuration at `costs.rules[0].cost`: invalid length 0, expected a whole number of credits from 0 to \
-             999999999999999, {\"tiers\": …} or {\"per_record\": …} at line 1 column 75",
+             999999999999999, {\"tiers\": …} or {\"per_record\": …} at line 1 column 76",
         );
         check(
             &rule(r#""cost":{"tier":{}}"#),
-            "invalid configuration at `costs.rules[0].cost`: unknown variant `tier`, expected `tiers` or `per_record` at line 1 column 80",
+            "invalid configuration at `costs.rules[0].cost`: unknown field `tier`, expected `tiers` or `per_record` at line 1 column 81",
         );
         check(
             &rule(r#""cost":{"tiers":{"query":"from","steps":[],"beyond":9},"per_record":{}}"#),
@@ -323,17 +339,21 @@ mod tests {
              999999999999999, {\"tiers\": …} or {\"per_record\": …} at line 1 column 134",
         );
         check(
-            &rule(r#""cost":{"tiers":{"query":"from","steps":[{"up_to":1,"credits":1}],"beyond":"9"}}"#),
+            &rule(
+                r#""cost":{"tiers":{"query":"from","steps":[{"up_to":1,"credits":1}],"beyond":"9"}}"#,
+            ),
             "invalid configuration at `costs.rules[0].cost.tiers.beyond`: invalid type: string \"9\", expected a whole number of credits from 0 to \
              999999999999999 at line 1 column 145",
         );
         check(
-            &rule(r#""cost":{"tiers":{"query":"from","steps":[{"up_to":-1,"credits":1}],"beyond":9}}"#),
-            "invalid configuration at `costs.rules[0].cost.tiers.steps[0].up_to`: invalid value: integer `-1`, expected u64 at line 1 column 120",
+            &rule(
+                r#""cost":{"tiers":{"query":"from","steps":[{"up_to":-1,"credits":1}],"beyond":9}}"#,
+            ),
+            "invalid configuration at `costs.rules[0].cost.tiers.steps[0].up_to`: invalid value: integer `-1`, expected u64 at line 1 column 119",
         );
         check(
             &rule(r#""cost":{"per_record":{"arrays":["/ids"],"credits":1,"records":0}}"#),
-            "invalid configuration at `costs.rules[0].cost.per_record.records`: invalid value: integer `0`, expected a nonzero u64 at line 1 column 131",
+            "invalid configuration at `costs.rules[0].cost.per_record.records`: invalid value: integer `0`, expected a nonzero u64 at line 1 column 130",
         );
         check(
             &rule(r#""when":{"include":1},"cost":1"#),

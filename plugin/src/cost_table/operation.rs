@@ -39,7 +39,9 @@ pub(super) enum InvalidOperation {
     #[error("a path template that starts with `/`, found `{0}`")]
     Relative(String),
     /// Repeated or trailing slashes.
-    #[error("no empty segment (repeated and trailing slashes are dropped from a path before it is matched)")]
+    #[error(
+        "no empty segment (repeated and trailing slashes are dropped from a path before it is matched)"
+    )]
     EmptySegment,
     /// `.` or `..`.
     #[error("no segment `{0}` (dot segments of a path are resolved before it is matched)")]
@@ -88,7 +90,11 @@ impl Operation {
             .strip_prefix('/')
             .ok_or_else(|| InvalidOperation::Relative(template.to_owned()))?;
         check_characters(path)?;
-        let mut operation = Self { method, segments: Vec::new(), rest: false };
+        let mut operation = Self {
+            method,
+            segments: Vec::new(),
+            rest: false,
+        };
         if path.is_empty() {
             return Ok(operation);
         }
@@ -122,7 +128,10 @@ impl Operation {
             Segment::Literal(text) => Segment::Literal(text.to_ascii_lowercase()),
             Segment::Parameter => Segment::Parameter,
         };
-        Self { segments: self.segments.iter().map(fold).collect(), ..self.clone() }
+        Self {
+            segments: self.segments.iter().map(fold).collect(),
+            ..self.clone()
+        }
     }
 }
 
@@ -139,7 +148,9 @@ fn check_characters(path: &str) -> Result<(), InvalidOperation> {
             '#' => "a fragment is never part of a path",
             ';' => "parameters of a segment are cut off before it is matched",
             '\\' => "it is read as `/`",
-            _ if character.is_whitespace() || character.is_control() => return Err(InvalidOperation::Whitespace),
+            _ if character.is_whitespace() || character.is_control() => {
+                return Err(InvalidOperation::Whitespace);
+            }
             _ => continue,
         };
         return Err(InvalidOperation::Character { character, reason });
@@ -155,7 +166,9 @@ fn parse_segment(text: &str) -> Result<(Segment, Option<&str>), InvalidOperation
         "*" => return Ok((Segment::Parameter, None)),
         _ => {}
     }
-    if let Some(name) = text.strip_prefix('{').and_then(|text| text.strip_suffix('}'))
+    if let Some(name) = text
+        .strip_prefix('{')
+        .and_then(|text| text.strip_suffix('}'))
         && !name.is_empty()
         && !name.contains(['{', '}', '*'])
     {
@@ -183,16 +196,35 @@ mod tests {
     #[test]
     fn an_operation_is_a_method_and_a_template() {
         fn check(text: &str, method: Option<&str>, segments: &[Segment], rest: bool) {
-            let expected = Operation { method: method.map(str::to_owned), segments: segments.to_vec(), rest };
+            let expected = Operation {
+                method: method.map(str::to_owned),
+                segments: segments.to_vec(),
+                rest,
+            };
             assert_eq!(Operation::parse(text), Ok(expected), "{text}");
         }
         check("GET /", Some("GET"), &[], false);
         check("GET /tickets", Some("GET"), &[literal("tickets")], false);
-        check("POST /a/{id}/*", Some("POST"), &[literal("a"), Segment::Parameter, Segment::Parameter], false);
+        check(
+            "POST /a/{id}/*",
+            Some("POST"),
+            &[literal("a"), Segment::Parameter, Segment::Parameter],
+            false,
+        );
         check("OPTIONS /**", Some("OPTIONS"), &[], true);
         check("* /a/**", None, &[literal("a")], true);
-        check("M-SEARCH /größe.json", Some("M-SEARCH"), &[literal("größe.json")], false);
-        check("GET /*/*", Some("GET"), &[Segment::Parameter, Segment::Parameter], false);
+        check(
+            "M-SEARCH /größe.json",
+            Some("M-SEARCH"),
+            &[literal("größe.json")],
+            false,
+        );
+        check(
+            "GET /*/*",
+            Some("GET"),
+            &[Segment::Parameter, Segment::Parameter],
+            false,
+        );
     }
 
     #[test]
@@ -200,14 +232,24 @@ mod tests {
         let one = Operation::parse("GET /Tickets/{id}").unwrap();
         let other = Operation::parse("GET /tickets/*").unwrap();
         assert_eq!(one.folded(), other.folded());
-        assert_ne!(one.folded(), Operation::parse("POST /tickets/*").unwrap().folded());
-        assert_ne!(one.folded(), Operation::parse("GET /tickets/**").unwrap().folded());
+        assert_ne!(
+            one.folded(),
+            Operation::parse("POST /tickets/*").unwrap().folded()
+        );
+        assert_ne!(
+            one.folded(),
+            Operation::parse("GET /tickets/**").unwrap().folded()
+        );
     }
 
     #[test]
     fn what_cannot_match_is_refused() {
         fn check(text: &str, expected: &str) {
-            assert_eq!(Operation::parse(text).unwrap_err().to_string(), expected, "{text}");
+            assert_eq!(
+                Operation::parse(text).unwrap_err().to_string(),
+                expected,
+                "{text}"
+            );
         }
         let shape = "a method, one space and a path template, such as \"GET /tickets/{id}\"";
         check("", shape);
@@ -218,32 +260,66 @@ mod tests {
         check("G(T /a", "an upper-case HTTP method or `*`, found `G(T`");
         check("** /a", "an upper-case HTTP method or `*`, found `**`");
         check("GET a", "a path template that starts with `/`, found `a`");
-        check("GET  /a", "a path template that starts with `/`, found ` /a`");
+        check(
+            "GET  /a",
+            "a path template that starts with `/`, found ` /a`",
+        );
         let empty = "no empty segment (repeated and trailing slashes are dropped from a path before it is matched)";
         check("GET /a/", empty);
         check("GET /a//b", empty);
         check("GET //", empty);
-        check("GET /a/../b", "no segment `..` (dot segments of a path are resolved before it is matched)");
-        check("GET /.", "no segment `.` (dot segments of a path are resolved before it is matched)");
+        check(
+            "GET /a/../b",
+            "no segment `..` (dot segments of a path are resolved before it is matched)",
+        );
+        check(
+            "GET /.",
+            "no segment `.` (dot segments of a path are resolved before it is matched)",
+        );
         check(
             "GET /a%20b",
             "no `%` in a path template (a path is percent-decoded before it is matched: write the character itself)",
         );
-        check("GET /a?b=1", "no `?` in a path template (query parameters are matched by \"when\" and \"tiers\")");
-        check("GET /a#b", "no `#` in a path template (a fragment is never part of a path)");
-        check("GET /a;b", "no `;` in a path template (parameters of a segment are cut off before it is matched)");
-        check("GET /a\\b", "no `\\` in a path template (it is read as `/`)");
-        check("GET /a b", "no whitespace and no control characters in a path template");
-        check("GET /a\u{7}", "no whitespace and no control characters in a path template");
+        check(
+            "GET /a?b=1",
+            "no `?` in a path template (query parameters are matched by \"when\" and \"tiers\")",
+        );
+        check(
+            "GET /a#b",
+            "no `#` in a path template (a fragment is never part of a path)",
+        );
+        check(
+            "GET /a;b",
+            "no `;` in a path template (parameters of a segment are cut off before it is matched)",
+        );
+        check(
+            "GET /a\\b",
+            "no `\\` in a path template (it is read as `/`)",
+        );
+        check(
+            "GET /a b",
+            "no whitespace and no control characters in a path template",
+        );
+        check(
+            "GET /a\u{7}",
+            "no whitespace and no control characters in a path template",
+        );
         for braces in ["a{b}", "{a", "a}", "{}", "{a}{b}", "{a}.json", "{{a}}"] {
-            let expected = format!("a parameter to be a whole segment such as `{{id}}`, found `{braces}`");
+            let expected =
+                format!("a parameter to be a whole segment such as `{{id}}`, found `{braces}`");
             check(&format!("GET /x/{braces}"), &expected);
         }
         check("GET /a*", "`*` and `**` to be whole segments, found `a*`");
         check("GET /***", "`*` and `**` to be whole segments, found `***`");
         check("GET /**/a", "`**` only as the last segment");
-        check("GET /{id}/a/{id}", "each parameter once, found `{id}` twice");
-        check(&format!("GET {}", "/a".repeat(33)), "at most 32 segments, found 33");
+        check(
+            "GET /{id}/a/{id}",
+            "each parameter once, found `{id}` twice",
+        );
+        check(
+            &format!("GET {}", "/a".repeat(33)),
+            "at most 32 segments, found 33",
+        );
         assert!(Operation::parse(&format!("GET {}/**", "/a".repeat(32))).is_ok());
     }
 }

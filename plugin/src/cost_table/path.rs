@@ -71,7 +71,10 @@ impl<'p> Segments<'p> {
     }
 
     fn none() -> Self {
-        Self { kept: [const { Cow::Borrowed(&[]) }; KEPT], count: 0 }
+        Self {
+            kept: [const { Cow::Borrowed(&[]) }; KEPT],
+            count: 0,
+        }
     }
 
     fn push(&mut self, segment: Cow<'p, [u8]>) {
@@ -95,7 +98,11 @@ mod tests {
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
     fn texts(segments: &Segments<'_>) -> Vec<String> {
-        segments.as_slice().iter().map(|segment| String::from_utf8_lossy(segment).into_owned()).collect()
+        segments
+            .as_slice()
+            .iter()
+            .map(|segment| String::from_utf8_lossy(segment).into_owned())
+            .collect()
     }
 
     #[test]
@@ -147,7 +154,12 @@ mod tests {
     fn an_ordinary_path_has_one_reading_and_is_not_copied() {
         assert_eq!(lenient("/api//v1/./tickets/"), None);
         let segments = Segments::strict("/api/v1/Tickets/1.5");
-        assert!(segments.as_slice().iter().all(|segment| matches!(segment, Cow::Borrowed(_))));
+        assert!(
+            segments
+                .as_slice()
+                .iter()
+                .all(|segment| matches!(segment, Cow::Borrowed(_)))
+        );
     }
 
     #[test]

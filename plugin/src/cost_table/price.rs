@@ -62,7 +62,10 @@ impl Tiers {
 
     /// The most that any value costs.
     pub(super) fn dearest(&self) -> Credits {
-        self.steps.iter().map(|&(_, cost)| cost).fold(self.beyond, Credits::max)
+        self.steps
+            .iter()
+            .map(|&(_, cost)| cost)
+            .fold(self.beyond, Credits::max)
     }
 }
 
@@ -90,11 +93,18 @@ mod tests {
         fn check(query: &str, expected: u64) {
             let tiers = Tiers {
                 query: "from".to_owned(),
-                steps: vec![(2000, credits(3)), (10_000, credits(200)), (100_000, credits(50))],
+                steps: vec![
+                    (2000, credits(3)),
+                    (10_000, credits(200)),
+                    (100_000, credits(50)),
+                ],
                 beyond: credits(100),
             };
             let mut cost = None;
-            each_reading(query, &["from".to_owned()], |reading| cost = Some(tiers.cost(reading))).unwrap();
+            each_reading(query, &["from".to_owned()], |reading| {
+                cost = Some(tiers.cost(reading))
+            })
+            .unwrap();
             assert_eq!(cost, Some(credits(expected)), "{query}");
         }
         check("", 3);
@@ -113,7 +123,9 @@ mod tests {
         check("from=18446744073709551615", 100);
         check("from=18446744073709551616", 100);
         check(&format!("from={}", "9".repeat(5000)), 100);
-        for strange in ["-1", "%2B1", "1.0", "1e3", "0x10", "abc", "1%00", "%D9%A1", "1%201", "1,2"] {
+        for strange in [
+            "-1", "%2B1", "1.0", "1e3", "0x10", "abc", "1%00", "%D9%A1", "1%201", "1,2",
+        ] {
             check(&format!("from={strange}"), 200);
         }
     }
@@ -125,8 +137,17 @@ mod tests {
             let mut arrays = Arrays::default();
             arrays.insert("/ids").unwrap();
             let records = NonZeroU64::new(records).unwrap();
-            let price = PerRecord { arrays, credits: credits(amount), records, at_least: credits(at_least) };
-            assert_eq!(price.cost(body.as_bytes()).unwrap(), credits(expected), "{body}");
+            let price = PerRecord {
+                arrays,
+                credits: credits(amount),
+                records,
+                at_least: credits(at_least),
+            };
+            assert_eq!(
+                price.cost(body.as_bytes()).unwrap(),
+                credits(expected),
+                "{body}"
+            );
         }
         let (six_each, one_per_two) = ((6, 1, 6), (1, 2, 1));
         check(six_each, "", 6);

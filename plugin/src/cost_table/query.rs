@@ -68,24 +68,44 @@ impl<'a> Occurrences<'a> {
                     return Err(TooManyReadings);
                 }
                 let exact = name == wanted.as_str();
-                occurrences.0.push(Occurrence { name: wanted, exact, value: value.clone() });
+                occurrences.0.push(Occurrence {
+                    name: wanted,
+                    exact,
+                    value: value.clone(),
+                });
             }
         }
         Ok(occurrences)
     }
 
     fn count(&self, name: &str) -> usize {
-        self.0.iter().filter(|occurrence| occurrence.name == name).count()
+        self.0
+            .iter()
+            .filter(|occurrence| occurrence.name == name)
+            .count()
     }
 
     fn each_reading(&self, read: &mut impl FnMut(Reading<'_>)) {
         if self.0.is_empty() {
-            return read(Reading { occurrences: self, index: 0, folded: true });
+            return read(Reading {
+                occurrences: self,
+                index: 0,
+                folded: true,
+            });
         }
-        let most = self.0.iter().map(|occurrence| self.count(occurrence.name)).max().unwrap_or(1);
+        let most = self
+            .0
+            .iter()
+            .map(|occurrence| self.count(occurrence.name))
+            .max()
+            .unwrap_or(1);
         for index in 0..most {
             for folded in [true, false] {
-                read(Reading { occurrences: self, index, folded });
+                read(Reading {
+                    occurrences: self,
+                    index,
+                    folded,
+                });
             }
         }
     }
@@ -106,7 +126,11 @@ impl<'a> Reading<'a> {
 
     /// Whether two values are the same in this reading.
     pub(super) fn same(self, one: &str, other: &str) -> bool {
-        if self.folded { one.eq_ignore_ascii_case(other) } else { one == other }
+        if self.folded {
+            one.eq_ignore_ascii_case(other)
+        } else {
+            one == other
+        }
     }
 }
 
@@ -182,10 +206,19 @@ mod tests {
         let names = ["from".to_owned()];
         let mut readings = 0_u32;
         let sixteen = "from=1&".repeat(16);
-        assert_eq!(each_reading(&sixteen, &names, |_| readings = readings.saturating_add(1)), Ok(()));
+        assert_eq!(
+            each_reading(&sixteen, &names, |_| readings = readings.saturating_add(1)),
+            Ok(())
+        );
         assert_eq!(readings, 32);
-        assert_eq!(each_reading(&format!("{sixteen}from=1"), &names, |_| ()), Err(TooManyReadings));
+        assert_eq!(
+            each_reading(&format!("{sixteen}from=1"), &names, |_| ()),
+            Err(TooManyReadings)
+        );
         let semicolons = "from=1;".repeat(17);
-        assert_eq!(each_reading(&semicolons, &names, |_| ()), Err(TooManyReadings));
+        assert_eq!(
+            each_reading(&semicolons, &names, |_| ()),
+            Err(TooManyReadings)
+        );
     }
 }

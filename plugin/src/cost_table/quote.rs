@@ -41,11 +41,26 @@ pub(super) struct Dearest {
     prices: Vec<(RuleId, Arc<PerRecord>)>,
 }
 
+impl Quote {
+    /// The rule that prices the call, as far as its request headers tell.
+    #[must_use]
+    pub fn rule(&self) -> RuleId {
+        match self {
+            Self::Known(charge) => charge.rule,
+            Self::PerRecord(quote) => quote.at_least().rule,
+        }
+    }
+}
+
 impl Charge {
     /// The dearer of two charges; of two equal ones, that of a rule rather than the default.
     fn dearer(self, other: Self) -> Self {
         let rank = |charge: Self| (charge.cost, charge.rule != RuleId::DEFAULT);
-        if rank(other) > rank(self) { other } else { self }
+        if rank(other) > rank(self) {
+            other
+        } else {
+            self
+        }
     }
 }
 
@@ -64,7 +79,10 @@ impl PerRecordQuote {
     pub fn settle(&self, body: &[u8]) -> Result<Charge, UnreadableBody> {
         let mut dearest = self.at_least;
         for (rule, price) in &self.prices {
-            dearest = dearest.dearer(Charge { cost: price.cost(body)?, rule: *rule });
+            dearest = dearest.dearer(Charge {
+                cost: price.cost(body)?,
+                rule: *rule,
+            });
         }
         Ok(dearest)
     }
@@ -75,7 +93,10 @@ impl PerRecordQuote {
         match fallback {
             Fallback::Refuse => None,
             Fallback::Charge(cost) => {
-                let rule = self.prices.first().map_or(self.at_least.rule, |&(rule, _)| rule);
+                let rule = self
+                    .prices
+                    .first()
+                    .map_or(self.at_least.rule, |&(rule, _)| rule);
                 Some(self.at_least.dearer(Charge { cost, rule }))
             }
         }
@@ -93,17 +114,26 @@ impl Dearest {
         if self.prices.iter().any(|(known, _)| *known == rule) {
             return;
         }
-        self.add(Charge { cost: price.at_least, rule });
+        self.add(Charge {
+            cost: price.at_least,
+            rule,
+        });
         self.prices.push((rule, Arc::clone(price)));
     }
 
     /// The dearest of everything added; nothing added is the default at no cost.
     pub(super) fn into_quote(self) -> Quote {
-        let at_least = self.known.unwrap_or(Charge { cost: Credits::ZERO, rule: RuleId::DEFAULT });
+        let at_least = self.known.unwrap_or(Charge {
+            cost: Credits::ZERO,
+            rule: RuleId::DEFAULT,
+        });
         if self.prices.is_empty() {
             return Quote::Known(at_least);
         }
-        Quote::PerRecord(PerRecordQuote { at_least, prices: self.prices })
+        Quote::PerRecord(PerRecordQuote {
+            at_least,
+            prices: self.prices,
+        })
     }
 }
 
@@ -116,14 +146,22 @@ mod tests {
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
     fn charge(cost: u64, rule: u32) -> Charge {
-        Charge { cost: Credits::new(cost).unwrap(), rule: RuleId(rule) }
+        Charge {
+            cost: Credits::new(cost).unwrap(),
+            rule: RuleId(rule),
+        }
     }
 
     fn per_record(credits: u64, at_least: u64) -> Arc<PerRecord> {
         let mut arrays = Arrays::default();
         arrays.insert("").unwrap();
         let (credits, at_least) = (Credits::saturating(credits), Credits::saturating(at_least));
-        Arc::new(PerRecord { arrays, credits, records: NonZeroU64::MIN, at_least })
+        Arc::new(PerRecord {
+            arrays,
+            credits,
+            records: NonZeroU64::MIN,
+            at_least,
+        })
     }
 
     #[test]
@@ -132,7 +170,9 @@ mod tests {
         for reading in [charge(1, 0), charge(3, 1), charge(2, 2), charge(3, 3)] {
             dearest.add(reading);
         }
-        let Quote::Known(known) = dearest.into_quote() else { panic!() };
+        let Quote::Known(known) = dearest.into_quote() else {
+            panic!()
+        };
         assert_eq!(known, charge(3, 1));
     }
 
@@ -149,7 +189,9 @@ mod tests {
         dearest.add(charge(10, 1));
         dearest.add_per_record(RuleId(2), &per_record(6, 7));
         dearest.add_per_record(RuleId(3), &per_record(4, 30));
-        let Quote::PerRecord(quote) = dearest.into_quote() else { panic!() };
+        let Quote::PerRecord(quote) = dearest.into_quote() else {
+            panic!()
+        };
         assert_eq!(quote.at_least(), charge(30, 3));
         assert_eq!(quote.settle(b"[1]").unwrap(), charge(30, 3));
         assert_eq!(quote.settle(b"[1,2,3,4,5,6]").unwrap(), charge(36, 2));
@@ -164,9 +206,17 @@ mod tests {
     fn a_fallback_is_never_cheaper_than_no_records() {
         let mut dearest = Dearest::default();
         dearest.add_per_record(RuleId(2), &per_record(6, 7));
-        let Quote::PerRecord(quote) = dearest.into_quote() else { panic!() };
+        let Quote::PerRecord(quote) = dearest.into_quote() else {
+            panic!()
+        };
         assert_eq!(quote.fall_back(Fallback::Refuse), None);
-        assert_eq!(quote.fall_back(Fallback::Charge(Credits::saturating(500))), Some(charge(500, 2)));
-        assert_eq!(quote.fall_back(Fallback::Charge(Credits::ZERO)), Some(charge(7, 2)));
+        assert_eq!(
+            quote.fall_back(Fallback::Charge(Credits::saturating(500))),
+            Some(charge(500, 2))
+        );
+        assert_eq!(
+            quote.fall_back(Fallback::Charge(Credits::ZERO)),
+            Some(charge(7, 2))
+        );
     }
 }

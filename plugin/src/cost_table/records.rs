@@ -53,7 +53,10 @@ pub enum UnreadableBody {
 }
 
 /// Values in which nothing is counted.
-static NOTHING: Arrays = Arrays { counted: false, children: Vec::new() };
+static NOTHING: Arrays = Arrays {
+    counted: false,
+    children: Vec::new(),
+};
 
 impl Arrays {
     /// Also counts the elements of the array at `pointer`.
@@ -62,7 +65,10 @@ impl Arrays {
             return self.insert_at(&[]);
         }
         let path = pointer.strip_prefix('/').ok_or(InvalidPointer::Relative)?;
-        let keys = path.split('/').map(unescape).collect::<Result<Vec<_>, _>>()?;
+        let keys = path
+            .split('/')
+            .map(unescape)
+            .collect::<Result<Vec<_>, _>>()?;
         if keys.len() > MAX_DEPTH {
             return Err(InvalidPointer::TooDeep(keys.len()));
         }
@@ -72,13 +78,24 @@ impl Arrays {
     fn insert_at(&mut self, keys: &[String]) -> Result<(), InvalidPointer> {
         let Some((key, keys)) = keys.split_first() else {
             let repeated = std::mem::replace(&mut self.counted, true);
-            return if repeated { Err(InvalidPointer::Repeated) } else { Ok(()) };
+            return if repeated {
+                Err(InvalidPointer::Repeated)
+            } else {
+                Ok(())
+            };
         };
         if let Some(child) = self.children.iter_mut().find(|child| child.is_at(key)) {
             return child.arrays.insert_at(keys);
         }
-        let index = key.parse().ok().filter(|index: &u64| index.to_string() == *key);
-        let mut child = Child { key: key.clone(), index, arrays: Self::default() };
+        let index = key
+            .parse()
+            .ok()
+            .filter(|index: &u64| index.to_string() == *key);
+        let mut child = Child {
+            key: key.clone(),
+            index,
+            arrays: Self::default(),
+        };
         child.arrays.insert_at(keys)?;
         self.children.push(child);
         Ok(())
@@ -91,7 +108,11 @@ impl Arrays {
         }
         let mut count = 0;
         let mut json = serde_json::Deserializer::from_str(std::str::from_utf8(body)?);
-        Counter { arrays: self, count: &mut count }.deserialize(&mut json)?;
+        Counter {
+            arrays: self,
+            count: &mut count,
+        }
+        .deserialize(&mut json)?;
         json.end()?;
         Ok(count)
     }
@@ -102,7 +123,10 @@ impl Arrays {
     }
 
     fn at_index(&self, index: u64) -> &Self {
-        let found = self.children.iter().find(|child| child.index == Some(index));
+        let found = self
+            .children
+            .iter()
+            .find(|child| child.index == Some(index));
         found.map_or(&NOTHING, |child| &child.arrays)
     }
 }
@@ -137,7 +161,11 @@ struct Counter<'a> {
 
 impl Counter<'_> {
     fn scalar<E: de::Error>(self, found: Unexpected<'_>) -> Result<(), E> {
-        if self.arrays.counted { Err(E::invalid_type(found, &self)) } else { Ok(()) }
+        if self.arrays.counted {
+            Err(E::invalid_type(found, &self))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -185,7 +213,10 @@ impl<'de> Visitor<'de> for Counter<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
         let mut index = 0_u64;
         loop {
-            let element = Counter { arrays: self.arrays.at_index(index), count: &mut *self.count };
+            let element = Counter {
+                arrays: self.arrays.at_index(index),
+                count: &mut *self.count,
+            };
             if elements.next_element_seed(element)?.is_none() {
                 return Ok(());
             }
@@ -201,7 +232,10 @@ impl<'de> Visitor<'de> for Counter<'_> {
             return Err(de::Error::invalid_type(Unexpected::Map, &self));
         }
         while let Some(arrays) = members.next_key_seed(Key(self.arrays))? {
-            members.next_value_seed(Counter { arrays, count: &mut *self.count })?;
+            members.next_value_seed(Counter {
+                arrays,
+                count: &mut *self.count,
+            })?;
         }
         Ok(())
     }
@@ -247,7 +281,11 @@ mod tests {
     #[test]
     fn the_elements_of_all_named_arrays_count() {
         fn check(pointers: &[&str], body: &str, expected: u64) {
-            assert_eq!(arrays(pointers).count(body.as_bytes()).unwrap(), expected, "{body}");
+            assert_eq!(
+                arrays(pointers).count(body.as_bytes()).unwrap(),
+                expected,
+                "{body}"
+            );
         }
         check(&["/ids"], "", 0);
         check(&["/ids"], "{}", 0);
@@ -255,10 +293,18 @@ mod tests {
         check(&["/ids"], "7", 0);
         check(&["/ids"], r#"{"ids":null}"#, 0);
         check(&["/ids"], r#"{"ids":[]}"#, 0);
-        check(&["/ids"], r#"{"a":[1,2],"ids":[1,"2",null,[3,4],{"ids":[5,6]}],"b":{"ids":[7]}}"#, 5);
+        check(
+            &["/ids"],
+            r#"{"a":[1,2],"ids":[1,"2",null,[3,4],{"ids":[5,6]}],"b":{"ids":[7]}}"#,
+            5,
+        );
         check(&["/ids"], r#"{"ids":[1,2],"ids":[3]}"#, 3);
         check(&["/ids"], r#"{"\u0069ds":[1],"IDS":[2]}"#, 2);
-        check(&["/ids", "/ticketIds"], r#"{"ids":[1],"ticketIds":[2,3]}"#, 3);
+        check(
+            &["/ids", "/ticketIds"],
+            r#"{"ids":[1],"ticketIds":[2,3]}"#,
+            3,
+        );
         check(&[""], " [1, 2, 3] ", 3);
         check(&["", "/1"], "[1,[2,3],[4]]", 5);
         check(&["/01"], "[1,[2,3]]", 0);
@@ -274,10 +320,22 @@ mod tests {
             assert_eq!(error.to_string(), expected);
         }
         check("/ids", " ", "EOF while parsing a value at line 1 column 1");
-        check("/ids", r#"{"ids":[1,2"#, "EOF while parsing a list at line 1 column 11");
-        check("/ids", r#"{"ids":[1]} {"#, "trailing characters at line 1 column 13");
+        check(
+            "/ids",
+            r#"{"ids":[1,2"#,
+            "EOF while parsing a list at line 1 column 11",
+        );
+        check(
+            "/ids",
+            r#"{"ids":[1]} {"#,
+            "trailing characters at line 1 column 13",
+        );
         check("/ids", "ids=1&ids=2", "expected value at line 1 column 1");
-        check("/ids", b"{\"ids\":[\"\xff\"]}", "not UTF-8: invalid utf-8 sequence of 1 bytes from index 9");
+        check(
+            "/ids",
+            b"{\"ids\":[\"\xff\"]}",
+            "not UTF-8: invalid utf-8 sequence of 1 bytes from index 9",
+        );
         check(
             "/ids",
             r#"{"ids":5}"#,
@@ -288,10 +346,26 @@ mod tests {
             r#"{"ids":"secret"}"#,
             "invalid type: a string, expected an array of records, or null at line 1 column 15",
         );
-        check("/ids", r#"{"ids":{}}"#, "invalid type: map, expected an array of records, or null at line 1 column 9");
-        check("", "true", "invalid type: boolean `true`, expected an array of records, or null at line 1 column 4");
-        check("/ids", "[".repeat(60_000), "recursion limit exceeded at line 1 column 128");
-        check("/ids", format!("{{\"ids\":{}", "[".repeat(60_000)), "recursion limit exceeded at line 1 column 134");
+        check(
+            "/ids",
+            r#"{"ids":{}}"#,
+            "invalid type: map, expected an array of records, or null at line 1 column 9",
+        );
+        check(
+            "",
+            "true",
+            "invalid type: boolean `true`, expected an array of records, or null at line 1 column 4",
+        );
+        check(
+            "/ids",
+            "[".repeat(60_000),
+            "recursion limit exceeded at line 1 column 128",
+        );
+        check(
+            "/ids",
+            format!("{{\"ids\":{}", "[".repeat(60_000)),
+            "recursion limit exceeded at line 1 column 134",
+        );
     }
 
     #[test]
@@ -300,11 +374,17 @@ mod tests {
             let error = arrays(&["/ids"]).insert(pointer).unwrap_err();
             assert_eq!(error.to_string(), expected, "{pointer}");
         }
-        check("ids", "a JSON Pointer such as \"/ids\", or \"\" for the body itself");
+        check(
+            "ids",
+            "a JSON Pointer such as \"/ids\", or \"\" for the body itself",
+        );
         check("/a~2", "`~0` for `~` and `~1` for `/` in a JSON Pointer");
         check("/a~", "`~0` for `~` and `~1` for `/` in a JSON Pointer");
         check("/é~é", "`~0` for `~` and `~1` for `/` in a JSON Pointer");
-        check(&"/a".repeat(101), "at most 100 keys in a JSON Pointer, found 101");
+        check(
+            &"/a".repeat(101),
+            "at most 100 keys in a JSON Pointer, found 101",
+        );
         check("/ids", "each array once (keys are compared without case)");
         check("/IDs", "each array once (keys are compared without case)");
     }

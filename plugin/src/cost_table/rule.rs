@@ -35,21 +35,35 @@ pub(super) struct Candidates {
 
 impl Rule {
     fn holds(&self, reading: Reading<'_>) -> bool {
-        self.conditions.iter().all(|condition| condition.holds(reading))
+        self.conditions
+            .iter()
+            .all(|condition| condition.holds(reading))
     }
 
     fn quote(&self, reading: Reading<'_>, dearest: &mut Dearest) {
         match &self.price {
-            Price::Fixed(cost) => dearest.add(Charge { cost: *cost, rule: self.id }),
-            Price::Tiers(tiers) => dearest.add(Charge { cost: tiers.cost(reading), rule: self.id }),
+            Price::Fixed(cost) => dearest.add(Charge {
+                cost: *cost,
+                rule: self.id,
+            }),
+            Price::Tiers(tiers) => dearest.add(Charge {
+                cost: tiers.cost(reading),
+                rule: self.id,
+            }),
             Price::PerRecord(price) => dearest.add_per_record(self.id, price),
         }
     }
 
     fn quote_dearest(&self, dearest: &mut Dearest) {
         match &self.price {
-            Price::Fixed(cost) => dearest.add(Charge { cost: *cost, rule: self.id }),
-            Price::Tiers(tiers) => dearest.add(Charge { cost: tiers.dearest(), rule: self.id }),
+            Price::Fixed(cost) => dearest.add(Charge {
+                cost: *cost,
+                rule: self.id,
+            }),
+            Price::Tiers(tiers) => dearest.add(Charge {
+                cost: tiers.dearest(),
+                rule: self.id,
+            }),
             Price::PerRecord(price) => dearest.add_per_record(self.id, price),
         }
     }
@@ -59,7 +73,10 @@ impl Rule {
             Price::Tiers(tiers) => Some(&tiers.query),
             Price::Fixed(_) | Price::PerRecord(_) => None,
         };
-        self.conditions.iter().map(|condition| &condition.name).chain(tiers)
+        self.conditions
+            .iter()
+            .map(|condition| &condition.name)
+            .chain(tiers)
     }
 }
 
@@ -88,10 +105,14 @@ impl Candidates {
 
     /// Adds what a call with this query costs, in every reading of it; `otherwise` where no rule's conditions hold.
     pub(super) fn quote(&self, query: &str, otherwise: Charge, dearest: &mut Dearest) {
-        let readings = each_reading(query, &self.names, |reading| self.quote_reading(reading, otherwise, dearest));
+        let readings = each_reading(query, &self.names, |reading| {
+            self.quote_reading(reading, otherwise, dearest)
+        });
         if readings.is_err() {
             dearest.add(otherwise);
-            self.rules.iter().for_each(|rule| rule.quote_dearest(dearest));
+            self.rules
+                .iter()
+                .for_each(|rule| rule.quote_dearest(dearest));
         }
     }
 
@@ -127,9 +148,16 @@ mod tests {
     fn rule(id: u32, when: &[(&str, &str)], price: Price) -> Arc<Rule> {
         let condition = |&(name, value): &(&str, &str)| {
             let value = (value != "*").then(|| value.to_owned());
-            Condition { name: name.to_owned(), value }
+            Condition {
+                name: name.to_owned(),
+                value,
+            }
         };
-        Arc::new(Rule { id: RuleId(id), conditions: when.iter().map(condition).collect(), price })
+        Arc::new(Rule {
+            id: RuleId(id),
+            conditions: when.iter().map(condition).collect(),
+            price,
+        })
     }
 
     fn fixed(id: u32, when: &[(&str, &str)], cost: u64) -> Arc<Rule> {
@@ -140,9 +168,14 @@ mod tests {
         let mut candidates = Candidates::default();
         rules.iter().for_each(|rule| candidates.insert(rule));
         let mut dearest = Dearest::default();
-        let otherwise = Charge { cost: credits(1), rule: RuleId::DEFAULT };
+        let otherwise = Charge {
+            cost: credits(1),
+            rule: RuleId::DEFAULT,
+        };
         candidates.quote(query, otherwise, &mut dearest);
-        let Quote::Known(charge) = dearest.into_quote() else { panic!() };
+        let Quote::Known(charge) = dearest.into_quote() else {
+            panic!()
+        };
         (charge.cost.get(), charge.rule.0)
     }
 
@@ -154,7 +187,9 @@ mod tests {
             fixed(3, &[("include", "*"), ("limit", "100")], 3),
             fixed(4, &[("include", "contacts")], 6),
         ];
-        let check = |query: &str, expected: (u64, u32)| assert_eq!(cost(&rules, query), expected, "{query}");
+        let check = |query: &str, expected: (u64, u32)| {
+            assert_eq!(cost(&rules, query), expected, "{query}")
+        };
         check("", (5, 1));
         check("limit=100", (5, 1));
         check("include=agents", (4, 2));
@@ -175,9 +210,15 @@ mod tests {
     #[test]
     fn no_reading_of_the_query_is_cheaper_than_the_dearest() {
         let steps = vec![(2000, credits(3))];
-        let tiers = Price::Tiers(Tiers { query: "from".to_owned(), steps, beyond: credits(50) });
+        let tiers = Price::Tiers(Tiers {
+            query: "from".to_owned(),
+            steps,
+            beyond: credits(50),
+        });
         let rules = [rule(1, &[], tiers), fixed(2, &[("preview", "true")], 0)];
-        let check = |query: &str, expected: (u64, u32)| assert_eq!(cost(&rules, query), expected, "{query}");
+        let check = |query: &str, expected: (u64, u32)| {
+            assert_eq!(cost(&rules, query), expected, "{query}")
+        };
         check("from=9999", (50, 1));
         check("from=9999&preview=true", (0, 2));
         // A backend that takes the first of two, or the last, or minds the case, or does not split at `;`.

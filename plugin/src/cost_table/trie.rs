@@ -66,15 +66,28 @@ impl Node {
                 Segment::Parameter => node.parameter.get_or_insert_default(),
             };
         }
-        let methods = if operation.rest { &mut node.rest } else { &mut node.here };
-        methods.candidates_mut(operation.method.as_deref()).insert(rule);
+        let methods = if operation.rest {
+            &mut node.rest
+        } else {
+            &mut node.here
+        };
+        methods
+            .candidates_mut(operation.method.as_deref())
+            .insert(rule);
     }
 
     /// The most specific operation for a method and the segments of a path; `folded` compares without case.
     pub(super) fn find(&self, method: &str, segments: &[Cow<'_, [u8]>], folded: bool) -> Found<'_> {
-        let mut lookup = Lookup { method, folded, case_matters: false };
+        let mut lookup = Lookup {
+            method,
+            folded,
+            case_matters: false,
+        };
         let candidates = self.walk(segments, &mut lookup);
-        Found { candidates, case_matters: lookup.case_matters }
+        Found {
+            candidates,
+            case_matters: lookup.case_matters,
+        }
     }
 
     fn walk(&self, segments: &[Cow<'_, [u8]>], lookup: &mut Lookup<'_>) -> Option<&Candidates> {
@@ -90,7 +103,10 @@ impl Node {
     }
 
     fn literal(&self, segment: &[u8], lookup: &mut Lookup<'_>) -> Option<&Self> {
-        let place = self.literals.binary_search_by(|literal| compare(&literal.folded, segment)).ok()?;
+        let place = self
+            .literals
+            .binary_search_by(|literal| compare(&literal.folded, segment))
+            .ok()?;
         let literal = self.literals.get(place)?;
         let exact = literal.spellings.iter().any(|spelling| spelling == segment);
         lookup.allows(exact).then_some(&literal.node)
@@ -98,13 +114,26 @@ impl Node {
 
     fn literal_mut(&mut self, text: &str) -> &mut Self {
         let spelling = text.as_bytes();
-        let place = self.literals.partition_point(|literal| compare(&literal.folded, spelling).is_lt());
-        if self.literals.get(place).is_none_or(|literal| compare(&literal.folded, spelling).is_ne()) {
+        let place = self
+            .literals
+            .partition_point(|literal| compare(&literal.folded, spelling).is_lt());
+        if self
+            .literals
+            .get(place)
+            .is_none_or(|literal| compare(&literal.folded, spelling).is_ne())
+        {
             let folded = spelling.to_ascii_lowercase();
-            let literal = Literal { folded, spellings: Vec::new(), node: Self::default() };
+            let literal = Literal {
+                folded,
+                spellings: Vec::new(),
+                node: Self::default(),
+            };
             self.literals.insert(place, literal);
         }
-        #[expect(clippy::indexing_slicing, reason = "the literal at `place` was found or inserted above")]
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "the literal at `place` was found or inserted above"
+        )]
         let literal = &mut self.literals[place];
         if !literal.spellings.iter().any(|known| known == spelling) {
             literal.spellings.push(spelling.to_vec());
@@ -129,7 +158,10 @@ impl Methods {
     }
 
     fn named(&self, method: &str, lookup: &mut Lookup<'_>) -> Option<&Candidates> {
-        let (name, candidates) = self.named.iter().find(|(name, _)| name.eq_ignore_ascii_case(method))?;
+        let (name, candidates) = self
+            .named
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(method))?;
         lookup.allows(name == method).then_some(candidates)
     }
 
@@ -137,11 +169,18 @@ impl Methods {
         let Some(method) = method else {
             return self.any.get_or_insert_default();
         };
-        let place = self.named.iter().position(|(name, _)| name == method).unwrap_or(self.named.len());
+        let place = self
+            .named
+            .iter()
+            .position(|(name, _)| name == method)
+            .unwrap_or(self.named.len());
         if place == self.named.len() {
             self.named.push((method.to_owned(), Candidates::default()));
         }
-        #[expect(clippy::indexing_slicing, reason = "the method at `place` was found or pushed above")]
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "the method at `place` was found or pushed above"
+        )]
         let (_, candidates) = &mut self.named[place];
         candidates
     }
@@ -157,5 +196,150 @@ impl Lookup<'_> {
 
 /// Compares a text in lower case with one in any case.
 fn compare(folded: &[u8], text: &[u8]) -> Ordering {
-    folded.iter().copied().cmp(text.iter().map(u8::to_ascii_lowercase))
+    folded
+        .iter()
+        .copied()
+        .cmp(text.iter().map(u8::to_ascii_lowercase))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::price::Price;
+    use super::super::quote::{Charge, Dearest, Quote};
+    use super::super::{RuleId, path::Segments};
+    use super::*;
+    use crate::credits::Credits;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    /// A tree in which the n-th operation is priced by rule n, counting from 1.
+    fn tree(operations: &[&str]) -> Node {
+        let mut root = Node::default();
+        for (id, operation) in (1..).zip(operations) {
+            let price = Price::Fixed(Credits::ZERO);
+            let rule = Arc::new(Rule {
+                id: RuleId(id),
+                conditions: Vec::new(),
+                price,
+            });
+            root.insert(&Operation::parse(operation).unwrap(), &rule);
+        }
+        root
+    }
+
+    /// The rule that prices a call, 0 for none.
+    fn find(root: &Node, method: &str, path: &str, folded: bool) -> u32 {
+        let segments = Segments::strict(path);
+        let mut dearest = Dearest::default();
+        let otherwise = Charge {
+            cost: Credits::ZERO,
+            rule: RuleId::DEFAULT,
+        };
+        if let Some(candidates) = root.find(method, segments.as_slice(), folded).candidates {
+            candidates.quote("", otherwise, &mut dearest);
+        }
+        let Quote::Known(charge) = dearest.into_quote() else {
+            panic!()
+        };
+        charge.rule.0
+    }
+
+    #[test]
+    fn the_most_specific_operation_wins() {
+        let root = tree(&[
+            "GET /tickets/{id}",
+            "GET /tickets/count",
+            "GET /{module}/search",
+            "GET /tickets/{id}/threads",
+            "GET /**",
+            "GET /tickets/**",
+            "GET /",
+        ]);
+        let check = |path: &str, expected: u32| {
+            assert_eq!(find(&root, "GET", path, true), expected, "{path}")
+        };
+        check("/tickets/5", 1);
+        check("/tickets/count", 2);
+        check("/tickets/search", 1);
+        check("/agents/search", 3);
+        check("/tickets/count/threads", 4);
+        check("/tickets/5/threads", 4);
+        check("/tickets/5/threads/6", 6);
+        check("/tickets", 6);
+        check("/agents", 5);
+        check("/agents/search/deep", 5);
+        check("/", 7);
+        assert_eq!(find(&root, "POST", "/tickets/5", true), 0);
+    }
+
+    #[test]
+    fn a_branch_without_the_method_falls_back_to_the_next() {
+        let root = tree(&[
+            "POST /a/b",
+            "PUT /a/{x}",
+            "GET /{x}/{y}",
+            "* /a/**",
+            "PATCH /a/b/c",
+        ]);
+        let check = |method: &str, path: &str, expected: u32| {
+            assert_eq!(find(&root, method, path, true), expected, "{method} {path}")
+        };
+        check("POST", "/a/b", 1);
+        check("PUT", "/a/b", 2);
+        check("GET", "/a/b", 4);
+        check("GET", "/b/b", 3);
+        check("DELETE", "/a/b", 4);
+        check("PATCH", "/a/b", 4);
+        check("PATCH", "/a/b/c", 5);
+        check("DELETE", "/b/b", 0);
+    }
+
+    #[test]
+    fn a_method_by_name_beats_get_for_head_beats_every_method() {
+        let root = tree(&["* /a", "GET /a", "* /b", "HEAD /c", "GET /c", "GET /d"]);
+        let check = |method: &str, path: &str, expected: u32| {
+            assert_eq!(find(&root, method, path, true), expected, "{method} {path}")
+        };
+        check("GET", "/a", 2);
+        check("HEAD", "/a", 2);
+        check("POST", "/a", 1);
+        check("HEAD", "/b", 3);
+        check("HEAD", "/c", 4);
+        check("HEAD", "/d", 6);
+        check("POST", "/d", 0);
+    }
+
+    #[test]
+    fn case_is_minded_on_request() {
+        let root = tree(&[
+            "GET /Tickets/{id}",
+            "GET /{module}/{id}",
+            "POST /tickets/all",
+        ]);
+        let check = |method: &str, path: &str, expected: [u32; 2], case_matters: bool| {
+            assert_eq!(
+                [true, false].map(|folded| find(&root, method, path, folded)),
+                expected,
+                "{method} {path}"
+            );
+            let found = root.find(method, Segments::strict(path).as_slice(), true);
+            assert_eq!(found.case_matters, case_matters, "{method} {path}");
+        };
+        check("GET", "/Tickets/ALL", [1, 1], true);
+        check("GET", "/tickets/5", [1, 1], false);
+        check("GET", "/TICKETS/5", [1, 2], true);
+        check("GET", "/agents/5", [2, 2], false);
+        check("get", "/agents/5", [2, 0], true);
+        check("head", "/agents/5", [2, 0], true);
+    }
+
+    #[test]
+    fn a_path_deeper_than_any_template_matches_only_the_rest() {
+        let deepest = format!("GET {}", "/{p}".replace("{p}", "*").repeat(32));
+        let root = tree(&[&deepest, "GET /a/**"]);
+        assert_eq!(find(&root, "GET", &"/b".repeat(32), true), 1);
+        assert_eq!(find(&root, "GET", &"/b".repeat(33), true), 0);
+        assert_eq!(find(&root, "GET", &"/a".repeat(32), true), 2);
+        assert_eq!(find(&root, "GET", &"/a".repeat(5000), true), 2);
+    }
 }
