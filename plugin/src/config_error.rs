@@ -33,6 +33,10 @@ impl ConfigError {
         value: impl Into<String>,
         expected: impl Into<String>,
     ) -> Self {
-        Self::Invalid { path: path.into(), value: value.into(), expected: expected.into() }
+        Self::Invalid {
+            path: path.into(),
+            value: value.into(),
+            expected: expected.into(),
+        }
     }
 }

@@ -20,13 +20,21 @@ impl Credits {
     /// An amount of credits, or `None` above [`Credits::MAX`].
     #[must_use]
     pub const fn new(amount: u64) -> Option<Self> {
-        if amount <= Self::MAX.0 { Some(Self(amount)) } else { None }
+        if amount <= Self::MAX.0 {
+            Some(Self(amount))
+        } else {
+            None
+        }
     }
 
     /// An amount of credits, [`Credits::MAX`] where it would be more.
     #[must_use]
     pub const fn saturating(amount: u64) -> Self {
-        if amount <= Self::MAX.0 { Self(amount) } else { Self::MAX }
+        if amount <= Self::MAX.0 {
+            Self(amount)
+        } else {
+            Self::MAX
+        }
     }
 
     /// The amount as a number.

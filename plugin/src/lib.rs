@@ -1,5 +1,47 @@
-//! API credits for Envoy: the policy core, and the proxy-wasm filter around it.
+//! API credits for Envoy: a proxy-wasm filter that gives every organization a daily allotment of credits, charges each call by a
+//! cost table, refuses what cannot be paid for, and tells everybody the same numbers.
+//!
+//! # Layout
+//!
+//! The policy core is pure: it takes values and returns values, time is an argument, and it compiles natively, which proves it.
+//!
+//! - what is counted: [`credits`], [`edition`], [`organization`], [`allotment`], [`day`];
+//! - what a call costs: [`cost_table`];
+//! - what was used: [`account`] (pure steps of one record), [`ledger`] (the accounts behind a two-method port), [`namespace`];
+//! - what is decided: [`meter`] (the state machine of one call), [`receipt`], [`policy`];
+//! - what is shown: [`refusal`], [`response_headers`], [`metrics`];
+//! - what is configured: [`config`], [`config_error`], [`unique_map`].
+//!
+//! Around it, on `wasm32-wasip1` alone, lies a thin shell of two files: `filter` (the callbacks, which decide nothing) and `host` (the
+//! only file that makes hostcalls).
+//!
+//! # A request
+//!
+//! Envoy calls `filter` with the request headers. It reads method, path and identity through `host` and hands them to a
+//! [`meter::Meter`], which asks the [`cost_table::CostTable`] for a quote and charges it to the payer's account through the
+//! [`ledger::Ledger`]. The resulting [`meter::Verdict`] says to forward the call, to hold it for its body, or to refuse it, and the
+//! [`receipt::Receipt`] of what was decided is the one source of every header, property, body and counter.
 
+pub mod account;
+pub mod allotment;
+pub mod config;
 pub mod config_error;
 pub mod cost_table;
 pub mod credits;
+pub mod day;
+pub mod edition;
+pub mod ledger;
+pub mod meter;
+pub mod metrics;
+pub mod namespace;
+pub mod organization;
+pub mod policy;
+pub mod receipt;
+pub mod refusal;
+pub mod response_headers;
+pub mod unique_map;
+
+#[cfg(target_os = "wasi")]
+mod filter;
+#[cfg(target_os = "wasi")]
+mod host;

@@ -1,0 +1,337 @@
+//! The configuration: one JSON document, read strictly.
+//!
+//! Two stages: the text becomes the types below, which know only shapes, and these become a [`Policy`], which holds together. Unknown
+//! and repeated keys are errors, and every error names its place. Enums are externally tagged, because an error inside any other
+//! kind loses its place. The JSON Schema in `envoy/` is generated from these same types.
+
+use std::{collections::HashMap, rc::Rc};
+
+use serde::Deserialize;
+
+use crate::{
+    allotment::{Allotment, AllotmentError},
+    config_error::ConfigError,
+    cost_table::{CostTable, CostsConfig},
+    credits::Credits,
+    day::{Calendar, CalendarError},
+    edition::{Edition, EditionName},
+    ledger::AccountKey,
+    namespace::Namespace,
+    organization::{Organization, OrganizationId},
+    policy::{AccountHolder, Identity, Outsiders, Policy},
+    refusal::{Answer, Format},
+    response_headers::{HeaderName, ResponseHeaders},
+    unique_map::UniqueMap,
+};
+
+/// API credits for Envoy: the configuration of the filter.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Names the accounts' place in shared data. Filters with the same namespace (and the same `vm_id`) charge the same accounts.
+    #[serde(default)]
+    pub namespace: Namespace,
+    /// Where an authentication filter states the organization of a call.
+    pub identity: IdentityConfig,
+    /// The day in which credits are counted.
+    #[serde(default)]
+    pub day: DayConfig,
+    /// What the editions give, by name.
+    pub editions: UniqueMap<EditionName, Edition>,
+    /// The organizations, by id.
+    pub organizations: UniqueMap<OrganizationId, Organization>,
+    /// What becomes of organizations that are not listed.
+    #[serde(default)]
+    pub strangers: StrangersConfig,
+    /// What becomes of calls that state no organization.
+    #[serde(default)]
+    pub anonymous: AnonymousConfig,
+    /// What calls cost.
+    pub costs: CostsConfig,
+    /// Which header fields tell clients what a call cost and what is left.
+    #[serde(default)]
+    pub response_headers: ResponseHeaders,
+    /// How refusals look.
+    #[serde(default)]
+    pub refusals: RefusalsConfig,
+}
+
+/// Where the organization of a call is stated.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum IdentityConfig {
+    /// A request header, set by whatever authenticates the caller.
+    Header(HeaderName),
+    /// A property (an Envoy attribute), as path segments: for the claim of a JWT, for instance,
+    /// `["metadata", "filter_metadata", "envoy.filters.http.jwt_authn", "payload", "org"]`.
+    Property(Vec<String>),
+}
+
+/// The day in which credits are counted.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct DayConfig {
+    /// The time zone, by its IANA name.
+    pub time_zone: String,
+    /// The local time of day at which a day starts, `HH:MM` or `HH:MM:SS`.
+    pub starts_at: String,
+}
+
+impl Default for DayConfig {
+    fn default() -> Self {
+        Self {
+            time_zone: "UTC".to_owned(),
+            starts_at: "00:00".to_owned(),
+        }
+    }
+}
+
+/// What becomes of organizations that are not listed.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum StrangersConfig {
+    /// They are refused, with 403 unless stated otherwise.
+    Refuse(Answer),
+    /// They share one account.
+    Share(ShareConfig),
+}
+
+impl Default for StrangersConfig {
+    fn default() -> Self {
+        Self::Refuse(Answer::default())
+    }
+}
+
+/// What becomes of calls that state no organization.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum AnonymousConfig {
+    /// They are refused, with 401 unless stated otherwise.
+    Refuse(Answer),
+    /// They share one account.
+    Share(ShareConfig),
+    /// They are forwarded, and nobody is charged.
+    Allow,
+}
+
+impl Default for AnonymousConfig {
+    fn default() -> Self {
+        Self::Refuse(Answer::default())
+    }
+}
+
+/// An account that callers share.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ShareConfig {
+    /// The edition whose base credits they share: a key of `editions`.
+    pub edition: EditionName,
+}
+
+/// How refusals look.
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct RefusalsConfig {
+    /// The form of the body.
+    pub format: Format,
+}
+
+impl Config {
+    /// Reads a configuration.
+    ///
+    /// # Errors
+    /// When the text is not JSON of this shape, to the end.
+    pub fn from_json(json: &[u8]) -> Result<Self, ConfigError> {
+        let mut deserializer = serde_json::Deserializer::from_slice(json);
+        let config = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+            // `?` stands for a member whose key could not be read: the place is the object.
+            let path = error.path().to_string();
+            let path = path
+                .strip_suffix('?')
+                .map_or(path.as_str(), |object| object.trim_end_matches('.'));
+            let path = if path.is_empty() { "." } else { path };
+            ConfigError::Json {
+                path: path.to_owned(),
+                source: error.into_inner(),
+            }
+        })?;
+        deserializer.end().map_err(|source| ConfigError::Json {
+            path: ".".to_owned(),
+            source,
+        })?;
+        Ok(config)
+    }
+
+    /// The policy that the configuration describes.
+    ///
+    /// # Errors
+    /// When one part contradicts another, or cannot be.
+    pub fn into_policy(self) -> Result<Policy, ConfigError> {
+        let namespace = self.namespace;
+        let mut organizations = HashMap::with_capacity(self.organizations.len());
+        for (id, organization) in self.organizations {
+            let holder = holder(&self.editions, &namespace, &id, &organization)?;
+            organizations.insert(id, Rc::new(holder));
+        }
+        let share = |callers: &str, share: &ShareConfig| {
+            let path = format!("{callers}.share.edition");
+            let edition = find(&self.editions, &share.edition, &path)?;
+            Ok::<_, ConfigError>(Outsiders::Share(Rc::new(AccountHolder {
+                label: callers.to_owned(),
+                key: AccountKey::shared(&namespace, callers),
+                edition: share.edition.clone(),
+                allotment: Allotment::base_of(edition),
+            })))
+        };
+        let strangers = match &self.strangers {
+            StrangersConfig::Refuse(answer) => refuse("strangers", answer)?,
+            StrangersConfig::Share(shared) => share("strangers", shared)?,
+        };
+        let anonymous = match &self.anonymous {
+            AnonymousConfig::Refuse(answer) => refuse("anonymous", answer)?,
+            AnonymousConfig::Share(shared) => share("anonymous", shared)?,
+            AnonymousConfig::Allow => Outsiders::Allow,
+        };
+        Ok(Policy {
+            identity: self.identity.into_identity()?,
+            organizations,
+            strangers,
+            anonymous,
+            calendar: self.day.into_calendar()?,
+            costs: CostTable::compile(&self.costs)?,
+            response_headers: distinct(self.response_headers)?,
+            refusals: self.refusals.format,
+        })
+    }
+}
+
+impl Policy {
+    /// The policy that a JSON document describes.
+    ///
+    /// # Errors
+    /// When the text is not a configuration, or one that contradicts itself.
+    pub fn from_json(json: &[u8]) -> Result<Self, ConfigError> {
+        Config::from_json(json)?.into_policy()
+    }
+}
+
+impl IdentityConfig {
+    fn into_identity(self) -> Result<Identity, ConfigError> {
+        let path = match self {
+            Self::Header(name) => {
+                vec![
+                    "request".to_owned(),
+                    "headers".to_owned(),
+                    name.as_str().to_owned(),
+                ]
+            }
+            Self::Property(path) => path,
+        };
+        Identity::new(&path).ok_or_else(|| {
+            let expected =
+                "the segments of a property's path, at least one, none empty and none with a NUL";
+            ConfigError::invalid("identity.property", format!("{path:?}"), expected)
+        })
+    }
+}
+
+impl DayConfig {
+    fn into_calendar(self) -> Result<Calendar, ConfigError> {
+        Calendar::new(&self.time_zone, &self.starts_at).map_err(|error| match error {
+            CalendarError::UnknownTimeZone { zone } => ConfigError::invalid(
+                "day.time_zone",
+                format!("{zone:?}"),
+                "the IANA name of a time zone, such as \"America/Los_Angeles\"",
+            ),
+            CalendarError::NotATimeOfDay { starts_at } => ConfigError::invalid(
+                "day.starts_at",
+                format!("{starts_at:?}"),
+                "a time of day from \"00:00\" to \"23:59:59\"",
+            ),
+        })
+    }
+}
+
+fn holder(
+    editions: &UniqueMap<EditionName, Edition>,
+    namespace: &Namespace,
+    id: &OrganizationId,
+    organization: &Organization,
+) -> Result<AccountHolder, ConfigError> {
+    let path = format!("organizations.{id}");
+    let edition = find(editions, &organization.edition, &format!("{path}.edition"))?;
+    let allotment = Allotment::of(organization, edition).map_err(|error| match error {
+        AllotmentError::AdditionalAboveMaximum { additional, max } => ConfigError::invalid(
+            format!("{path}.additional"),
+            additional.to_string(),
+            format!(
+                "at most {max}, the `additional_max` of edition {:?}",
+                organization.edition.as_str()
+            ),
+        ),
+        AllotmentError::TooLarge => ConfigError::invalid(
+            path.clone(),
+            format!(
+                "{} + {} x {} + {} credits",
+                edition.base, edition.per_agent, organization.agents, organization.additional
+            ),
+            format!("an allotment of at most {} credits a day", Credits::MAX),
+        ),
+    })?;
+    Ok(AccountHolder {
+        label: id.to_string(),
+        key: AccountKey::of(namespace, id),
+        edition: organization.edition.clone(),
+        allotment,
+    })
+}
+
+fn find<'a>(
+    editions: &'a UniqueMap<EditionName, Edition>,
+    name: &EditionName,
+    path: &str,
+) -> Result<&'a Edition, ConfigError> {
+    editions.get(name).ok_or_else(|| {
+        let known: Vec<_> = editions
+            .keys()
+            .map(|known| format!("{:?}", known.as_str()))
+            .collect();
+        let expected = format!("one of the `editions`: {}", known.join(", "));
+        ConfigError::invalid(path, format!("{:?}", name.as_str()), expected)
+    })
+}
+
+fn refuse(callers: &str, answer: &Answer) -> Result<Outsiders, ConfigError> {
+    match answer.status {
+        Some(status) if !(400..=599).contains(&status) => Err(ConfigError::invalid(
+            format!("{callers}.refuse.status"),
+            status.to_string(),
+            "a status of a refusal, from 400 to 599",
+        )),
+        _ => Ok(Outsiders::Refuse(answer.clone())),
+    }
+}
+
+/// The fields, if no two have the same name.
+fn distinct(headers: ResponseHeaders) -> Result<ResponseHeaders, ConfigError> {
+    let mut seen = Vec::new();
+    for name in headers.names() {
+        if seen.contains(&name) {
+            let expected = "a name of its own for each field";
+            let value = format!("{:?} twice", name.as_str());
+            return Err(ConfigError::invalid("response_headers", value, expected));
+        }
+        seen.push(name);
+    }
+    Ok(headers)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,173 @@
+//! Configurations that are refused, each with its whole error line.
+
+use super::*;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+fn base() -> serde_json::Value {
+    serde_json::json!({
+        "identity": {"header": "orgId"},
+        "editions": {"Free": {"base": 5000}, "Pro": {"base": 10, "per_agent": 5, "additional_max": 100}},
+        "organizations": {"7": {"edition": "Free"}},
+        "costs": {"default": 1, "rules": []},
+    })
+}
+
+/// The error of the configuration in which the member at a JSON Pointer is `value`.
+#[track_caller]
+fn check(pointer: &str, value: serde_json::Value, expected: &str) {
+    let mut config = base();
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    config.pointer_mut(parent).unwrap()[key] = value;
+    assert_eq!(
+        Policy::from_json(config.to_string().as_bytes())
+            .unwrap_err()
+            .to_string(),
+        expected
+    );
+}
+
+#[test]
+fn the_base_of_these_tests_is_accepted() {
+    let policy = Policy::from_json(base().to_string().as_bytes()).unwrap();
+    assert_eq!(
+        policy.organizations["7"].allotment.total(),
+        Credits::new(5000).unwrap()
+    );
+    assert_eq!(policy.identity.path(), "request\0headers\0orgid");
+}
+
+#[test]
+fn text_that_is_not_one_json_document() {
+    let error = |text: &str| Policy::from_json(text.as_bytes()).unwrap_err().to_string();
+    assert_eq!(
+        error(""),
+        "invalid configuration at `.`: EOF while parsing a value at line 1 column 0"
+    );
+    assert_eq!(
+        error("{\n  \"identity\": {\"header\": \"orgId\"},\n}"),
+        "invalid configuration at `.`: trailing comma at line 3 column 1"
+    );
+    let twice = format!("{0} {0}", base());
+    assert!(
+        error(&twice)
+            .starts_with("invalid configuration at `.`: trailing characters at line 1 column ")
+    );
+}
+
+#[test]
+fn keys_that_are_unknown_missing_or_given_twice() {
+    check(
+        "/orgs",
+        serde_json::json!(1),
+        "invalid configuration at `orgs`: unknown field `orgs`, expected one of `namespace`, `identity`, `day`, `editions`, `organizations`, `strangers`, `anonymous`, `costs`, `response_headers`, `refusals` at line 1 column 198",
+    );
+    check(
+        "/organizations/7",
+        serde_json::json!({"edition": "Free", "agent": 3}),
+        "invalid configuration at `organizations.7.agent`: unknown field `agent`, expected one of `edition`, `agents`, `light_agents`, `additional` at line 1 column 180",
+    );
+    let error = Policy::from_json(b"{}").unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "invalid configuration at `.`: missing field `identity` at line 1 column 2"
+    );
+    let twice = base()
+        .to_string()
+        .replace(r#""7":"#, r#""7":{"edition":"Pro"},"7":"#);
+    let error = Policy::from_json(twice.as_bytes()).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "invalid configuration at `organizations`: key `7` given twice, expected once at line 1 column 193"
+    );
+}
+
+#[test]
+fn values_of_the_wrong_type() {
+    check(
+        "/editions/Free/base",
+        serde_json::json!(-5),
+        "invalid configuration at `editions.Free.base`: invalid type: integer `-5`, expected a whole number of credits from 0 to 999999999999999 at line 1 column 63",
+    );
+    check(
+        "/organizations/7/agents",
+        serde_json::json!("12"),
+        "invalid configuration at `organizations.7.agents`: invalid type: string \"12\", expected u32 at line 1 column 186",
+    );
+    check(
+        "/organizations/7,8",
+        serde_json::json!({"edition": "Free"}),
+        "invalid configuration at `organizations.7,8`: invalid organization id \"7,8\", expected 1 to 128 visible ASCII characters without `,`, `/`, `\"` and `\\` at line 1 column 196",
+    );
+}
+
+#[test]
+fn parts_that_contradict_each_other() {
+    check(
+        "/organizations/7/edition",
+        serde_json::json!("Gold"),
+        "invalid configuration at `organizations.7.edition`: \"Gold\": expected one of the `editions`: \"Free\", \"Pro\"",
+    );
+    check(
+        "/organizations/7",
+        serde_json::json!({"edition": "Pro", "additional": 101}),
+        "invalid configuration at `organizations.7.additional`: 101: expected at most 100, the `additional_max` of edition \"Pro\"",
+    );
+}
+
+#[test]
+fn an_allotment_that_overflows() {
+    let mut config = base();
+    config["editions"]["Free"] =
+        serde_json::json!({"base": 999_999_999_999_999_u64, "per_agent": 2});
+    config["organizations"]["7"]["agents"] = serde_json::json!(3);
+    assert_eq!(
+        Policy::from_json(config.to_string().as_bytes())
+            .unwrap_err()
+            .to_string(),
+        "invalid configuration at `organizations.7`: 999999999999999 + 2 x 3 + 0 credits: expected an allotment of at most 999999999999999 credits a day"
+    );
+}
+
+#[test]
+fn days_that_cannot_be() {
+    check(
+        "/day",
+        serde_json::json!({"time_zone": "Mars/Olympus"}),
+        "invalid configuration at `day.time_zone`: \"Mars/Olympus\": expected the IANA name of a time zone, such as \"America/Los_Angeles\"",
+    );
+    check(
+        "/day",
+        serde_json::json!({"starts_at": "25:00"}),
+        "invalid configuration at `day.starts_at`: \"25:00\": expected a time of day from \"00:00\" to \"23:59:59\"",
+    );
+}
+
+#[test]
+fn outsiders_and_headers_that_cannot_be() {
+    check(
+        "/strangers",
+        serde_json::json!({"share": {"edition": "Gold"}}),
+        "invalid configuration at `strangers.share.edition`: \"Gold\": expected one of the `editions`: \"Free\", \"Pro\"",
+    );
+    check(
+        "/strangers",
+        serde_json::json!("allow"),
+        "invalid configuration at `strangers`: unknown variant `allow`, expected `refuse` or `share` at line 1 column 211",
+    );
+    check(
+        "/anonymous",
+        serde_json::json!({"refuse": {"status": 200}}),
+        "invalid configuration at `anonymous.refuse.status`: 200: expected a status of a refusal, from 400 to 599",
+    );
+    check(
+        "/identity",
+        serde_json::json!({"property": []}),
+        "invalid configuration at `identity.property`: []: expected the segments of a property's path, at least one, none empty and none with a NUL",
+    );
+    check(
+        "/response_headers",
+        serde_json::json!({"cost": "X-Credits", "remaining": "x-credits"}),
+        "invalid configuration at `response_headers`: \"x-credits\" twice: expected a name of its own for each field",
+    );
+}

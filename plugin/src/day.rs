@@ -1,0 +1,454 @@
+//! The calendar day in which credits are counted.
+//!
+//! A day begins at a time of day in an IANA time zone and ends where the next one begins, so that a day across a change to or from
+//! summer time has 23 or 25 hours. Time is an argument: nothing here reads a clock.
+
+use std::cell::Cell;
+
+use jiff::{
+    SignedDuration, Timestamp, ToSpan,
+    civil::{Date, Time, date},
+    tz::{TimeZone, TimeZoneDatabase},
+};
+
+/// The number of a day: days since 1970-01-01 of the local date on which it began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DayNumber(i32);
+
+impl DayNumber {
+    /// The day with this number; any number is a day.
+    #[must_use]
+    pub const fn new(number: i32) -> Self {
+        Self(number)
+    }
+
+    /// Days since 1970-01-01, as stored in an account's record.
+    #[must_use]
+    pub const fn get(self) -> i32 {
+        self.0
+    }
+}
+
+/// A length of time in whole seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Seconds(u64);
+
+impl Seconds {
+    /// `seconds` of time.
+    #[must_use]
+    pub const fn new(seconds: u64) -> Self {
+        Self(seconds)
+    }
+
+    /// The time from `from` until `to`, rounded up, so that whoever waits that long is never too early; nothing if it has passed.
+    #[must_use]
+    pub fn between(from: Timestamp, to: Timestamp) -> Self {
+        let left = to.duration_since(from);
+        if !left.is_positive() {
+            return Self(0);
+        }
+        let whole = left.as_secs().unsigned_abs();
+        Self(whole.saturating_add(u64::from(left.subsec_nanos() > 0)))
+    }
+
+    /// The number of seconds.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl std::fmt::Display for Seconds {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// One day: its number and its two ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Day {
+    /// Which day it is.
+    pub number: DayNumber,
+    /// The first instant of the day.
+    pub start: Timestamp,
+    /// The first instant of the next day: when the credits are there again.
+    pub end: Timestamp,
+}
+
+impl Day {
+    /// How long the day is: 23, 24 or 25 hours in most zones.
+    #[must_use]
+    pub fn length(&self) -> Seconds {
+        Seconds::between(self.start, self.end)
+    }
+
+    /// Whether `now` is on this day.
+    #[must_use]
+    pub fn contains(&self, now: Timestamp) -> bool {
+        self.start <= now && now < self.end
+    }
+}
+
+/// Which day it is at an instant, in one time zone.
+#[derive(Debug)]
+pub struct Calendar {
+    zone: TimeZone,
+    starts_at: Time,
+    // Requests come in the order of time, nearly all of them on the day of the one before: time-zone arithmetic is done once a day.
+    latest: Cell<Option<Day>>,
+}
+
+/// A calendar that cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CalendarError {
+    /// Not a zone of the IANA time-zone database.
+    #[error("unknown time zone {zone:?}")]
+    UnknownTimeZone {
+        /// The name given.
+        zone: String,
+    },
+    /// Not a time of day.
+    #[error("{starts_at:?} is not a time of day")]
+    NotATimeOfDay {
+        /// The text given.
+        starts_at: String,
+    },
+}
+
+impl Calendar {
+    /// The calendar of `zone` (an IANA name, such as `America/Los_Angeles`), with days that begin at `starts_at` (`HH:MM` or
+    /// `HH:MM:SS`, local time).
+    ///
+    /// # Errors
+    /// When there is no such zone, or `starts_at` is not a time of day.
+    pub fn new(zone: &str, starts_at: &str) -> Result<Self, CalendarError> {
+        let unknown = |_| CalendarError::UnknownTimeZone {
+            zone: zone.to_owned(),
+        };
+        let time_zone = TimeZoneDatabase::bundled().get(zone).map_err(unknown)?;
+        let time = parse_time_of_day(starts_at).ok_or_else(|| CalendarError::NotATimeOfDay {
+            starts_at: starts_at.to_owned(),
+        })?;
+        Ok(Self {
+            zone: time_zone,
+            starts_at: time,
+            latest: Cell::new(None),
+        })
+    }
+
+    /// The day that `now` is on.
+    #[must_use]
+    pub fn day(&self, now: Timestamp) -> Day {
+        if let Some(day) = self.latest.get()
+            && day.contains(now)
+        {
+            return day;
+        }
+        let day = self.find(now);
+        self.latest.set(Some(day));
+        day
+    }
+
+    /// The day of `now` began on the latest local date, not after tomorrow's, whose beginning is not after `now`.
+    fn find(&self, now: Timestamp) -> Day {
+        let today = now.to_zoned(self.zone.clone()).date();
+        let mut first = today.saturating_add(1.day());
+        while self.start_of(first) > now && first > Date::MIN {
+            first = first.saturating_sub(1.day());
+        }
+        // A date that a zone skipped (Samoa had no 2011-12-30) begins when the next one does: such a day has no instant.
+        let mut next = first.saturating_add(1.day());
+        while self.start_of(next) <= now && next < Date::MAX {
+            next = next.saturating_add(1.day());
+        }
+        Day {
+            number: day_number(first),
+            start: self.start_of(first),
+            end: self.start_of(next),
+        }
+    }
+
+    /// When the day of `date` begins. A time of day that a change of the clocks skips is moved forward, one that comes twice counts
+    /// the first time.
+    fn start_of(&self, date: Date) -> Timestamp {
+        self.zone
+            .to_timestamp(date.to_datetime(self.starts_at))
+            .unwrap_or(if date < EPOCH {
+                Timestamp::MIN
+            } else {
+                Timestamp::MAX
+            })
+    }
+}
+
+const EPOCH: Date = date(1970, 1, 1);
+
+fn day_number(date: Date) -> DayNumber {
+    let since: SignedDuration = date.duration_since(EPOCH);
+    let days = since.as_hours().div_euclid(24);
+    DayNumber(i32::try_from(days).unwrap_or(i32::MAX))
+}
+
+/// `HH:MM` or `HH:MM:SS`, two digits each.
+fn parse_time_of_day(text: &str) -> Option<Time> {
+    let mut parts = text.split(':');
+    let mut part = || -> Option<Option<i8>> {
+        let Some(digits) = parts.next() else {
+            return Some(None);
+        };
+        let two = digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_digit());
+        two.then(|| digits.parse().ok())
+    };
+    let (hour, minute) = (part()??, part()??);
+    let second = part()?.unwrap_or(0);
+    if parts.next().is_some() {
+        return None;
+    }
+    Time::new(hour, minute, second, 0).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[track_caller]
+    fn check(zone: &str, starts_at: &str, now: &str, began: &str, start: &str, hours: u64) {
+        let day = Calendar::new(zone, starts_at).unwrap().day(at(now));
+        assert_eq!(
+            day.number,
+            day_number(began.parse().unwrap()),
+            "the day of {now}"
+        );
+        assert_eq!(day.start, at(start), "the start of the day of {now}");
+        assert_eq!(
+            day.length().get(),
+            hours * 3600,
+            "the length of the day of {now}"
+        );
+        assert!(day.contains(at(now)), "{now} is on its day");
+    }
+
+    #[test]
+    fn a_day_runs_from_midnight_to_midnight_in_its_zone() {
+        check(
+            "UTC",
+            "00:00",
+            "2026-11-22T00:00:00Z",
+            "2026-11-22",
+            "2026-11-22T00:00:00Z",
+            24,
+        );
+        check(
+            "UTC",
+            "00:00",
+            "2026-11-21T23:59:59.999Z",
+            "2026-11-21",
+            "2026-11-21T00:00:00Z",
+            24,
+        );
+        let la = "America/Los_Angeles";
+        check(
+            la,
+            "00:00",
+            "2026-11-22T07:59:59Z",
+            "2026-11-21",
+            "2026-11-21T08:00:00Z",
+            24,
+        );
+        check(
+            la,
+            "00:00",
+            "2026-11-22T08:00:00Z",
+            "2026-11-22",
+            "2026-11-22T08:00:00Z",
+            24,
+        );
+        check(
+            "Asia/Kolkata",
+            "00:00",
+            "2026-11-21T18:30:00Z",
+            "2026-11-22",
+            "2026-11-21T18:30:00Z",
+            24,
+        );
+    }
+
+    #[test]
+    fn days_of_a_clock_change_have_23_and_25_hours() {
+        let berlin = "Europe/Berlin";
+        check(
+            berlin,
+            "00:00",
+            "2026-03-29T12:00:00Z",
+            "2026-03-29",
+            "2026-03-28T23:00:00Z",
+            23,
+        );
+        check(
+            berlin,
+            "00:00",
+            "2026-10-25T12:00:00Z",
+            "2026-10-25",
+            "2026-10-24T22:00:00Z",
+            25,
+        );
+    }
+
+    #[test]
+    fn a_start_that_the_clocks_skip_or_repeat_still_starts_one_day() {
+        let berlin = "Europe/Berlin"; // skips 02:00-03:00 on 2026-03-29, repeats it on 2026-10-25
+        check(
+            berlin,
+            "02:30",
+            "2026-03-29T01:29:59Z",
+            "2026-03-28",
+            "2026-03-28T01:30:00Z",
+            24,
+        );
+        check(
+            berlin,
+            "02:30",
+            "2026-03-29T01:30:00Z",
+            "2026-03-29",
+            "2026-03-29T01:30:00Z",
+            23,
+        );
+        check(
+            berlin,
+            "02:30",
+            "2026-10-25T00:30:00Z",
+            "2026-10-25",
+            "2026-10-25T00:30:00Z",
+            25,
+        );
+        check(
+            berlin,
+            "02:30",
+            "2026-10-25T01:30:00Z",
+            "2026-10-25",
+            "2026-10-25T00:30:00Z",
+            25,
+        );
+    }
+
+    #[test]
+    fn a_midnight_that_does_not_exist_begins_the_day_an_hour_later() {
+        // Brazil changed its clocks at midnight: 2018-11-04 began at 01:00.
+        check(
+            "America/Sao_Paulo",
+            "00:00",
+            "2018-11-04T12:00:00Z",
+            "2018-11-04",
+            "2018-11-04T03:00:00Z",
+            23,
+        );
+    }
+
+    #[test]
+    fn a_date_that_a_zone_skipped_is_no_day() {
+        let apia = "Pacific/Apia"; // no 2011-12-30
+        check(
+            apia,
+            "00:00",
+            "2011-12-30T09:59:59Z",
+            "2011-12-29",
+            "2011-12-29T10:00:00Z",
+            24,
+        );
+        check(
+            apia,
+            "00:00",
+            "2011-12-30T10:00:00Z",
+            "2011-12-31",
+            "2011-12-30T10:00:00Z",
+            24,
+        );
+    }
+
+    #[test]
+    fn a_day_may_start_at_another_time_than_midnight() {
+        check(
+            "UTC",
+            "06:30:15",
+            "2026-11-22T06:30:14Z",
+            "2026-11-21",
+            "2026-11-21T06:30:15Z",
+            24,
+        );
+        check(
+            "UTC",
+            "06:30:15",
+            "2026-11-22T06:30:15Z",
+            "2026-11-22",
+            "2026-11-22T06:30:15Z",
+            24,
+        );
+    }
+
+    #[test]
+    fn the_remembered_day_is_left_when_the_clock_leaves_it() {
+        let calendar = Calendar::new("UTC", "00:00").unwrap();
+        let first = calendar.day(at("2026-11-22T10:00:00Z")).number.get();
+        assert_eq!(
+            calendar.day(at("2026-11-23T00:00:00Z")).number.get(),
+            first + 1
+        );
+        assert_eq!(
+            calendar.day(at("2026-11-21T23:59:59Z")).number.get(),
+            first - 1
+        );
+    }
+
+    #[test]
+    fn the_ends_of_time_are_days_too() {
+        let calendar = Calendar::new("Pacific/Kiritimati", "23:59").unwrap();
+        for now in ["-009990-01-01T00:00:00Z", "9990-01-01T00:00:00Z"] {
+            assert!(calendar.day(at(now)).contains(at(now)), "{now}");
+        }
+        for now in [Timestamp::MIN, Timestamp::MAX] {
+            let _ = calendar.day(now); // comes to an end
+        }
+    }
+
+    #[test]
+    fn seconds_to_wait_are_rounded_up() {
+        let end = at("2026-11-22T00:00:10Z");
+        for (now, seconds) in [
+            ("2026-11-22T00:00:00Z", 10),
+            ("2026-11-22T00:00:00.000000001Z", 10),
+            ("2026-11-22T00:00:09.999Z", 1),
+            ("2026-11-22T00:00:10Z", 0),
+            ("2026-11-22T00:00:11Z", 0),
+        ] {
+            assert_eq!(Seconds::between(at(now), end).get(), seconds, "{now}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_zone_or_time_is_named() {
+        let error = |zone, time| Calendar::new(zone, time).unwrap_err().to_string();
+        assert_eq!(
+            error("Mars/Olympus", "00:00"),
+            r#"unknown time zone "Mars/Olympus""#
+        );
+        for time in [
+            "",
+            "24:00",
+            "7:00",
+            "07:60",
+            "07:00:00:00",
+            "07",
+            "-1:00",
+            "07:00Z",
+            "+7:00",
+        ] {
+            assert_eq!(error("UTC", time), format!("{time:?} is not a time of day"));
+        }
+    }
+}

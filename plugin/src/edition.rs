@@ -1,0 +1,48 @@
+//! Editions: what a subscription gives.
+
+use std::borrow::Borrow;
+
+use serde::Deserialize;
+
+use crate::credits::Credits;
+
+/// The name of an edition: a key of `editions`, such as `Professional`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(transparent)]
+pub struct EditionName(String);
+
+impl EditionName {
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for EditionName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for EditionName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What an edition gives an organization each day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Edition {
+    /// Credits a day, whatever the size of the organization.
+    pub base: Credits,
+    /// Credits a day for each agent that is not a light agent.
+    #[serde(default)]
+    pub per_agent: Credits,
+    /// The most additional credits a day that an organization can buy; without it, any number.
+    #[serde(default)]
+    pub additional_max: Option<Credits>,
+}

@@ -1,0 +1,300 @@
+//! The host: the only file that makes hostcalls.
+//!
+//! The calls are declared here instead of taken from the SDK, whose wrappers panic on every status that they do not expect, and a
+//! panic kills the worker's VM with all its calls. Here every status is a value: what cannot be read is absent, what cannot be told
+//! is left untold, and only what must not fail silently (shared data) is an error.
+
+#![allow(
+    unsafe_code,
+    reason = "hostcalls are foreign functions; each block says why it is sound"
+)]
+
+use std::ptr::null_mut;
+
+use jiff::Timestamp;
+
+use crate::ledger::{Cas, HostRefused, SetError, SharedData, Versioned};
+
+// The host functions used, as in the Proxy-Wasm ABI 0.2.1. All return a status.
+#[link(wasm_import_module = "env")]
+unsafe extern "C" {
+    fn proxy_log(level: u32, message: *const u8, len: usize) -> u32;
+    fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
+    fn proxy_get_buffer_bytes(
+        buffer: u32,
+        start: usize,
+        max: usize,
+        data: *mut *mut u8,
+        len: *mut usize,
+    ) -> u32;
+    fn proxy_get_header_map_value(
+        map: u32,
+        key: *const u8,
+        key_len: usize,
+        value: *mut *mut u8,
+        len: *mut usize,
+    ) -> u32;
+    fn proxy_replace_header_map_value(
+        map: u32,
+        key: *const u8,
+        key_len: usize,
+        value: *const u8,
+        len: usize,
+    ) -> u32;
+    fn proxy_remove_header_map_value(map: u32, key: *const u8, key_len: usize) -> u32;
+    fn proxy_get_property(
+        path: *const u8,
+        path_len: usize,
+        value: *mut *mut u8,
+        len: *mut usize,
+    ) -> u32;
+    fn proxy_set_property(path: *const u8, path_len: usize, value: *const u8, len: usize) -> u32;
+    fn proxy_get_shared_data(
+        key: *const u8,
+        key_len: usize,
+        value: *mut *mut u8,
+        len: *mut usize,
+        cas: *mut u32,
+    ) -> u32;
+    fn proxy_set_shared_data(
+        key: *const u8,
+        key_len: usize,
+        value: *const u8,
+        len: usize,
+        cas: u32,
+    ) -> u32;
+    fn proxy_define_metric(kind: u32, name: *const u8, len: usize, id: *mut u32) -> u32;
+    fn proxy_increment_metric(id: u32, offset: i64) -> u32;
+    fn proxy_send_local_response(
+        status: u32,
+        details: *const u8,
+        details_len: usize,
+        body: *const u8,
+        body_len: usize,
+        headers: *const u8,
+        headers_len: usize,
+        grpc_status: i32,
+    ) -> u32;
+}
+
+const OK: u32 = 0;
+const NOT_FOUND: u32 = 1;
+const CAS_MISMATCH: u32 = 8;
+
+const REQUEST_BODY: u32 = 0;
+const PLUGIN_CONFIGURATION: u32 = 7;
+
+const REQUEST_HEADERS: u32 = 0;
+const RESPONSE_HEADERS: u32 = 2;
+
+const COUNTER: u32 = 0;
+
+/// Severities of log lines.
+#[derive(Clone, Copy, Debug)]
+#[repr(u32)]
+pub(crate) enum Level {
+    Warn = 3,
+    Error = 4,
+}
+
+/// Writes a line to the proxy's log.
+pub(crate) fn log(level: Level, message: &str) {
+    // SAFETY: the host reads the message during the call. A log that is refused cannot be reported anywhere.
+    unsafe { proxy_log(level as u32, message.as_ptr(), message.len()) };
+}
+
+/// The time of the host's clock; the epoch if the host does not tell.
+pub(crate) fn now() -> Timestamp {
+    let mut nanoseconds = 0;
+    // SAFETY: the host writes eight bytes to a live variable.
+    unsafe { proxy_get_current_time_nanoseconds(&raw mut nanoseconds) };
+    Timestamp::from_nanosecond(i128::from(nanoseconds)).unwrap_or(Timestamp::MAX)
+}
+
+/// The plugin's configuration; empty if there is none.
+pub(crate) fn plugin_configuration() -> Vec<u8> {
+    buffer(PLUGIN_CONFIGURATION, usize::MAX)
+}
+
+/// What is buffered of the request's body, at most `max` bytes.
+pub(crate) fn request_body(max: usize) -> Vec<u8> {
+    buffer(REQUEST_BODY, max)
+}
+
+fn buffer(buffer: u32, max: usize) -> Vec<u8> {
+    let max = max.min(u32::MAX as usize);
+    // SAFETY: the host writes to the two variables of `receive`.
+    let bytes = receive(|data, len| unsafe { proxy_get_buffer_bytes(buffer, 0, max, data, len) });
+    bytes.ok().flatten().unwrap_or_default()
+}
+
+/// The first value of a request header.
+pub(crate) fn request_header(name: &str) -> Option<Vec<u8>> {
+    // SAFETY: the host reads the name during the call and writes to the two variables of `receive`.
+    let value = receive(|data, len| unsafe {
+        proxy_get_header_map_value(REQUEST_HEADERS, name.as_ptr(), name.len(), data, len)
+    });
+    value.ok().flatten()
+}
+
+/// Removes every value of a request header.
+pub(crate) fn remove_request_header(name: &str) {
+    // SAFETY: the host reads the name during the call.
+    unsafe { proxy_remove_header_map_value(REQUEST_HEADERS, name.as_ptr(), name.len()) };
+}
+
+/// Sets a response header to one value, or removes it.
+pub(crate) fn set_response_header(name: &str, value: Option<&str>) {
+    let (key, key_len) = (name.as_ptr(), name.len());
+    // SAFETY: the host reads name and value during the call.
+    unsafe {
+        match value {
+            Some(value) => proxy_replace_header_map_value(
+                RESPONSE_HEADERS,
+                key,
+                key_len,
+                value.as_ptr(),
+                value.len(),
+            ),
+            None => proxy_remove_header_map_value(RESPONSE_HEADERS, key, key_len),
+        }
+    };
+}
+
+/// The value of a property, by its path with NUL between the segments.
+pub(crate) fn property(path: &str) -> Option<Vec<u8>> {
+    // SAFETY: the host reads the path during the call and writes to the two variables of `receive`.
+    let value =
+        receive(|data, len| unsafe { proxy_get_property(path.as_ptr(), path.len(), data, len) });
+    value.ok().flatten()
+}
+
+/// Sets a property of the call, which access logs read as the filter state `wasm.<name>`.
+pub(crate) fn set_property(name: &str, value: &str) {
+    // SAFETY: the host reads name and value during the call.
+    unsafe { proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) };
+}
+
+/// A counter that the host knows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Counter(u32);
+
+impl Counter {
+    /// Defines the counter called `name`, or finds it; `None` if the host has no counters.
+    pub(crate) fn define(name: &str) -> Option<Self> {
+        let mut id = 0;
+        // SAFETY: the host reads the name during the call and writes four bytes to a live variable.
+        let status =
+            unsafe { proxy_define_metric(COUNTER, name.as_ptr(), name.len(), &raw mut id) };
+        (status == OK).then_some(Self(id))
+    }
+
+    /// Adds to the counter. `count` is at least 1: hosts refuse to add nothing.
+    pub(crate) fn add(self, count: u64) {
+        let offset = i64::try_from(count).unwrap_or(i64::MAX);
+        // SAFETY: two numbers. A counter that cannot be counted must not stop a call.
+        unsafe { proxy_increment_metric(self.0, offset) };
+    }
+}
+
+/// Answers the call. `headers` are added to those that the proxy sets; `grpc_status` counts for gRPC calls alone.
+pub(crate) fn send_local_response(
+    status: u16,
+    details: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+    grpc_status: i32,
+) -> Result<(), HostRefused> {
+    let headers = serialize(headers);
+    // SAFETY: the host reads details, body and headers during the call.
+    let status = unsafe {
+        proxy_send_local_response(
+            u32::from(status),
+            details.as_ptr(),
+            details.len(),
+            body.as_ptr(),
+            body.len(),
+            headers.as_ptr(),
+            headers.len(),
+            grpc_status,
+        )
+    };
+    accepted("proxy_send_local_response", status)
+}
+
+/// Pairs as hosts read them: their number, the lengths of each, then each followed by NUL (Proxy-Wasm ABI, "Serialization").
+fn serialize(pairs: &[(&str, &str)]) -> Vec<u8> {
+    let length = |text: &str| u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes();
+    let mut bytes = Vec::with_capacity(256);
+    bytes.extend(u32::try_from(pairs.len()).unwrap_or(u32::MAX).to_le_bytes());
+    for (name, value) in pairs {
+        bytes.extend(length(name));
+        bytes.extend(length(value));
+    }
+    for (name, value) in pairs {
+        bytes.extend(name.bytes().chain([0]).chain(value.bytes()).chain([0]));
+    }
+    bytes
+}
+
+/// The shared data of the plugin's `vm_id`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HostSharedData;
+
+impl SharedData for HostSharedData {
+    fn get(&self, key: &str) -> Result<Option<Versioned>, HostRefused> {
+        let mut cas = 0;
+        // SAFETY: the host reads the key during the call and writes to live variables.
+        let received = receive(|data, len| unsafe {
+            proxy_get_shared_data(key.as_ptr(), key.len(), data, len, &raw mut cas)
+        });
+        match received {
+            Ok(value) => Ok(value.map(|value| Versioned {
+                value,
+                cas: Cas(cas),
+            })),
+            Err(status) => Err(HostRefused {
+                call: "proxy_get_shared_data",
+                status,
+            }),
+        }
+    }
+
+    fn compare_and_set(&self, key: &str, value: &[u8], expected: Cas) -> Result<(), SetError> {
+        // SAFETY: the host reads key and value during the call.
+        let status = unsafe {
+            proxy_set_shared_data(
+                key.as_ptr(),
+                key.len(),
+                value.as_ptr(),
+                value.len(),
+                expected.0,
+            )
+        };
+        if status == CAS_MISMATCH {
+            return Err(SetError::Mismatch);
+        }
+        Ok(accepted("proxy_set_shared_data", status)?)
+    }
+}
+
+fn accepted(call: &'static str, status: u32) -> Result<(), HostRefused> {
+    if status == OK {
+        Ok(())
+    } else {
+        Err(HostRefused { call, status })
+    }
+}
+
+/// Bytes that the host hands over: it has them allocated by `proxy_on_memory_allocate` and tells where they are. `None` for what the
+/// host does not find; the status for any other failure.
+fn receive(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Result<Option<Vec<u8>>, u32> {
+    let (mut data, mut len) = (null_mut(), 0);
+    match call(&raw mut data, &raw mut len) {
+        OK if data.is_null() => Ok(Some(Vec::new())),
+        // SAFETY: the SDK's `proxy_on_memory_allocate` made `data` as a boxed slice of `len` bytes, and the host gives it away.
+        OK => Ok(Some(unsafe { Vec::from_raw_parts(data, len, len) })),
+        NOT_FOUND => Ok(None),
+        status => Err(status),
+    }
+}

@@ -1,0 +1,358 @@
+//! The meter: the state machine of one call. It says what to do, and does nothing but charge the ledger it is given.
+//!
+//! A call is priced and charged before it is forwarded. One whose price is per record is held until its body is complete. A refused
+//! call changes no account. Whatever was decided is one [`Receipt`], from which everything that is shown is rendered.
+
+use std::rc::Rc;
+
+use jiff::Timestamp;
+
+use crate::{
+    cost_table::{Charge, PerRecordQuote, Quote, RuleId},
+    credits::Credits,
+    day::Day,
+    ledger::{ChargeError, Ledger, SharedData},
+    metrics::{Counts, Metric},
+    policy::{AccountHolder, Payer, Policy},
+    receipt::{Balance, Outcome, Receipt},
+    refusal::{Answer, Reason, Refusal},
+};
+
+/// The head of a request.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestHead<'a> {
+    /// The method (`:method`).
+    pub method: &'a str,
+    /// The path with its query (`:path`).
+    pub path: &'a str,
+    /// What the authentication filter states as the organization.
+    pub identity: Option<&'a str>,
+    /// Whether no body follows.
+    pub end_of_stream: bool,
+}
+
+/// What to do with a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Let it go on.
+    Forward,
+    /// Hold it, and ask again when more of its body is there.
+    HoldForBody,
+    /// Answer it.
+    Refuse(Box<Refusal>),
+}
+
+/// What to do with a call, and what to count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// What to do.
+    pub step: Step,
+    /// What to add to the counters.
+    pub counts: Counts,
+    /// What an operator should read in the log: why an account could not be charged.
+    pub trouble: Option<ChargeError>,
+}
+
+/// The meter of one call.
+#[derive(Debug)]
+pub struct Meter {
+    policy: Rc<Policy>,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Nothing is known yet.
+    New,
+    /// Waiting for the body, by whose records the call is priced.
+    Holding {
+        holder: Rc<AccountHolder>,
+        quote: PerRecordQuote,
+    },
+    /// Decided.
+    Decided(Receipt),
+}
+
+impl Meter {
+    /// The meter of a new call.
+    #[must_use]
+    pub fn new(policy: Rc<Policy>) -> Self {
+        Self {
+            policy,
+            state: State::New,
+        }
+    }
+
+    /// What was decided, once it is.
+    #[must_use]
+    pub fn receipt(&self) -> Option<&Receipt> {
+        match &self.state {
+            State::Decided(receipt) => Some(receipt),
+            State::New | State::Holding { .. } => None,
+        }
+    }
+
+    /// Whether the call is held for its body.
+    #[must_use]
+    pub fn is_holding(&self) -> bool {
+        matches!(self.state, State::Holding { .. })
+    }
+
+    /// Decides by the head of a request.
+    pub fn on_request_headers(
+        &mut self,
+        head: RequestHead<'_>,
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> Verdict {
+        let quote = self.policy.costs.quote(head.method, head.path);
+        let payer = self.policy.payer(head.identity);
+        match (quote, payer) {
+            (Quote::Known(charge), payer) if charge.cost.is_zero() => {
+                self.forward_exempt(payer, charge.rule, now, data)
+            }
+            (_, Payer::Refused(reason, answer)) => self.refuse(reason, answer, Refused::default()),
+            (quote, Payer::Nobody) => self.forward(None, Credits::ZERO, quote.rule(), None),
+            (Quote::Known(charge), Payer::Holder(holder)) => self.charge(holder, charge, now, data),
+            (Quote::PerRecord(quote), Payer::Holder(holder)) if head.end_of_stream => {
+                self.charge(holder, quote.at_least(), now, data)
+            }
+            (Quote::PerRecord(quote), Payer::Holder(holder)) => {
+                self.state = State::Holding { holder, quote };
+                Verdict::of(Step::HoldForBody)
+            }
+        }
+    }
+
+    /// Decides by a body of which `bytes` are there and more follow.
+    pub fn on_request_body_growing(
+        &mut self,
+        bytes: usize,
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> Verdict {
+        if !self.is_holding() {
+            return Verdict::of(Step::Forward);
+        }
+        if bytes > self.policy.costs.body().max_bytes {
+            return self.fall_back(Reason::BodyTooLarge, now, data);
+        }
+        Verdict::of(Step::HoldForBody)
+    }
+
+    /// Decides by a complete body.
+    pub fn on_request_body(
+        &mut self,
+        body: &[u8],
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> Verdict {
+        let State::Holding { holder, quote } = &self.state else {
+            return Verdict::of(Step::Forward);
+        };
+        if body.len() > self.policy.costs.body().max_bytes {
+            return self.fall_back(Reason::BodyTooLarge, now, data);
+        }
+        match quote.settle(body) {
+            Ok(charge) => self.charge(Rc::clone(holder), charge, now, data),
+            Err(_) => self.fall_back(Reason::BodyUnreadable, now, data),
+        }
+    }
+
+    /// A body whose records cannot be counted costs what the configuration says.
+    fn fall_back(&mut self, reason: Reason, now: Timestamp, data: &impl SharedData) -> Verdict {
+        let State::Holding { holder, quote } = &self.state else {
+            return Verdict::of(Step::Forward);
+        };
+        let limits = self.policy.costs.body();
+        let fallback = match reason {
+            Reason::BodyTooLarge => limits.too_large,
+            _ => limits.unreadable,
+        };
+        let holder = Rc::clone(holder);
+        if let Some(charge) = quote.fall_back(fallback) {
+            return self.charge(holder, charge, now, data);
+        }
+        let rule = Some(quote.at_least().rule);
+        let balance = peek(&holder, self.policy.calendar.day(now), data);
+        let refused = Refused {
+            holder: Some(holder),
+            rule,
+            price: None,
+            balance,
+        };
+        self.refuse(reason, Answer::default(), refused)
+    }
+
+    /// A call that costs nothing needs no account. If it has one, its holder is told what is left.
+    fn forward_exempt(
+        &mut self,
+        payer: Payer,
+        rule: RuleId,
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> Verdict {
+        let Payer::Holder(holder) = payer else {
+            return self.forward(None, Credits::ZERO, rule, None);
+        };
+        let balance = peek(&holder, self.policy.calendar.day(now), data);
+        self.forward(Some(holder), Credits::ZERO, rule, balance)
+    }
+
+    fn charge(
+        &mut self,
+        holder: Rc<AccountHolder>,
+        charge: Charge,
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> Verdict {
+        let day = self.policy.calendar.day(now);
+        let allotment = holder.allotment.total();
+        let posting = Ledger::new(data).charge(&holder.key, day.number, charge.cost, allotment);
+        let mut verdict = match posting.result {
+            Ok(account) => {
+                let remaining = account.remaining(allotment);
+                let balance = Some(Balance {
+                    allotment,
+                    remaining,
+                    day,
+                });
+                self.forward(Some(holder), charge.cost, charge.rule, balance)
+            }
+            Err(error) => self.refuse_uncharged(error, holder, charge, day),
+        };
+        verdict.counts.cas_retries = posting.retries;
+        verdict
+    }
+
+    fn refuse_uncharged(
+        &mut self,
+        error: ChargeError,
+        holder: Rc<AccountHolder>,
+        charge: Charge,
+        day: Day,
+    ) -> Verdict {
+        let allotment = holder.allotment.total();
+        let (reason, remaining) = match error {
+            ChargeError::Insufficient(short) if charge.cost > allotment => {
+                (Reason::ExceedsAllotment, Some(short.remaining))
+            }
+            ChargeError::Insufficient(short) => (Reason::DailyCredits, Some(short.remaining)),
+            ChargeError::Contended { .. } => (Reason::Contended, None),
+            ChargeError::Unreadable(_) | ChargeError::Refused(_) => {
+                (Reason::AccountUnavailable, None)
+            }
+        };
+        let balance = remaining.map(|remaining| Balance {
+            allotment,
+            remaining,
+            day,
+        });
+        let (rule, price) = (Some(charge.rule), Some(charge.cost));
+        let refused = Refused {
+            holder: Some(holder),
+            rule,
+            price,
+            balance,
+        };
+        let mut verdict = self.refuse(reason, Answer::default(), refused);
+        verdict.trouble = (reason == Reason::AccountUnavailable).then_some(error);
+        verdict
+    }
+
+    fn forward(
+        &mut self,
+        holder: Option<Rc<AccountHolder>>,
+        cost: Credits,
+        rule: RuleId,
+        balance: Option<Balance>,
+    ) -> Verdict {
+        let (rule, outcome) = (Some(rule), Outcome::Admitted);
+        self.state = State::Decided(Receipt {
+            holder,
+            rule,
+            cost,
+            balance,
+            outcome,
+        });
+        let counts = Counts {
+            call: Some(Metric::CallsAdmitted),
+            charged: cost,
+            cas_retries: 0,
+        };
+        Verdict {
+            step: Step::Forward,
+            counts,
+            trouble: None,
+        }
+    }
+
+    fn refuse(&mut self, reason: Reason, answer: Answer, refused: Refused) -> Verdict {
+        let Refused {
+            holder,
+            rule,
+            price,
+            balance,
+        } = refused;
+        let outcome = Outcome::Refused(reason);
+        self.state = State::Decided(Receipt {
+            holder,
+            rule,
+            cost: Credits::ZERO,
+            balance,
+            outcome,
+        });
+        let refusal = Refusal {
+            reason,
+            price,
+            balance,
+            answer,
+        };
+        let call = Some(Metric::CallsRefused(reason));
+        let counts = Counts {
+            call,
+            ..Counts::default()
+        };
+        Verdict {
+            step: Step::Refuse(Box::new(refusal)),
+            counts,
+            trouble: None,
+        }
+    }
+}
+
+/// What is known of a call that is refused.
+#[derive(Debug, Default)]
+struct Refused {
+    holder: Option<Rc<AccountHolder>>,
+    rule: Option<RuleId>,
+    price: Option<Credits>,
+    balance: Option<Balance>,
+}
+
+impl Verdict {
+    /// A verdict that counts nothing.
+    fn of(step: Step) -> Self {
+        Self {
+            step,
+            counts: Counts::default(),
+            trouble: None,
+        }
+    }
+}
+
+/// What is left to `holder`, if its account can be read.
+fn peek(holder: &AccountHolder, day: Day, data: &impl SharedData) -> Option<Balance> {
+    let account = Ledger::new(data).peek(&holder.key, day.number).ok()?;
+    let allotment = holder.allotment.total();
+    Some(Balance {
+        allotment,
+        remaining: account.remaining(allotment),
+        day,
+    })
+}
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;

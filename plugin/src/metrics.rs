@@ -1,0 +1,111 @@
+//! Metrics: what operators graph and alert on.
+//!
+//! One list of counters, all defined when the plugin is configured and none per organization: metrics of a proxy never expire, so a
+//! label that callers choose would be a memory leak that callers control. Envoy shows them as `wasmcustom.<name>`.
+
+use crate::{credits::Credits, refusal::Reason};
+
+/// A counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Metric {
+    /// Credits charged.
+    CreditsCharged,
+    /// Calls forwarded to the upstream, free ones included.
+    CallsAdmitted,
+    /// Calls refused, by reason.
+    CallsRefused(Reason),
+    /// How often another worker was faster at changing an account, so that a charge was tried again.
+    CasRetries,
+}
+
+impl Metric {
+    /// How many counters there are.
+    pub const COUNT: usize = Reason::ALL.len() + 3;
+
+    /// Every counter, each at its [`Metric::index`].
+    pub fn all() -> impl Iterator<Item = Self> {
+        [Self::CreditsCharged, Self::CallsAdmitted, Self::CasRetries]
+            .into_iter()
+            .chain(Reason::ALL.into_iter().map(Self::CallsRefused))
+    }
+
+    /// Where the counter is in the list of all.
+    #[must_use]
+    pub fn index(self) -> usize {
+        match self {
+            Self::CreditsCharged => 0,
+            Self::CallsAdmitted => 1,
+            Self::CasRetries => 2,
+            Self::CallsRefused(reason) => (reason as usize).saturating_add(3),
+        }
+    }
+
+    /// The counter's name, as defined at the host.
+    #[must_use]
+    pub fn name(self) -> String {
+        match self {
+            Self::CreditsCharged => "api_credits.credits.charged".to_owned(),
+            Self::CallsAdmitted => "api_credits.calls.admitted".to_owned(),
+            Self::CasRetries => "api_credits.cas.retries".to_owned(),
+            Self::CallsRefused(reason) => format!("api_credits.calls.refused.{}", reason.name()),
+        }
+    }
+}
+
+/// What one decision adds to the counters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// The call, if it was decided.
+    pub call: Option<Metric>,
+    /// The credits charged for it.
+    pub charged: Credits,
+    /// The races lost on the way.
+    pub cas_retries: u32,
+}
+
+impl Counts {
+    /// The counters that change, each with what to add; never 0, which hosts refuse.
+    pub fn additions(self) -> impl Iterator<Item = (Metric, u64)> {
+        [
+            self.call.map(|call| (call, 1)),
+            Some((Metric::CreditsCharged, self.charged.get())),
+            Some((Metric::CasRetries, u64::from(self.cas_retries))),
+        ]
+        .into_iter()
+        .flatten()
+        .filter(|(_, count)| *count > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn every_counter_has_its_place_and_a_name_of_its_own() {
+        let all: Vec<_> = Metric::all().collect();
+        assert_eq!(all.len(), Metric::COUNT);
+        for (index, metric) in all.iter().enumerate() {
+            assert_eq!(metric.index(), index, "{metric:?}");
+        }
+        let mut names: Vec<_> = all.iter().map(|metric| metric.name()).collect();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), Metric::COUNT);
+    }
+
+    #[test]
+    fn nothing_is_added_where_nothing_happened() {
+        assert_eq!(Counts::default().additions().count(), 0);
+        let counts = Counts {
+            call: Some(Metric::CallsAdmitted),
+            ..Counts::default()
+        };
+        assert_eq!(
+            counts.additions().collect::<Vec<_>>(),
+            [(Metric::CallsAdmitted, 1)]
+        );
+    }
+}

@@ -1,0 +1,138 @@
+//! Organizations: who is charged.
+
+use std::borrow::Borrow;
+
+use serde::Deserialize;
+
+use crate::{credits::Credits, edition::EditionName};
+
+/// The name of an organization as the authentication filter states it, and as metrics, logs and shared-data keys show it.
+///
+/// Invariant: 1 to [`OrganizationId::MAX_BYTES`] visible ASCII characters without `,` (a header given twice arrives joined by
+/// commas, and must never name an organization), `/` (it separates the parts of a shared-data key), `"` and `\`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub struct OrganizationId(String);
+
+/// A text that cannot name an organization.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "invalid organization id {id:?}, expected 1 to 128 visible ASCII characters without `,`, `/`, `\"` and `\\`"
+)]
+pub struct InvalidOrganizationId {
+    /// The text.
+    pub id: String,
+}
+
+impl OrganizationId {
+    /// The longest id, in bytes.
+    pub const MAX_BYTES: usize = 128;
+
+    /// Whether `id` can name an organization.
+    #[must_use]
+    pub fn is_valid(id: &str) -> bool {
+        (1..=Self::MAX_BYTES).contains(&id.len())
+            && id
+                .bytes()
+                .all(|b| b.is_ascii_graphic() && !matches!(b, b',' | b'/' | b'"' | b'\\'))
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for OrganizationId {
+    type Error = InvalidOrganizationId;
+
+    fn try_from(id: String) -> Result<Self, InvalidOrganizationId> {
+        if Self::is_valid(&id) {
+            Ok(Self(id))
+        } else {
+            Err(InvalidOrganizationId { id })
+        }
+    }
+}
+
+impl Borrow<str> for OrganizationId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for OrganizationId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One organization of the configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Organization {
+    /// The edition it subscribes to: a key of `editions`.
+    pub edition: EditionName,
+    /// Its agents. Light agents are not among them.
+    #[serde(default)]
+    pub agents: u32,
+    /// Its light agents, which bring no credits; stated so that the record of an organization can be complete.
+    #[serde(default)]
+    pub light_agents: u32,
+    /// Credits a day bought on top, at most the edition's `additional_max`.
+    #[serde(default)]
+    pub additional: Credits,
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for OrganizationId {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "OrganizationId".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": "string", "pattern": r#"^[!#-+\-.0-\[\]-~]{1,128}$"#})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn an_id_cannot_be_a_joined_header_or_part_of_another_key() {
+        for id in ["7", "2389290", "acme", "auth0|5f7c", "a.b-c_d:e@f"] {
+            assert!(OrganizationId::is_valid(id), "{id}");
+        }
+        for id in [
+            "",
+            "7,8",
+            "a/b",
+            "a b",
+            "a\"b",
+            "a\\b",
+            "ü",
+            "a\n",
+            &"x".repeat(129),
+        ] {
+            assert!(!OrganizationId::is_valid(id), "{id}");
+        }
+    }
+
+    #[test]
+    fn a_bad_id_is_shown_with_what_was_expected() {
+        let error = serde_json::from_str::<OrganizationId>(r#""7,8""#).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            r#"invalid organization id "7,8", expected 1 to 128 visible ASCII characters without `,`, `/`, `"` and `\`"#
+        );
+    }
+}

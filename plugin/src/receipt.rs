@@ -1,0 +1,69 @@
+//! The receipt: what was decided about one call, with every number that is shown anywhere.
+//!
+//! Response headers, refusal bodies, access-log properties and metrics are all rendered from one receipt, so that they cannot
+//! disagree.
+
+use std::rc::Rc;
+
+use crate::{
+    cost_table::RuleId,
+    credits::Credits,
+    day::{Day, Seconds},
+    policy::AccountHolder,
+    refusal::Reason,
+};
+use jiff::Timestamp;
+
+/// What one call was charged, to whom, and what is left.
+#[derive(Clone, Debug)]
+pub struct Receipt {
+    /// Whose account was charged or looked at; `None` for a call without one, such as a health check.
+    pub holder: Option<Rc<AccountHolder>>,
+    /// The rule of the cost table that priced the call; `None` where it was refused before it was priced.
+    pub rule: Option<RuleId>,
+    /// What the call cost: nothing if it was refused.
+    pub cost: Credits,
+    /// What is left of the holder's credits; `None` where no account was looked at.
+    pub balance: Option<Balance>,
+    /// What was decided.
+    pub outcome: Outcome,
+}
+
+/// Whether a call went to the upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It did.
+    Admitted,
+    /// It did not.
+    Refused(Reason),
+}
+
+impl Outcome {
+    /// The name of the outcome in access logs: `admitted`, or the reason of the refusal.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Admitted => "admitted",
+            Self::Refused(reason) => reason.name(),
+        }
+    }
+}
+
+/// What is left of a day's credits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Balance {
+    /// The credits of the day.
+    pub allotment: Credits,
+    /// What of them was left after the decision.
+    pub remaining: Credits,
+    /// The day.
+    pub day: Day,
+}
+
+impl Balance {
+    /// The time until the credits are there again, rounded up.
+    #[must_use]
+    pub fn resets_in(&self, now: Timestamp) -> Seconds {
+        Seconds::between(now, self.day.end)
+    }
+}

@@ -1,0 +1,341 @@
+//! Refusals: the only place where a reason becomes a status, headers and a body.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{credits::Credits, day::Seconds, receipt::Balance};
+
+/// Why a call is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The rest of the day's credits cannot pay for it.
+    DailyCredits,
+    /// Not even a whole day's credits could pay for it.
+    ExceedsAllotment,
+    /// The organization is not configured.
+    UnknownOrganization,
+    /// The call states no organization.
+    NoOrganization,
+    /// The call states something that cannot name one organization, such as two of them.
+    InvalidOrganization,
+    /// The body whose records are priced is larger than the filter reads.
+    BodyTooLarge,
+    /// The body whose records are priced cannot be read as JSON with those records.
+    BodyUnreadable,
+    /// Other workers changed the account each time that a charge was tried.
+    Contended,
+    /// The account cannot be read or changed.
+    AccountUnavailable,
+}
+
+impl Reason {
+    /// Every reason, in the order of their numbers.
+    pub const ALL: [Self; 9] = [
+        Self::DailyCredits,
+        Self::ExceedsAllotment,
+        Self::UnknownOrganization,
+        Self::NoOrganization,
+        Self::InvalidOrganization,
+        Self::BodyTooLarge,
+        Self::BodyUnreadable,
+        Self::Contended,
+        Self::AccountUnavailable,
+    ];
+
+    /// The reason's name in metrics and access logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::DailyCredits => "daily_credits",
+            Self::ExceedsAllotment => "exceeds_allotment",
+            Self::UnknownOrganization => "unknown_organization",
+            Self::NoOrganization => "no_organization",
+            Self::InvalidOrganization => "invalid_organization",
+            Self::BodyTooLarge => "body_too_large",
+            Self::BodyUnreadable => "body_unreadable",
+            Self::Contended => "contended",
+            Self::AccountUnavailable => "account_unavailable",
+        }
+    }
+
+    /// What the reason is answered with, unless the configuration says otherwise: HTTP status, `errorCode`, gRPC status, and the
+    /// problem type (RFC 9457; the two registered ones are of draft-ietf-httpapi-ratelimit-headers-10).
+    const fn answer(self) -> (u16, &'static str, GrpcStatus, &'static str) {
+        const BLANK: &str = "about:blank";
+        const QUOTA: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
+        const REDUCED: &str =
+            "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity";
+        match self {
+            Self::DailyCredits => (
+                429,
+                "THRESHOLD_EXCEEDED",
+                GrpcStatus::ResourceExhausted,
+                QUOTA,
+            ),
+            Self::ExceedsAllotment => (
+                429,
+                "COST_EXCEEDS_ALLOTMENT",
+                GrpcStatus::ResourceExhausted,
+                QUOTA,
+            ),
+            Self::UnknownOrganization => (
+                403,
+                "UNKNOWN_ORGANIZATION",
+                GrpcStatus::PermissionDenied,
+                BLANK,
+            ),
+            Self::NoOrganization => (
+                401,
+                "ORGANIZATION_REQUIRED",
+                GrpcStatus::Unauthenticated,
+                BLANK,
+            ),
+            Self::InvalidOrganization => (
+                400,
+                "INVALID_ORGANIZATION",
+                GrpcStatus::InvalidArgument,
+                BLANK,
+            ),
+            Self::BodyTooLarge => (413, "BODY_TOO_LARGE", GrpcStatus::ResourceExhausted, BLANK),
+            Self::BodyUnreadable => (400, "BODY_UNREADABLE", GrpcStatus::InvalidArgument, BLANK),
+            Self::Contended | Self::AccountUnavailable => (
+                503,
+                "TEMPORARILY_UNAVAILABLE",
+                GrpcStatus::Unavailable,
+                REDUCED,
+            ),
+        }
+    }
+}
+
+/// The statuses that refused gRPC calls get (gRPC status codes, `grpc/doc/statuscodes.md`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+#[expect(missing_docs, reason = "the names are the specification's")]
+pub enum GrpcStatus {
+    InvalidArgument = 3,
+    PermissionDenied = 7,
+    ResourceExhausted = 8,
+    Unavailable = 14,
+    Unauthenticated = 16,
+}
+
+/// A refused call, with the numbers that explain it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why.
+    pub reason: Reason,
+    /// What the call would have cost, where that is known.
+    pub price: Option<Credits>,
+    /// What is left, where an account was looked at.
+    pub balance: Option<Balance>,
+    /// What the configuration wants said instead of the usual.
+    pub answer: Answer,
+}
+
+/// A configured answer; what is left out is as usual for the reason.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    /// The HTTP status, from 400 to 599.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(range(min = 400, max = 599)))]
+    pub status: Option<u16>,
+    /// The `errorCode` of the body.
+    #[serde(default)]
+    pub error_code: Option<String>,
+    /// The sentence in the body.
+    #[serde(default)]
+    pub message: Option<String>,
+}
+
+/// How refusals look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// `{"errorCode":"THRESHOLD_EXCEEDED","message":…}` as `application/json`.
+    #[default]
+    Vendor,
+    /// `application/problem+json` (RFC 9457).
+    Problem,
+}
+
+/// A response that the filter gives itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalResponse {
+    /// The HTTP status.
+    pub status: u16,
+    /// Header fields beside those that every response gets.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body, for other than gRPC calls.
+    pub body: String,
+    /// The status for gRPC calls.
+    pub grpc_status: GrpcStatus,
+    /// One sentence: the message for gRPC calls.
+    pub message: String,
+}
+
+/// The members of both formats.
+#[derive(Serialize)]
+struct Body<'a> {
+    #[serde(flatten)]
+    head: Head<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost: Option<u64>,
+    #[serde(flatten)]
+    balance: Option<BalanceMembers>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Head<'a> {
+    #[serde(rename_all = "camelCase")]
+    Vendor {
+        error_code: &'a str,
+        message: &'a str,
+    },
+    #[serde(rename_all = "kebab-case")]
+    Problem {
+        r#type: &'a str,
+        title: &'a str,
+        status: u16,
+        detail: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        violated_policies: Option<[&'a str; 1]>,
+    },
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BalanceMembers {
+    remaining: u64,
+    allotment: u64,
+    resets_at: String,
+}
+
+impl Refusal {
+    /// The time after which the call may succeed; `None` where waiting does not help.
+    #[must_use]
+    pub fn retry_after(&self, now: Timestamp) -> Option<Seconds> {
+        match self.reason {
+            Reason::DailyCredits => self.balance.map(|balance| balance.resets_in(now)),
+            Reason::Contended | Reason::AccountUnavailable => Some(Seconds::new(1)),
+            Reason::ExceedsAllotment
+            | Reason::UnknownOrganization
+            | Reason::NoOrganization
+            | Reason::InvalidOrganization
+            | Reason::BodyTooLarge
+            | Reason::BodyUnreadable => None,
+        }
+    }
+
+    /// The refusal as a response, in which the policy is called `policy`.
+    #[must_use]
+    pub fn response(&self, format: Format, policy: &str, now: Timestamp) -> LocalResponse {
+        let (status, error_code, grpc_status, problem_type) = self.reason.answer();
+        let status = self.answer.status.unwrap_or(status);
+        let error_code = self.answer.error_code.as_deref().unwrap_or(error_code);
+        let message = self
+            .answer
+            .message
+            .clone()
+            .unwrap_or_else(|| self.message());
+        let (content_type, head) = match format {
+            Format::Vendor => (
+                "application/json",
+                Head::Vendor {
+                    error_code,
+                    message: &message,
+                },
+            ),
+            Format::Problem => {
+                let title = self.title();
+                let quota = matches!(self.reason, Reason::DailyCredits | Reason::ExceedsAllotment);
+                let violated_policies = quota.then_some([policy]);
+                let detail = &message;
+                let r#type = problem_type;
+                let head = Head::Problem {
+                    r#type,
+                    title,
+                    status,
+                    detail,
+                    violated_policies,
+                };
+                ("application/problem+json", head)
+            }
+        };
+        let body = Body {
+            head,
+            cost: self.price.map(Credits::get),
+            balance: self.balance.map(|balance| BalanceMembers {
+                remaining: balance.remaining.get(),
+                allotment: balance.allotment.get(),
+                resets_at: balance.day.end.to_string(),
+            }),
+        };
+        let mut headers = vec![("content-type", content_type.to_owned())];
+        if let Some(seconds) = self.retry_after(now) {
+            headers.push(("retry-after", seconds.to_string()));
+        }
+        // Strings and numbers under string keys: nothing that could fail. The fallback keeps even that from being an outage.
+        let body = serde_json::to_string(&body).unwrap_or_default();
+        LocalResponse {
+            status,
+            headers,
+            body,
+            grpc_status,
+            message,
+        }
+    }
+
+    fn title(&self) -> &'static str {
+        match self.reason {
+            Reason::DailyCredits => "The day's API credits are used up",
+            Reason::ExceedsAllotment => "The call costs more than a day's API credits",
+            Reason::UnknownOrganization => "Unknown organization",
+            Reason::NoOrganization => "No organization stated",
+            Reason::InvalidOrganization => "Invalid organization",
+            Reason::BodyTooLarge => "Body too large to be priced",
+            Reason::BodyUnreadable => "Body cannot be priced",
+            Reason::Contended | Reason::AccountUnavailable => {
+                "API credits are temporarily unavailable"
+            }
+        }
+    }
+
+    fn message(&self) -> String {
+        match (self.reason, self.price, self.balance) {
+            (Reason::DailyCredits, Some(price), Some(balance)) => format!(
+                "This call costs {price} credits, and {} of the day's {} are left until {}.",
+                balance.remaining, balance.allotment, balance.day.end
+            ),
+            (Reason::ExceedsAllotment, Some(price), Some(balance)) => format!(
+                "This call costs {price} credits, which is more than the whole day's {}.",
+                balance.allotment
+            ),
+            (Reason::UnknownOrganization, ..) => "This organization is not known here.".to_owned(),
+            (Reason::NoOrganization, ..) => "This call does not state its organization.".to_owned(),
+            (Reason::InvalidOrganization, ..) => {
+                "This call does not state one valid organization id.".to_owned()
+            }
+            (Reason::BodyTooLarge, ..) => {
+                "This call is priced by the records in its body, which is too large.".to_owned()
+            }
+            (Reason::BodyUnreadable, ..) => {
+                "This call is priced by the records in its body, which is not the JSON expected."
+                    .to_owned()
+            }
+            (Reason::DailyCredits | Reason::ExceedsAllotment, ..) => {
+                "The day's API credits cannot pay for this call.".to_owned()
+            }
+            (Reason::Contended | Reason::AccountUnavailable, ..) => {
+                "The API credits cannot be counted at the moment. Nothing was charged.".to_owned()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

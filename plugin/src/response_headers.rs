@@ -1,0 +1,309 @@
+//! The header fields that tell a client what its call cost and what is left.
+//!
+//! Clients can never set what the filter reports: the fields are removed from requests and overwritten on responses.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use crate::receipt::Receipt;
+
+/// The name of a header field, in lower case, as HTTP/2 and Envoy spell it.
+///
+/// Invariant: a token (RFC 9110, section 5.1) that is not one of the fields by which a message is framed or routed.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct HeaderName(String);
+
+/// A text that the filter cannot use as the name of a header field.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "invalid header name {name:?}, expected a token of RFC 9110 that does not frame or route the message"
+)]
+pub struct InvalidHeaderName {
+    /// The text.
+    pub name: String,
+}
+
+impl HeaderName {
+    const RESERVED: [&'static str; 9] = [
+        "connection",
+        "content-length",
+        "content-type",
+        "host",
+        "keep-alive",
+        "retry-after",
+        "te",
+        "transfer-encoding",
+        "upgrade",
+    ];
+
+    /// The name as text, in lower case.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for HeaderName {
+    type Error = InvalidHeaderName;
+
+    fn try_from(name: String) -> Result<Self, InvalidHeaderName> {
+        let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+        let lower = name.to_ascii_lowercase();
+        let usable = (1..=128).contains(&lower.len())
+            && lower.bytes().all(token)
+            && !Self::RESERVED.contains(&lower.as_str());
+        if usable {
+            Ok(Self(lower))
+        } else {
+            Err(InvalidHeaderName { name })
+        }
+    }
+}
+
+/// Which fields every response gets, and under which names; `null` leaves one out.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct ResponseHeaders {
+    /// What the call cost, in credits.
+    pub cost: Option<HeaderName>,
+    /// What is left of the day's credits.
+    pub remaining: Option<HeaderName>,
+    /// The IETF field with what is left and the seconds until the reset: `"daily";r=50;t=30`
+    /// (draft-ietf-httpapi-ratelimit-headers-10; usually `RateLimit`).
+    pub ratelimit: Option<HeaderName>,
+    /// The IETF field with the day's credits and the length of the day in seconds: `"daily";q=105000;w=86400`
+    /// (draft-ietf-httpapi-ratelimit-headers-10; usually `RateLimit-Policy`).
+    pub ratelimit_policy: Option<HeaderName>,
+    /// What the policy is called in the IETF fields and in problem details.
+    pub policy_name: PolicyName,
+}
+
+impl Default for ResponseHeaders {
+    fn default() -> Self {
+        let name = |name: &str| Some(HeaderName(name.to_owned()));
+        Self {
+            cost: name("x-rate-limit-request-weight-v3"),
+            remaining: name("x-rate-limit-remaining-v3"),
+            ratelimit: None,
+            ratelimit_policy: None,
+            policy_name: PolicyName("daily".to_owned()),
+        }
+    }
+}
+
+/// A name that stands in a Structured Fields string without escapes: visible ASCII without `"` and `\` (RFC 9651, section 3.3.3).
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct PolicyName(String);
+
+/// A text that cannot name a policy.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "invalid policy name {name:?}, expected 1 to 64 visible ASCII characters without `\"` and `\\`"
+)]
+pub struct InvalidPolicyName {
+    /// The text.
+    pub name: String,
+}
+
+impl PolicyName {
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for PolicyName {
+    type Error = InvalidPolicyName;
+
+    fn try_from(name: String) -> Result<Self, InvalidPolicyName> {
+        let plain = |b: u8| b.is_ascii_graphic() && b != b'"' && b != b'\\';
+        let usable = (1..=64).contains(&name.len()) && name.bytes().all(plain);
+        if usable {
+            Ok(Self(name))
+        } else {
+            Err(InvalidPolicyName { name })
+        }
+    }
+}
+
+impl ResponseHeaders {
+    /// The fields that are sent.
+    pub fn names(&self) -> impl Iterator<Item = &HeaderName> {
+        [
+            &self.cost,
+            &self.remaining,
+            &self.ratelimit,
+            &self.ratelimit_policy,
+        ]
+        .into_iter()
+        .flatten()
+    }
+
+    /// Whether a value depends on the time of the response.
+    #[must_use]
+    pub fn tell_time(&self) -> bool {
+        self.ratelimit.is_some()
+    }
+
+    /// The fields for `receipt` at `now`, each with its value; `None` where there is nothing to tell, and what an upstream may have
+    /// set is to be removed.
+    pub fn of<'a>(
+        &'a self,
+        receipt: &Receipt,
+        now: Timestamp,
+    ) -> impl Iterator<Item = (&'a str, Option<String>)> {
+        let balance = receipt.balance;
+        let policy = self.policy_name.as_str();
+        let cost = self
+            .cost
+            .as_ref()
+            .map(|name| (name, Some(receipt.cost.to_string())));
+        let remaining = self
+            .remaining
+            .as_ref()
+            .map(|name| (name, balance.map(|balance| balance.remaining.to_string())));
+        let ratelimit = self.ratelimit.as_ref().map(|name| {
+            let value = |left: crate::receipt::Balance| {
+                format!(
+                    "\"{policy}\";r={};t={}",
+                    left.remaining,
+                    left.resets_in(now)
+                )
+            };
+            (name, balance.map(value))
+        });
+        let ratelimit_policy = self.ratelimit_policy.as_ref().map(|name| {
+            let value = |left: crate::receipt::Balance| {
+                format!("\"{policy}\";q={};w={}", left.allotment, left.day.length())
+            };
+            (name, balance.map(value))
+        });
+        [cost, remaining, ratelimit, ratelimit_policy]
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| (name.as_str(), value))
+    }
+}
+
+#[cfg(feature = "schema")]
+mod schema {
+    use super::{HeaderName, PolicyName};
+
+    impl schemars::JsonSchema for HeaderName {
+        fn inline_schema() -> bool {
+            true
+        }
+
+        fn schema_name() -> std::borrow::Cow<'static, str> {
+            "HeaderName".into()
+        }
+
+        fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+            schemars::json_schema!({"type": "string", "pattern": "^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$"})
+        }
+    }
+
+    impl schemars::JsonSchema for PolicyName {
+        fn inline_schema() -> bool {
+            true
+        }
+
+        fn schema_name() -> std::borrow::Cow<'static, str> {
+            "PolicyName".into()
+        }
+
+        fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+            schemars::json_schema!({"type": "string", "pattern": r#"^[!#-\[\]-~]{1,64}$"#})
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        credits::Credits,
+        day::Calendar,
+        receipt::{Balance, Outcome},
+    };
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    fn render(headers: &str, left: Option<(u64, u64)>) -> Vec<String> {
+        let headers: ResponseHeaders = serde_json::from_str(headers).unwrap();
+        let now = "2026-10-25T20:00:00Z".parse().unwrap();
+        let day = Calendar::new("Europe/Berlin", "00:00").unwrap().day(now);
+        let balance = left.map(|(remaining, allotment)| Balance {
+            remaining: Credits::new(remaining).unwrap(),
+            allotment: Credits::new(allotment).unwrap(),
+            day,
+        });
+        let cost = Credits::new(3).unwrap();
+        let receipt = Receipt {
+            holder: None,
+            rule: None,
+            cost,
+            balance,
+            outcome: Outcome::Admitted,
+        };
+        headers
+            .of(&receipt, now)
+            .map(|(name, value)| format!("{name}: {}", value.unwrap_or("-".to_owned())))
+            .collect()
+    }
+
+    #[test]
+    fn the_vendors_fields_are_sent_unless_configured_otherwise() {
+        assert_eq!(
+            render("{}", Some((97, 100))),
+            [
+                "x-rate-limit-request-weight-v3: 3",
+                "x-rate-limit-remaining-v3: 97"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_ietf_fields_tell_the_true_length_of_the_day() {
+        let ietf = r#"{"cost":null,"remaining":null,"ratelimit":"RateLimit","ratelimit_policy":"RateLimit-Policy"}"#;
+        assert_eq!(
+            render(ietf, Some((97, 100))),
+            [
+                r#"ratelimit: "daily";r=97;t=10800"#,
+                r#"ratelimit-policy: "daily";q=100;w=90000"#
+            ]
+        );
+    }
+
+    #[test]
+    fn a_call_without_an_account_says_nothing_about_what_is_left() {
+        assert_eq!(
+            render("{}", None),
+            [
+                "x-rate-limit-request-weight-v3: 3",
+                "x-rate-limit-remaining-v3: -"
+            ]
+        );
+    }
+
+    #[test]
+    fn fields_that_frame_the_message_cannot_be_taken() {
+        for name in ["Content-Length", "", ":path", "a b", "Retry-After"] {
+            let error = HeaderName::try_from(name.to_owned()).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!(
+                    "invalid header name {name:?}, expected a token of RFC 9110 that does not frame or route the message"
+                )
+            );
+        }
+        assert_eq!(
+            HeaderName::try_from("X-Cost".to_owned()).unwrap().as_str(),
+            "x-cost"
+        );
+    }
+}
