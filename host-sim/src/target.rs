@@ -311,7 +311,9 @@ pub struct Exchange {
     pub body: Vec<u8>,
     /// The trailers that the client got.
     pub trailers: Vec<(String, String)>,
-    /// What the upstream saw; `None` when the request never reached it.
+    /// Whether the answer was cut off: the stream was reset before it was complete. Without any answer the status is 0.
+    pub aborted: bool,
+    /// What the upstream saw; `None` when the request never reached it, or not to its end.
     pub upstream: Option<UpstreamRequest>,
     /// The filter state that the access log would show, for the keys of [`Setup::properties`]; unset keys are missing.
     pub properties: BTreeMap<String, String>,

@@ -1,0 +1,149 @@
+//! Metrics: statistics by name, which all workers share, and the identifiers by which one VM refers to them.
+//!
+//! As in Envoy: every definition gives a new identifier, even of a known name; its low two bits say the kind; an increment
+//! of a counter must be positive; recording on a counter *adds*.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::abi::MetricType;
+
+/// The values of all metrics.
+#[derive(Debug, Default)]
+pub(crate) struct Metrics {
+    values: BTreeMap<(String, MetricType), u64>,
+}
+
+/// The identifiers that one VM was given.
+#[derive(Debug, Default)]
+pub(crate) struct MetricIds {
+    names: HashMap<u32, (String, MetricType)>,
+    defined: BTreeMap<MetricType, u32>,
+}
+
+/// Why a metric could not be used.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum MetricError {
+    /// Nobody defined this identifier.
+    Unknown(u32),
+    /// Counters only go up.
+    NotPositive(i64),
+    /// Histograms only take records.
+    Histogram,
+}
+
+/// How far apart the identifiers of one kind are.
+const ID_STEP: u32 = 4;
+
+impl MetricIds {
+    /// Defines a metric and gives it a new identifier: 4, 8, … for counters, 5, 9, … for gauges, 6, 10, … for histograms.
+    pub(crate) fn define(&mut self, kind: MetricType, name: String, metrics: &mut Metrics) -> u32 {
+        let first = match kind {
+            MetricType::Counter => ID_STEP,
+            MetricType::Gauge => ID_STEP.saturating_add(1),
+            MetricType::Histogram => ID_STEP.saturating_add(2),
+        };
+        let next = self.defined.entry(kind).or_insert(first);
+        let id = *next;
+        *next = next.wrapping_add(ID_STEP);
+        metrics.values.entry((name.clone(), kind)).or_default();
+        self.names.insert(id, (name, kind));
+        id
+    }
+
+    /// The name behind an identifier, for traces.
+    pub(crate) fn name(&self, id: u32) -> Option<&str> {
+        self.names.get(&id).map(|(name, _)| name.as_str())
+    }
+
+    fn find(&self, id: u32) -> Result<&(String, MetricType), MetricError> {
+        self.names.get(&id).ok_or(MetricError::Unknown(id))
+    }
+
+    /// `proxy_increment_metric`.
+    pub(crate) fn increment(&self, id: u32, offset: i64, metrics: &mut Metrics) -> Result<(), MetricError> {
+        let key = self.find(id)?;
+        match key.1 {
+            MetricType::Counter if offset <= 0 => Err(MetricError::NotPositive(offset)),
+            MetricType::Histogram => Err(MetricError::Histogram),
+            MetricType::Counter | MetricType::Gauge => {
+                let value = metrics.values.entry(key.clone()).or_default();
+                *value = value.wrapping_add_signed(offset);
+                Ok(())
+            }
+        }
+    }
+
+    /// `proxy_record_metric`.
+    pub(crate) fn record(&self, id: u32, recorded: u64, metrics: &mut Metrics) -> Result<(), MetricError> {
+        let key = self.find(id)?;
+        let value = metrics.values.entry(key.clone()).or_default();
+        *value = match key.1 {
+            MetricType::Counter => value.wrapping_add(recorded),
+            MetricType::Gauge => recorded,
+            // What tests ask of a histogram is how many values it took.
+            MetricType::Histogram => value.wrapping_add(1),
+        };
+        Ok(())
+    }
+
+    /// `proxy_get_metric`.
+    pub(crate) fn get(&self, id: u32, metrics: &Metrics) -> Result<u64, MetricError> {
+        let key = self.find(id)?;
+        match key.1 {
+            MetricType::Histogram => Err(MetricError::Histogram),
+            MetricType::Counter | MetricType::Gauge => Ok(metrics.values.get(key).copied().unwrap_or(0)),
+        }
+    }
+}
+
+impl Metrics {
+    /// The value of the counter of this name, or else of the gauge, or else how many values the histogram took.
+    pub(crate) fn value(&self, name: &str) -> Option<u64> {
+        let of = |kind| self.values.get(&(name.to_owned(), kind)).copied();
+        of(MetricType::Counter).or_else(|| of(MetricType::Gauge)).or_else(|| of(MetricType::Histogram))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_definition_gives_a_new_identifier_of_the_same_statistic() {
+        let (mut ids, mut metrics) = (MetricIds::default(), Metrics::default());
+        let mut define = |kind, name: &str| ids.define(kind, name.to_owned(), &mut metrics);
+        let counters = [define(MetricType::Counter, "c"), define(MetricType::Counter, "c")];
+        let others = [define(MetricType::Gauge, "g"), define(MetricType::Histogram, "h")];
+        assert_eq!((counters, others), ([4, 8], [5, 6]));
+        ids.increment(4, 2, &mut metrics).unwrap();
+        ids.increment(8, 3, &mut metrics).unwrap();
+        assert_eq!(metrics.value("c"), Some(5));
+        assert_eq!(metrics.value("never"), None);
+    }
+
+    #[test]
+    fn each_kind_has_its_rules() {
+        let (mut ids, mut metrics) = (MetricIds::default(), Metrics::default());
+        let counter = ids.define(MetricType::Counter, "c".to_owned(), &mut metrics);
+        let gauge = ids.define(MetricType::Gauge, "g".to_owned(), &mut metrics);
+        let histogram = ids.define(MetricType::Histogram, "h".to_owned(), &mut metrics);
+
+        assert_eq!(ids.increment(counter, 0, &mut metrics), Err(MetricError::NotPositive(0)));
+        assert_eq!(ids.increment(counter, -1, &mut metrics), Err(MetricError::NotPositive(-1)));
+        ids.record(counter, 5, &mut metrics).unwrap();
+        ids.record(counter, 5, &mut metrics).unwrap();
+        assert_eq!(ids.get(counter, &metrics), Ok(10));
+
+        ids.increment(gauge, 5, &mut metrics).unwrap();
+        ids.increment(gauge, -2, &mut metrics).unwrap();
+        assert_eq!(ids.get(gauge, &metrics), Ok(3));
+        ids.record(gauge, 1, &mut metrics).unwrap();
+        assert_eq!(ids.get(gauge, &metrics), Ok(1));
+
+        assert_eq!(ids.increment(histogram, 1, &mut metrics), Err(MetricError::Histogram));
+        assert_eq!(ids.get(histogram, &metrics), Err(MetricError::Histogram));
+        ids.record(histogram, 7, &mut metrics).unwrap();
+        assert_eq!(metrics.value("h"), Some(1));
+        assert_eq!(ids.get(3, &metrics), Err(MetricError::Unknown(3)));
+    }
+}

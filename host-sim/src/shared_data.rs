@@ -1,0 +1,153 @@
+//! The key-value store that all workers share, with Envoy's own rules for conditional writes (`shared_data.cc`).
+//!
+//! - Every write takes the next number of one counter for all keys; the first is 1, and 0 is skipped when it wraps.
+//! - A write with number 0 is unconditional; any other must match the key's number, unless **the key is missing: then any
+//!   number creates it**.
+//! - Keys live in the namespace of the plugin's `vm_id`. Nothing is ever deleted.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+
+/// A value and the number of its last write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) value: Vec<u8>,
+    pub(crate) cas: NonZeroU32,
+}
+
+/// Somebody else wrote in between.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct CasMismatch {
+    /// The number that the caller knew.
+    pub(crate) given: u32,
+    /// The key's number.
+    pub(crate) current: Option<NonZeroU32>,
+}
+
+/// The store.
+#[derive(Debug)]
+pub(crate) struct SharedData {
+    entries: HashMap<(String, Vec<u8>), Entry>,
+    next_cas: NonZeroU32,
+    conflicts_to_inject: u32,
+}
+
+impl Default for SharedData {
+    fn default() -> Self {
+        Self { entries: HashMap::new(), next_cas: NonZeroU32::MIN, conflicts_to_inject: 0 }
+    }
+}
+
+impl SharedData {
+    /// The value of a key.
+    pub(crate) fn get(&self, vm_id: &str, key: &[u8]) -> Option<&Entry> {
+        self.entries.get(&(vm_id.to_owned(), key.to_vec()))
+    }
+
+    /// Writes a value under the rules above.
+    pub(crate) fn set(&mut self, vm_id: &str, key: &[u8], value: Vec<u8>, cas: u32) -> Result<(), CasMismatch> {
+        let full_key = (vm_id.to_owned(), key.to_vec());
+        if cas != 0 && self.conflicts_to_inject > 0 {
+            self.conflicts_to_inject = self.conflicts_to_inject.saturating_sub(1);
+            self.write_as_another_worker(&full_key);
+            let current = self.entries.get(&full_key).map(|entry| entry.cas);
+            return Err(CasMismatch { given: cas, current });
+        }
+        if let Some(entry) = self.entries.get(&full_key)
+            && cas != 0
+            && cas != entry.cas.get()
+        {
+            return Err(CasMismatch { given: cas, current: Some(entry.cas) });
+        }
+        let cas = self.take_cas();
+        self.entries.insert(full_key, Entry { value, cas });
+        Ok(())
+    }
+
+    /// Makes the next `count` conditional writes meet a conflict: another worker seems to have written the very same value
+    /// just before, so the key's number moves on.
+    pub(crate) fn inject_conflicts(&mut self, count: u32) {
+        self.conflicts_to_inject = self.conflicts_to_inject.saturating_add(count);
+    }
+
+    fn write_as_another_worker(&mut self, key: &(String, Vec<u8>)) {
+        if !self.entries.contains_key(key) {
+            return;
+        }
+        let cas = self.take_cas();
+        if let Some(entry) = self.entries.get_mut(key) {
+            entry.cas = cas;
+        }
+    }
+
+    fn take_cas(&mut self) -> NonZeroU32 {
+        let cas = self.next_cas;
+        self.next_cas = cas.checked_add(1).unwrap_or(NonZeroU32::MIN);
+        cas
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cas(number: u32) -> NonZeroU32 {
+        NonZeroU32::new(number).unwrap()
+    }
+
+    fn get(data: &SharedData, key: &[u8]) -> Option<(Vec<u8>, u32)> {
+        data.get("", key).map(|entry| (entry.value.clone(), entry.cas.get()))
+    }
+
+    #[test]
+    fn numbers_are_global_and_start_at_one() {
+        let mut data = SharedData::default();
+        assert_eq!(data.set("", b"a", b"1".to_vec(), 0), Ok(()));
+        assert_eq!(data.set("", b"b", b"2".to_vec(), 0), Ok(()));
+        assert_eq!(data.set("", b"a", b"3".to_vec(), 0), Ok(()));
+        assert_eq!(get(&data, b"a"), Some((b"3".to_vec(), 3)));
+        assert_eq!(get(&data, b"b"), Some((b"2".to_vec(), 2)));
+    }
+
+    #[test]
+    fn a_number_must_match_unless_the_key_is_missing() {
+        let mut data = SharedData::default();
+        assert_eq!(data.set("", b"a", b"1".to_vec(), u32::MAX), Ok(()));
+        assert_eq!(
+            data.set("", b"a", b"2".to_vec(), u32::MAX),
+            Err(CasMismatch { given: u32::MAX, current: Some(cas(1)) })
+        );
+        assert_eq!(data.set("", b"a", b"2".to_vec(), 1), Ok(()));
+        assert_eq!(data.set("", b"a", b"3".to_vec(), 1), Err(CasMismatch { given: 1, current: Some(cas(2)) }));
+        assert_eq!(get(&data, b"a"), Some((b"2".to_vec(), 2)));
+    }
+
+    #[test]
+    fn a_wrapping_counter_skips_zero() {
+        let mut data = SharedData { next_cas: NonZeroU32::MAX, ..SharedData::default() };
+        data.set("", b"a", Vec::new(), 0).unwrap();
+        data.set("", b"b", Vec::new(), 0).unwrap();
+        assert_eq!(get(&data, b"a"), Some((Vec::new(), u32::MAX)));
+        assert_eq!(get(&data, b"b"), Some((Vec::new(), 1)));
+    }
+
+    #[test]
+    fn vm_ids_do_not_see_each_other() {
+        let mut data = SharedData::default();
+        data.set("one", b"a", b"1".to_vec(), 0).unwrap();
+        assert_eq!(data.get("two", b"a"), None);
+    }
+
+    #[test]
+    fn an_injected_conflict_looks_like_another_worker() {
+        let mut data = SharedData::default();
+        data.set("", b"a", b"1".to_vec(), 0).unwrap();
+        data.inject_conflicts(1);
+        assert_eq!(data.set("", b"a", b"2".to_vec(), 1), Err(CasMismatch { given: 1, current: Some(cas(2)) }));
+        assert_eq!(get(&data, b"a"), Some((b"1".to_vec(), 2)));
+        assert_eq!(data.set("", b"a", b"2".to_vec(), 2), Ok(()));
+        data.inject_conflicts(1);
+        assert_eq!(data.set("", b"new", b"".to_vec(), u32::MAX), Err(CasMismatch { given: u32::MAX, current: None }));
+        assert_eq!(data.set("", b"new", b"".to_vec(), u32::MAX), Ok(()));
+    }
+}
