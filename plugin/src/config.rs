@@ -333,5 +333,7 @@ fn distinct(headers: ResponseHeaders) -> Result<ResponseHeaders, ConfigError> {
     Ok(headers)
 }
 
+#[cfg(feature = "schema")]
+pub mod schema;
 #[cfg(test)]
 mod tests;

@@ -22,6 +22,14 @@
 //! [`ledger::Ledger`]. The resulting [`meter::Verdict`] says to forward the call, to hold it for its body, or to refuse it, and the
 //! [`receipt::Receipt`] of what was decided is the one source of every header, property, body and counter.
 
+#![cfg_attr(
+    test,
+    allow(
+        clippy::arithmetic_side_effects,
+        reason = "an overflow in a test fails the test"
+    )
+)]
+
 pub mod account;
 pub mod allotment;
 pub mod config;

@@ -13,18 +13,25 @@ fn base() -> serde_json::Value {
     })
 }
 
+/// The error of a configuration, without line and column, which depend on the order of the members.
+#[track_caller]
+fn error(config: &str) -> String {
+    let error = Policy::from_json(config.as_bytes())
+        .unwrap_err()
+        .to_string();
+    match error.rsplit_once(" at line ") {
+        Some((text, _position)) => text.to_owned(),
+        None => error,
+    }
+}
+
 /// The error of the configuration in which the member at a JSON Pointer is `value`.
 #[track_caller]
 fn check(pointer: &str, value: serde_json::Value, expected: &str) {
     let mut config = base();
     let (parent, key) = pointer.rsplit_once('/').unwrap();
     config.pointer_mut(parent).unwrap()[key] = value;
-    assert_eq!(
-        Policy::from_json(config.to_string().as_bytes())
-            .unwrap_err()
-            .to_string(),
-        expected
-    );
+    assert_eq!(error(&config.to_string()), expected);
 }
 
 #[test]
@@ -38,20 +45,27 @@ fn the_base_of_these_tests_is_accepted() {
 }
 
 #[test]
-fn text_that_is_not_one_json_document() {
-    let error = |text: &str| Policy::from_json(text.as_bytes()).unwrap_err().to_string();
+fn an_error_tells_line_and_column() {
+    let at = |text: &str| Policy::from_json(text.as_bytes()).unwrap_err().to_string();
     assert_eq!(
-        error(""),
-        "invalid configuration at `.`: EOF while parsing a value at line 1 column 0"
+        at("{\n  \"identity\": {\"header\": \"orgId\"},\n  \"day\": {\"zone\": \"UTC\"}\n}"),
+        "invalid configuration at `day.zone`: unknown field `zone`, expected `time_zone` or `starts_at` at line 3 column 16"
     );
     assert_eq!(
-        error("{\n  \"identity\": {\"header\": \"orgId\"},\n}"),
+        at("{\n  \"identity\": {\"header\": \"orgId\"},\n}"),
         "invalid configuration at `.`: trailing comma at line 3 column 1"
     );
-    let twice = format!("{0} {0}", base());
-    assert!(
-        error(&twice)
-            .starts_with("invalid configuration at `.`: trailing characters at line 1 column ")
+}
+
+#[test]
+fn text_that_is_not_one_json_document() {
+    assert_eq!(
+        error(""),
+        "invalid configuration at `.`: EOF while parsing a value"
+    );
+    assert_eq!(
+        error(&format!("{0} {0}", base())),
+        "invalid configuration at `.`: trailing characters"
     );
 }
 
@@ -60,25 +74,23 @@ fn keys_that_are_unknown_missing_or_given_twice() {
     check(
         "/orgs",
         serde_json::json!(1),
-        "invalid configuration at `orgs`: unknown field `orgs`, expected one of `namespace`, `identity`, `day`, `editions`, `organizations`, `strangers`, `anonymous`, `costs`, `response_headers`, `refusals` at line 1 column 198",
+        "invalid configuration at `orgs`: unknown field `orgs`, expected one of `namespace`, `identity`, `day`, `editions`, `organizations`, `strangers`, `anonymous`, `costs`, `response_headers`, `refusals`",
     );
     check(
         "/organizations/7",
         serde_json::json!({"edition": "Free", "agent": 3}),
-        "invalid configuration at `organizations.7.agent`: unknown field `agent`, expected one of `edition`, `agents`, `light_agents`, `additional` at line 1 column 180",
+        "invalid configuration at `organizations.7.agent`: unknown field `agent`, expected one of `edition`, `agents`, `light_agents`, `additional`",
     );
-    let error = Policy::from_json(b"{}").unwrap_err().to_string();
     assert_eq!(
-        error,
-        "invalid configuration at `.`: missing field `identity` at line 1 column 2"
+        error("{}"),
+        "invalid configuration at `.`: missing field `identity`"
     );
     let twice = base()
         .to_string()
         .replace(r#""7":"#, r#""7":{"edition":"Pro"},"7":"#);
-    let error = Policy::from_json(twice.as_bytes()).unwrap_err().to_string();
     assert_eq!(
-        error,
-        "invalid configuration at `organizations`: key `7` given twice, expected once at line 1 column 193"
+        error(&twice),
+        "invalid configuration at `organizations`: key `7` given twice, expected once"
     );
 }
 
@@ -87,17 +99,17 @@ fn values_of_the_wrong_type() {
     check(
         "/editions/Free/base",
         serde_json::json!(-5),
-        "invalid configuration at `editions.Free.base`: invalid type: integer `-5`, expected a whole number of credits from 0 to 999999999999999 at line 1 column 63",
+        "invalid configuration at `editions.Free.base`: invalid type: integer `-5`, expected a whole number of credits from 0 to 999999999999999",
     );
     check(
         "/organizations/7/agents",
         serde_json::json!("12"),
-        "invalid configuration at `organizations.7.agents`: invalid type: string \"12\", expected u32 at line 1 column 186",
+        "invalid configuration at `organizations.7.agents`: invalid type: string \"12\", expected u32",
     );
     check(
         "/organizations/7,8",
         serde_json::json!({"edition": "Free"}),
-        "invalid configuration at `organizations.7,8`: invalid organization id \"7,8\", expected 1 to 128 visible ASCII characters without `,`, `/`, `\"` and `\\` at line 1 column 196",
+        "invalid configuration at `organizations.7,8`: invalid organization id \"7,8\", expected 1 to 128 visible ASCII characters without `,`, `/`, `\"` and `\\`",
     );
 }
 
@@ -122,9 +134,7 @@ fn an_allotment_that_overflows() {
         serde_json::json!({"base": 999_999_999_999_999_u64, "per_agent": 2});
     config["organizations"]["7"]["agents"] = serde_json::json!(3);
     assert_eq!(
-        Policy::from_json(config.to_string().as_bytes())
-            .unwrap_err()
-            .to_string(),
+        error(&config.to_string()),
         "invalid configuration at `organizations.7`: 999999999999999 + 2 x 3 + 0 credits: expected an allotment of at most 999999999999999 credits a day"
     );
 }
@@ -153,7 +163,7 @@ fn outsiders_and_headers_that_cannot_be() {
     check(
         "/strangers",
         serde_json::json!("allow"),
-        "invalid configuration at `strangers`: unknown variant `allow`, expected `refuse` or `share` at line 1 column 211",
+        "invalid configuration at `strangers`: unknown variant `allow`, expected `refuse` or `share`",
     );
     check(
         "/anonymous",
