@@ -40,7 +40,7 @@ fn trick() -> impl Strategy<Value = Trick> {
     ]
 }
 
-/// A path as the list of its characters, each perhaps spelled as an escape.
+/// A path as the list of its characters, each perhaps spelled as an escape. The first one is always `/`.
 type Spelling = Vec<String>;
 
 fn apply(trick: Trick, spelling: &mut Spelling, place: Index) {
@@ -52,7 +52,6 @@ fn apply(trick: Trick, spelling: &mut Spelling, place: Index) {
         .filter(|&at| spelling[at].chars().all(char::is_alphanumeric))
         .collect();
     let letter = (!letters.is_empty()).then(|| letters[place.index(letters.len())]);
-    // Slashes that are spelled differently come last: the other tricks look for plain ones.
     match (trick, letter) {
         (Trick::EscapeCharacter { upper }, Some(at)) => {
             let byte = spelling[at].bytes().next().unwrap();
@@ -79,14 +78,18 @@ fn apply(trick: Trick, spelling: &mut Spelling, place: Index) {
         (Trick::EscapeSlash | Trick::Backslash | Trick::DoubleSlash, _) => {
             spelling.insert(slash, "/".to_owned())
         }
-        (Trick::DotSegment, _) => spelling[slash] = "/./".to_owned(),
-        (Trick::Detour, _) => spelling[slash] = "/x/../".to_owned(),
-        (Trick::EscapedDetour, _) => spelling[slash] = "/%78/%2e%2E/".to_owned(),
+        (Trick::DotSegment, _) => insert(spelling, slash, &["/", "."]),
+        (Trick::Detour, _) => insert(spelling, slash, &["/", "x", "/", ".."]),
+        (Trick::EscapedDetour, _) => insert(spelling, slash, &["/", "%78", "/", "%2e%2E"]),
         (Trick::TrailingSlash, _) => spelling.push("/".to_owned()),
         (Trick::SegmentParameter, _) if slash != 0 => spelling.insert(slash, ";a=b".to_owned()),
         (Trick::SegmentParameter, _) => spelling.push(";a=b".to_owned()),
         (Trick::Fragment, _) => spelling.push("#/healthz".to_owned()),
     }
+}
+
+fn insert(spelling: &mut Spelling, at: usize, characters: &[&str]) {
+    spelling.splice(at..at, characters.iter().copied().map(str::to_owned));
 }
 
 thread_local! {
