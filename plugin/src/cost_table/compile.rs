@@ -1,6 +1,6 @@
 //! From the costs as they are written to a table that answers quickly; whatever contradicts itself or could never apply is an error.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ pub(super) fn compile(costs: &CostsConfig) -> Result<CostTable, ConfigError> {
         names: vec![RuleId::DEFAULT_NAME.to_owned()],
         root: Node::default(),
     };
-    let mut places: HashMap<Scope, String> = HashMap::new();
+    let mut places: BTreeMap<Scope, String> = BTreeMap::new();
     for (index, rule) in costs.rules.iter().enumerate() {
         let path = format!("costs.rules[{index}]");
         let conditions = conditions(&rule.when, &format!("{path}.when"))?;
@@ -115,7 +115,7 @@ fn name(rule: &RuleConfig, path: &str, names: &mut Vec<String>) -> Result<RuleId
 }
 
 fn conditions(when: &When, path: &str) -> Result<Vec<Condition>, ConfigError> {
-    let mut names = HashSet::new();
+    let mut names = BTreeSet::new();
     let mut conditions = Vec::new();
     for (name, value) in &when.0 {
         if name.is_empty() {

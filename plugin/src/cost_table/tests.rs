@@ -267,6 +267,18 @@ fn a_known_cost_and_a_price_per_record_may_be_readings_of_one_call() {
 }
 
 #[test]
+fn a_literal_in_another_case_may_be_a_parameter() {
+    let table = table(
+        r#"{"default":1,"rules":[
+            {"name":"free","operations":["GET /status/search"],"cost":0},
+            {"name":"search","operations":["GET /{module}/search"],"cost":3}]}"#,
+    );
+    assert_eq!(cost(&table, "GET", "/status/search", ""), (0, "free"));
+    assert_eq!(cost(&table, "GET", "/Status/search", ""), (3, "search"));
+    assert_eq!(cost(&table, "get", "/status/search", ""), (1, "default"));
+}
+
+#[test]
 fn a_quote_outlives_its_table() {
     let Quote::PerRecord(quote) = example().quote("POST", "/api/v1/tickets/moveToTrash") else {
         panic!()
