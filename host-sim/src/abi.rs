@@ -124,7 +124,11 @@ pub(crate) enum HeadersStatus {
 impl HeadersStatus {
     /// Envoy turns "pause" into "hold everything" unless the plugin's settings say otherwise; a local response stops in any
     /// case. `ContinueAndEndStream` (2) no longer exists in Envoy and continues.
-    pub(crate) fn from_number(number: u32, allow_stop_iteration: bool, local_response: bool) -> Self {
+    pub(crate) fn from_number(
+        number: u32,
+        allow_stop_iteration: bool,
+        local_response: bool,
+    ) -> Self {
         match number {
             _ if local_response => Self::StopAllAndWatermark,
             0 | 2 => Self::Continue,
@@ -165,6 +169,10 @@ pub(crate) enum TrailersStatus {
 
 impl TrailersStatus {
     pub(crate) fn from_number(number: u32, local_response: bool) -> Self {
-        if number == 0 && !local_response { Self::Continue } else { Self::StopIteration }
+        if number == 0 && !local_response {
+            Self::Continue
+        } else {
+            Self::StopIteration
+        }
     }
 }

@@ -42,30 +42,45 @@ pub(crate) struct HeaderMap {
 impl HeaderMap {
     /// For request headers, in which `host` means `:authority`.
     pub(crate) fn of_request() -> Self {
-        Self { entries: Vec::new(), of_request: true }
+        Self {
+            entries: Vec::new(),
+            of_request: true,
+        }
     }
 
     fn key(&self, name: &str) -> String {
         let lower = name.to_ascii_lowercase();
-        if self.of_request && lower == "host" { ":authority".to_owned() } else { lower }
+        if self.of_request && lower == "host" {
+            ":authority".to_owned()
+        } else {
+            lower
+        }
     }
 
     /// The first value.
     pub(crate) fn get(&self, name: &str) -> Option<&[u8]> {
         let key = self.key(name);
-        self.entries.iter().find(|(other, _)| *other == key).map(|(_, value)| value.as_slice())
+        self.entries
+            .iter()
+            .find(|(other, _)| *other == key)
+            .map(|(_, value)| value.as_slice())
     }
 
     /// The first value as text.
     pub(crate) fn text(&self, name: &str) -> Option<String> {
-        self.get(name).map(|value| String::from_utf8_lossy(value).into_owned())
+        self.get(name)
+            .map(|value| String::from_utf8_lossy(value).into_owned())
     }
 
     /// All values with commas between them, as properties show them.
     pub(crate) fn joined(&self, name: &str) -> Option<Vec<u8>> {
         let key = self.key(name);
-        let values: Vec<_> =
-            self.entries.iter().filter(|(other, _)| *other == key).map(|(_, value)| value.as_slice()).collect();
+        let values: Vec<_> = self
+            .entries
+            .iter()
+            .filter(|(other, _)| *other == key)
+            .map(|(_, value)| value.as_slice())
+            .collect();
         (!values.is_empty()).then(|| values.join(&b','))
     }
 
@@ -117,13 +132,19 @@ impl HeaderMap {
 
     /// The bytes of all names and values.
     pub(crate) fn byte_size(&self) -> u32 {
-        let size: usize = self.entries.iter().map(|(name, value)| name.len().saturating_add(value.len())).sum();
+        let size: usize = self
+            .entries
+            .iter()
+            .map(|(name, value)| name.len().saturating_add(value.len()))
+            .sum();
         u32::try_from(size).unwrap_or(u32::MAX)
     }
 
     /// All entries in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.entries.iter().map(|(name, value)| (name.as_str(), value.as_slice()))
+        self.entries
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_slice()))
     }
 
     /// All entries but those that are no headers on the wire (`:path` and the like), as text.
@@ -148,17 +169,25 @@ mod tests {
     }
 
     fn entries(map: &HeaderMap) -> Vec<(String, String)> {
-        map.iter().map(|(name, value)| (name.to_owned(), String::from_utf8_lossy(value).into_owned())).collect()
+        map.iter()
+            .map(|(name, value)| (name.to_owned(), String::from_utf8_lossy(value).into_owned()))
+            .collect()
     }
 
     fn owned(entries: &[(&str, &str)]) -> Vec<(String, String)> {
-        entries.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        entries
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
     }
 
     #[test]
     fn several_values_stay_apart_and_names_are_lower_case() {
         let map = map(&[("X-A", "1"), ("b", ""), ("x-a", "2")]);
-        assert_eq!(entries(&map), owned(&[("x-a", "1"), ("b", ""), ("x-a", "2")]));
+        assert_eq!(
+            entries(&map),
+            owned(&[("x-a", "1"), ("b", ""), ("x-a", "2")])
+        );
         assert_eq!(map.get("X-a"), Some(&b"1"[..]));
         assert_eq!(map.get("b"), Some(&b""[..]));
         assert_eq!(map.get("c"), None);
@@ -180,7 +209,10 @@ mod tests {
     #[test]
     fn names_that_hold_one_value_are_appended_to() {
         let mut map = map(&[("content-type", "a"), ("content-type", "b"), ("Host", "h")]);
-        assert_eq!(entries(&map), owned(&[("content-type", "a,b"), (":authority", "h")]));
+        assert_eq!(
+            entries(&map),
+            owned(&[("content-type", "a,b"), (":authority", "h")])
+        );
         map.set("host", "i");
         assert_eq!(map.get(":authority"), Some(&b"i"[..]));
     }

@@ -1,13 +1,51 @@
 //! Runs proxy-wasm modules as Envoy does, without Envoy.
 //!
+//! A [`Simulator`] is Envoy with one plugin: a canary VM and several workers that share data and metrics, a clock that stands
+//! still until it is advanced, and an upstream that always answers the same. It follows Envoy 1.40 and its proxy-wasm host where
+//! these differ from the specification, down to the statuses of hostcalls. A module is seen as bytes and nothing else.
+//!
 //! # Layout
 //!
+//! What one uses:
+//!
+//! - [`Module`] is a compiled module; [`Simulator`] runs it.
 //! - [`scenario`] is the test language: what a plugin is given and what a client, an upstream or an operator then sees.
-//! - [`target`] is what a host must be able to do so that scenarios can run on it.
-//! - [`runner`] walks a scenario over a target; it is the one comparison that every host shares.
-//! - [`report`] says what differed.
+//! - [`target`] is what a host must be able to do so that scenarios can run on it; [`SimTarget`] is the simulator as such a host.
+//! - [`runner`] walks a scenario over a target; it is the one comparison that every host shares. [`report`] says what differed.
+//!
+//! What is inside, from the outside in: `simulator` holds `worker`s, a worker drives streams through its `vm`; `stream` and
+//! `message` are the state machine of one request and its response without any VM; `hostcalls` translate between guest memory
+//! and the state machines beside them (`shared_data`, `metrics`, `header_map`, `body`, `property`, `local_response`); `envoy` is
+//! what Envoy itself does around the filters.
 
+mod abi;
+mod body;
+mod clock;
+mod envoy;
+mod header_map;
+mod host;
+mod hostcalls;
+mod local_response;
+mod message;
+mod metrics;
+mod module;
+mod pairs;
+mod property;
+mod random;
 pub mod report;
 pub mod runner;
 pub mod scenario;
+mod shared_data;
+mod sim_target;
+mod simulator;
+mod stream;
 pub mod target;
+mod vm;
+mod vm_state;
+mod worker;
+
+pub use abi::AbiVersion;
+pub use module::{LoadError, Module};
+pub use sim_target::SimTarget;
+pub use simulator::{Builder, SimulationError, Simulator, StartError};
+pub use vm::VmFailure;

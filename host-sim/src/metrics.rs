@@ -60,7 +60,12 @@ impl MetricIds {
     }
 
     /// `proxy_increment_metric`.
-    pub(crate) fn increment(&self, id: u32, offset: i64, metrics: &mut Metrics) -> Result<(), MetricError> {
+    pub(crate) fn increment(
+        &self,
+        id: u32,
+        offset: i64,
+        metrics: &mut Metrics,
+    ) -> Result<(), MetricError> {
         let key = self.find(id)?;
         match key.1 {
             MetricType::Counter if offset <= 0 => Err(MetricError::NotPositive(offset)),
@@ -74,7 +79,12 @@ impl MetricIds {
     }
 
     /// `proxy_record_metric`.
-    pub(crate) fn record(&self, id: u32, recorded: u64, metrics: &mut Metrics) -> Result<(), MetricError> {
+    pub(crate) fn record(
+        &self,
+        id: u32,
+        recorded: u64,
+        metrics: &mut Metrics,
+    ) -> Result<(), MetricError> {
         let key = self.find(id)?;
         let value = metrics.values.entry(key.clone()).or_default();
         *value = match key.1 {
@@ -91,7 +101,9 @@ impl MetricIds {
         let key = self.find(id)?;
         match key.1 {
             MetricType::Histogram => Err(MetricError::Histogram),
-            MetricType::Counter | MetricType::Gauge => Ok(metrics.values.get(key).copied().unwrap_or(0)),
+            MetricType::Counter | MetricType::Gauge => {
+                Ok(metrics.values.get(key).copied().unwrap_or(0))
+            }
         }
     }
 }
@@ -100,7 +112,9 @@ impl Metrics {
     /// The value of the counter of this name, or else of the gauge, or else how many values the histogram took.
     pub(crate) fn value(&self, name: &str) -> Option<u64> {
         let of = |kind| self.values.get(&(name.to_owned(), kind)).copied();
-        of(MetricType::Counter).or_else(|| of(MetricType::Gauge)).or_else(|| of(MetricType::Histogram))
+        of(MetricType::Counter)
+            .or_else(|| of(MetricType::Gauge))
+            .or_else(|| of(MetricType::Histogram))
     }
 }
 
@@ -112,8 +126,14 @@ mod tests {
     fn every_definition_gives_a_new_identifier_of_the_same_statistic() {
         let (mut ids, mut metrics) = (MetricIds::default(), Metrics::default());
         let mut define = |kind, name: &str| ids.define(kind, name.to_owned(), &mut metrics);
-        let counters = [define(MetricType::Counter, "c"), define(MetricType::Counter, "c")];
-        let others = [define(MetricType::Gauge, "g"), define(MetricType::Histogram, "h")];
+        let counters = [
+            define(MetricType::Counter, "c"),
+            define(MetricType::Counter, "c"),
+        ];
+        let others = [
+            define(MetricType::Gauge, "g"),
+            define(MetricType::Histogram, "h"),
+        ];
         assert_eq!((counters, others), ([4, 8], [5, 6]));
         ids.increment(4, 2, &mut metrics).unwrap();
         ids.increment(8, 3, &mut metrics).unwrap();
@@ -128,8 +148,14 @@ mod tests {
         let gauge = ids.define(MetricType::Gauge, "g".to_owned(), &mut metrics);
         let histogram = ids.define(MetricType::Histogram, "h".to_owned(), &mut metrics);
 
-        assert_eq!(ids.increment(counter, 0, &mut metrics), Err(MetricError::NotPositive(0)));
-        assert_eq!(ids.increment(counter, -1, &mut metrics), Err(MetricError::NotPositive(-1)));
+        assert_eq!(
+            ids.increment(counter, 0, &mut metrics),
+            Err(MetricError::NotPositive(0))
+        );
+        assert_eq!(
+            ids.increment(counter, -1, &mut metrics),
+            Err(MetricError::NotPositive(-1))
+        );
         ids.record(counter, 5, &mut metrics).unwrap();
         ids.record(counter, 5, &mut metrics).unwrap();
         assert_eq!(ids.get(counter, &metrics), Ok(10));
@@ -140,7 +166,10 @@ mod tests {
         ids.record(gauge, 1, &mut metrics).unwrap();
         assert_eq!(ids.get(gauge, &metrics), Ok(1));
 
-        assert_eq!(ids.increment(histogram, 1, &mut metrics), Err(MetricError::Histogram));
+        assert_eq!(
+            ids.increment(histogram, 1, &mut metrics),
+            Err(MetricError::Histogram)
+        );
         assert_eq!(ids.get(histogram, &metrics), Err(MetricError::Histogram));
         ids.record(histogram, 7, &mut metrics).unwrap();
         assert_eq!(metrics.value("h"), Some(1));

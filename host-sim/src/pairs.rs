@@ -16,7 +16,10 @@ pub(crate) fn encode(pairs: &[(&[u8], &[u8])]) -> Vec<u8> {
         return Vec::new();
     }
     let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes();
-    let mut encoded = u32::try_from(pairs.len()).unwrap_or(u32::MAX).to_le_bytes().to_vec();
+    let mut encoded = u32::try_from(pairs.len())
+        .unwrap_or(u32::MAX)
+        .to_le_bytes()
+        .to_vec();
     for (key, value) in pairs {
         encoded.extend(length(key));
         encoded.extend(length(value));
@@ -32,7 +35,10 @@ pub(crate) fn encode(pairs: &[(&[u8], &[u8])]) -> Vec<u8> {
 
 /// A header map as the guest gets it.
 pub(crate) fn encode_map(map: &HeaderMap) -> Vec<u8> {
-    let pairs: Vec<_> = map.iter().map(|(name, value)| (name.as_bytes(), value)).collect();
+    let pairs: Vec<_> = map
+        .iter()
+        .map(|(name, value)| (name.as_bytes(), value))
+        .collect();
     encode(&pairs)
 }
 
@@ -43,16 +49,23 @@ pub(crate) fn decode(bytes: &[u8]) -> Pairs {
         return Pairs::new();
     }
     let mut rest = bytes;
-    try_decode(&mut rest).filter(|_| rest.is_empty()).unwrap_or_default()
+    try_decode(&mut rest)
+        .filter(|_| rest.is_empty())
+        .unwrap_or_default()
 }
 
 fn try_decode(rest: &mut &[u8]) -> Option<Pairs> {
-    let count = usize::try_from(take_u32(rest)?).ok().filter(|count| *count <= MAX_PAIRS)?;
+    let count = usize::try_from(take_u32(rest)?)
+        .ok()
+        .filter(|count| *count <= MAX_PAIRS)?;
     let mut lengths = Vec::with_capacity(count);
     for _ in 0..count {
         lengths.push((take_u32(rest)?, take_u32(rest)?));
     }
-    lengths.into_iter().map(|(key, value)| Some((take_terminated(rest, key)?, take_terminated(rest, value)?))).collect()
+    lengths
+        .into_iter()
+        .map(|(key, value)| Some((take_terminated(rest, key)?, take_terminated(rest, value)?)))
+        .collect()
 }
 
 fn take_u32(rest: &mut &[u8]) -> Option<u32> {

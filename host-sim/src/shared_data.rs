@@ -34,7 +34,11 @@ pub(crate) struct SharedData {
 
 impl Default for SharedData {
     fn default() -> Self {
-        Self { entries: HashMap::new(), next_cas: NonZeroU32::MIN, conflicts_to_inject: 0 }
+        Self {
+            entries: HashMap::new(),
+            next_cas: NonZeroU32::MIN,
+            conflicts_to_inject: 0,
+        }
     }
 }
 
@@ -45,19 +49,31 @@ impl SharedData {
     }
 
     /// Writes a value under the rules above.
-    pub(crate) fn set(&mut self, vm_id: &str, key: &[u8], value: Vec<u8>, cas: u32) -> Result<(), CasMismatch> {
+    pub(crate) fn set(
+        &mut self,
+        vm_id: &str,
+        key: &[u8],
+        value: Vec<u8>,
+        cas: u32,
+    ) -> Result<(), CasMismatch> {
         let full_key = (vm_id.to_owned(), key.to_vec());
         if cas != 0 && self.conflicts_to_inject > 0 {
             self.conflicts_to_inject = self.conflicts_to_inject.saturating_sub(1);
             self.write_as_another_worker(&full_key);
             let current = self.entries.get(&full_key).map(|entry| entry.cas);
-            return Err(CasMismatch { given: cas, current });
+            return Err(CasMismatch {
+                given: cas,
+                current,
+            });
         }
         if let Some(entry) = self.entries.get(&full_key)
             && cas != 0
             && cas != entry.cas.get()
         {
-            return Err(CasMismatch { given: cas, current: Some(entry.cas) });
+            return Err(CasMismatch {
+                given: cas,
+                current: Some(entry.cas),
+            });
         }
         let cas = self.take_cas();
         self.entries.insert(full_key, Entry { value, cas });
@@ -96,7 +112,8 @@ mod tests {
     }
 
     fn get(data: &SharedData, key: &[u8]) -> Option<(Vec<u8>, u32)> {
-        data.get("", key).map(|entry| (entry.value.clone(), entry.cas.get()))
+        data.get("", key)
+            .map(|entry| (entry.value.clone(), entry.cas.get()))
     }
 
     #[test]
@@ -115,16 +132,28 @@ mod tests {
         assert_eq!(data.set("", b"a", b"1".to_vec(), u32::MAX), Ok(()));
         assert_eq!(
             data.set("", b"a", b"2".to_vec(), u32::MAX),
-            Err(CasMismatch { given: u32::MAX, current: Some(cas(1)) })
+            Err(CasMismatch {
+                given: u32::MAX,
+                current: Some(cas(1))
+            })
         );
         assert_eq!(data.set("", b"a", b"2".to_vec(), 1), Ok(()));
-        assert_eq!(data.set("", b"a", b"3".to_vec(), 1), Err(CasMismatch { given: 1, current: Some(cas(2)) }));
+        assert_eq!(
+            data.set("", b"a", b"3".to_vec(), 1),
+            Err(CasMismatch {
+                given: 1,
+                current: Some(cas(2))
+            })
+        );
         assert_eq!(get(&data, b"a"), Some((b"2".to_vec(), 2)));
     }
 
     #[test]
     fn a_wrapping_counter_skips_zero() {
-        let mut data = SharedData { next_cas: NonZeroU32::MAX, ..SharedData::default() };
+        let mut data = SharedData {
+            next_cas: NonZeroU32::MAX,
+            ..SharedData::default()
+        };
         data.set("", b"a", Vec::new(), 0).unwrap();
         data.set("", b"b", Vec::new(), 0).unwrap();
         assert_eq!(get(&data, b"a"), Some((Vec::new(), u32::MAX)));
@@ -143,11 +172,23 @@ mod tests {
         let mut data = SharedData::default();
         data.set("", b"a", b"1".to_vec(), 0).unwrap();
         data.inject_conflicts(1);
-        assert_eq!(data.set("", b"a", b"2".to_vec(), 1), Err(CasMismatch { given: 1, current: Some(cas(2)) }));
+        assert_eq!(
+            data.set("", b"a", b"2".to_vec(), 1),
+            Err(CasMismatch {
+                given: 1,
+                current: Some(cas(2))
+            })
+        );
         assert_eq!(get(&data, b"a"), Some((b"1".to_vec(), 2)));
         assert_eq!(data.set("", b"a", b"2".to_vec(), 2), Ok(()));
         data.inject_conflicts(1);
-        assert_eq!(data.set("", b"new", b"".to_vec(), u32::MAX), Err(CasMismatch { given: u32::MAX, current: None }));
+        assert_eq!(
+            data.set("", b"new", b"".to_vec(), u32::MAX),
+            Err(CasMismatch {
+                given: u32::MAX,
+                current: None
+            })
+        );
         assert_eq!(data.set("", b"new", b"".to_vec(), u32::MAX), Ok(()));
     }
 }

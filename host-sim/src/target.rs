@@ -313,7 +313,7 @@ pub struct Exchange {
     pub trailers: Vec<(String, String)>,
     /// Whether the answer was cut off: the stream was reset before it was complete. Without any answer the status is 0.
     pub aborted: bool,
-    /// What the upstream saw; `None` when the request never reached it, or not to its end.
+    /// What the upstream saw, even if only in part; `None` when the request never reached it.
     pub upstream: Option<UpstreamRequest>,
     /// The filter state that the access log would show, for the keys of [`Setup::properties`]; unset keys are missing.
     pub properties: BTreeMap<String, String>,

@@ -1,0 +1,54 @@
+//! What all VMs of one simulation share: the data that Envoy keeps per process, and what a test observes of them.
+
+use std::cell::{Cell, RefCell};
+
+use crate::clock::Instant;
+use crate::metrics::Metrics;
+use crate::random::Random;
+use crate::shared_data::SharedData;
+use crate::target::{LogLevel, LogLine};
+
+/// The shared part of a simulation. It lives on one thread, so that every run is the same.
+#[derive(Debug)]
+pub(crate) struct Host {
+    pub(crate) shared_data: RefCell<SharedData>,
+    pub(crate) metrics: RefCell<Metrics>,
+    pub(crate) random: RefCell<Random>,
+    pub(crate) clock: Cell<Instant>,
+    /// What modules are told is logged; lower lines are dropped.
+    pub(crate) log_level: LogLevel,
+    log: RefCell<Vec<LogLine>>,
+    trace: RefCell<Vec<String>>,
+}
+
+impl Host {
+    pub(crate) fn new(start: Instant, seed: u64, log_level: LogLevel) -> Self {
+        Self {
+            shared_data: RefCell::default(),
+            metrics: RefCell::default(),
+            random: RefCell::new(Random::seeded(seed)),
+            clock: Cell::new(start),
+            log_level,
+            log: RefCell::default(),
+            trace: RefCell::default(),
+        }
+    }
+
+    pub(crate) fn log(&self, level: LogLevel, text: String) {
+        if level >= self.log_level {
+            self.log.borrow_mut().push(LogLine { level, text });
+        }
+    }
+
+    pub(crate) fn log_lines(&self) -> Vec<LogLine> {
+        self.log.borrow().clone()
+    }
+
+    pub(crate) fn trace(&self, line: String) {
+        self.trace.borrow_mut().push(line);
+    }
+
+    pub(crate) fn take_trace(&self) -> Vec<String> {
+        self.trace.take()
+    }
+}

@@ -1,0 +1,233 @@
+//! The frame around every hostcall: may it be made now, what are its arguments, what is answered, and the line in the trace.
+
+use std::fmt::{Display, Write as _};
+
+use wasmtime::{Caller, Extern, Memory};
+
+use super::error::{Failure, Fatal, Refused};
+use crate::abi::Status;
+use crate::vm_state::{Phase, VmState};
+
+/// A region of guest memory.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Region {
+    pub(super) pointer: u32,
+    pub(super) length: u32,
+}
+
+/// Where the guest wants to find a region that the host allocates.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Returned {
+    pub(super) pointer: u32,
+    pub(super) length: u32,
+}
+
+pub(super) fn region(pointer: u32, length: u32) -> Region {
+    Region { pointer, length }
+}
+
+pub(super) fn returned(pointer: u32, length: u32) -> Returned {
+    Returned { pointer, length }
+}
+
+/// A running hostcall.
+pub(super) struct Call<'a> {
+    caller: Caller<'a, VmState>,
+    arguments: String,
+    answer: String,
+}
+
+/// Runs a hostcall of the proxy-wasm ABI: refuses it in restricted phases, turns its outcome into a status, and traces it.
+pub(super) fn answer(
+    caller: Caller<'_, VmState>,
+    name: &'static str,
+    body: impl FnOnce(&mut Call<'_>) -> Result<(), Failure>,
+) -> wasmtime::Result<u32> {
+    let allowed: &[Phase] = match name {
+        "proxy_log" => &[Phase::Starting, Phase::Running, Phase::Allocating],
+        _ => &[Phase::Running],
+    };
+    let mut call = Call::begin(caller, name, allowed)?;
+    let (status, remark) = match body(&mut call) {
+        Ok(()) => (Status::Ok, std::mem::take(&mut call.answer)),
+        Err(Failure::Refused(refused)) => (refused.status(), format!("({refused})")),
+        Err(Failure::Fatal(error)) => {
+            call.trace(name, &format!("!! {error}"));
+            return Err(error);
+        }
+    };
+    call.trace(name, &format!("-> {status} {remark}"));
+    Ok(status as u32)
+}
+
+/// Runs a WASI function, whose answer is an error number of WASI's own. 21 is `EFAULT`.
+pub(super) fn wasi(
+    caller: Caller<'_, VmState>,
+    name: &'static str,
+    body: impl FnOnce(&mut Call<'_>) -> Result<u32, Failure>,
+) -> wasmtime::Result<u32> {
+    let allowed: &[Phase] = match name {
+        "fd_write" | "clock_time_get" | "poll_oneoff" => {
+            &[Phase::Starting, Phase::Running, Phase::Allocating]
+        }
+        _ => &[Phase::Starting, Phase::Running],
+    };
+    let mut call = Call::begin(caller, name, allowed)?;
+    let errno = match body(&mut call) {
+        Ok(errno) => errno,
+        Err(Failure::Refused(_)) => 21,
+        Err(Failure::Fatal(error)) => return Err(error),
+    };
+    let remark = std::mem::take(&mut call.answer);
+    call.trace(name, &format!("-> {errno} {remark}"));
+    Ok(errno)
+}
+
+impl<'a> Call<'a> {
+    fn begin(
+        caller: Caller<'a, VmState>,
+        name: &'static str,
+        allowed: &[Phase],
+    ) -> wasmtime::Result<Self> {
+        let phase = caller.data().phase;
+        let mut call = Self {
+            caller,
+            arguments: String::new(),
+            answer: String::new(),
+        };
+        if allowed.contains(&phase) {
+            return Ok(call);
+        }
+        let phase = match phase {
+            Phase::Starting => "the module starts",
+            Phase::Running => "callbacks run",
+            Phase::Allocating => "the host allocates guest memory",
+        };
+        let fatal = Fatal::Forbidden {
+            hostcall: name,
+            phase,
+        };
+        call.trace(name, &format!("!! {fatal}"));
+        Err(wasmtime::Error::new(fatal))
+    }
+
+    fn trace(&mut self, name: &str, outcome: &str) {
+        let state = self.caller.data();
+        let line = format!(
+            "{}[vm->host] {name}({}) {}",
+            state.label,
+            self.arguments,
+            outcome.trim_end()
+        );
+        state.host.trace(line);
+    }
+
+    /// Notes an argument for the trace.
+    pub(super) fn argument(&mut self, argument: impl Display) {
+        if !self.arguments.is_empty() {
+            self.arguments.push_str(", ");
+        }
+        // Writing to a string cannot fail.
+        let _ = write!(self.arguments, "{argument}");
+    }
+
+    /// Notes what is answered besides OK, for the trace.
+    pub(super) fn answered(&mut self, answer: impl Display) {
+        self.answer = answer.to_string();
+    }
+
+    pub(super) fn state(&self) -> &VmState {
+        self.caller.data()
+    }
+
+    pub(super) fn state_mut(&mut self) -> &mut VmState {
+        self.caller.data_mut()
+    }
+
+    fn memory(&mut self) -> Result<Memory, Fatal> {
+        if let Some(memory) = self.caller.data().memory {
+            return Ok(memory);
+        }
+        match self.caller.get_export("memory") {
+            Some(Extern::Memory(memory)) => Ok(memory),
+            _ => Err(Fatal::NoMemory),
+        }
+    }
+
+    /// Copies a region out of guest memory.
+    pub(super) fn read(&mut self, at: Region) -> Result<Vec<u8>, Failure> {
+        let memory = self.memory()?;
+        let outside = || Refused::NoMemory {
+            pointer: at.pointer,
+            length: at.length.into(),
+        };
+        let (Ok(start), Ok(length)) = (usize::try_from(at.pointer), usize::try_from(at.length))
+        else {
+            return Err(outside().into());
+        };
+        let bytes = start
+            .checked_add(length)
+            .and_then(|end| memory.data(&self.caller).get(start..end));
+        Ok(bytes.ok_or_else(outside)?.to_vec())
+    }
+
+    /// Copies a text out of guest memory and notes it as an argument.
+    pub(super) fn text(&mut self, at: Region) -> Result<Vec<u8>, Failure> {
+        let bytes = self.read(at)?;
+        self.argument(quoted(&bytes));
+        Ok(bytes)
+    }
+
+    /// Writes to guest memory.
+    pub(super) fn write(&mut self, pointer: u32, bytes: &[u8]) -> Result<(), Failure> {
+        let memory = self.memory()?;
+        let start = usize::try_from(pointer).unwrap_or(usize::MAX);
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        memory
+            .write(&mut self.caller, start, bytes)
+            .map_err(|_| Refused::NoMemory { pointer, length })?;
+        Ok(())
+    }
+
+    /// Gives the guest a region of its own memory: allocated by the guest, filled by the host. No bytes are a null pointer.
+    pub(super) fn give(&mut self, bytes: &[u8], at: Returned) -> Result<(), Failure> {
+        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let pointer = if bytes.is_empty() {
+            0
+        } else {
+            self.allocate(length)?
+        };
+        if pointer != 0 {
+            self.write(pointer, bytes)?;
+        }
+        self.write(at.pointer, &pointer.to_le_bytes())?;
+        self.write(at.length, &length.to_le_bytes())
+    }
+
+    fn allocate(&mut self, length: u32) -> Result<u32, Failure> {
+        let Some(allocator) = self.caller.data().allocator.clone() else {
+            return Err(Refused::NotAllocated(length).into());
+        };
+        let before = std::mem::replace(&mut self.caller.data_mut().phase, Phase::Allocating);
+        let outcome = allocator.call(&mut self.caller, length);
+        self.caller.data_mut().phase = before;
+        match outcome {
+            Ok(0) => Err(Refused::NotAllocated(length).into()),
+            Ok(pointer) => Ok(pointer),
+            Err(error) => Err(Failure::Fatal(error)),
+        }
+    }
+}
+
+/// Bytes as a trace shows them: text in quotes, cut where it gets long.
+pub(super) fn quoted(bytes: &[u8]) -> String {
+    const SHOWN: usize = 200;
+    match bytes.get(..SHOWN).filter(|_| bytes.len() > SHOWN) {
+        Some(start) => format!(
+            "{:?}… ({} bytes)",
+            String::from_utf8_lossy(start),
+            bytes.len()
+        ),
+        None => format!("{:?}", String::from_utf8_lossy(bytes)),
+    }
+}

@@ -1,0 +1,148 @@
+//! Why a hostcall does not do what it was asked to, and the one place that says which status that is in Envoy.
+
+use crate::abi::{BufferType, MapType, Status};
+use crate::body::StartsInside;
+use crate::metrics::MetricError;
+use crate::property::PropertyError;
+use crate::shared_data::CasMismatch;
+
+/// A hostcall that is answered with a status other than OK.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refused {
+    #[error("no guest memory at {pointer} for {length} bytes")]
+    NoMemory { pointer: u32, length: u64 },
+    #[error("the guest's allocator gave nothing for {0} bytes")]
+    NotAllocated(u32),
+    #[error("unknown log level {0}")]
+    UnknownLogLevel(u32),
+    #[error("unknown header map {0}")]
+    UnknownMap(u32),
+    #[error("unknown buffer {0}")]
+    UnknownBuffer(u32),
+    #[error("unknown stream type {0}")]
+    UnknownStreamType(u32),
+    #[error("unknown metric type {0}")]
+    UnknownMetricType(u32),
+    #[error("unknown context {0}")]
+    UnknownContext(u32),
+    #[error("{0} cannot be used now")]
+    MapAbsent(MapType),
+    #[error("{0} is not there")]
+    MapAbsentInLog(MapType),
+    #[error("no such header")]
+    NoSuchHeader,
+    #[error("{0} is not there now")]
+    BufferAbsent(BufferType),
+    #[error("{0} cannot be edited now")]
+    BufferImmutable(BufferType),
+    #[error("{} is inside of the {} bytes: only the front and the end can be edited", .0.start, .0.length)]
+    StartsInside(StartsInside),
+    #[error("{}", match .0 { PropertyError::NotFound => "no such property now", PropertyError::NotSerializable => "no bytes" })]
+    Property(PropertyError),
+    #[error("not in a stream")]
+    NoStream,
+    #[error("no such key")]
+    NoSuchKey,
+    #[error("the number {} is not {}", .0.given, .0.current.map_or(0, std::num::NonZeroU32::get))]
+    CasMismatch(CasMismatch),
+    #[error("{}", match .0 {
+        MetricError::Unknown(id) => format!("unknown metric {id}"),
+        MetricError::NotPositive(offset) => format!("counters only go up, not by {offset}"),
+        MetricError::Histogram => "histograms only take records".to_owned(),
+    })]
+    Metric(MetricError),
+    #[error("nothing is pending")]
+    NothingPending,
+    #[error("an HTTP filter has no such stream")]
+    NoNetworkStream,
+}
+
+impl Refused {
+    /// The status by which Envoy says so.
+    pub(crate) fn status(&self) -> Status {
+        match self {
+            Self::NoMemory { .. } | Self::NotAllocated(_) => Status::InvalidMemoryAccess,
+            Self::UnknownLogLevel(_)
+            | Self::UnknownMap(_)
+            | Self::UnknownBuffer(_)
+            | Self::UnknownStreamType(_)
+            | Self::UnknownMetricType(_)
+            | Self::UnknownContext(_)
+            | Self::MapAbsent(_)
+            | Self::BufferImmutable(_)
+            | Self::StartsInside(_)
+            | Self::Metric(MetricError::NotPositive(_) | MetricError::Histogram) => {
+                Status::BadArgument
+            }
+            Self::MapAbsentInLog(_)
+            | Self::NoSuchHeader
+            | Self::BufferAbsent(_)
+            | Self::Property(PropertyError::NotFound)
+            | Self::NoStream
+            | Self::NoSuchKey
+            | Self::Metric(MetricError::Unknown(_))
+            | Self::NothingPending => Status::NotFound,
+            Self::Property(PropertyError::NotSerializable) => Status::SerializationFailure,
+            Self::CasMismatch(_) => Status::CasMismatch,
+            Self::NoNetworkStream => Status::Unimplemented,
+        }
+    }
+}
+
+impl From<CasMismatch> for Refused {
+    fn from(mismatch: CasMismatch) -> Self {
+        Self::CasMismatch(mismatch)
+    }
+}
+
+impl From<MetricError> for Refused {
+    fn from(error: MetricError) -> Self {
+        Self::Metric(error)
+    }
+}
+
+impl From<PropertyError> for Refused {
+    fn from(error: PropertyError) -> Self {
+        Self::Property(error)
+    }
+}
+
+impl From<StartsInside> for Refused {
+    fn from(error: StartsInside) -> Self {
+        Self::StartsInside(error)
+    }
+}
+
+/// Why a hostcall ends the VM.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum Fatal {
+    #[error("host-sim does not implement {0} yet")]
+    Unimplemented(String),
+    #[error("{hostcall} must not be called while {phase}")]
+    Forbidden {
+        hostcall: &'static str,
+        phase: &'static str,
+    },
+    #[error("the module has no memory named `memory`")]
+    NoMemory,
+}
+
+/// How a hostcall can fail.
+pub(crate) enum Failure {
+    /// With a status.
+    Refused(Refused),
+    /// With the VM.
+    Fatal(wasmtime::Error),
+}
+
+impl<E: Into<Refused>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
+impl From<Fatal> for Failure {
+    fn from(fatal: Fatal) -> Self {
+        Self::Fatal(wasmtime::Error::new(fatal))
+    }
+}

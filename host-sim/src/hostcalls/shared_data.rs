@@ -1,0 +1,59 @@
+//! Shared data.
+
+use wasmtime::{Caller, Linker};
+
+use super::call::{answer, quoted, region, returned};
+use super::error::Refused;
+use crate::vm_state::VmState;
+
+pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
+    linker.func_wrap(
+        "env",
+        "proxy_get_shared_data",
+        |caller: Caller<'_, VmState>,
+         key: u32,
+         key_length: u32,
+         value: u32,
+         value_length: u32,
+         cas: u32| {
+            answer(caller, "proxy_get_shared_data", |call| {
+                let key = call.text(region(key, key_length))?;
+                let state = call.state();
+                let found = state
+                    .host
+                    .shared_data
+                    .borrow()
+                    .get(&state.identity.vm_id, &key)
+                    .cloned();
+                let found = found.ok_or(Refused::NoSuchKey)?;
+                call.answered(format_args!("{} cas {}", quoted(&found.value), found.cas));
+                call.give(&found.value, returned(value, value_length))?;
+                call.write(cas, &found.cas.get().to_le_bytes())
+            })
+        },
+    )?;
+    linker.func_wrap(
+        "env",
+        "proxy_set_shared_data",
+        |caller: Caller<'_, VmState>,
+         key: u32,
+         key_length: u32,
+         value: u32,
+         value_length: u32,
+         cas: u32| {
+            answer(caller, "proxy_set_shared_data", |call| {
+                let key = call.text(region(key, key_length))?;
+                let value = call.text(region(value, value_length))?;
+                call.argument(format_args!("cas {cas}"));
+                let state = call.state();
+                state
+                    .host
+                    .shared_data
+                    .borrow_mut()
+                    .set(&state.identity.vm_id, &key, value, cas)?;
+                Ok(())
+            })
+        },
+    )?;
+    Ok(())
+}

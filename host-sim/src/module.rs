@@ -1,0 +1,144 @@
+//! A compiled module. Compiling takes long and running does not, so whoever runs many simulations keeps the module and
+//! compiles once; clones share the code.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use wasmtime::{Engine, ExternType, InstancePre, Linker, UnknownImportError};
+
+use crate::abi::AbiVersion;
+use crate::hostcalls;
+use crate::vm_state::VmState;
+
+/// A proxy-wasm module, compiled and linked, ready to be instantiated any number of times.
+#[derive(Clone)]
+pub struct Module {
+    pub(crate) instance: InstancePre<VmState>,
+    abi: AbiVersion,
+}
+
+/// Why Envoy would not load a module.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file cannot be read.
+    #[error("{}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The bytes are no WebAssembly module.
+    #[error("not a WebAssembly module: {0}")]
+    NotWasm(String),
+    /// No export says which ABI the module was built for.
+    #[error(
+        "missing or unknown Proxy-Wasm ABI version: no export named proxy_abi_version_0_2_0 or proxy_abi_version_0_2_1"
+    )]
+    MissingAbiVersion,
+    /// The module was built for an ABI that host-sim does not know.
+    #[error(
+        "unknown Proxy-Wasm ABI version `{0}`, expected proxy_abi_version_0_2_0 or proxy_abi_version_0_2_1"
+    )]
+    UnknownAbiVersion(String),
+    /// Neither `malloc` nor `proxy_on_memory_allocate` is exported.
+    #[error("the module exports no allocator, expected `malloc` or `proxy_on_memory_allocate`")]
+    MissingAllocator,
+    /// A callback or the allocator is not of the ABI's type.
+    #[error("the module's export `{name}` is no function of the ABI's type")]
+    WrongExport {
+        /// The export.
+        name: String,
+    },
+    /// Envoy does not offer this import.
+    #[error("failed to load the module due to a missing import: {module}.{name}")]
+    UnknownImport {
+        /// The module of the import.
+        module: String,
+        /// Its name.
+        name: String,
+    },
+    /// The import exists, with another type.
+    #[error("failed to link the module: {0}")]
+    Link(String),
+}
+
+impl Module {
+    /// Compiles a module from a file.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read or Envoy would not load it.
+    pub fn from_file(path: &Path) -> Result<Self, LoadError> {
+        let bytes = fs::read(path).map_err(|source| LoadError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::from_bytes(&bytes)
+    }
+
+    /// Compiles a module from its bytes (or from the text format).
+    ///
+    /// # Errors
+    ///
+    /// When Envoy would not load it.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, LoadError> {
+        let engine = Engine::default();
+        let module = wasmtime::Module::new(&engine, bytes)
+            .map_err(|error| LoadError::NotWasm(innermost(&error)))?;
+        let abi = abi_version(&module)?;
+        if ["malloc", "proxy_on_memory_allocate"]
+            .iter()
+            .all(|name| module.get_export(name).is_none())
+        {
+            return Err(LoadError::MissingAllocator);
+        }
+        let mut linker = Linker::new(&engine);
+        hostcalls::link(&mut linker, &module, abi)
+            .map_err(|error| LoadError::Link(innermost(&error)))?;
+        let instance = linker.instantiate_pre(&module).map_err(|error| {
+            error.downcast_ref::<UnknownImportError>().map_or_else(
+                || LoadError::Link(format!("{error:#}")),
+                |unknown| LoadError::UnknownImport {
+                    module: unknown.module().to_owned(),
+                    name: unknown.name().to_owned(),
+                },
+            )
+        })?;
+        Ok(Self { instance, abi })
+    }
+
+    /// The ABI that the module was built for.
+    #[must_use]
+    pub fn abi(&self) -> AbiVersion {
+        self.abi
+    }
+}
+
+impl fmt::Debug for Module {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Module")
+            .field("abi", &self.abi)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The first export that names a version wins, as in Envoy.
+fn abi_version(module: &wasmtime::Module) -> Result<AbiVersion, LoadError> {
+    const PREFIX: &str = "proxy_abi_version_";
+    let mut unknown = None;
+    for export in module.exports() {
+        match (export.name(), export.ty()) {
+            ("proxy_abi_version_0_2_0", ExternType::Func(_)) => return Ok(AbiVersion::V0_2_0),
+            ("proxy_abi_version_0_2_1", ExternType::Func(_)) => return Ok(AbiVersion::V0_2_1),
+            (name, _) if name.starts_with(PREFIX) => unknown = Some(name.to_owned()),
+            _ => {}
+        }
+    }
+    Err(unknown.map_or(LoadError::MissingAbiVersion, LoadError::UnknownAbiVersion))
+}
+
+fn innermost(error: &wasmtime::Error) -> String {
+    error.root_cause().to_string()
+}

@@ -1,0 +1,145 @@
+//! The simulator as a host for scenarios.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::clock::DEFAULT_START;
+use crate::module::Module;
+use crate::scenario::ConfigText;
+use crate::simulator::{SimulationError, Simulator, StartError};
+use crate::target::{
+    Capability, Exchange, LogLine, Request, Session, Setup, Started, Target, TargetError,
+};
+
+const NAME: &str = "sim";
+
+/// The target `sim`: a simulator per scenario, all from one compiled module.
+#[derive(Clone, Debug)]
+pub struct SimTarget {
+    module: Module,
+}
+
+impl SimTarget {
+    /// A target that runs this module.
+    #[must_use]
+    pub fn new(module: Module) -> Self {
+        Self { module }
+    }
+}
+
+struct SimSession {
+    simulator: Simulator,
+    started_at: Timestamp,
+}
+
+fn failed(
+    doing: &'static str,
+    source: impl std::error::Error + Send + Sync + 'static,
+) -> TargetError {
+    TargetError::Host {
+        target: NAME,
+        doing,
+        source: Box::new(source),
+    }
+}
+
+fn failed_exchange(source: SimulationError) -> TargetError {
+    failed("serving a request", source)
+}
+
+impl Target for SimTarget {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn supports(&self, capability: Capability) -> bool {
+        match capability {
+            Capability::ManualClock
+            | Capability::PinWorker
+            | Capability::InjectCasConflict
+            | Capability::Reconfigure => true,
+        }
+    }
+
+    fn start(&self, setup: &Setup) -> Result<Started, TargetError> {
+        let started_at = match setup.clock {
+            Some(clock) => clock,
+            None => DEFAULT_START
+                .parse()
+                .map_err(|error: jiff::Error| failed("starting the clock", error))?,
+        };
+        let outcome = Simulator::builder(&self.module)
+            .settings(setup.plugin.clone())
+            .configuration(setup.config.at(started_at))
+            .workers(setup.workers)
+            .upstream(setup.upstream.clone())
+            .properties(setup.properties.clone())
+            .clock(started_at)
+            .start();
+        match outcome {
+            Ok(simulator) => Ok(Started::Running(Box::new(SimSession {
+                simulator,
+                started_at,
+            }))),
+            Err(error) => {
+                refused("starting the plugin", error).map(|log| Started::Rejected { log })
+            }
+        }
+    }
+}
+
+/// What the plugin logged when it refused a configuration; anything else is a failure.
+fn refused(doing: &'static str, error: StartError) -> Result<Vec<LogLine>, TargetError> {
+    match error {
+        StartError::Rejected { log } => Ok(log),
+        error
+        @ (StartError::Load(_) | StartError::Failed { .. } | StartError::Unimplemented(_)) => {
+            Err(failed(doing, error))
+        }
+    }
+}
+
+impl Session for SimSession {
+    fn exchange(&mut self, request: &Request) -> Result<Exchange, TargetError> {
+        self.simulator.exchange(request).map_err(failed_exchange)
+    }
+
+    fn parallel(
+        &mut self,
+        requests: &[Request],
+        _connections: usize,
+    ) -> Result<Vec<Exchange>, TargetError> {
+        self.simulator.parallel(requests).map_err(failed_exchange)
+    }
+
+    fn advance(&mut self, by: Duration) -> Result<(), TargetError> {
+        self.simulator
+            .advance(by)
+            .map_err(|error| failed("advancing the clock", error))
+    }
+
+    fn metric(&mut self, name: &str) -> Result<Option<u64>, TargetError> {
+        Ok(self.simulator.metric(name))
+    }
+
+    fn configure(&mut self, config: &ConfigText) -> Result<Result<(), Vec<LogLine>>, TargetError> {
+        match self.simulator.configure(&config.at(self.started_at)) {
+            Ok(()) => Ok(Ok(())),
+            Err(error) => refused("configuring the plugin", error).map(Err),
+        }
+    }
+
+    fn inject_cas_conflicts(&mut self, count: u32) -> Result<(), TargetError> {
+        self.simulator.inject_cas_conflicts(count);
+        Ok(())
+    }
+
+    fn log(&mut self) -> Result<Vec<LogLine>, TargetError> {
+        Ok(self.simulator.log())
+    }
+
+    fn trace(&mut self) -> Vec<String> {
+        self.simulator.take_trace()
+    }
+}

@@ -1,0 +1,373 @@
+//! One HTTP stream through one filter, from the client's request to the answer that the client gets.
+//!
+//! This is a state machine without a VM: [`HttpStream::next`] says which callback is due, and the `end_…` methods take what it
+//! answered. Local responses come in Envoy's three cases (`FilterManager::sendLocalReply`): before the response has started they
+//! pass through this very filter; while the response is held they go straight to the client; after its headers were sent all
+//! that is left is to reset the stream.
+
+use std::collections::BTreeMap;
+
+use crate::abi::{DataStatus, HeadersStatus, StreamType, TrailersStatus};
+use crate::clock::Instant;
+use crate::envoy;
+use crate::header_map::HeaderMap;
+use crate::local_response::LocalResponse;
+use crate::message::{Frame, Message, Part, Passed, TooLarge};
+use crate::target::{Exchange, Request, Upstream, UpstreamRequest};
+
+/// A direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Request,
+    Response,
+}
+
+/// What is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Show the plugin this part.
+    Show(Side, Part),
+    /// The upstream has the whole request.
+    Upstream,
+    /// Somebody has to resume this part.
+    Held(Side, Part),
+    /// The client has its answer.
+    Complete,
+}
+
+/// A stream.
+#[derive(Debug)]
+pub(crate) struct HttpStream {
+    pub(crate) request: Message,
+    pub(crate) response: Option<Message>,
+    /// The root context that it belongs to.
+    pub(crate) root: u32,
+    /// Whether `proxy_on_log` is running, in which maps can only be read.
+    pub(crate) logging: bool,
+    /// The filter state under keys without the prefix `wasm.`.
+    pub(crate) filter_state: BTreeMap<Vec<u8>, Vec<u8>>,
+    pub(crate) connection: u64,
+    pub(crate) source: String,
+    pub(crate) protocol: &'static str,
+    pub(crate) started: Instant,
+    pub(crate) response_details: Option<String>,
+    /// Whether the answer to a failed VM was sent; later callbacks are skipped.
+    pub(crate) failure_answered: bool,
+    grpc: bool,
+    head: bool,
+    limit: usize,
+    upstream: Option<UpstreamRequest>,
+    upstream_ended: bool,
+    client: Client,
+}
+
+/// What the client got so far.
+#[derive(Debug, Default)]
+struct Client {
+    headers: Option<HeaderMap>,
+    body: Vec<u8>,
+    trailers: Option<HeaderMap>,
+    ended: bool,
+    reset: bool,
+}
+
+impl HttpStream {
+    pub(crate) fn new(
+        request: &Request,
+        root: u32,
+        limit: usize,
+        connection: u64,
+        now: Instant,
+    ) -> Self {
+        let (headers, frames) = envoy::request(request, connection);
+        Self {
+            grpc: envoy::is_grpc(&headers),
+            head: headers.get(":method") == Some(b"HEAD"),
+            request: Message::new(headers, frames, limit),
+            response: None,
+            root,
+            logging: false,
+            filter_state: BTreeMap::new(),
+            connection,
+            source: envoy::source_address(connection),
+            protocol: envoy::protocol(request.http),
+            started: now,
+            response_details: None,
+            failure_answered: false,
+            limit,
+            upstream: None,
+            upstream_ended: false,
+            client: Client::default(),
+        }
+    }
+
+    /// What is due. Held parts may arrive meanwhile and exceed the buffer limit.
+    pub(crate) fn next(&mut self) -> Next {
+        if self.client.ended || self.client.reset {
+            return Next::Complete;
+        }
+        let response = self.response.as_mut().map_or(Ok(None), Message::next_part);
+        if let Some(part) = self.within_limit(Side::Response, response).flatten() {
+            return Next::Show(Side::Response, part);
+        }
+        let request = self.request.next_part();
+        if let Some(part) = self.within_limit(Side::Request, request).flatten() {
+            return Next::Show(Side::Request, part);
+        }
+        if self.client.ended || self.client.reset {
+            return Next::Complete;
+        }
+        if self.upstream_ended && self.response.is_none() {
+            return Next::Upstream;
+        }
+        match &self.response {
+            Some(response) => Next::Held(Side::Response, response.held().unwrap_or(Part::Body)),
+            None => Next::Held(Side::Request, self.request.held().unwrap_or(Part::Body)),
+        }
+    }
+
+    fn within_limit<T>(&mut self, side: Side, outcome: Result<T, TooLarge>) -> Option<T> {
+        match outcome {
+            Ok(value) => Some(value),
+            Err(TooLarge) => {
+                self.local_response(&match side {
+                    Side::Request => LocalResponse::by_envoy(
+                        413,
+                        "Payload Too Large",
+                        "request_payload_too_large",
+                    ),
+                    Side::Response => LocalResponse::by_envoy(
+                        500,
+                        "Internal Server Error",
+                        "response_payload_too_large",
+                    ),
+                });
+                None
+            }
+        }
+    }
+
+    /// The message of a side; a response only once it has started.
+    pub(crate) fn message(&self, side: Side) -> Option<&Message> {
+        match side {
+            Side::Request => Some(&self.request),
+            Side::Response => self.response.as_ref(),
+        }
+    }
+
+    /// The message of a side; a response only once it has started.
+    pub(crate) fn message_mut(&mut self, side: Side) -> Option<&mut Message> {
+        match side {
+            Side::Request => Some(&mut self.request),
+            Side::Response => self.response.as_mut(),
+        }
+    }
+
+    /// A piece of the body is about to be shown: its size and whether it is the end; `None` when the limit is exceeded.
+    pub(crate) fn begin_body(&mut self, side: Side) -> Option<(u32, bool)> {
+        let outcome = self.message_mut(side).map(Message::begin_body)?;
+        self.within_limit(side, outcome)
+    }
+
+    pub(crate) fn end_headers(&mut self, side: Side, status: HeadersStatus) {
+        if let Some(message) = self.message_mut(side) {
+            message.end_headers(status);
+        }
+        self.settle();
+    }
+
+    pub(crate) fn end_body(&mut self, side: Side, status: DataStatus) {
+        let outcome = self
+            .message_mut(side)
+            .map_or(Ok(()), |message| message.end_body(status));
+        self.within_limit(side, outcome);
+        self.settle();
+    }
+
+    pub(crate) fn end_trailers(&mut self, side: Side, status: TrailersStatus) {
+        if let Some(message) = self.message_mut(side) {
+            message.end_trailers(status);
+        }
+        self.settle();
+    }
+
+    /// What `proxy_continue_stream` does at once: Envoy forgets the request, whichever direction is resumed.
+    pub(crate) fn forget_request(&mut self) {
+        self.request.hide();
+    }
+
+    /// What `proxy_continue_stream` does after the callback.
+    pub(crate) fn resume(&mut self, side: Side) {
+        if let Some(message) = self.message_mut(side) {
+            message.resume();
+        }
+        self.settle();
+    }
+
+    /// What `proxy_close_stream` does after the callback.
+    pub(crate) fn reset(&mut self, of: StreamType) {
+        let details = self
+            .response_details
+            .get_or_insert_with(|| "wasm_close_stream".to_owned());
+        details.truncate(256);
+        match of {
+            StreamType::Request | StreamType::Response => self.abort(),
+            // An HTTP filter has no connection to close.
+            StreamType::Downstream | StreamType::Upstream => {}
+        }
+    }
+
+    fn abort(&mut self) {
+        self.client.reset = true;
+        self.request.close();
+        if let Some(response) = &mut self.response {
+            response.close();
+        }
+    }
+
+    /// The upstream answers.
+    pub(crate) fn answer(&mut self, upstream: &Upstream) {
+        let (headers, frames) = envoy::response(upstream, self.head);
+        self.response_details = Some("via_upstream".to_owned());
+        self.response = Some(Message::new(headers, frames, self.limit));
+    }
+
+    /// A local response in whichever of the three cases applies.
+    pub(crate) fn local_response(&mut self, local: &LocalResponse) {
+        if self.client.ended || self.client.reset {
+            return;
+        }
+        self.request.close();
+        self.response_details = Some(local.details.clone());
+        let (headers, body) = local.render(self.grpc, self.head);
+        if let Some(response) = &mut self.response {
+            response.close();
+            if self.client.headers.is_some() {
+                self.abort();
+            } else {
+                self.send_headers(headers);
+                self.client.body = body.unwrap_or_default();
+                self.client.ended = true;
+            }
+            return;
+        }
+        let frames = body.map(|bytes| Frame::Data { bytes, end: true });
+        self.response = Some(Message::new(headers, frames, self.limit));
+    }
+
+    /// What Envoy answers when the VM has failed and requests may not pass without it.
+    pub(crate) fn fail(&mut self) {
+        if !self.failure_answered {
+            self.failure_answered = true;
+            self.local_response(&LocalResponse::by_envoy(503, "", "wasm_fail_stream"));
+        }
+    }
+
+    /// Takes what has passed the filter to the upstream and to the client.
+    fn settle(&mut self) {
+        while let Some(passed) = self.request.passed.pop_front() {
+            if self.client.ended || self.client.reset {
+                return;
+            }
+            self.pass_request(passed);
+        }
+        while let Some(passed) = self
+            .response
+            .as_mut()
+            .and_then(|response| response.passed.pop_front())
+        {
+            self.pass_response(passed);
+        }
+    }
+
+    fn pass_request(&mut self, passed: Passed) {
+        match passed {
+            Passed::Headers { end } => {
+                if let Err(missing) = envoy::check_request(&self.request.headers) {
+                    let details = format!(
+                        "filter_removed_required_request_headers{{{}}}",
+                        missing.replace(' ', "_")
+                    );
+                    return self.local_response(&LocalResponse::by_envoy(503, &missing, &details));
+                }
+                self.upstream = Some(envoy::upstream_request(&self.request.headers));
+                self.upstream_ended = end;
+            }
+            Passed::Data { bytes, end } => {
+                if let Some(upstream) = &mut self.upstream {
+                    upstream.body.extend(bytes);
+                    self.upstream_ended = end;
+                }
+            }
+            Passed::Trailers => self.upstream_ended = self.upstream.is_some(),
+        }
+    }
+
+    fn pass_response(&mut self, passed: Passed) {
+        let Some(response) = &mut self.response else {
+            return;
+        };
+        match passed {
+            Passed::Headers { end } => {
+                if response.headers.get(":status").is_none() {
+                    let missing = "missing required header: :status";
+                    let details = format!(
+                        "filter_removed_required_response_headers{{{}}}",
+                        missing.replace(' ', "_")
+                    );
+                    return self.local_response(&LocalResponse::by_envoy(502, missing, &details));
+                }
+                let headers = response.headers.clone();
+                self.send_headers(headers);
+                self.client.ended = end;
+            }
+            Passed::Data { bytes, end } => {
+                self.client.body.extend(bytes);
+                self.client.ended = end;
+            }
+            Passed::Trailers => {
+                self.client.trailers = response.trailers.clone();
+                self.client.ended = true;
+            }
+        }
+    }
+
+    fn send_headers(&mut self, mut headers: HeaderMap) {
+        envoy::finish_response(&mut headers, self.started);
+        self.client.headers = Some(headers);
+    }
+
+    /// The response headers as they were sent.
+    pub(crate) fn sent_headers(&self) -> Option<&HeaderMap> {
+        self.client.headers.as_ref()
+    }
+
+    /// The status that was sent.
+    pub(crate) fn sent_status(&self) -> Option<u16> {
+        self.client.headers.as_ref()?.text(":status")?.parse().ok()
+    }
+
+    /// The body bytes that were sent.
+    pub(crate) fn sent_bytes(&self) -> usize {
+        self.client.body.len()
+    }
+
+    /// What was seen of this stream; `properties` are the keys of the filter state to report.
+    pub(crate) fn exchange(&self, properties: &[String]) -> Exchange {
+        let fields =
+            |map: Option<&HeaderMap>| map.map(HeaderMap::without_pseudo).unwrap_or_default();
+        let property = |key: &String| {
+            let value = self.filter_state.get(key.as_bytes())?;
+            Some((key.clone(), String::from_utf8_lossy(value).into_owned()))
+        };
+        Exchange {
+            status: self.sent_status().unwrap_or(0),
+            headers: fields(self.client.headers.as_ref()),
+            body: self.client.body.clone(),
+            trailers: fields(self.client.trailers.as_ref()),
+            aborted: self.client.reset,
+            upstream: self.upstream.clone(),
+            properties: properties.iter().filter_map(property).collect(),
+        }
+    }
+}

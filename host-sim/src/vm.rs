@@ -1,0 +1,297 @@
+//! One VM: an instance of the module with its own memory, and the callbacks that the host makes into it.
+
+use std::rc::Rc;
+
+use wasmtime::{Instance, Store, Trap, WasmParams, WasmResults};
+
+use crate::host::Host;
+use crate::hostcalls::Fatal;
+use crate::module::{LoadError, Module};
+use crate::vm_state::{Identity, Phase, VmState};
+
+/// Why a VM is dead. Envoy never calls into it again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum VmFailure {
+    /// The module trapped; a Rust panic does.
+    #[error("{callback} trapped: {trap}")]
+    Trapped {
+        /// The callback.
+        callback: String,
+        /// What the engine says.
+        trap: String,
+    },
+    /// The module made a hostcall that it must not make at that moment.
+    #[error("{callback} broke the ABI: {reason}")]
+    Forbidden {
+        /// The callback.
+        callback: String,
+        /// Which call, and when.
+        reason: String,
+    },
+    /// The module needs something that host-sim cannot do. This says nothing about Envoy.
+    #[error("{callback} needs more than host-sim can do: {reason}")]
+    Unimplemented {
+        /// The callback.
+        callback: String,
+        /// What is missing.
+        reason: String,
+    },
+}
+
+/// A VM.
+pub(crate) struct Vm {
+    pub(crate) store: Store<VmState>,
+    instance: Instance,
+    failure: Option<VmFailure>,
+}
+
+/// How a callback's result is shown in traces.
+pub(crate) trait Shown {
+    fn shown(&self, callback: &str) -> String;
+}
+
+impl Shown for () {
+    fn shown(&self, _: &str) -> String {
+        String::new()
+    }
+}
+
+impl Shown for u32 {
+    fn shown(&self, callback: &str) -> String {
+        let action = callback.ends_with("_headers")
+            || callback.ends_with("_body")
+            || callback.ends_with("_trailers");
+        match self {
+            0 if action => " -> Continue".to_owned(),
+            1 if action => " -> Pause".to_owned(),
+            0 => " -> false".to_owned(),
+            1 => " -> true".to_owned(),
+            other => format!(" -> {other}"),
+        }
+    }
+}
+
+impl Vm {
+    /// Instantiates the module and runs its start functions, in which it may do next to nothing.
+    pub(crate) fn new(
+        module: &Module,
+        host: Rc<Host>,
+        identity: Rc<Identity>,
+        label: String,
+    ) -> Result<Self, StartError> {
+        let engine = module.instance.module().engine();
+        let mut store = Store::new(engine, VmState::new(host, identity, label));
+        let instance = module
+            .instance
+            .instantiate(&mut store)
+            .map_err(|error| failure_of("(start function)", &error))?;
+        store.data_mut().memory = instance.get_memory(&mut store, "memory");
+        let mut vm = Self {
+            store,
+            instance,
+            failure: None,
+        };
+        let initialized = vm.call::<(), ()>("_initialize", (), "")?.is_some();
+        if initialized {
+            let arguments = vm.has("main").then_some(());
+            if arguments.is_some() {
+                vm.call::<(u32, u32), u32>("main", (0, 0), "0, 0")?;
+            } else {
+                vm.call::<(), u32>("__main_void", (), "")?;
+            }
+        } else {
+            vm.call::<(), ()>("_start", (), "")?;
+        }
+        let name = if vm.has("malloc") {
+            "malloc"
+        } else {
+            "proxy_on_memory_allocate"
+        };
+        let allocator = vm.instance.get_typed_func::<u32, u32>(&mut vm.store, name);
+        let allocator = allocator.map_err(|_| LoadError::WrongExport {
+            name: name.to_owned(),
+        })?;
+        let state = vm.store.data_mut();
+        state.allocator = Some(allocator);
+        state.phase = Phase::Running;
+        Ok(vm)
+    }
+
+    /// Why it is dead, if it is.
+    pub(crate) fn failure(&self) -> Option<&VmFailure> {
+        self.failure.as_ref()
+    }
+
+    fn has(&mut self, export: &str) -> bool {
+        self.instance.get_func(&mut self.store, export).is_some()
+    }
+
+    /// Calls an export; `None` when there is none. `arguments` are for the trace.
+    ///
+    /// After a failure nothing is called any more.
+    pub(crate) fn call<P, R>(
+        &mut self,
+        name: &str,
+        parameters: P,
+        arguments: &str,
+    ) -> Result<Option<R>, CallError>
+    where
+        P: WasmParams,
+        R: WasmResults + Shown,
+    {
+        if let Some(failure) = &self.failure {
+            return Err(CallError::Failure(failure.clone()));
+        }
+        let Some(function) = self.instance.get_func(&mut self.store, name) else {
+            return Ok(None);
+        };
+        let function = function
+            .typed::<P, R>(&self.store)
+            .map_err(|_| CallError::WrongType {
+                name: name.to_owned(),
+            })?;
+        self.trace(&format!("[host->vm] {name}({arguments})"));
+        let outcome = function.call(&mut self.store, parameters);
+        match outcome {
+            Ok(result) => {
+                self.trace(&format!("[host<-vm] {name}{}", result.shown(name)));
+                Ok(Some(result))
+            }
+            Err(error) => {
+                let failure = failure_of(name, &error);
+                self.trace(&format!("[host<-vm] {name} !! {failure}"));
+                self.failure = Some(failure.clone());
+                Err(CallError::Failure(failure))
+            }
+        }
+    }
+
+    fn trace(&self, line: &str) {
+        let state = self.store.data();
+        state.host.trace(format!("{}{line}", state.label));
+    }
+
+    /// Makes a callback for a context; its first argument is the context's number.
+    pub(crate) fn callback<P, R>(
+        &mut self,
+        name: &str,
+        context: u32,
+        parameters: P,
+        rest: &str,
+    ) -> Result<Option<R>, VmFailure>
+    where
+        P: WasmParams,
+        R: WasmResults + Shown,
+    {
+        self.store.data_mut().enter(context);
+        let arguments = if rest.is_empty() {
+            context.to_string()
+        } else {
+            format!("{context}, {rest}")
+        };
+        match self.call(name, parameters, &arguments) {
+            Ok(result) => Ok(result),
+            Err(CallError::Failure(failure)) => Err(failure),
+            Err(CallError::WrongType { name }) => {
+                let reason = "the export is no function of the ABI's type".to_owned();
+                let failure = VmFailure::Forbidden {
+                    callback: name,
+                    reason,
+                };
+                self.failure = Some(failure.clone());
+                Err(failure)
+            }
+        }
+    }
+
+    /// `proxy_on_context_create`.
+    pub(crate) fn on_context_create(&mut self, context: u32, parent: u32) -> Result<(), VmFailure> {
+        let created = self.callback::<_, ()>(
+            "proxy_on_context_create",
+            context,
+            (context, parent),
+            &parent.to_string(),
+        );
+        created.map(|_| ())
+    }
+
+    /// `proxy_on_vm_start`: whether the module accepts the VM configuration.
+    pub(crate) fn on_vm_start(&mut self, root: u32) -> Result<bool, VmFailure> {
+        let size =
+            u32::try_from(self.store.data().identity.vm_configuration.len()).unwrap_or(u32::MAX);
+        let accepted =
+            self.callback::<_, u32>("proxy_on_vm_start", root, (root, size), &size.to_string())?;
+        Ok(accepted != Some(0))
+    }
+
+    /// `proxy_on_configure`: whether the module accepts this plugin configuration.
+    pub(crate) fn on_configure(&mut self, root: u32, size: u32) -> Result<bool, VmFailure> {
+        let accepted =
+            self.callback::<_, u32>("proxy_on_configure", root, (root, size), &size.to_string())?;
+        Ok(accepted != Some(0))
+    }
+
+    /// A callback that says whether it is done.
+    pub(crate) fn on_done(&mut self, context: u32) -> Result<bool, VmFailure> {
+        Ok(self.callback::<_, u32>("proxy_on_done", context, context, "")? != Some(0))
+    }
+
+    /// A callback with nothing but the context.
+    pub(crate) fn notify(&mut self, name: &str, context: u32) -> Result<(), VmFailure> {
+        self.callback::<_, ()>(name, context, context, "")
+            .map(|_| ())
+    }
+}
+
+/// Why an export could not be called to its end.
+pub(crate) enum CallError {
+    Failure(VmFailure),
+    WrongType { name: String },
+}
+
+/// Why there is no VM.
+pub(crate) enum StartError {
+    Load(LoadError),
+    Failure(VmFailure),
+}
+
+impl From<VmFailure> for StartError {
+    fn from(failure: VmFailure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+impl From<LoadError> for StartError {
+    fn from(error: LoadError) -> Self {
+        Self::Load(error)
+    }
+}
+
+impl From<CallError> for StartError {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Failure(failure) => Self::Failure(failure),
+            CallError::WrongType { name } => Self::Load(LoadError::WrongExport { name }),
+        }
+    }
+}
+
+fn failure_of(callback: &str, error: &wasmtime::Error) -> VmFailure {
+    let callback = callback.to_owned();
+    match error.downcast_ref::<Fatal>() {
+        Some(fatal @ Fatal::Unimplemented(_)) => VmFailure::Unimplemented {
+            callback,
+            reason: fatal.to_string(),
+        },
+        Some(fatal @ (Fatal::Forbidden { .. } | Fatal::NoMemory)) => VmFailure::Forbidden {
+            callback,
+            reason: fatal.to_string(),
+        },
+        None => {
+            let trap = error
+                .downcast_ref::<Trap>()
+                .map_or_else(|| error.root_cause().to_string(), Trap::to_string);
+            VmFailure::Trapped { callback, trap }
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! What hostcalls find behind them: the contexts of one VM, and whose turn it is.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use wasmtime::{Memory, TypedFunc};
+
+use crate::abi::{MapType, StreamType};
+use crate::clock::Instant;
+use crate::header_map::HeaderMap;
+use crate::host::Host;
+use crate::local_response::LocalResponse;
+use crate::metrics::MetricIds;
+use crate::property::Properties;
+use crate::stream::{HttpStream, Side};
+
+/// The identity of a plugin, which all its VMs share.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Identity {
+    pub(crate) name: String,
+    pub(crate) root_id: String,
+    pub(crate) vm_id: String,
+    pub(crate) vm_configuration: Vec<u8>,
+    pub(crate) environment: Vec<(String, String)>,
+}
+
+/// Which hostcalls a module may make now; any other ends the VM.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// `_initialize` or `_start` runs: only `proxy_log` and WASI.
+    #[default]
+    Starting,
+    /// Everything.
+    Running,
+    /// The host calls the guest's allocator: only `proxy_log`, `fd_write`, `clock_time_get` and `poll_oneoff`.
+    Allocating,
+}
+
+/// Something that a hostcall asked for and that Envoy does after the callback.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Deferred {
+    Respond(u32, LocalResponse),
+    Resume(u32, Side),
+    Reset(u32, StreamType),
+    /// A root context has finished its work.
+    Delete(u32),
+}
+
+/// A root context: one per configuration.
+#[derive(Debug, Default)]
+pub(crate) struct Root {
+    pub(crate) tick: Option<Tick>,
+    /// `proxy_on_done` said "not yet".
+    pub(crate) pending_done: bool,
+}
+
+/// A timer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Tick {
+    pub(crate) period: Duration,
+    pub(crate) due: Instant,
+}
+
+/// The data of one VM's store.
+pub(crate) struct VmState {
+    pub(crate) host: Rc<Host>,
+    pub(crate) identity: Rc<Identity>,
+    /// How traces call this VM; empty when there is only one.
+    pub(crate) label: String,
+    pub(crate) phase: Phase,
+    pub(crate) memory: Option<Memory>,
+    pub(crate) allocator: Option<TypedFunc<u32, u32>>,
+    pub(crate) roots: BTreeMap<u32, Root>,
+    pub(crate) streams: BTreeMap<u32, HttpStream>,
+    pub(crate) metric_ids: MetricIds,
+    /// The plugin configuration while callbacks may read it.
+    pub(crate) configuration: Option<Vec<u8>>,
+    pub(crate) deferred: Vec<Deferred>,
+    /// Whether the running callback sent a local response, which overrides what it returns.
+    pub(crate) responded: bool,
+    pub(crate) effective: Option<u32>,
+    pub(crate) current: u32,
+    next_context: u32,
+}
+
+impl VmState {
+    pub(crate) fn new(host: Rc<Host>, identity: Rc<Identity>, label: String) -> Self {
+        Self {
+            host,
+            identity,
+            label,
+            phase: Phase::default(),
+            memory: None,
+            allocator: None,
+            roots: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            metric_ids: MetricIds::default(),
+            configuration: None,
+            deferred: Vec::new(),
+            responded: false,
+            effective: None,
+            current: 0,
+            next_context: 1,
+        }
+    }
+
+    /// A number for a new context. Numbers are not used twice.
+    pub(crate) fn take_context_id(&mut self) -> u32 {
+        let id = self.next_context;
+        self.next_context = id.saturating_add(1);
+        id
+    }
+
+    /// A callback is about to be made for this context.
+    pub(crate) fn enter(&mut self, context: u32) {
+        self.current = context;
+        self.effective = None;
+        self.responded = false;
+    }
+
+    /// The context that hostcalls mean.
+    pub(crate) fn context(&self) -> u32 {
+        self.effective
+            .filter(|id| self.has_context(*id))
+            .unwrap_or(self.current)
+    }
+
+    pub(crate) fn has_context(&self, id: u32) -> bool {
+        self.roots.contains_key(&id) || self.streams.contains_key(&id)
+    }
+
+    /// The stream that hostcalls mean; `None` in a root context.
+    pub(crate) fn stream(&self) -> Option<&HttpStream> {
+        self.streams.get(&self.context())
+    }
+
+    /// The stream that hostcalls mean; `None` in a root context.
+    pub(crate) fn stream_mut(&mut self) -> Option<&mut HttpStream> {
+        let context = self.context();
+        self.streams.get_mut(&context)
+    }
+
+    /// The root context that hostcalls mean: the context itself or its parent.
+    pub(crate) fn root_id(&self) -> u32 {
+        self.stream().map_or(self.context(), |stream| stream.root)
+    }
+
+    /// What properties are looked up in.
+    pub(crate) fn properties(&self) -> Properties<'_> {
+        Properties {
+            plugin_name: &self.identity.name,
+            root_id: &self.identity.root_id,
+            vm_id: &self.identity.vm_id,
+            stream: self.stream(),
+            now: self.host.clock.get(),
+        }
+    }
+
+    /// A map for reading: what the plugin may see now, or everything while it logs.
+    pub(crate) fn map(&self, of: MapType) -> Option<&HeaderMap> {
+        let stream = self.stream()?;
+        let request = &stream.request;
+        let response = stream.response.as_ref();
+        match of {
+            MapType::RequestHeaders => {
+                Some(&request.headers).filter(|_| request.headers_visible || stream.logging)
+            }
+            MapType::RequestTrailers if stream.logging => None,
+            MapType::RequestTrailers => request
+                .trailers
+                .as_ref()
+                .filter(|_| request.trailers_visible),
+            MapType::ResponseHeaders if stream.logging => stream.sent_headers(),
+            MapType::ResponseHeaders => response
+                .filter(|response| response.headers_visible)
+                .map(|r| &r.headers),
+            MapType::ResponseTrailers => response
+                .filter(|response| response.trailers_visible || stream.logging)
+                .and_then(|response| response.trailers.as_ref()),
+            MapType::GrpcReceiveInitialMetadata
+            | MapType::GrpcReceiveTrailingMetadata
+            | MapType::HttpCallResponseHeaders
+            | MapType::HttpCallResponseTrailers => None,
+        }
+    }
+
+    /// A map for editing, which Envoy allows only while it holds a pointer to it.
+    pub(crate) fn map_mut(&mut self, of: MapType) -> Option<&mut HeaderMap> {
+        let stream = self.stream_mut()?;
+        match of {
+            MapType::RequestHeaders if stream.request.headers_visible => {
+                Some(&mut stream.request.headers)
+            }
+            MapType::RequestTrailers => stream.request.trailers_mut(),
+            MapType::ResponseHeaders => stream
+                .response
+                .as_mut()
+                .filter(|response| response.headers_visible)
+                .map(|r| &mut r.headers),
+            MapType::ResponseTrailers => stream.response.as_mut()?.trailers_mut(),
+            MapType::RequestHeaders
+            | MapType::GrpcReceiveInitialMetadata
+            | MapType::GrpcReceiveTrailingMetadata
+            | MapType::HttpCallResponseHeaders
+            | MapType::HttpCallResponseTrailers => None,
+        }
+    }
+}
