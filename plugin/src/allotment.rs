@@ -47,7 +47,7 @@ impl Allotment {
         let base = edition.base;
         let variable = edition
             .per_agent
-            .checked_mul(u64::from(organization.agents))
+            .checked_mul(u64::from(organization.agents.get()))
             .ok_or(AllotmentError::TooLarge)?;
         let total = base
             .checked_add(variable)

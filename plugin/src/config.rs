@@ -191,11 +191,11 @@ impl Config {
             })))
         };
         let strangers = match &self.strangers {
-            StrangersConfig::Refuse(answer) => refuse("strangers", answer)?,
+            StrangersConfig::Refuse(answer) => Outsiders::Refuse(answer.clone()),
             StrangersConfig::Share(shared) => share("strangers", shared)?,
         };
         let anonymous = match &self.anonymous {
-            AnonymousConfig::Refuse(answer) => refuse("anonymous", answer)?,
+            AnonymousConfig::Refuse(answer) => Outsiders::Refuse(answer.clone()),
             AnonymousConfig::Share(shared) => share("anonymous", shared)?,
             AnonymousConfig::Allow => Outsiders::Allow,
         };
@@ -306,17 +306,6 @@ fn find<'a>(
         let expected = format!("one of the `editions`: {}", known.join(", "));
         ConfigError::invalid(path, format!("{:?}", name.as_str()), expected)
     })
-}
-
-fn refuse(callers: &str, answer: &Answer) -> Result<Outsiders, ConfigError> {
-    match answer.status {
-        Some(status) if !(400..=599).contains(&status) => Err(ConfigError::invalid(
-            format!("{callers}.refuse.status"),
-            status.to_string(),
-            "a status of a refusal, from 400 to 599",
-        )),
-        _ => Ok(Outsiders::Refuse(answer.clone())),
-    }
 }
 
 /// The fields, if no two have the same name.

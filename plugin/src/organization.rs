@@ -2,7 +2,7 @@
 
 use std::borrow::Borrow;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 
 use crate::{credits::Credits, edition::EditionName};
 
@@ -68,6 +68,46 @@ impl std::fmt::Display for OrganizationId {
     }
 }
 
+/// A number of agents.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Agents(u32);
+
+impl Agents {
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl std::fmt::Display for Agents {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<'de> Deserialize<'de> for Agents {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        impl de::Visitor<'_> for Visitor {
+            type Value = Agents;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, "a whole number of agents from 0 to {}", u32::MAX)
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Agents, E> {
+                u32::try_from(number)
+                    .map(Agents)
+                    .map_err(|_| E::invalid_value(de::Unexpected::Unsigned(number), &self))
+            }
+        }
+
+        deserializer.deserialize_u64(Visitor)
+    }
+}
+
 /// One organization of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -77,13 +117,28 @@ pub struct Organization {
     pub edition: EditionName,
     /// Its agents. Light agents are not among them.
     #[serde(default)]
-    pub agents: u32,
+    pub agents: Agents,
     /// Its light agents, which bring no credits; stated so that the record of an organization can be complete.
     #[serde(default)]
-    pub light_agents: u32,
+    pub light_agents: Agents,
     /// Credits a day bought on top, at most the edition's `additional_max`.
     #[serde(default)]
     pub additional: Credits,
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Agents {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Agents".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": "integer", "minimum": 0, "maximum": u32::MAX})
+    }
 }
 
 #[cfg(feature = "schema")]

@@ -1,5 +1,9 @@
 //! Refusals: the only place where a reason becomes a status, headers and a body.
 
+mod answer;
+
+pub use answer::{Answer, RefusalStatus};
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -133,23 +137,6 @@ pub struct Refusal {
     pub answer: Answer,
 }
 
-/// A configured answer; what is left out is as usual for the reason.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct Answer {
-    /// The HTTP status, from 400 to 599.
-    #[serde(default)]
-    #[cfg_attr(feature = "schema", schemars(range(min = 400, max = 599)))]
-    pub status: Option<u16>,
-    /// The `errorCode` of the body.
-    #[serde(default)]
-    pub error_code: Option<String>,
-    /// The sentence in the body.
-    #[serde(default)]
-    pub message: Option<String>,
-}
-
 /// How refusals look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -235,7 +222,7 @@ impl Refusal {
     #[must_use]
     pub fn response(&self, format: Format, policy: &str, now: Timestamp) -> LocalResponse {
         let (status, error_code, grpc_status, problem_type) = self.reason.answer();
-        let status = self.answer.status.unwrap_or(status);
+        let status = self.answer.status.map_or(status, RefusalStatus::get);
         let error_code = self.answer.error_code.as_deref().unwrap_or(error_code);
         let message = self
             .answer

@@ -104,7 +104,7 @@ fn values_of_the_wrong_type() {
     check(
         "/organizations/7/agents",
         serde_json::json!("12"),
-        "invalid configuration at `organizations.7.agents`: invalid type: string \"12\", expected u32",
+        "invalid configuration at `organizations.7.agents`: invalid type: string \"12\", expected a whole number of agents from 0 to 4294967295",
     );
     check(
         "/organizations/7,8",
@@ -168,7 +168,7 @@ fn outsiders_and_headers_that_cannot_be() {
     check(
         "/anonymous",
         serde_json::json!({"refuse": {"status": 200}}),
-        "invalid configuration at `anonymous.refuse.status`: 200: expected a status of a refusal, from 400 to 599",
+        "invalid configuration at `anonymous.refuse.status`: invalid value: integer `200`, expected an HTTP status of a refusal, from 400 to 599",
     );
     check(
         "/identity",
