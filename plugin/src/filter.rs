@@ -1,6 +1,6 @@
 //! The filter: the callbacks of the host. They read, ask the meter, and act; they decide nothing.
 
-use std::{borrow::Cow, rc::Rc};
+use std::{borrow::Cow, cell::Cell, rc::Rc};
 
 use proxy_wasm::{
     traits::{Context, HttpContext, RootContext},
@@ -21,6 +21,10 @@ proxy_wasm::main! {{
     proxy_wasm::set_root_context(|_| Box::new(Plugin { running: None }));
 }}
 
+/// Said once by each worker: a client that goes away early looks the same.
+const BODIES_MAY_BE_MISSING: &str = "a call that is priced by its records ended before any of its body arrived; if every such call \
+     hangs, `allow_on_headers_stop_iteration: true` is missing beside the filter in the proxy's configuration (Envoy 1.35 or later)";
+
 /// The plugin: one for each configuration and worker.
 struct Plugin {
     running: Option<Rc<Running>>,
@@ -30,12 +34,16 @@ struct Plugin {
 struct Running {
     policy: Rc<Policy>,
     counters: Vec<Option<Counter>>,
+    /// Whether this worker has said that bodies of held calls may not be arriving.
+    warned: Cell<bool>,
 }
 
 /// One call.
 struct Filter {
     running: Rc<Running>,
     meter: Meter,
+    /// Whether the proxy has shown any of the body.
+    body_seen: bool,
 }
 
 impl Context for Plugin {}
@@ -50,6 +58,7 @@ impl RootContext for Plugin {
                 self.running = Some(Rc::new(Running {
                     policy: Rc::new(policy),
                     counters,
+                    warned: Cell::new(false),
                 }));
                 true
             }
@@ -72,6 +81,7 @@ impl RootContext for Plugin {
         Some(Box::new(Filter {
             running: Rc::clone(running),
             meter,
+            body_seen: false,
         }))
     }
 }
@@ -104,6 +114,7 @@ impl HttpContext for Filter {
         if !self.meter.is_holding() {
             return Action::Continue;
         }
+        self.body_seen = true;
         if end_of_stream {
             return self.on_complete_body();
         }
@@ -137,6 +148,12 @@ impl HttpContext for Filter {
             }
         }
         Action::Continue
+    }
+
+    fn on_log(&mut self) {
+        if self.meter.is_holding() && !self.body_seen {
+            self.running.warn_of_missing_bodies();
+        }
     }
 }
 
@@ -214,6 +231,13 @@ impl Running {
             if let Some(Some(counter)) = self.counters.get(metric.index()) {
                 counter.add(count);
             }
+        }
+    }
+
+    /// A proxy that holds a call at its headers and shows the filter nothing of its body lets it hang until the client gives up.
+    fn warn_of_missing_bodies(&self) {
+        if !self.warned.replace(true) {
+            host::log(Level::Warn, BODIES_MAY_BE_MISSING);
         }
     }
 }
