@@ -1,1 +1,11 @@
-//! tests.
+//! Everything that runs the shipped module in real programs: the Envoy that runs scenarios, and what it needs.
+//!
+//! - [`artifacts`] are the module and Envoy itself, built and fetched when they are not there.
+//! - [`envoy`] is the host on which scenarios run, beside the simulator: one real Envoy per scenario.
+//! - [`client`] and [`upstream`] are the two ends of a call through it, and [`body`] is what they send.
+
+pub mod artifacts;
+pub mod body;
+pub mod client;
+pub mod envoy;
+pub mod upstream;

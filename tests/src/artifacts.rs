@@ -1,0 +1,108 @@
+//! What the tests run: the module as it ships, and the pinned Envoy.
+//!
+//! Both are made here and not by an earlier command, so that a test never runs on a stale module and never passes because
+//! a program is missing. Two environment variables name others: `API_CREDITS_MODULE` a module, `ENVOY` an Envoy.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, ensure};
+use serde_json::Value;
+
+/// The files that tests run.
+#[derive(Clone, Debug)]
+pub struct Artifacts {
+    /// `api_credits.wasm`.
+    pub module: PathBuf,
+    /// The Envoy program.
+    pub envoy: PathBuf,
+}
+
+impl Artifacts {
+    /// Builds the module and fetches Envoy, as far as they are not there already.
+    ///
+    /// # Errors
+    ///
+    /// When the module does not compile or there is no Envoy to be had.
+    pub fn obtain() -> anyhow::Result<Self> {
+        Ok(Self {
+            module: module()?,
+            envoy: envoy()?,
+        })
+    }
+}
+
+/// The root of the checkout.
+#[must_use]
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap_or(Path::new("."))
+}
+
+/// The module, built as `make run` builds it. Cargo does nothing when nothing has changed.
+fn module() -> anyhow::Result<PathBuf> {
+    if let Some(path) = env::var_os("API_CREDITS_MODULE") {
+        return existing(PathBuf::from(path), "API_CREDITS_MODULE");
+    }
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args([
+            "build",
+            "--locked",
+            "--quiet",
+            "--profile",
+            "wasm",
+            "--target",
+            "wasm32-wasip1",
+            "-p",
+            "api-credits",
+        ])
+        .args(["--message-format", "json-render-diagnostics"])
+        .current_dir(root())
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot run cargo")?;
+    ensure!(output.status.success(), "the module does not build");
+    String::from_utf8(output.stdout)?
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|message| {
+            message.get("reason").and_then(Value::as_str) == Some("compiler-artifact")
+        })
+        .filter_map(|message| message.get("filenames").and_then(Value::as_array).cloned())
+        .flatten()
+        .filter_map(|file| file.as_str().map(PathBuf::from))
+        .find(|file| {
+            file.file_name()
+                .is_some_and(|name| name == "api_credits.wasm")
+        })
+        .context("cargo built no api_credits.wasm")
+}
+
+/// The Envoy that `ENVOY` names, or the one that `make run` would fetch.
+fn envoy() -> anyhow::Result<PathBuf> {
+    if let Some(path) = env::var_os("ENVOY").filter(|path| !path.is_empty()) {
+        return existing(PathBuf::from(path), "ENVOY");
+    }
+    let output = Command::new(root().join("envoy/fetch"))
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot run envoy/fetch (it needs Python 3)")?;
+    ensure!(output.status.success(), "there is no Envoy");
+    existing(
+        PathBuf::from(String::from_utf8(output.stdout)?.trim_end()),
+        "envoy/fetch",
+    )
+}
+
+fn existing(path: PathBuf, named_by: &str) -> anyhow::Result<PathBuf> {
+    ensure!(
+        path.is_file(),
+        "{named_by} names {}, which is no file",
+        path.display()
+    );
+    // Whoever runs it may be in another folder.
+    Ok(path.canonicalize()?)
+}

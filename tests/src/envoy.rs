@@ -1,0 +1,140 @@
+//! Scenarios on the real Envoy: one process per scenario, on ports that the system picks, gone when the scenario is.
+
+mod access_log;
+mod bootstrap;
+mod log;
+mod process;
+mod session;
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use host_sim::target::{Capability, LogLine, Setup, Started, Target, TargetError};
+use jiff::Timestamp;
+use tokio::runtime::Runtime;
+
+use crate::artifacts::Artifacts;
+use crate::upstream::Upstream;
+use bootstrap::Bootstrap;
+use process::{Launch, Process};
+pub use session::EnvoySession;
+
+/// The real Envoy as a host for scenarios.
+#[derive(Debug)]
+pub struct EnvoyTarget {
+    artifacts: Artifacts,
+    runtime: Arc<Runtime>,
+}
+
+/// What became of a start.
+#[derive(Debug)]
+pub enum Served {
+    /// Envoy serves.
+    Running(Box<EnvoySession>),
+    /// The plugin refused its configuration, and Envoy with it; this is what the plugin logged.
+    Rejected(Vec<LogLine>),
+}
+
+impl EnvoyTarget {
+    /// A host that runs this module in this Envoy.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no threads to give.
+    pub fn new(artifacts: Artifacts) -> anyhow::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()?;
+        Ok(Self {
+            artifacts,
+            runtime: Arc::new(runtime),
+        })
+    }
+
+    /// Starts Envoy and waits until it serves or has refused its configuration.
+    ///
+    /// # Errors
+    ///
+    /// When Envoy does neither.
+    pub fn serve(&self, setup: &Setup) -> anyhow::Result<Served> {
+        self.runtime.block_on(self.launch(setup))
+    }
+
+    async fn launch(&self, setup: &Setup) -> anyhow::Result<Served> {
+        let upstream = Upstream::start(&setup.upstream)
+            .await
+            .context("cannot start the upstream")?;
+        let config = String::from_utf8(setup.config.at(Timestamp::now()))
+            .context("the configuration is not UTF-8")?;
+        let folder = tempfile::Builder::new()
+            .prefix("api-credits-test-")
+            .tempdir()?;
+        let access_log = folder.path().join("access.log");
+        let bootstrap = Bootstrap {
+            setup,
+            config: &config,
+            module: &self.artifacts.module,
+            upstream: upstream.address,
+            access_log: &access_log,
+        };
+        match Process::launch(
+            &self.artifacts.envoy,
+            folder,
+            &bootstrap.render(),
+            setup.workers,
+        )
+        .await?
+        {
+            Launch::Ready(process) => {
+                let session =
+                    EnvoySession::new(Arc::clone(&self.runtime), process, upstream, &access_log);
+                Ok(Served::Running(Box::new(session)))
+            }
+            Launch::Ended { log } => {
+                let lines = log::plugin_lines(&log);
+                anyhow::ensure!(
+                    log.contains("Unable to create Wasm plugin") && !lines.is_empty(),
+                    "Envoy did not start:\n{log}"
+                );
+                Ok(Served::Rejected(lines))
+            }
+        }
+    }
+}
+
+impl Target for EnvoyTarget {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn supports(&self, capability: Capability) -> bool {
+        match capability {
+            // The clock is the real one, and the kernel deals connections out to the workers.
+            Capability::ManualClock | Capability::PinWorker => false,
+            // Other workers cause real conflicts; nobody can order one.
+            Capability::InjectCasConflict => false,
+            // Needs a configuration that is delivered dynamically.
+            Capability::Reconfigure => false,
+        }
+    }
+
+    fn start(&self, setup: &Setup) -> Result<Started, TargetError> {
+        match self.serve(setup).map_err(failed("starting Envoy"))? {
+            Served::Running(session) => Ok(Started::Running(session)),
+            Served::Rejected(log) => Ok(Started::Rejected { log }),
+        }
+    }
+}
+
+const NAME: &str = "envoy";
+
+/// Turns an error's whole chain into the one kind of error that a target has.
+fn failed(doing: &'static str) -> impl Fn(anyhow::Error) -> TargetError {
+    // `{:#}` is the chain on one line.
+    move |error| TargetError::Host {
+        target: NAME,
+        doing,
+        source: format!("{error:#}").into(),
+    }
+}

@@ -1,0 +1,90 @@
+//! Envoy's access log: one line of JSON when a request is over, and with it the filter state that operators see.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use serde_json::Value;
+use tokio::time::{sleep, timeout};
+
+/// How long a line may take after the response has arrived.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often the file is looked at. Envoy flushes as often.
+pub(super) const INTERVAL: Duration = Duration::from_millis(5);
+
+/// A log that is being written.
+#[derive(Debug)]
+pub(super) struct AccessLog {
+    path: PathBuf,
+    file: Option<BufReader<File>>,
+    /// The beginning of a line whose end is not written yet.
+    partial: String,
+    /// Lines that nobody has asked for yet, by exchange.
+    lines: HashMap<String, BTreeMap<String, String>>,
+}
+
+impl AccessLog {
+    /// The log at this path, which need not exist yet.
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            file: None,
+            partial: String::new(),
+            lines: HashMap::new(),
+        }
+    }
+
+    /// The filter state of an exchange, as soon as it is over for Envoy. By then the plugin's own `on_log` has run.
+    pub(super) async fn take(
+        &mut self,
+        exchange: &str,
+    ) -> anyhow::Result<BTreeMap<String, String>> {
+        let found = timeout(PATIENCE, async {
+            loop {
+                self.read()?;
+                if let Some(properties) = self.lines.remove(exchange) {
+                    return Ok(properties);
+                }
+                sleep(INTERVAL).await;
+            }
+        });
+        found
+            .await
+            .with_context(|| format!("no line in the access log within {PATIENCE:?}"))?
+    }
+
+    fn read(&mut self) -> anyhow::Result<()> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            None => self.file.insert(BufReader::new(
+                File::open(&self.path).context("cannot open the access log")?,
+            )),
+        };
+        while file.read_line(&mut self.partial)? > 0 {
+            if !self.partial.ends_with('\n') {
+                break;
+            }
+            let line: Value = serde_json::from_str(&self.partial)
+                .context("a line of the access log is not JSON")?;
+            self.partial.clear();
+            let exchange = line
+                .get("exchange")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned();
+            let properties = line
+                .get("properties")
+                .and_then(Value::as_object)
+                .into_iter()
+                .flatten();
+            // What is not set is `null`.
+            let set = properties
+                .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
+            self.lines.insert(exchange, set.collect());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,131 @@
+//! The configuration of one Envoy process, as JSON: one listener, the filter, one upstream.
+//!
+//! Everything is as an operator has it (envoy/envoy.yaml), except that ports are free ones, that the access log is for the
+//! tests, and that HTTP/2 calls go to the upstream as HTTP/2, so that trailers get through.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use host_sim::target::{FailurePolicy, Setup};
+use serde_json::{Map, Value, json};
+
+use crate::upstream::EXCHANGE;
+
+/// What differs from one process to the next.
+#[derive(Debug)]
+pub(super) struct Bootstrap<'a> {
+    pub(super) setup: &'a Setup,
+    pub(super) config: &'a str,
+    pub(super) module: &'a Path,
+    pub(super) upstream: SocketAddr,
+    pub(super) access_log: &'a Path,
+}
+
+impl Bootstrap<'_> {
+    /// The whole document.
+    pub(super) fn render(&self) -> Value {
+        let mut listener = json!({
+            "name": "api",
+            "stat_prefix": "api",
+            "address": address(SocketAddr::from(([127, 0, 0, 1], 0))),
+            "filter_chains": [{ "filters": [{
+                "name": "envoy.filters.network.http_connection_manager",
+                "typed_config": self.connection_manager(),
+            }] }],
+        });
+        if let (Some(bytes), Some(listener)) = (
+            self.setup.plugin.buffer_limit_bytes,
+            listener.as_object_mut(),
+        ) {
+            listener.insert("per_connection_buffer_limit_bytes".to_owned(), json!(bytes));
+        }
+        json!({
+            "admin": { "address": address(SocketAddr::from(([127, 0, 0, 1], 0))) },
+            "static_resources": { "listeners": [listener], "clusters": [self.cluster()] },
+        })
+    }
+
+    fn connection_manager(&self) -> Value {
+        json!({
+            "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+            "stat_prefix": "api",
+            "http_filters": [
+                { "name": "plugin", "typed_config": self.plugin() },
+                {
+                    "name": "envoy.filters.http.router",
+                    "typed_config": { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" },
+                },
+            ],
+            "route_config": { "virtual_hosts": [{
+                "name": "api",
+                "domains": ["*"],
+                "routes": [{ "match": { "prefix": "/" }, "route": { "cluster": "api" } }],
+            }] },
+            "access_log": [{
+                "name": "envoy.access_loggers.file",
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+                    "path": self.access_log,
+                    "log_format": { "json_format": self.access_log_line() },
+                },
+            }],
+        })
+    }
+
+    fn plugin(&self) -> Value {
+        let plugin = &self.setup.plugin;
+        json!({
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
+            "config": {
+                "name": plugin.name,
+                "root_id": plugin.root_id,
+                "vm_config": {
+                    "vm_id": plugin.vm_id,
+                    "runtime": "envoy.wasm.runtime.v8",
+                    "code": { "local": { "filename": self.module } },
+                },
+                "allow_on_headers_stop_iteration": plugin.allow_on_headers_stop_iteration,
+                "failure_policy": match plugin.failure_policy {
+                    FailurePolicy::FailClosed => "FAIL_CLOSED",
+                    FailurePolicy::FailOpen => "FAIL_OPEN",
+                    FailurePolicy::FailReload => "FAIL_RELOAD",
+                },
+                "configuration": { "@type": "type.googleapis.com/google.protobuf.StringValue", "value": self.config },
+            },
+        })
+    }
+
+    /// The exchange that a line is about, and the filter state that the scenario looks at.
+    fn access_log_line(&self) -> Value {
+        let properties: Map<String, Value> = self
+            .setup
+            .properties
+            .iter()
+            .map(|key| {
+                (
+                    key.clone(),
+                    json!(format!("%FILTER_STATE(wasm.{key}:PLAIN)%")),
+                )
+            })
+            .collect();
+        json!({ "exchange": format!("%REQ({EXCHANGE})%"), "properties": properties })
+    }
+
+    fn cluster(&self) -> Value {
+        json!({
+            "name": "api",
+            "load_assignment": {
+                "cluster_name": "api",
+                "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": address(self.upstream) } }] }],
+            },
+            "typed_extension_protocol_options": { "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                "use_downstream_protocol_config": { "http_protocol_options": {}, "http2_protocol_options": {} },
+            } },
+        })
+    }
+}
+
+fn address(address: SocketAddr) -> Value {
+    json!({ "socket_address": { "address": address.ip().to_string(), "port_value": address.port() } })
+}

@@ -1,0 +1,242 @@
+//! A running Envoy as a scenario sees it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use host_sim::scenario::ConfigText;
+use host_sim::target::{Capability, Exchange, HttpVersion, LogLine, Request, Session, TargetError};
+use tokio::runtime::Runtime;
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+use super::access_log::AccessLog;
+use super::process::Process;
+use super::{NAME, failed, log};
+use crate::body::fields;
+use crate::client::{Connection, Response};
+use crate::upstream::{EXCHANGE, Upstream};
+
+/// One Envoy, its upstream, and a client.
+#[derive(Debug)]
+pub struct EnvoySession {
+    runtime: Arc<Runtime>,
+    process: Process,
+    upstream: Upstream,
+    access_log: AccessLog,
+    /// How many exchanges there were: the name of the next one.
+    exchanges: u64,
+    /// When the previous step ended.
+    step_ended: Instant,
+}
+
+/// A request and the name of its exchange.
+struct Named {
+    index: usize,
+    exchange: String,
+    request: Request,
+}
+
+impl EnvoySession {
+    pub(super) fn new(
+        runtime: Arc<Runtime>,
+        process: Process,
+        upstream: Upstream,
+        access_log: &Path,
+    ) -> Self {
+        let access_log = AccessLog::new(access_log.to_owned());
+        Self {
+            runtime,
+            process,
+            upstream,
+            access_log,
+            exchanges: 0,
+            step_ended: Instant::now(),
+        }
+    }
+
+    /// How many of Envoy's workers have served a connection.
+    ///
+    /// # Errors
+    ///
+    /// When Envoy cannot be asked.
+    pub fn busy_workers(&self, workers: u32) -> anyhow::Result<u32> {
+        let mut busy = 0_u32;
+        for worker in 0..workers {
+            let name = format!("listener.api.worker_{worker}.downstream_cx_total");
+            let connections = self.runtime.block_on(self.process.stat(&name))?;
+            if connections.context("Envoy does not count the connections of a worker")? > 0 {
+                busy = busy.saturating_add(1);
+            }
+        }
+        Ok(busy)
+    }
+
+    /// Runs one step to its end.
+    fn step<T>(
+        &mut self,
+        doing: &'static str,
+        step: impl AsyncFnOnce(&mut Self) -> anyhow::Result<T>,
+    ) -> Result<T, TargetError> {
+        let runtime = Arc::clone(&self.runtime);
+        let outcome = runtime.block_on(step(self));
+        self.step_ended = Instant::now();
+        outcome.map_err(failed(doing))
+    }
+
+    /// Makes a request recognizable.
+    fn name(&mut self, index: usize, request: &Request) -> Named {
+        let exchange = self.exchanges.to_string();
+        self.exchanges = self.exchanges.saturating_add(1);
+        let mut request = request.clone();
+        request
+            .headers
+            .push((EXCHANGE.to_owned(), exchange.clone()));
+        Named {
+            index,
+            exchange,
+            request,
+        }
+    }
+
+    /// Adds what the upstream and the access log know of an exchange to what the client got.
+    async fn observe(&mut self, exchange: &str, response: Response) -> anyhow::Result<Exchange> {
+        let properties = self.access_log.take(exchange).await?;
+        Ok(Exchange {
+            status: response.status,
+            headers: fields(&response.headers),
+            body: response.body,
+            trailers: fields(&response.trailers),
+            aborted: response.aborted,
+            upstream: self.upstream.take(exchange),
+            properties,
+        })
+    }
+
+    /// Opens all connections first; then every connection sends its share, one request after another.
+    async fn send_all(
+        &mut self,
+        requests: &[Request],
+        connections: usize,
+    ) -> anyhow::Result<Vec<Exchange>> {
+        let connections = connections.clamp(1, requests.len().max(1));
+        let mut shares: BTreeMap<(usize, u8), Vec<Named>> = BTreeMap::new();
+        for (index, request) in requests.iter().enumerate() {
+            let connection = index.checked_rem(connections).unwrap_or_default();
+            let version = match request.http {
+                HttpVersion::One => 1,
+                HttpVersion::Two => 2,
+            };
+            let named = self.name(index, request);
+            shares.entry((connection, version)).or_default().push(named);
+        }
+        let start = Arc::new(Barrier::new(shares.len()));
+        let mut senders = JoinSet::new();
+        for share in shares.into_values() {
+            let (start, api) = (Arc::clone(&start), self.process.api);
+            senders.spawn(async move {
+                let version = share
+                    .first()
+                    .map(|named| named.request.http)
+                    .unwrap_or_default();
+                let connection = Connection::open(api, version).await;
+                // Also without a connection: the others wait.
+                start.wait().await;
+                let mut connection = connection?;
+                let mut responses = Vec::new();
+                for named in share {
+                    responses.push((
+                        named.index,
+                        named.exchange,
+                        connection.send(&named.request).await?,
+                    ));
+                }
+                anyhow::Ok(responses)
+            });
+        }
+        let mut responses = BTreeMap::new();
+        while let Some(sent) = senders.join_next().await {
+            for (index, exchange, response) in sent.context("a sender panicked")?? {
+                responses.insert(index, (exchange, response));
+            }
+        }
+        let mut exchanges = Vec::new();
+        for (exchange, response) in responses.into_values() {
+            exchanges.push(self.observe(&exchange, response).await?);
+        }
+        Ok(exchanges)
+    }
+}
+
+impl Session for EnvoySession {
+    fn exchange(&mut self, request: &Request) -> Result<Exchange, TargetError> {
+        self.step("sending a request", async |session| {
+            let Named {
+                exchange, request, ..
+            } = session.name(0, request);
+            let response = Connection::open(session.process.api, request.http)
+                .await?
+                .send(&request)
+                .await?;
+            session.observe(&exchange, response).await
+        })
+    }
+
+    fn parallel(
+        &mut self,
+        requests: &[Request],
+        connections: usize,
+    ) -> Result<Vec<Exchange>, TargetError> {
+        self.step("sending requests in parallel", async |session| {
+            session.send_all(requests, connections).await
+        })
+    }
+
+    fn advance(&mut self, by: Duration) -> Result<(), TargetError> {
+        self.step("waiting", async |session| {
+            let until = session
+                .step_ended
+                .checked_add(by)
+                .context("no clock goes that far")?;
+            sleep_until(until).await;
+            Ok(())
+        })
+    }
+
+    fn metric(&mut self, name: &str) -> Result<Option<u64>, TargetError> {
+        let name = format!("wasmcustom.{name}");
+        // Looking is no step of its own: time is counted from the last one that did something.
+        let runtime = Arc::clone(&self.runtime);
+        runtime
+            .block_on(self.process.stat(&name))
+            .map_err(failed("reading a metric"))
+    }
+
+    fn configure(&mut self, _config: &ConfigText) -> Result<Result<(), Vec<LogLine>>, TargetError> {
+        Err(TargetError::Unsupported {
+            target: NAME,
+            capability: Capability::Reconfigure,
+        })
+    }
+
+    fn inject_cas_conflicts(&mut self, _count: u32) -> Result<(), TargetError> {
+        Err(TargetError::Unsupported {
+            target: NAME,
+            capability: Capability::InjectCasConflict,
+        })
+    }
+
+    fn log(&mut self) -> Result<Vec<LogLine>, TargetError> {
+        Ok(log::plugin_lines(
+            &self.process.log().map_err(failed("reading the log"))?,
+        ))
+    }
+
+    fn trace(&mut self) -> Vec<String> {
+        // Envoy does not say what a plugin calls.
+        Vec::new()
+    }
+}

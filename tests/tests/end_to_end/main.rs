@@ -1,0 +1,113 @@
+//! What needs the real programs and does not fit into a scenario: exactness under load, every operation of a real API, and
+//! the README's commands as a person types them.
+
+mod exactness;
+mod operations;
+mod run_command;
+mod terminal;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use api_credits_tests::artifacts::{self, Artifacts};
+use api_credits_tests::envoy::{EnvoySession, EnvoyTarget, Served};
+use host_sim::scenario::ConfigText;
+use host_sim::target::{PluginSettings, Setup, Upstream};
+use libtest_mimic::{Arguments, Failed, Trial};
+use serde_json::Value;
+
+/// A test: it gets what all of them run.
+type Test = fn(&World) -> anyhow::Result<()>;
+
+/// What the tests share.
+struct World {
+    artifacts: Artifacts,
+    envoy: EnvoyTarget,
+}
+
+const TESTS: &[(&str, Test)] = &[
+    (
+        "exactness::callers_at_once_spend_exactly_the_allotment",
+        exactness::callers_at_once_spend_exactly_the_allotment,
+    ),
+    (
+        "exactness::what_was_charged_is_what_was_admitted",
+        exactness::what_was_charged_is_what_was_admitted,
+    ),
+    (
+        "exactness::organizations_do_not_touch_each_other",
+        exactness::organizations_do_not_touch_each_other,
+    ),
+    (
+        "operations::every_operation_costs_what_the_price_list_says",
+        operations::every_operation_costs_what_the_price_list_says,
+    ),
+    (
+        "operations::bulk_calls_are_priced_by_their_records",
+        operations::bulk_calls_are_priced_by_their_records,
+    ),
+    (
+        "operations::lists_are_priced_by_their_depth",
+        operations::lists_are_priced_by_their_depth,
+    ),
+    (
+        "run_command::make_run_serves_what_it_prints_and_stops_on_ctrl_c",
+        run_command::make_run_serves_what_it_prints_and_stops_on_ctrl_c,
+    ),
+    (
+        "run_command::a_refused_configuration_is_explained",
+        run_command::a_refused_configuration_is_explained,
+    ),
+    (
+        "run_command::a_taken_port_is_explained",
+        run_command::a_taken_port_is_explained,
+    ),
+];
+
+fn main() -> anyhow::Result<ExitCode> {
+    let arguments = Arguments::from_args();
+    let artifacts = Artifacts::obtain()?;
+    let world = Arc::new(World {
+        envoy: EnvoyTarget::new(artifacts.clone())?,
+        artifacts,
+    });
+    let trials = TESTS.iter().map(|&(name, test)| {
+        let world = Arc::clone(&world);
+        Trial::test(name, move || {
+            test(&world).map_err(|error| Failed::from(format!("{error:#}")))
+        })
+    });
+    Ok(libtest_mimic::run(&arguments, trials.collect()).exit_code())
+}
+
+/// The example configuration that operators copy.
+fn example() -> anyhow::Result<Value> {
+    let text = std::fs::read(artifacts::root().join("envoy/filter.json"))
+        .context("cannot read envoy/filter.json")?;
+    Ok(serde_json::from_slice(&text)?)
+}
+
+/// Envoy with four workers and this configuration, as in envoy/envoy.yaml.
+fn serve(world: &World, config: &Value) -> anyhow::Result<Box<EnvoySession>> {
+    let setup = Setup {
+        plugin: PluginSettings {
+            name: "api_credits".to_owned(),
+            vm_id: "api-credits".to_owned(),
+            allow_on_headers_stop_iteration: true,
+            ..PluginSettings::default()
+        },
+        config: ConfigText::verbatim(&config.to_string()),
+        workers: WORKERS,
+        upstream: Upstream::default(),
+        properties: Vec::new(),
+        clock: None,
+    };
+    match world.envoy.serve(&setup)? {
+        Served::Running(session) => Ok(session),
+        Served::Rejected(log) => anyhow::bail!("the configuration is refused: {log:?}"),
+    }
+}
+
+/// Envoy's workers in these tests.
+const WORKERS: u32 = 4;
