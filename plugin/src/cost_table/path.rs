@@ -55,12 +55,17 @@ impl<'p> Segments<'p> {
         segments
     }
 
-    /// The lenient reading of what [`lenient`] returned: `\` is a `/`, and so is whatever was decoded to one; `;` ends a segment.
+    /// The lenient reading of what [`lenient`] returned: `\` is a `/`, and so is whatever was decoded to one; `;` ends a segment,
+    /// white space around it does not count, and a decoded `?`, `#` or NUL ends the path.
     pub(super) fn lenient(decoded: &'p [u8]) -> Self {
         let mut segments = Self::none();
-        for raw in decoded.split(|byte| matches!(byte, b'/' | b'\\')) {
+        let path = decoded
+            .split(|byte| matches!(byte, b'?' | b'#' | 0))
+            .next()
+            .unwrap_or_default();
+        for raw in path.split(|byte| matches!(byte, b'/' | b'\\')) {
             let segment = raw.split(|&byte| byte == b';').next().unwrap_or_default();
-            segments.push(Cow::Borrowed(segment));
+            segments.push(Cow::Borrowed(segment.trim_ascii()));
         }
         segments
     }
@@ -140,6 +145,10 @@ mod tests {
             let decoded = lenient(path).unwrap();
             assert_eq!(texts(&Segments::lenient(&decoded)), expected, "{path}");
         }
+        check("/a/b%3Fx=/c", &["a", "b"]);
+        check("/a/b%23c", &["a", "b"]);
+        check("/a/b%00.txt", &["a", "b"]);
+        check("/a/%20b%09/c", &["a", "b", "c"]);
         check("/a%2Fb\\c", &["a", "b", "c"]);
         check("/a;x=1/b;/c", &["a", "b", "c"]);
         check("/a/..;/b", &["b"]);
