@@ -8,9 +8,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use clap::{Parser, Subcommand};
+use host_sim::runner::{self, RunError};
 use host_sim::scenario::Scenario;
 use host_sim::target::{LogLevel, LogLine};
-use host_sim::{Module, SimTarget, Simulator, StartError, runner};
+use host_sim::{Module, SimTarget, Simulator, StartError};
 
 /// Runs a proxy-wasm filter as Envoy does, without Envoy.
 ///
@@ -98,13 +99,19 @@ fn run(plugin: &Path, paths: &[PathBuf]) -> anyhow::Result<bool> {
     let target = SimTarget::new(load(plugin)?);
     let (mut held, mut failed) = (0_usize, 0_usize);
     for scenario in &scenarios {
-        let report = runner::run(scenario, &target)?;
-        print!("{report}");
-        let count = if report.mismatches.is_empty() {
-            &mut held
-        } else {
-            &mut failed
+        let holds = match runner::run(scenario, &target) {
+            Ok(report) => {
+                print!("{report}");
+                report.mismatches.is_empty()
+            }
+            // The filter hangs or dies: that is what the scenario has found, and the others go on.
+            Err(error @ RunError::Target { .. }) => {
+                println!("FAILED   {error}");
+                false
+            }
+            Err(error @ RunError::Scenario(_)) => return Err(error.into()),
         };
+        let count = if holds { &mut held } else { &mut failed };
         *count = count.saturating_add(1);
     }
     println!("{held} passed, {failed} failed");

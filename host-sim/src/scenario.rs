@@ -121,7 +121,8 @@ impl Scenario {
     /// When it is not a scenario.
     pub fn from_toml(text: &str, path: &Path) -> Result<Self, ScenarioError> {
         let invalid = |key: String, error: &toml::de::Error| {
-            let (line, column) = line_and_column(text, error.span().map_or(0, |span| span.start));
+            let offset = error.span().map_or(0, |span| span.start);
+            let (line, column) = line_and_column(text, start_of_step(text, &key).unwrap_or(offset));
             let message = error.message().trim_end().replace('\n', ", ");
             ScenarioError::Invalid {
                 path: path.to_owned(),
@@ -193,6 +194,14 @@ impl Scenario {
             clock: self.clock,
         })
     }
+}
+
+/// Where the step of this key path starts. TOML knows only where the first one does.
+fn start_of_step(text: &str, key: &str) -> Option<usize> {
+    let index = key.strip_prefix("step[")?.strip_suffix(']')?.parse().ok()?;
+    text.match_indices("[[step]]")
+        .nth(index)
+        .map(|(offset, _)| offset)
 }
 
 /// Counted from 1; columns in characters.

@@ -219,15 +219,30 @@ impl<'a> Call<'a> {
     }
 }
 
-/// Bytes as a trace shows them: text in quotes, cut where it gets long.
+/// Bytes as a trace shows them: text in quotes, anything else in hexadecimal, both cut where they get long.
 pub(super) fn quoted(bytes: &[u8]) -> String {
     const SHOWN: usize = 200;
-    match bytes.get(..SHOWN).filter(|_| bytes.len() > SHOWN) {
-        Some(start) => format!(
-            "{:?}… ({} bytes)",
-            String::from_utf8_lossy(start),
-            bytes.len()
+    let is_text =
+        |text: &str| !text.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t'));
+    let text = std::str::from_utf8(bytes).ok().filter(|text| is_text(text));
+    let (mut shown, length) = match text {
+        Some(text) => (text.chars().take(SHOWN).collect(), text.chars().count()),
+        None => (
+            bytes
+                .iter()
+                .take(SHOWN)
+                .map(|byte| format!("{byte:02x}"))
+                .collect::<String>(),
+            bytes.len(),
         ),
-        None => format!("{:?}", String::from_utf8_lossy(bytes)),
+    };
+    shown = if text.is_some() {
+        format!("{shown:?}")
+    } else {
+        format!("0x{shown}")
+    };
+    if length > SHOWN {
+        shown.push_str(&format!("… ({} bytes)", bytes.len()));
     }
+    shown
 }

@@ -125,8 +125,13 @@ impl TryFrom<RawStep> for Step {
             steps.push(Self::Parallel(parallel));
         }
         if let Some(advance) = raw.advance {
-            let by = Duration::try_from(advance)
-                .map_err(|_| format!("`advance = \"{advance:#}\"`: time cannot go back"))?;
+            let back = |_| {
+                format!(
+                    "`advance` goes back by {:#}, and time cannot",
+                    advance.abs()
+                )
+            };
+            let by = Duration::try_from(advance).map_err(back)?;
             steps.push(Self::Advance(by));
         }
         if let Some(metrics) = raw.metrics {

@@ -129,17 +129,61 @@ fn wrong_steps_are_answered_with_their_place() {
     for (step, message) in [
         (
             "advnce = '5s'",
-            "f.toml:6:1: at `step[1].advnce`: unknown field",
+            "f.toml:6:1: at `step[1].advnce`: unknown field `advnce`, expected one of `request`, \
+             `expect`, `parallel`, `advance`, `metrics`, `configure`, `log`, `cas_conflicts`",
         ),
-        ("expect = {}", ""),
-        ("request = {}\nadvance = '1s'", ""),
-        ("request = { headers = { a = 1 } }", ""),
-        ("request = {}\nexpect = { status = '200' }", ""),
-        ("request = { http = 3 }", ""),
-        ("request = { worker = 1 }", ""),
-        ("advance = '-5s'", ""),
-        ("configure = { config_patch = {} }", ""),
-        ("request = { body = '', body_json = 1 }", ""),
+        (
+            "expect = {}",
+            "f.toml:5:1: at `step[1]`: `expect` without `request`: what is expected of an exchange",
+        ),
+        (
+            "request = {}\nadvance = '1s'",
+            "f.toml:5:1: at `step[1]`: 2 actions, expected exactly one of `request`, `parallel`, \
+             `advance`, `metrics`, `configure`, `log` and `cas_conflicts`",
+        ),
+        (
+            "request = { headers = { a = 1 } }",
+            "f.toml:6:29: at `step[1].request.headers.a`: expected a string or an array of strings",
+        ),
+        (
+            "request = {}\nexpect = { status = '200' }",
+            "f.toml:7:21: at `step[1].expect.status`: invalid type: string \"200\", expected u16",
+        ),
+        (
+            "request = { http = 3 }",
+            "f.toml:6:20: at `step[1].request.http`: unknown version of HTTP 3, expected 1 or 2",
+        ),
+        (
+            "request = { worker = 1 }",
+            "f.toml:1:1: at `.`: `worker = 1` in `step[1]`, expected less than `workers = 1`",
+        ),
+        (
+            "advance = '-5s'",
+            "f.toml:5:1: at `step[1]`: `advance` goes back by 5s, and time cannot",
+        ),
+        (
+            "configure = { config_patch = {} }",
+            "f.toml:5:1: at `step[1]`: `config_patch` without `config_file`: there is nothing to patch",
+        ),
+        (
+            "request = { body = '', body_json = 1 }",
+            "f.toml:6:11: at `step[1].request`: \
+             expected at most one of `body`, `body_json` and `body_chunks`",
+        ),
+        (
+            "parallel = { count = 1, request = {}, expect = { statuses = { ok = 1 } } }",
+            "f.toml:6:12: at `step[1].parallel`: `ok` in `expect.statuses` is not a status code",
+        ),
+        (
+            "request = {}\nexpect = { headers = { a = { betwen = [1, 2] } } }",
+            "f.toml:7:30: at `step[1].expect.headers.a.betwen`: \
+             unknown field `betwen`, expected `between` or `matches`",
+        ),
+        (
+            "log = { level = 'loud', line = 'x' }",
+            "f.toml:6:17: at `step[1].log.level`: unknown variant `loud`, \
+             expected one of `trace`, `debug`, `info`, `warn`, `error`, `critical`",
+        ),
     ] {
         assert_eq!(
             error(&format!("{MINIMAL}[[step]]\n{step}\n")),

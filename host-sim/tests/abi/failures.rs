@@ -1,0 +1,182 @@
+//! VMs that fail, and what becomes of the streams of that worker.
+
+use host_sim::target::{FailurePolicy, PluginSettings};
+use host_sim::{Simulator, StartError};
+
+use crate::guest::{builder, get, module, simulator, started, text};
+
+const TRAPS: &str =
+    r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) unreachable)"#;
+const TRAPPED: &str =
+    "proxy_on_request_headers trapped: wasm trap: wasm `unreachable` instruction executed";
+
+#[test]
+fn fail_closed_answers_503_from_then_on() {
+    let mut simulator = started(builder(TRAPS).workers(2));
+    let exchange = simulator.exchange(&get("/")).unwrap();
+    assert_eq!(
+        (exchange.status, exchange.body.as_slice(), exchange.upstream),
+        (503, &b""[..], None)
+    );
+    assert_eq!(
+        simulator.failure(0).map(ToString::to_string).as_deref(),
+        Some(TRAPPED)
+    );
+    assert_eq!(simulator.failure(1), None);
+    simulator.take_trace();
+    simulator
+        .exchange(&host_sim::target::Request {
+            worker: Some(0),
+            ..get("/")
+        })
+        .unwrap();
+    // Nothing is called in a VM that has failed.
+    assert_eq!(simulator.take_trace(), Vec::<String>::new());
+}
+
+#[test]
+fn fail_open_passes_requests_without_the_filter() {
+    let settings = PluginSettings {
+        failure_policy: FailurePolicy::FailOpen,
+        ..PluginSettings::default()
+    };
+    let mut simulator = started(builder(TRAPS).settings(settings));
+    for _ in 0..2 {
+        let exchange = simulator.exchange(&get("/")).unwrap();
+        assert_eq!((exchange.status, exchange.upstream.is_some()), (200, true));
+    }
+}
+
+#[test]
+fn all_streams_of_the_worker_lose_their_contexts() {
+    let guest = r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+            (if (i32.eq (local.get 0) (i32.const 3)) (then unreachable))
+            i32.const 0)
+        (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32) i32.const 0)
+        (func (export "proxy_on_log") (param i32))"#;
+    let mut simulator = simulator(guest);
+    let exchanges = simulator.parallel(&[get("/"), get("/")]).unwrap();
+    assert_eq!(
+        exchanges
+            .iter()
+            .map(|exchange| exchange.status)
+            .collect::<Vec<_>>(),
+        [503, 503]
+    );
+    let logged = simulator
+        .take_trace()
+        .iter()
+        .any(|line| line.contains("proxy_on_log"));
+    assert!(!logged, "a failed VM is never called again");
+}
+
+#[test]
+fn a_failure_after_the_headers_were_sent_resets_the_stream() {
+    let traps =
+        r#"(func (export "proxy_on_response_body") (param i32 i32 i32) (result i32) unreachable)"#;
+    let upstream = host_sim::target::Upstream {
+        body: b"body".to_vec(),
+        ..Default::default()
+    };
+    let mut simulator = started(builder(traps).upstream(upstream));
+    let exchange = simulator.exchange(&get("/")).unwrap();
+    assert_eq!((exchange.status, exchange.aborted), (200, true));
+}
+
+#[test]
+fn what_is_not_implemented_is_named() {
+    let mut simulator = simulator(
+        r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+            (call $http_call <up> <> <> <> (i32.const 0) (i32.const 0)))"#,
+    );
+    assert_eq!(
+        simulator.exchange(&get("/")).unwrap_err().to_string(),
+        "proxy_on_request_headers needs more than host-sim can do: host-sim does not implement proxy_http_call yet"
+    );
+    let settings = PluginSettings {
+        failure_policy: FailurePolicy::FailReload,
+        ..PluginSettings::default()
+    };
+    let Err(error) = builder("").settings(settings).start() else {
+        panic!("it starts")
+    };
+    assert_eq!(
+        error.to_string(),
+        "host-sim does not implement the failure policy FAIL_RELOAD yet"
+    );
+}
+
+fn start_error(functions: &str) -> String {
+    match builder(functions).start() {
+        Err(error @ StartError::Failed { .. }) => error.to_string(),
+        Err(error) => panic!("{error}"),
+        Ok(_) => panic!("it starts"),
+    }
+}
+
+#[test]
+fn while_a_module_starts_it_may_log_and_little_else() {
+    assert_eq!(
+        start_error(r#"(func (export "_initialize") (drop (call $now (i32.const 0))))"#),
+        "_initialize broke the ABI: \
+         proxy_get_current_time_nanoseconds must not be called while the module starts"
+    );
+    let logs = r#"(func (export "_initialize") (drop (call $log (i32.const 2) <hello>)) (drop (call $yield)))"#;
+    let simulator = builder(logs).start().unwrap();
+    assert_eq!(simulator.log().len(), 2);
+}
+
+#[test]
+fn the_allocator_may_log_and_little_else() {
+    let greedy = r#"(func (export "malloc") (param i32) (result i32)
+            (drop (call $log_level (i32.const 0)))
+            i32.const 4096)
+        (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+            (call $get (i32.const 0) <:path> (i32.const 0) (i32.const 4)))"#;
+    let module = host_sim::Module::from_bytes(text(greedy).as_bytes()).unwrap();
+    let mut simulator = Simulator::builder(&module).start().unwrap();
+    assert_eq!(simulator.exchange(&get("/")).unwrap().status, 503);
+    assert_eq!(
+        simulator.failure(0).map(ToString::to_string).as_deref(),
+        Some(
+            "proxy_on_request_headers broke the ABI: \
+             proxy_get_log_level must not be called while the host allocates guest memory"
+        )
+    );
+}
+
+#[test]
+fn an_allocator_without_memory_is_an_invalid_access() {
+    let empty = r#"(func (export "malloc") (param i32) (result i32) i32.const 0)
+        (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+            (drop (call $get (i32.const 0) <:path> (i32.const 0) (i32.const 4)))
+            i32.const 0)"#;
+    let module = host_sim::Module::from_bytes(text(empty).as_bytes()).unwrap();
+    let mut simulator = started(Simulator::builder(&module));
+    simulator.exchange(&get("/")).unwrap();
+    assert_eq!(
+        crate::guest::hostcalls(&mut simulator),
+        [
+            r#"proxy_get_header_map_value(request_headers, ":path") -> INVALID_MEMORY_ACCESS (the guest's allocator gave nothing for 1 bytes)"#
+        ]
+    );
+}
+
+#[test]
+fn a_trap_while_configuring_is_no_refusal() {
+    assert_eq!(
+        start_error(
+            r#"(func (export "proxy_on_configure") (param i32 i32) (result i32) unreachable)"#
+        ),
+        "proxy_on_configure trapped: wasm trap: wasm `unreachable` instruction executed"
+    );
+    let wrong =
+        module(r#"(func (export "proxy_on_configure") (param i64) (result i32) i32.const 1)"#);
+    let Err(error) = Simulator::builder(&wrong).start() else {
+        panic!("it starts")
+    };
+    assert_eq!(
+        error.to_string(),
+        "proxy_on_configure broke the ABI: the export is no function of the ABI's type"
+    );
+}

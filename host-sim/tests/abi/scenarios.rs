@@ -1,0 +1,186 @@
+//! Scenarios on the simulator, from the file to the report.
+
+use std::path::Path;
+
+use host_sim::SimTarget;
+use host_sim::runner::run;
+use host_sim::scenario::Scenario;
+
+use crate::guest::module;
+
+/// Counts calls per organization in shared data, one digit, and refuses the third.
+const COUNTER: &str = r#"
+    (func (export "proxy_on_configure") (param i32 i32) (result i32)
+        (drop (call $define (i32.const 0) <refused> (i32.const 32)))
+        (drop (call $get_buffer (i32.const 7) (i32.const 0) (i32.const 9) (i32.const 0) (i32.const 4)))
+        (if (i32.eq (i32.load (i32.const 4)) (i32.const 9)) (then
+            (drop (call $log (i32.const 4) <too long>))
+            (return (i32.const 0))))
+        i32.const 1)
+    (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+        (local $cas i32)
+        (drop (call $get (i32.const 0) <org> (i32.const 0) (i32.const 4)))
+        (i32.store8 (i32.const 16) (i32.const 48))
+        (local.set $cas (i32.const -1))
+        (if (i32.eqz (call $get_shared (i32.load (i32.const 0)) (i32.load (i32.const 4))
+                (i32.const 8) (i32.const 12) (i32.const 20)))
+            (then
+                (local.set $cas (i32.load (i32.const 20)))
+                (i32.store8 (i32.const 16) (i32.load8_u (i32.load (i32.const 8))))))
+        (i32.store8 (i32.const 16) (i32.add (i32.load8_u (i32.const 16)) (i32.const 1)))
+        (if (i32.gt_u (i32.load8_u (i32.const 16)) (i32.const 50)) (then
+            (drop (call $increment (i32.load (i32.const 32)) (i64.const 1)))
+            (drop (call $respond (i32.const 429) <> <{"code":"GONE","left":0}> <> (i32.const -1)))
+            (return (i32.const 1))))
+        (if (call $set_shared (i32.load (i32.const 0)) (i32.load (i32.const 4))
+                (i32.const 16) (i32.const 1) (local.get $cas))
+            (then (drop (call $log (i32.const 3) <conflict>))))
+        (drop (call $set_property <calls> (i32.const 16) (i32.const 1)))
+        i32.const 0)
+    (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32)
+        (drop (call $add (i32.const 2) <x-calls> (i32.const 16) (i32.const 1)))
+        i32.const 0)"#;
+
+fn report(toml: &str) -> String {
+    let scenario = Scenario::from_toml(toml, Path::new("it.toml")).unwrap();
+    match run(&scenario, &SimTarget::new(module(COUNTER))) {
+        Ok(report) => report.to_string(),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn every_kind_of_step_can_hold() {
+    let toml = r#"
+about = "The third call is refused."
+workers = 2
+config = {}
+
+[[step]]
+request = { path = "/a", headers = { org = "1" } }
+expect = { status = 200, upstream = true, headers = { x-calls = 1, retry-after = false }, properties = { calls = "1" }, upstream_request = { method = "GET", path = "/a", headers = { org = "1" }, body = "" } }
+
+[[step]]
+cas_conflicts = 1
+
+[[step]]
+request = { headers = { org = "1" } }
+expect = { status = 200 }
+
+[[step]]
+log = { level = "warn", line = "conflict" }
+
+[[step]]
+request = { headers = { org = "1" }, worker = 0 }
+expect = { headers = { x-calls = { between = [2, 2] } } }
+
+[[step]]
+request = { headers = { org = "1" }, repeat = 2 }
+expect = { status = 429, upstream = false, body_json = { code = { matches = "G.+" } }, body = '{"code":"GONE","left":0}', headers = { content-type = "text/plain" } }
+
+[[step]]
+metrics = { refused = 2, unheard-of = 0 }
+
+[[step]]
+parallel = { count = 6, request = { headers = { org = "2" } }, expect = { statuses = { "200" = 2, "429" = 4 }, upstream_calls = 2 } }
+
+[[step]]
+advance = "1s"
+
+[[step]]
+configure = { config = { a = 1234 }, rejected = "too long" }
+
+[[step]]
+configure = { config = {} }
+
+[[step]]
+request = { headers = { org = "1" } }
+expect = { status = 429 }
+"#;
+    assert_eq!(report(toml), "ok       it.toml\n");
+}
+
+#[test]
+fn what_differs_is_shown_with_the_trace_of_that_step() {
+    let toml = r#"
+about = "This expects too much."
+config = {}
+[[step]]
+request = { headers = { org = "1" } }
+[[step]]
+request = { headers = { org = "1" } }
+expect = { status = 201, headers = { x-calls = "9", retry-after = true }, upstream = false }
+"#;
+    assert_eq!(
+        report(toml),
+        r#"MISMATCH it.toml on sim
+  step[1].expect.status
+    expected: 201
+    observed: 200
+  step[1].expect.upstream
+    expected: the request never reaches the upstream
+    observed: the request reaches the upstream
+  step[1].expect.headers.retry-after
+    expected: any value
+    observed: absent
+  step[1].expect.headers.x-calls
+    expected: "9"
+    observed: "2"
+  what the module and the host did in this step:
+    [host->vm] proxy_on_request_headers(3, 7, true)
+    [vm->host] proxy_get_header_map_value(request_headers, "org") -> OK "1"
+    [vm->host] proxy_get_shared_data("1") -> OK "1" cas 1
+    [vm->host] proxy_set_shared_data("1", "2", cas 1) -> OK
+    [vm->host] proxy_set_property("calls", "2") -> OK
+    [host<-vm] proxy_on_request_headers -> Continue
+    [host->vm] proxy_on_response_headers(3, 3, true)
+    [vm->host] proxy_add_header_map_value(response_headers, "x-calls", "2") -> OK
+    [host<-vm] proxy_on_response_headers -> Continue
+"#
+    );
+}
+
+#[test]
+fn rejections_are_compared_with_the_whole_line() {
+    let about = "about = 'The configuration is refused.'\n";
+    assert_eq!(
+        report(&format!(
+            "{about}config_text = '123456789'\nrejected = 'too long'"
+        )),
+        "ok       it.toml\n"
+    );
+    assert_eq!(
+        report(&format!(
+            "{about}config_text = '123456789'\nrejected = 'too'"
+        )),
+        "MISMATCH it.toml on sim\n  rejected\n    expected: \"too\"\n    observed: \"too long\"\n  \
+         what the module logged so far:\n    [error] too long\n"
+    );
+    assert_eq!(
+        report(&format!("{about}config_text = '1'\nrejected = 'too long'"))
+            .lines()
+            .nth(3),
+        Some("    observed: it is accepted")
+    );
+}
+
+#[test]
+fn known_differences_must_differ() {
+    let differs = r#"
+about = "Known to differ."
+config = {}
+known_difference = { sim = "it is not Envoy" }
+[[step]]
+request = { headers = { org = "1" } }
+expect = { status = 500 }
+"#;
+    assert_eq!(
+        report(differs),
+        "differs  it.toml (as known of sim: it is not Envoy)\n"
+    );
+    assert_eq!(
+        report(&differs.replace("500", "200")),
+        "MISMATCH it.toml on sim\n  known_difference\n    expected: some difference, because it is not Envoy\n    \
+         observed: none; delete the entry\n"
+    );
+}
