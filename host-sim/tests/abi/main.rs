@@ -1,5 +1,12 @@
 //! The edges of the ABI, each with a guest of a few lines: what Envoy answers where guests do unusual things.
 
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that panics says so by failing"
+)]
+
 mod bodies;
 mod contexts;
 mod failures;
