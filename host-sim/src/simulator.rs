@@ -1,19 +1,21 @@
 //! A simulation: a canary VM, then the workers, and the clock, the data and the metrics that they share.
 
+mod builder;
+mod error;
+
 use std::rc::Rc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::clock::{DEFAULT_START, Instant};
-use crate::envoy::DEFAULT_BUFFER_LIMIT;
+pub use builder::Builder;
+pub use error::{SimulationError, StartError};
+
+use crate::clock::Instant;
 use crate::host::Host;
-use crate::message::Part;
-use crate::module::{LoadError, Module};
-use crate::stream::{HttpStream, Side};
-use crate::target::{
-    Exchange, FailurePolicy, LogLevel, LogLine, PluginSettings, Request, Upstream,
-};
+use crate::module::Module;
+use crate::stream::HttpStream;
+use crate::target::{Exchange, LogLine, Request};
 use crate::vm::{StartError as VmStartError, VmFailure};
 use crate::vm_state::Identity;
 use crate::worker::{Configured, Progress, Rules, Worker};
@@ -51,95 +53,11 @@ pub struct Simulator {
     connections: u64,
 }
 
-/// Why a plugin does not run.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// Envoy would not load the module.
-    #[error(transparent)]
-    Load(#[from] LoadError),
-    /// The module refused its configuration.
-    #[error("the module refused its configuration")]
-    Rejected {
-        /// What it logged.
-        log: Vec<LogLine>,
-    },
-    /// The module failed before it was configured.
-    #[error("{failure}")]
-    Failed {
-        /// How.
-        failure: VmFailure,
-        /// What it logged.
-        log: Vec<LogLine>,
-    },
-    /// The settings ask for something that host-sim cannot do.
-    #[error("host-sim does not implement {0} yet")]
-    Unimplemented(&'static str),
-}
-
-/// Why an exchange came to no end.
-#[derive(Debug, thiserror::Error)]
-pub enum SimulationError {
-    /// The plugin paused a message and nothing can resume it. In Envoy the client would wait for its idle timeout.
-    #[error(
-        "{method} {path} hangs: the plugin paused the {what} and nothing that could resume it is left to happen"
-    )]
-    Hang {
-        /// The request's method.
-        method: String,
-        /// The request's path.
-        path: String,
-        /// What is held.
-        what: &'static str,
-    },
-    /// The module needs something that host-sim cannot do.
-    #[error("{0}")]
-    Unimplemented(VmFailure),
-    /// There is no such worker.
-    #[error("worker {worker} does not exist, there are {workers}")]
-    NoSuchWorker {
-        /// The worker that was asked for.
-        worker: u32,
-        /// How many there are.
-        workers: usize,
-    },
-}
-
-/// What a simulation is started with.
-#[derive(Clone, Debug)]
-pub struct Builder {
-    module: Module,
-    settings: PluginSettings,
-    configuration: Vec<u8>,
-    vm_configuration: Vec<u8>,
-    environment: Vec<(String, String)>,
-    workers: u32,
-    upstream: Upstream,
-    properties: Vec<String>,
-    clock: Instant,
-    seed: u64,
-    log_level: LogLevel,
-}
-
 impl Simulator {
     /// A simulation of this module, with Envoy's defaults and one worker.
     #[must_use]
     pub fn builder(module: &Module) -> Builder {
-        Builder {
-            module: module.clone(),
-            settings: PluginSettings::default(),
-            configuration: Vec::new(),
-            vm_configuration: Vec::new(),
-            environment: Vec::new(),
-            workers: 1,
-            upstream: Upstream::default(),
-            properties: Vec::new(),
-            clock: DEFAULT_START.parse().map_or(
-                Instant::from_timestamp(Timestamp::UNIX_EPOCH),
-                Instant::from_timestamp,
-            ),
-            seed: 0,
-            log_level: LogLevel::Info,
-        }
+        Builder::new(module)
     }
 
     /// Sends one request and sees it to its end. Workers take turns unless the request names one.
@@ -179,7 +97,7 @@ impl Simulator {
                         part,
                         moved: this,
                     } => {
-                        stuck = Some(hang(request, side, part));
+                        stuck = Some(SimulationError::hang(request, side, part));
                         moved |= this;
                     }
                 }
@@ -278,7 +196,7 @@ impl Simulator {
     pub fn configure(&mut self, configuration: &[u8]) -> Result<(), StartError> {
         let logged = self.host.log_lines().len();
         let outcome = self.try_configure(configuration);
-        outcome.map_err(|error| since(logged, error))
+        outcome.map_err(|error| error.since(logged))
     }
 
     fn try_configure(&mut self, configuration: &[u8]) -> Result<(), StartError> {
@@ -367,20 +285,6 @@ impl Simulator {
     }
 }
 
-/// Keeps of an error's log only what is new.
-fn since(logged: usize, error: StartError) -> StartError {
-    match error {
-        StartError::Rejected { mut log } => StartError::Rejected {
-            log: log.split_off(logged.min(log.len())),
-        },
-        StartError::Failed { failure, mut log } => StartError::Failed {
-            failure,
-            log: log.split_off(logged.min(log.len())),
-        },
-        other => other,
-    }
-}
-
 fn accepted(host: &Host, outcome: Result<Configured, VmFailure>) -> Result<(), StartError> {
     match outcome {
         Ok(Configured::Accepted) => Ok(()),
@@ -391,143 +295,5 @@ fn accepted(host: &Host, outcome: Result<Configured, VmFailure>) -> Result<(), S
             failure,
             log: host.log_lines(),
         }),
-    }
-}
-
-fn hang(request: &Request, side: Side, part: Part) -> SimulationError {
-    let what = match (side, part) {
-        (Side::Request, Part::Headers) => "request headers",
-        (Side::Request, Part::Body) => "request body",
-        (Side::Request, Part::Trailers) => "request trailers",
-        (Side::Response, Part::Headers) => "response headers",
-        (Side::Response, Part::Body) => "response body",
-        (Side::Response, Part::Trailers) => "response trailers",
-    };
-    SimulationError::Hang {
-        method: request.method.clone(),
-        path: request.path.clone(),
-        what,
-    }
-}
-
-impl Builder {
-    /// Envoy's own settings of the plugin.
-    #[must_use]
-    pub fn settings(mut self, settings: PluginSettings) -> Self {
-        self.settings = settings;
-        self
-    }
-
-    /// The plugin's configuration.
-    #[must_use]
-    pub fn configuration(mut self, configuration: impl AsRef<[u8]>) -> Self {
-        self.configuration = configuration.as_ref().to_vec();
-        self
-    }
-
-    /// The VM's configuration.
-    #[must_use]
-    pub fn vm_configuration(mut self, configuration: impl AsRef<[u8]>) -> Self {
-        self.vm_configuration = configuration.as_ref().to_vec();
-        self
-    }
-
-    /// The environment that the module sees (`vm_config.environment_variables`).
-    #[must_use]
-    pub fn environment(mut self, variables: Vec<(String, String)>) -> Self {
-        self.environment = variables;
-        self
-    }
-
-    /// How many workers; at least one.
-    #[must_use]
-    pub fn workers(mut self, workers: u32) -> Self {
-        self.workers = workers.max(1);
-        self
-    }
-
-    /// What the upstream answers.
-    #[must_use]
-    pub fn upstream(mut self, upstream: Upstream) -> Self {
-        self.upstream = upstream;
-        self
-    }
-
-    /// The keys of the filter state (without `wasm.`) that exchanges report.
-    #[must_use]
-    pub fn properties(mut self, keys: Vec<String>) -> Self {
-        self.properties = keys;
-        self
-    }
-
-    /// When the clock starts; otherwise at noon of 2026-11-22 UTC.
-    #[must_use]
-    pub fn clock(mut self, start: Timestamp) -> Self {
-        self.clock = Instant::from_timestamp(start);
-        self
-    }
-
-    /// What the module's random numbers follow from.
-    #[must_use]
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
-        self
-    }
-
-    /// The level that modules are told is logged; lines below it are dropped. Envoy's default is info.
-    #[must_use]
-    pub fn log_level(mut self, level: LogLevel) -> Self {
-        self.log_level = level;
-        self
-    }
-
-    /// Starts: the canary first, then the workers.
-    ///
-    /// # Errors
-    ///
-    /// When Envoy would not start with this plugin.
-    pub fn start(self) -> Result<Simulator, StartError> {
-        if self.settings.failure_policy == FailurePolicy::FailReload {
-            return Err(StartError::Unimplemented("the failure policy FAIL_RELOAD"));
-        }
-        let limit = self
-            .settings
-            .buffer_limit_bytes
-            .unwrap_or(DEFAULT_BUFFER_LIMIT);
-        let rules = Rules {
-            failure_policy: self.settings.failure_policy,
-            allow_on_headers_stop_iteration: self.settings.allow_on_headers_stop_iteration,
-            upstream: self.upstream,
-            properties: self.properties,
-        };
-        let identity = Identity {
-            name: self.settings.name,
-            root_id: self.settings.root_id,
-            vm_id: self.settings.vm_id,
-            vm_configuration: self.vm_configuration,
-            environment: self.environment,
-        };
-        let mut simulator = Simulator {
-            module: self.module,
-            host: Rc::new(Host::new(self.clock, self.seed, self.log_level)),
-            identity: Rc::new(identity),
-            rules: Rc::new(rules),
-            buffer_limit: usize::try_from(limit).unwrap_or(usize::MAX),
-            workers: Vec::new(),
-            next_worker: 0,
-            connections: 1,
-        };
-        simulator.canary(&self.configuration)?;
-        for index in 0..self.workers {
-            let label = if self.workers > 1 {
-                format!("worker {index} ")
-            } else {
-                String::new()
-            };
-            let mut worker = simulator.worker(label)?;
-            accepted(&simulator.host, worker.configure(&self.configuration))?;
-            simulator.workers.push(worker);
-        }
-        Ok(simulator)
     }
 }

@@ -1,0 +1,172 @@
+//! What a simulation is started with: the module, its configurations, Envoy's settings, and what Envoy meets outside.
+
+use std::rc::Rc;
+
+use jiff::Timestamp;
+
+use super::error::StartError;
+use super::{Simulator, accepted};
+use crate::clock::{DEFAULT_START, Instant};
+use crate::envoy::DEFAULT_BUFFER_LIMIT;
+use crate::host::Host;
+use crate::module::Module;
+use crate::target::{FailurePolicy, LogLevel, PluginSettings, Upstream};
+use crate::vm_state::Identity;
+use crate::worker::Rules;
+
+/// What a simulation is started with.
+#[derive(Clone, Debug)]
+pub struct Builder {
+    module: Module,
+    settings: PluginSettings,
+    configuration: Vec<u8>,
+    vm_configuration: Vec<u8>,
+    environment: Vec<(String, String)>,
+    workers: u32,
+    upstream: Upstream,
+    properties: Vec<String>,
+    clock: Instant,
+    seed: u64,
+    log_level: LogLevel,
+}
+
+impl Builder {
+    pub(super) fn new(module: &Module) -> Self {
+        Self {
+            module: module.clone(),
+            settings: PluginSettings::default(),
+            configuration: Vec::new(),
+            vm_configuration: Vec::new(),
+            environment: Vec::new(),
+            workers: 1,
+            upstream: Upstream::default(),
+            properties: Vec::new(),
+            clock: DEFAULT_START.parse().map_or(
+                Instant::from_timestamp(Timestamp::UNIX_EPOCH),
+                Instant::from_timestamp,
+            ),
+            seed: 0,
+            log_level: LogLevel::Info,
+        }
+    }
+
+    /// Envoy's own settings of the plugin.
+    #[must_use]
+    pub fn settings(mut self, settings: PluginSettings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// The plugin's configuration.
+    #[must_use]
+    pub fn configuration(mut self, configuration: impl AsRef<[u8]>) -> Self {
+        self.configuration = configuration.as_ref().to_vec();
+        self
+    }
+
+    /// The VM's configuration.
+    #[must_use]
+    pub fn vm_configuration(mut self, configuration: impl AsRef<[u8]>) -> Self {
+        self.vm_configuration = configuration.as_ref().to_vec();
+        self
+    }
+
+    /// The environment that the module sees (`vm_config.environment_variables`).
+    #[must_use]
+    pub fn environment(mut self, variables: Vec<(String, String)>) -> Self {
+        self.environment = variables;
+        self
+    }
+
+    /// How many workers; at least one.
+    #[must_use]
+    pub fn workers(mut self, workers: u32) -> Self {
+        self.workers = workers.max(1);
+        self
+    }
+
+    /// What the upstream answers.
+    #[must_use]
+    pub fn upstream(mut self, upstream: Upstream) -> Self {
+        self.upstream = upstream;
+        self
+    }
+
+    /// The keys of the filter state (without `wasm.`) that exchanges report.
+    #[must_use]
+    pub fn properties(mut self, keys: Vec<String>) -> Self {
+        self.properties = keys;
+        self
+    }
+
+    /// When the clock starts; otherwise at noon of 2026-11-22 UTC.
+    #[must_use]
+    pub fn clock(mut self, start: Timestamp) -> Self {
+        self.clock = Instant::from_timestamp(start);
+        self
+    }
+
+    /// What the module's random numbers follow from.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// The level that modules are told is logged; lines below it are dropped. Envoy's default is info.
+    #[must_use]
+    pub fn log_level(mut self, level: LogLevel) -> Self {
+        self.log_level = level;
+        self
+    }
+
+    /// Starts: the canary first, then the workers.
+    ///
+    /// # Errors
+    ///
+    /// When Envoy would not start with this plugin.
+    pub fn start(self) -> Result<Simulator, StartError> {
+        if self.settings.failure_policy == FailurePolicy::FailReload {
+            return Err(StartError::Unimplemented("the failure policy FAIL_RELOAD"));
+        }
+        let limit = self
+            .settings
+            .buffer_limit_bytes
+            .unwrap_or(DEFAULT_BUFFER_LIMIT);
+        let rules = Rules {
+            failure_policy: self.settings.failure_policy,
+            allow_on_headers_stop_iteration: self.settings.allow_on_headers_stop_iteration,
+            upstream: self.upstream,
+            properties: self.properties,
+        };
+        let identity = Identity {
+            name: self.settings.name,
+            root_id: self.settings.root_id,
+            vm_id: self.settings.vm_id,
+            vm_configuration: self.vm_configuration,
+            environment: self.environment,
+        };
+        let mut simulator = Simulator {
+            module: self.module,
+            host: Rc::new(Host::new(self.clock, self.seed, self.log_level)),
+            identity: Rc::new(identity),
+            rules: Rc::new(rules),
+            buffer_limit: usize::try_from(limit).unwrap_or(usize::MAX),
+            workers: Vec::new(),
+            next_worker: 0,
+            connections: 1,
+        };
+        simulator.canary(&self.configuration)?;
+        for index in 0..self.workers {
+            let label = if self.workers > 1 {
+                format!("worker {index} ")
+            } else {
+                String::new()
+            };
+            let mut worker = simulator.worker(label)?;
+            accepted(&simulator.host, worker.configure(&self.configuration))?;
+            simulator.workers.push(worker);
+        }
+        Ok(simulator)
+    }
+}

@@ -1,0 +1,95 @@
+//! How simulations fail.
+
+use crate::message::Part;
+use crate::module::LoadError;
+use crate::stream::Side;
+use crate::target::{LogLine, Request};
+use crate::vm::VmFailure;
+
+/// Why a plugin does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Envoy would not load the module.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The module refused its configuration.
+    #[error("the module refused its configuration")]
+    Rejected {
+        /// What it logged.
+        log: Vec<LogLine>,
+    },
+    /// The module failed before it was configured.
+    #[error("{failure}")]
+    Failed {
+        /// How.
+        failure: VmFailure,
+        /// What it logged.
+        log: Vec<LogLine>,
+    },
+    /// The settings ask for something that host-sim cannot do.
+    #[error("host-sim does not implement {0} yet")]
+    Unimplemented(&'static str),
+}
+
+/// Why an exchange came to no end.
+#[derive(Debug, thiserror::Error)]
+pub enum SimulationError {
+    /// The plugin paused a message and nothing can resume it. In Envoy the client would wait for its idle timeout.
+    #[error(
+        "{method} {path} hangs: the plugin paused the {what} and nothing that could resume it is left to happen"
+    )]
+    Hang {
+        /// The request's method.
+        method: String,
+        /// The request's path.
+        path: String,
+        /// What is held.
+        what: &'static str,
+    },
+    /// The module needs something that host-sim cannot do.
+    #[error("{0}")]
+    Unimplemented(VmFailure),
+    /// There is no such worker.
+    #[error("worker {worker} does not exist, there are {workers}")]
+    NoSuchWorker {
+        /// The worker that was asked for.
+        worker: u32,
+        /// How many there are.
+        workers: usize,
+    },
+}
+
+impl StartError {
+    /// Keeps of an error's log only what is new.
+    pub(super) fn since(self, logged: usize) -> Self {
+        match self {
+            Self::Rejected { mut log } => Self::Rejected {
+                log: log.split_off(logged.min(log.len())),
+            },
+            Self::Failed { failure, mut log } => Self::Failed {
+                failure,
+                log: log.split_off(logged.min(log.len())),
+            },
+            other => other,
+        }
+    }
+}
+
+impl SimulationError {
+    /// A request that hangs because this part is held.
+    pub(super) fn hang(request: &Request, side: Side, part: Part) -> Self {
+        let what = match (side, part) {
+            (Side::Request, Part::Headers) => "request headers",
+            (Side::Request, Part::Body) => "request body",
+            (Side::Request, Part::Trailers) => "request trailers",
+            (Side::Response, Part::Headers) => "response headers",
+            (Side::Response, Part::Body) => "response body",
+            (Side::Response, Part::Trailers) => "response trailers",
+        };
+        Self::Hang {
+            method: request.method.clone(),
+            path: request.path.clone(),
+            what,
+        }
+    }
+}
