@@ -4,23 +4,28 @@
 //! and repeated keys are errors, and every error names its place. Enums are externally tagged, because an error inside any other
 //! kind loses its place. The JSON Schema in `envoy/` is generated from these same types.
 
-use std::{collections::HashMap, rc::Rc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    rc::Rc,
+};
 
 use serde::Deserialize;
 
 use crate::{
-    allotment::{Allotment, AllotmentError},
+    allotment::AllotmentError,
+    calendar_date::CalendarDate,
     config_error::ConfigError,
     cost_table::{CostTable, CostsConfig},
     credits::Credits,
+    data_center::DataCenter,
     day::{Calendar, CalendarError},
     edition::{Edition, EditionName},
-    ledger::AccountKey,
     namespace::Namespace,
     organization::{Organization, OrganizationId},
-    policy::{AccountHolder, Identity, Outsiders, Policy},
+    policy::{Identity, Outsiders, Policy},
     refusal::{Answer, Format},
     response_headers::{HeaderName, ResponseHeaders},
+    subscription::{SubscriptionError, Subscriptions},
     unique_map::UniqueMap,
 };
 
@@ -37,6 +42,12 @@ pub struct Config {
     /// The day in which credits are counted.
     #[serde(default)]
     pub day: DayConfig,
+    /// The data centres, by name, for organizations in more than one.
+    #[serde(default)]
+    pub data_centers: UniqueMap<String, DataCenterConfig>,
+    /// The end of the transition from limits to credits.
+    #[serde(default)]
+    pub transition: Option<TransitionConfig>,
     /// What the editions give, by name.
     pub editions: UniqueMap<EditionName, Edition>,
     /// The organizations, by id.
@@ -84,9 +95,37 @@ impl Default for DayConfig {
     fn default() -> Self {
         Self {
             time_zone: "UTC".to_owned(),
-            starts_at: "00:00".to_owned(),
+            starts_at: midnight(),
         }
     }
+}
+
+/// A data centre.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct DataCenterConfig {
+    /// Its time zone, by its IANA name.
+    pub time_zone: String,
+    /// The local time of day at which a day starts there, `HH:MM` or `HH:MM:SS`.
+    #[serde(default = "midnight")]
+    pub starts_at: String,
+    /// The first day on which its organizations count credits; before it, every call counts 1 against an organization's API limit.
+    #[serde(default)]
+    pub credits_from: Option<CalendarDate>,
+}
+
+/// The end of the transition from limits to credits.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct TransitionConfig {
+    /// The day from which on every data centre counts credits, and new sign-ups never had a limit.
+    pub completed_on: CalendarDate,
+}
+
+fn midnight() -> String {
+    "00:00".to_owned()
 }
 
 /// What becomes of organizations that are not listed.
@@ -174,21 +213,43 @@ impl Config {
     /// # Errors
     /// When one part contradicts another, or cannot be.
     pub fn into_policy(self) -> Result<Policy, ConfigError> {
-        let namespace = self.namespace;
-        let mut organizations = HashMap::with_capacity(self.organizations.len());
-        for (id, organization) in self.organizations {
-            let holder = holder(&self.editions, &namespace, &id, &organization)?;
+        let completed_on = self.transition.map(|transition| transition.completed_on);
+        let default = calendar("day", &self.day.time_zone, &self.day.starts_at)?;
+        let mut data_centers = BTreeMap::new();
+        for (name, config) in self.data_centers.into_inner() {
+            let path = format!("data_centers.{name}");
+            let calendar = calendar(&path, &config.time_zone, &config.starts_at)?;
+            let built = DataCenter::new(name.clone(), calendar, config.credits_from, completed_on);
+            data_centers.insert(name, Rc::new(built));
+        }
+        let default = DataCenter::new("default".to_owned(), default, None, completed_on);
+        let subscriptions = Subscriptions {
+            namespace: self.namespace,
+            editions: self.editions.into_inner(),
+            data_centers,
+            default_data_center: Rc::new(default),
+        };
+        let mut organizations = HashMap::new();
+        for (id, organization) in self.organizations.into_inner() {
+            let holder = subscriptions
+                .subscribe(&id, &organization)
+                .map_err(|error| {
+                    contradiction(&format!("organizations.{id}"), &organization, error)
+                })?;
             organizations.insert(id, Rc::new(holder));
         }
         let share = |callers: &str, share: &ShareConfig| {
-            let path = format!("{callers}.share.edition");
-            let edition = find(&self.editions, &share.edition, &path)?;
-            Ok::<_, ConfigError>(Outsiders::Share(Rc::new(AccountHolder {
-                label: callers.to_owned(),
-                key: AccountKey::shared(&namespace, callers),
-                edition: share.edition.clone(),
-                allotment: Allotment::base_of(edition),
-            })))
+            let holder = subscriptions
+                .share(callers, &share.edition)
+                .map_err(|error| {
+                    let path = format!("{callers}.share.edition");
+                    ConfigError::invalid(
+                        path,
+                        format!("{:?}", share.edition.as_str()),
+                        expected(&error),
+                    )
+                })?;
+            Ok::<_, ConfigError>(Outsiders::Share(Rc::new(holder)))
         };
         let strangers = match &self.strangers {
             StrangersConfig::Refuse(answer) => Outsiders::Refuse(answer.clone()),
@@ -201,10 +262,10 @@ impl Config {
         };
         Ok(Policy {
             identity: self.identity.into_identity()?,
+            subscriptions,
             organizations,
             strangers,
             anonymous,
-            calendar: self.day.into_calendar()?,
             costs: CostTable::compile(&self.costs)?,
             response_headers: distinct(self.response_headers)?,
             refusals: self.refusals.format,
@@ -242,70 +303,57 @@ impl IdentityConfig {
     }
 }
 
-impl DayConfig {
-    fn into_calendar(self) -> Result<Calendar, ConfigError> {
-        Calendar::new(&self.time_zone, &self.starts_at).map_err(|error| match error {
-            CalendarError::UnknownTimeZone { zone } => ConfigError::invalid(
-                "day.time_zone",
-                format!("{zone:?}"),
-                "the IANA name of a time zone, such as \"America/Los_Angeles\"",
+/// The calendar that the object at `path` describes.
+fn calendar(path: &str, time_zone: &str, starts_at: &str) -> Result<Calendar, ConfigError> {
+    Calendar::new(time_zone, starts_at).map_err(|error| match error {
+        CalendarError::UnknownTimeZone { zone } => ConfigError::invalid(
+            format!("{path}.time_zone"),
+            format!("{zone:?}"),
+            "the IANA name of a time zone, such as \"America/Los_Angeles\"",
+        ),
+        CalendarError::NotATimeOfDay { starts_at } => ConfigError::invalid(
+            format!("{path}.starts_at"),
+            format!("{starts_at:?}"),
+            "a time of day from \"00:00\" to \"23:59:59\"",
+        ),
+    })
+}
+
+/// What is wrong with the organization at `path`.
+fn contradiction(path: &str, organization: &Organization, error: SubscriptionError) -> ConfigError {
+    let (member, value) = match &error {
+        SubscriptionError::UnknownEdition { name, .. } => (".edition", format!("{name:?}")),
+        SubscriptionError::UnknownDataCenter { name, .. } => (".data_center", format!("{name:?}")),
+        SubscriptionError::Allotment(AllotmentError::AdditionalAboveMaximum {
+            additional, ..
+        }) => (".additional", additional.to_string()),
+        SubscriptionError::Allotment(AllotmentError::TooLarge) => (
+            "",
+            format!(
+                "{} agents and {} additional credits",
+                organization.agents, organization.additional
             ),
-            CalendarError::NotATimeOfDay { starts_at } => ConfigError::invalid(
-                "day.starts_at",
-                format!("{starts_at:?}"),
-                "a time of day from \"00:00\" to \"23:59:59\"",
-            ),
-        })
+        ),
+    };
+    ConfigError::invalid(format!("{path}{member}"), value, expected(&error))
+}
+
+/// What would have been right.
+fn expected(error: &SubscriptionError) -> String {
+    match error {
+        SubscriptionError::UnknownEdition { known, .. } => {
+            format!("one of the `editions`: {known}")
+        }
+        SubscriptionError::UnknownDataCenter { known, .. } => {
+            format!("one of the `data_centers`: {known}")
+        }
+        SubscriptionError::Allotment(AllotmentError::AdditionalAboveMaximum { max, .. }) => {
+            format!("at most {max}, the edition's `additional_max`")
+        }
+        SubscriptionError::Allotment(AllotmentError::TooLarge) => {
+            format!("an allotment of at most {} credits a day", Credits::MAX)
+        }
     }
-}
-
-fn holder(
-    editions: &UniqueMap<EditionName, Edition>,
-    namespace: &Namespace,
-    id: &OrganizationId,
-    organization: &Organization,
-) -> Result<AccountHolder, ConfigError> {
-    let path = format!("organizations.{id}");
-    let edition = find(editions, &organization.edition, &format!("{path}.edition"))?;
-    let allotment = Allotment::of(organization, edition).map_err(|error| match error {
-        AllotmentError::AdditionalAboveMaximum { additional, max } => ConfigError::invalid(
-            format!("{path}.additional"),
-            additional.to_string(),
-            format!(
-                "at most {max}, the `additional_max` of edition {:?}",
-                organization.edition.as_str()
-            ),
-        ),
-        AllotmentError::TooLarge => ConfigError::invalid(
-            path.clone(),
-            format!(
-                "{} + {} x {} + {} credits",
-                edition.base, edition.per_agent, organization.agents, organization.additional
-            ),
-            format!("an allotment of at most {} credits a day", Credits::MAX),
-        ),
-    })?;
-    Ok(AccountHolder {
-        label: id.to_string(),
-        key: AccountKey::of(namespace, id),
-        edition: organization.edition.clone(),
-        allotment,
-    })
-}
-
-fn find<'a>(
-    editions: &'a UniqueMap<EditionName, Edition>,
-    name: &EditionName,
-    path: &str,
-) -> Result<&'a Edition, ConfigError> {
-    editions.get(name).ok_or_else(|| {
-        let known: Vec<_> = editions
-            .keys()
-            .map(|known| format!("{:?}", known.as_str()))
-            .collect();
-        let expected = format!("one of the `editions`: {}", known.join(", "));
-        ConfigError::invalid(path, format!("{:?}", name.as_str()), expected)
-    })
 }
 
 /// The fields, if no two have the same name.

@@ -13,6 +13,9 @@ impl Credits {
     /// No credits: what an exempt or a refused call costs.
     pub const ZERO: Self = Self(0);
 
+    /// One credit: what every call costs under the old model.
+    pub const ONE: Self = Self(1);
+
     /// The largest amount: fifteen nines, the largest integer that the `RateLimit` header fields can carry
     /// (RFC 9651, section 3.3.1), and exact in every JSON reader.
     pub const MAX: Self = Self(999_999_999_999_999);

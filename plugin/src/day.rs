@@ -170,7 +170,8 @@ impl Calendar {
 
     /// When the day of `date` begins. A time of day that a change of the clocks skips is moved forward, one that comes twice counts
     /// the first time.
-    fn start_of(&self, date: Date) -> Timestamp {
+    #[must_use]
+    pub fn start_of(&self, date: Date) -> Timestamp {
         self.zone
             .to_timestamp(date.to_datetime(self.starts_at))
             .unwrap_or(if date < EPOCH {

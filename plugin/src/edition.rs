@@ -4,7 +4,7 @@ use std::borrow::Borrow;
 
 use serde::Deserialize;
 
-use crate::credits::Credits;
+use crate::{credits::Credits, legacy_limit::LegacyLimit};
 
 /// The name of an edition: a key of `editions`, such as `Professional`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -45,4 +45,15 @@ pub struct Edition {
     /// The most additional credits a day that an organization can buy; without it, any number.
     #[serde(default)]
     pub additional_max: Option<Credits>,
+    /// Whether it is paid for: organizations that paid before the transition keep their API limit's number of credits if that is
+    /// higher.
+    #[serde(default = "paid")]
+    pub paid: bool,
+    /// The API limit of its organizations under the old model; without it, they never had one.
+    #[serde(default)]
+    pub legacy_limit: Option<LegacyLimit>,
+}
+
+fn paid() -> bool {
+    true
 }

@@ -6,6 +6,7 @@
 //! The policy core is pure: it takes values and returns values, time is an argument, and it compiles natively, which proves it.
 //!
 //! - what is counted: [`credits`], [`edition`], [`organization`], [`allotment`], [`day`];
+//! - by which model: [`terms`], [`legacy_limit`], [`data_center`], [`calendar_date`], [`subscription`];
 //! - what a call costs: [`cost_table`];
 //! - what was used: [`account`] (pure steps of one record), [`ledger`] (the accounts behind a two-method port), [`namespace`];
 //! - what is decided: [`meter`] (the state machine of one call), [`receipt`], [`policy`];
@@ -32,13 +33,16 @@
 
 pub mod account;
 pub mod allotment;
+pub mod calendar_date;
 pub mod config;
 pub mod config_error;
 pub mod cost_table;
 pub mod credits;
+pub mod data_center;
 pub mod day;
 pub mod edition;
 pub mod ledger;
+pub mod legacy_limit;
 pub mod meter;
 pub mod metrics;
 pub mod namespace;
@@ -47,6 +51,8 @@ pub mod policy;
 pub mod receipt;
 pub mod refusal;
 pub mod response_headers;
+pub mod subscription;
+pub mod terms;
 pub mod unique_map;
 
 #[cfg(target_os = "wasi")]

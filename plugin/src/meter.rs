@@ -16,6 +16,7 @@ use crate::{
     policy::{AccountHolder, Payer, Policy},
     receipt::{Balance, Outcome, Receipt},
     refusal::{Answer, Reason, Refusal},
+    terms::Model,
 };
 
 /// The head of a request.
@@ -114,7 +115,9 @@ impl Meter {
             (_, Payer::Refused(reason, answer)) => self.refuse(reason, answer, Refused::default()),
             (quote, Payer::Nobody) => self.forward(None, Credits::ZERO, quote.rule(), None),
             (Quote::Known(charge), Payer::Holder(holder)) => self.charge(holder, charge, now, data),
-            (Quote::PerRecord(quote), Payer::Holder(holder)) if head.end_of_stream => {
+            (Quote::PerRecord(quote), Payer::Holder(holder))
+                if head.end_of_stream || holder.schedule.at(now).model == Model::Legacy =>
+            {
                 self.charge(holder, quote.at_least(), now, data)
             }
             (Quote::PerRecord(quote), Payer::Holder(holder)) => {
@@ -174,7 +177,7 @@ impl Meter {
             return self.charge(holder, charge, now, data);
         }
         let rule = Some(quote.at_least().rule);
-        let balance = peek(&holder, self.policy.calendar.day(now), data);
+        let balance = peek(&holder, now, data);
         let refused = Refused {
             holder: Some(holder),
             rule,
@@ -195,7 +198,7 @@ impl Meter {
         let Payer::Holder(holder) = payer else {
             return self.forward(None, Credits::ZERO, rule, None);
         };
-        let balance = peek(&holder, self.policy.calendar.day(now), data);
+        let balance = peek(&holder, now, data);
         self.forward(Some(holder), Credits::ZERO, rule, balance)
     }
 
@@ -206,9 +209,11 @@ impl Meter {
         now: Timestamp,
         data: &impl SharedData,
     ) -> Verdict {
-        let day = self.policy.calendar.day(now);
-        let allotment = holder.allotment.total();
-        let posting = Ledger::new(data).charge(&holder.key, day.number, charge.cost, allotment);
+        let day = holder.data_center.calendar.day(now);
+        let terms = holder.schedule.at(now);
+        let (cost, allotment) = (terms.model.cost(charge.cost), terms.total);
+        let charge = Charge { cost, ..charge };
+        let posting = Ledger::new(data).charge(&holder.key, day.number, cost, allotment);
         let mut verdict = match posting.result {
             Ok(account) => {
                 let remaining = account.remaining(allotment);
@@ -219,7 +224,7 @@ impl Meter {
                 });
                 self.forward(Some(holder), charge.cost, charge.rule, balance)
             }
-            Err(error) => self.refuse_uncharged(error, holder, charge, day),
+            Err(error) => self.refuse_uncharged(error, holder, charge, allotment, day),
         };
         verdict.counts.cas_retries = posting.retries;
         verdict
@@ -230,9 +235,9 @@ impl Meter {
         error: ChargeError,
         holder: Rc<AccountHolder>,
         charge: Charge,
+        allotment: Credits,
         day: Day,
     ) -> Verdict {
-        let allotment = holder.allotment.total();
         let (reason, remaining) = match error {
             ChargeError::Insufficient(short) if charge.cost > allotment => {
                 (Reason::ExceedsAllotment, Some(short.remaining))
@@ -342,9 +347,10 @@ impl Verdict {
 }
 
 /// What is left to `holder`, if its account can be read.
-fn peek(holder: &AccountHolder, day: Day, data: &impl SharedData) -> Option<Balance> {
+fn peek(holder: &AccountHolder, now: Timestamp, data: &impl SharedData) -> Option<Balance> {
+    let day = holder.data_center.calendar.day(now);
     let account = Ledger::new(data).peek(&holder.key, day.number).ok()?;
-    let allotment = holder.allotment.total();
+    let allotment = holder.schedule.at(now).total;
     Some(Balance {
         allotment,
         remaining: account.remaining(allotment),

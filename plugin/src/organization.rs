@@ -4,7 +4,9 @@ use std::borrow::Borrow;
 
 use serde::{Deserialize, Deserializer, de};
 
-use crate::{credits::Credits, edition::EditionName};
+use crate::{
+    calendar_date::CalendarDate, credits::Credits, edition::EditionName, legacy_limit::LegacyLimit,
+};
 
 /// The name of an organization as the authentication filter states it, and as metrics, logs and shared-data keys show it.
 ///
@@ -124,6 +126,15 @@ pub struct Organization {
     /// Credits a day bought on top, at most the edition's `additional_max`.
     #[serde(default)]
     pub additional: Credits,
+    /// Where it is: a key of `data_centers`.
+    #[serde(default)]
+    pub data_center: Option<String>,
+    /// When it signed up; left out for one that was there before the transition.
+    #[serde(default)]
+    pub signed_up: Option<CalendarDate>,
+    /// Its own API limit under the old model, in place of its edition's.
+    #[serde(default)]
+    pub legacy_limit: Option<LegacyLimit>,
 }
 
 #[cfg(feature = "schema")]

@@ -5,12 +5,15 @@ use std::{collections::HashMap, rc::Rc};
 use crate::{
     allotment::Allotment,
     cost_table::CostTable,
-    day::Calendar,
+    credits::Credits,
+    data_center::DataCenter,
     edition::EditionName,
     ledger::AccountKey,
     organization::OrganizationId,
     refusal::{Answer, Format, Reason},
     response_headers::ResponseHeaders,
+    subscription::Subscriptions,
+    terms::Schedule,
 };
 
 /// Everything that decides calls.
@@ -18,14 +21,14 @@ use crate::{
 pub struct Policy {
     /// Where a call states its organization.
     pub identity: Identity,
+    /// What organizations can subscribe to.
+    pub subscriptions: Subscriptions,
     /// The organizations that are known.
     pub organizations: HashMap<OrganizationId, Rc<AccountHolder>>,
     /// What becomes of the calls of other organizations.
     pub strangers: Outsiders,
     /// What becomes of calls that state no organization.
     pub anonymous: Outsiders,
-    /// The days in which credits are counted.
-    pub calendar: Calendar,
     /// What calls cost.
     pub costs: CostTable,
     /// What responses tell.
@@ -59,7 +62,7 @@ impl Identity {
 }
 
 /// Whoever has an account: an organization, or callers that share one.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct AccountHolder {
     /// What it is called in access logs: the organization's id, or `strangers`, or `anonymous`.
     pub label: String,
@@ -67,12 +70,18 @@ pub struct AccountHolder {
     pub key: AccountKey,
     /// The edition that gives it its credits.
     pub edition: EditionName,
-    /// Its credits of a day.
+    /// The credits of a day that its edition, agents and purchases give.
     pub allotment: Allotment,
+    /// The calls a day that it was allowed under the old model.
+    pub legacy_limit: Option<Credits>,
+    /// Under which model its calls are counted, and when.
+    pub schedule: Schedule,
+    /// Where its days are counted.
+    pub data_center: Rc<DataCenter>,
 }
 
 /// What becomes of calls whose organization has no account.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Outsiders {
     /// They are refused.
     Refuse(Answer),
@@ -83,7 +92,7 @@ pub enum Outsiders {
 }
 
 /// Who pays for a call.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Payer {
     /// This account.
     Holder(Rc<AccountHolder>),

@@ -10,36 +10,17 @@ use serde::{Deserialize, Deserializer, de};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UniqueMap<K, V>(BTreeMap<K, V>);
 
-impl<K: Ord, V> UniqueMap<K, V> {
-    /// The value of `key`.
-    pub fn get(&self, key: &K) -> Option<&V> {
-        self.0.get(key)
-    }
-
-    /// The keys.
-    pub fn keys(&self) -> impl Iterator<Item = &K> {
-        self.0.keys()
-    }
-
-    /// How many members there are.
+impl<K, V> UniqueMap<K, V> {
+    /// The members.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    pub fn into_inner(self) -> BTreeMap<K, V> {
+        self.0
     }
 }
 
-impl<K, V> IntoIterator for UniqueMap<K, V> {
-    type Item = (K, V);
-    type IntoIter = std::collections::btree_map::IntoIter<K, V>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+impl<K, V> Default for UniqueMap<K, V> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
     }
 }
 

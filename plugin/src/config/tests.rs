@@ -74,12 +74,12 @@ fn keys_that_are_unknown_missing_or_given_twice() {
     check(
         "/orgs",
         serde_json::json!(1),
-        "invalid configuration at `orgs`: unknown field `orgs`, expected one of `namespace`, `identity`, `day`, `editions`, `organizations`, `strangers`, `anonymous`, `costs`, `response_headers`, `refusals`",
+        "invalid configuration at `orgs`: unknown field `orgs`, expected one of `namespace`, `identity`, `day`, `data_centers`, `transition`, `editions`, `organizations`, `strangers`, `anonymous`, `costs`, `response_headers`, `refusals`",
     );
     check(
         "/organizations/7",
         serde_json::json!({"edition": "Free", "agent": 3}),
-        "invalid configuration at `organizations.7.agent`: unknown field `agent`, expected one of `edition`, `agents`, `light_agents`, `additional`",
+        "invalid configuration at `organizations.7.agent`: unknown field `agent`, expected one of `edition`, `agents`, `light_agents`, `additional`, `data_center`, `signed_up`, `legacy_limit`",
     );
     assert_eq!(
         error("{}"),
@@ -123,7 +123,7 @@ fn parts_that_contradict_each_other() {
     check(
         "/organizations/7",
         serde_json::json!({"edition": "Pro", "additional": 101}),
-        "invalid configuration at `organizations.7.additional`: 101: expected at most 100, the `additional_max` of edition \"Pro\"",
+        "invalid configuration at `organizations.7.additional`: 101: expected at most 100, the edition's `additional_max`",
     );
 }
 
@@ -135,7 +135,7 @@ fn an_allotment_that_overflows() {
     config["organizations"]["7"]["agents"] = serde_json::json!(3);
     assert_eq!(
         error(&config.to_string()),
-        "invalid configuration at `organizations.7`: 999999999999999 + 2 x 3 + 0 credits: expected an allotment of at most 999999999999999 credits a day"
+        "invalid configuration at `organizations.7`: 3 agents and 0 additional credits: expected an allotment of at most 999999999999999 credits a day"
     );
 }
 
@@ -150,6 +150,30 @@ fn days_that_cannot_be() {
         "/day",
         serde_json::json!({"starts_at": "25:00"}),
         "invalid configuration at `day.starts_at`: \"25:00\": expected a time of day from \"00:00\" to \"23:59:59\"",
+    );
+}
+
+#[test]
+fn data_centres_and_transitions_that_cannot_be() {
+    check(
+        "/organizations/7/data_center",
+        serde_json::json!("MARS"),
+        "invalid configuration at `organizations.7.data_center`: \"MARS\": expected one of the `data_centers`: ",
+    );
+    check(
+        "/data_centers",
+        serde_json::json!({"EU": {"time_zone": "Europe/Atlantis"}}),
+        "invalid configuration at `data_centers.EU.time_zone`: \"Europe/Atlantis\": expected the IANA name of a time zone, such as \"America/Los_Angeles\"",
+    );
+    check(
+        "/transition",
+        serde_json::json!({"completed_on": "30.10.2025"}),
+        "invalid configuration at `transition.completed_on`: invalid date \"30.10.2025\", expected one such as \"2025-10-06\"",
+    );
+    check(
+        "/editions/Pro/legacy_limit",
+        serde_json::json!({"per_agent": 1, "minimum": 2}),
+        "invalid configuration at `editions.Pro.legacy_limit.minimum`: unknown field `minimum`, expected one of `per_agent`, `min`, `max`",
     );
 }
 

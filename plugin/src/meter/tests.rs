@@ -123,6 +123,26 @@ fn the_day_gives_new_credits_and_a_clock_that_steps_back_takes_none() {
 }
 
 #[test]
+fn under_the_old_model_every_call_counts_one_until_the_data_centre_moves() {
+    let mut desk = Desk::new(|config| {
+        config["data_centers"] =
+            serde_json::json!({"EU": {"time_zone": "UTC", "credits_from": "2026-11-23"}});
+        config["organizations"]["7"] =
+            serde_json::json!({"edition": "Ten", "data_center": "EU", "legacy_limit": 30});
+    });
+    assert_eq!(desk.call("GET /count", "7"), "admitted 7 cost 1 left 29");
+    assert_eq!(desk.call("GET /healthz", "7"), "admitted 7 cost 0 left 29");
+    let (meter, verdict) = desk.head("POST /bulk", Some("7"), false);
+    assert_eq!(
+        (verdict.step, words(&meter)),
+        (Step::Forward, "admitted 7 cost 1 left 28".to_owned())
+    );
+    desk.now = "2026-11-23T00:00:00Z".parse().unwrap();
+    assert_eq!(desk.call("GET /list", "7"), "admitted 7 cost 3 left 27");
+    assert_eq!(desk.call("GET /list", "8"), "admitted 8 cost 3 left 7");
+}
+
+#[test]
 fn a_free_call_needs_no_organization_and_tells_what_is_left_where_there_is_one() {
     let desk = Desk::new(|_| {});
     assert_eq!(
