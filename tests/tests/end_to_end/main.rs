@@ -2,6 +2,7 @@
 //! the README's commands as a person types them.
 
 mod exactness;
+mod examples;
 mod operations;
 mod run_command;
 mod terminal;
@@ -27,6 +28,10 @@ struct World {
 }
 
 const TESTS: &[(&str, Test)] = &[
+    (
+        "examples::istio_and_envoy_gateway_accept_their_examples",
+        examples::istio_and_envoy_gateway_accept_their_examples,
+    ),
     (
         "exactness::callers_at_once_spend_exactly_the_allotment",
         exactness::callers_at_once_spend_exactly_the_allotment,
