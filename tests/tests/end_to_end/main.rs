@@ -3,6 +3,7 @@
 
 mod exactness;
 mod examples;
+mod fetch;
 mod operations;
 mod run_command;
 mod terminal;
@@ -28,6 +29,10 @@ struct World {
 }
 
 const TESTS: &[(&str, Test)] = &[
+    (
+        "fetch::a_tampered_download_is_thrown_away",
+        fetch::a_tampered_download_is_thrown_away,
+    ),
     (
         "examples::istio_and_envoy_gateway_accept_their_examples",
         examples::istio_and_envoy_gateway_accept_their_examples,
