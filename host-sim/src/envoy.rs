@@ -1,9 +1,10 @@
 //! What Envoy itself does to requests and responses around the filters: its connection manager, its codecs and its router.
 //!
-//! Only what a plugin, a client or an upstream can see of a plain configuration is here.
+//! Observed on Envoy 1.40 with one listener and one cluster. Only what a plugin, a client or an upstream can see of a plain configuration is here.
 
 use crate::clock::Instant;
 use crate::header_map::HeaderMap;
+use crate::local_response::LocalResponse;
 use crate::message::Frame;
 use crate::target::{HttpVersion, Request, Upstream, UpstreamRequest};
 
@@ -21,12 +22,13 @@ pub(crate) fn request(request: &Request, connection: u64) -> (HeaderMap, Vec<Fra
         headers.add(name, value);
     }
     let total: usize = request.body.iter().map(Vec::len).sum();
-    let length_given =
+    let framed =
         headers.get("content-length").is_some() || headers.get("transfer-encoding").is_some();
+    let bodiless = ["GET", "HEAD", "DELETE", "CONNECT"].contains(&request.method.as_str());
     match (request.body.len(), request.http) {
-        _ if length_given => {}
-        (0, _) => {}
-        (1, _) => headers.add("content-length", total.to_string()),
+        _ if framed || !request.trailers.is_empty() => {}
+        (0, _) if bodiless => {}
+        (0 | 1, _) => headers.add("content-length", total.to_string()),
         (_, HttpVersion::One) => headers.add("transfer-encoding", "chunked"),
         (_, HttpVersion::Two) => {}
     }
@@ -42,7 +44,7 @@ pub(crate) fn request(request: &Request, connection: u64) -> (HeaderMap, Vec<Fra
 }
 
 /// The frames behind the headers. HTTP/1 learns of the end after the last piece and says so with an empty one; HTTP/2 marks the
-/// last piece. A message without a body ends with its headers.
+/// last piece. A message without a body ends with its headers. Over HTTP/1 Envoy passes over trailers unless it is told otherwise.
 fn frames(body: &[Vec<u8>], trailers: &[(String, String)], http: HttpVersion) -> Vec<Frame> {
     let mut frames: Vec<_> = body
         .iter()
@@ -52,7 +54,7 @@ fn frames(body: &[Vec<u8>], trailers: &[(String, String)], http: HttpVersion) ->
             end: false,
         })
         .collect();
-    if !trailers.is_empty() {
+    if !trailers.is_empty() && http == HttpVersion::Two {
         let mut map = HeaderMap::default();
         for (name, value) in trailers {
             map.add(name, value);
@@ -72,9 +74,15 @@ fn frames(body: &[Vec<u8>], trailers: &[(String, String)], http: HttpVersion) ->
     frames
 }
 
-/// The upstream's answer as the router hands it to the filters.
-pub(crate) fn response(upstream: &Upstream, head: bool) -> (HeaderMap, Vec<Frame>) {
-    let mut headers = HeaderMap::default();
+/// The upstream's answer as the router hands it to the filters. The upstream speaks the client's version of HTTP and sends a
+/// date, as servers do.
+pub(crate) fn response(
+    upstream: &Upstream,
+    head: bool,
+    http: HttpVersion,
+    now: Instant,
+) -> (HeaderMap, Vec<Frame>) {
+    let mut headers = HeaderMap::of_response();
     headers.add(":status", upstream.status.to_string());
     for (name, value) in &upstream.headers {
         headers.add(name, value);
@@ -82,43 +90,79 @@ pub(crate) fn response(upstream: &Upstream, head: bool) -> (HeaderMap, Vec<Frame
     let bodiless = upstream.status == 204 || upstream.status == 304;
     let framed =
         headers.get("content-length").is_some() || headers.get("transfer-encoding").is_some();
-    if !framed && !bodiless && upstream.trailers.is_empty() {
+    let unframed =
+        http == HttpVersion::Two && (upstream.body.is_empty() || !upstream.trailers.is_empty());
+    if !framed && !bodiless && !unframed {
         headers.add("content-length", upstream.body.len().to_string());
+    }
+    if headers.get("date").is_none() {
+        headers.add("date", http_date(now));
     }
     headers.set("x-envoy-upstream-service-time", "0");
     if head || bodiless {
         return (headers, Vec::new());
     }
     let body = std::slice::from_ref(&upstream.body);
-    (headers, frames(body, &upstream.trailers, HttpVersion::One))
+    (headers, frames(body, &upstream.trailers, http))
+}
+
+fn http_date(now: Instant) -> String {
+    now.as_timestamp()
+        .strftime("%a, %d %b %Y %H:%M:%S GMT")
+        .to_string()
 }
 
 /// What the connection manager adds to every response behind the last filter.
 pub(crate) fn finish_response(headers: &mut HeaderMap, now: Instant) {
     if headers.get("date").is_none() {
-        headers.set(
-            "date",
-            now.as_timestamp()
-                .strftime("%a, %d %b %Y %H:%M:%S GMT")
-                .to_string(),
-        );
+        headers.set("date", http_date(now));
     }
     headers.set("server", "envoy");
 }
 
-/// What the router demands of a request behind the last filter.
-pub(crate) fn check_request(headers: &HeaderMap) -> Result<(), String> {
-    for required in [":method", ":path"] {
-        if headers.get(required).is_none() {
-            return Err(format!("missing required header: {required}"));
-        }
+/// The headers that a client gets: over HTTP/1 the codec says how long the body is when nobody else does.
+pub(crate) fn on_the_wire(
+    headers: &HeaderMap,
+    http: HttpVersion,
+    only: bool,
+    head: bool,
+) -> Vec<(String, String)> {
+    let mut sent = headers.without_pseudo();
+    let status = headers.text(":status").unwrap_or_default();
+    let bodiless = status == "204" || status == "304";
+    if http == HttpVersion::One && headers.get("content-length").is_none() && !bodiless {
+        let (name, value) = if only && !head {
+            ("content-length", "0")
+        } else {
+            ("transfer-encoding", "chunked")
+        };
+        sent.push((name.to_owned(), value.to_owned()));
+    }
+    sent
+}
+
+/// What becomes of a request behind the last filter when headers are missing that the router needs.
+pub(crate) fn check_request(headers: &HeaderMap) -> Result<(), LocalResponse> {
+    if headers.get(":path").is_none() {
+        return Err(LocalResponse::by_envoy(404, "", "route_not_found"));
+    }
+    if headers.get(":method").is_none() {
+        let details = "filter_removed_required_request_headers{missing_required_header:_:method}";
+        return Err(LocalResponse::by_envoy(
+            503,
+            "missing required header: :method",
+            details,
+        ));
     }
     Ok(())
 }
 
 /// The request as the upstream gets it, without a body yet.
-pub(crate) fn upstream_request(headers: &HeaderMap) -> UpstreamRequest {
+pub(crate) fn upstream_request(headers: &HeaderMap, http: HttpVersion) -> UpstreamRequest {
     let mut sent = headers.without_pseudo();
+    if let (HttpVersion::One, Some(authority)) = (http, headers.text(":authority")) {
+        sent.insert(0, ("host".to_owned(), authority));
+    }
     sent.push((
         "x-envoy-expected-rq-timeout-ms".to_owned(),
         "15000".to_owned(),

@@ -3,40 +3,13 @@
 //! Two of Envoy's habits are visible to plugins. `host` in a request is another word for `:authority`. And a few well-known
 //! names hold one value only: adding to them appends to that value after a comma (`HeaderMapImpl::appendToHeader`).
 
-/// Names that hold one value in Envoy (its "inline" headers), as far as plugins are likely to touch them.
-const SINGLE: &[&str] = &[
-    ":authority",
-    ":method",
-    ":path",
-    ":protocol",
-    ":scheme",
-    ":status",
-    "connection",
-    "content-length",
-    "content-type",
-    "date",
-    "expect",
-    "grpc-message",
-    "grpc-status",
-    "grpc-timeout",
-    "location",
-    "server",
-    "te",
-    "transfer-encoding",
-    "upgrade",
-    "user-agent",
-    "via",
-    "x-envoy-upstream-service-time",
-    "x-forwarded-for",
-    "x-forwarded-proto",
-    "x-request-id",
-];
+use crate::inline_headers::MapOf;
 
 /// A map of headers or trailers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct HeaderMap {
     entries: Vec<(String, Vec<u8>)>,
-    of_request: bool,
+    of: MapOf,
 }
 
 impl HeaderMap {
@@ -44,13 +17,21 @@ impl HeaderMap {
     pub(crate) fn of_request() -> Self {
         Self {
             entries: Vec::new(),
-            of_request: true,
+            of: MapOf::Request,
+        }
+    }
+
+    /// For response headers.
+    pub(crate) fn of_response() -> Self {
+        Self {
+            entries: Vec::new(),
+            of: MapOf::Response,
         }
     }
 
     fn key(&self, name: &str) -> String {
         let lower = name.to_ascii_lowercase();
-        if self.of_request && lower == "host" {
+        if self.of == MapOf::Request && lower == "host" {
             ":authority".to_owned()
         } else {
             lower
@@ -87,7 +68,7 @@ impl HeaderMap {
     /// Appends an entry; for a name that holds one value only, appends to that value.
     pub(crate) fn add(&mut self, name: &str, value: impl AsRef<[u8]>) {
         let key = self.key(name);
-        if SINGLE.contains(&key.as_str())
+        if self.of.holds_one(&key)
             && let Some((_, old)) = self.entries.iter_mut().find(|(other, _)| *other == key)
         {
             if !old.is_empty() && !value.as_ref().is_empty() {

@@ -25,6 +25,7 @@ mod envoy;
 mod header_map;
 mod host;
 mod hostcalls;
+mod inline_headers;
 mod local_response;
 mod message;
 mod metrics;

@@ -28,7 +28,7 @@ impl LocalResponse {
 
     /// The response for a request of this shape: headers, and a body unless there is none.
     pub(crate) fn render(&self, grpc: bool, head: bool) -> (HeaderMap, Option<Vec<u8>>) {
-        let mut headers = HeaderMap::default();
+        let mut headers = HeaderMap::of_response();
         headers.add(":status", self.status.to_string());
         for (name, value) in &self.headers {
             headers.add(&String::from_utf8_lossy(name), value);

@@ -93,7 +93,8 @@ fn run(plugin: &Path, paths: &[PathBuf]) -> anyhow::Result<bool> {
     let mut scenarios = Vec::new();
     for path in paths {
         for file in scenario_files(path)? {
-            scenarios.push(Scenario::from_file(&file)?);
+            // The message says all that the chain of causes would.
+            scenarios.push(Scenario::from_file(&file).map_err(anyhow::Error::msg)?);
         }
     }
     let target = SimTarget::new(load(plugin)?);
@@ -109,7 +110,7 @@ fn run(plugin: &Path, paths: &[PathBuf]) -> anyhow::Result<bool> {
                 println!("FAILED   {error}");
                 false
             }
-            Err(error @ RunError::Scenario(_)) => return Err(error.into()),
+            Err(error @ RunError::Scenario(_)) => return Err(anyhow::Error::msg(error)),
         };
         let count = if holds { &mut held } else { &mut failed };
         *count = count.saturating_add(1);

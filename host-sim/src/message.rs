@@ -67,6 +67,8 @@ pub(crate) struct Message {
     pub(crate) trailers_visible: bool,
     /// What the filter has let pass and nobody has taken yet.
     pub(crate) passed: VecDeque<Passed>,
+    /// Bytes of the body that have arrived so far.
+    pub(crate) received: usize,
     inbox: VecDeque<Frame>,
     headers_delivered: bool,
     headers_continued: bool,
@@ -97,6 +99,7 @@ impl Message {
             trailers_visible: false,
             passed: VecDeque::new(),
             ended: inbox.is_empty(),
+            received: 0,
             inbox,
             headers_delivered: false,
             headers_continued: false,
@@ -115,6 +118,7 @@ impl Message {
     pub(crate) fn close(&mut self) {
         self.closed = true;
         self.inbox.clear();
+        self.view = BodyView::Nothing;
     }
 
     /// Which part is held, if any, and with it everything behind it.
@@ -141,6 +145,7 @@ impl Message {
         }
         Ok(match self.inbox.pop_front() {
             Some(Frame::Data { bytes, end }) => {
+                self.received = self.received.saturating_add(bytes.len());
                 (self.chunk, self.chunk_end) = (bytes, end);
                 Some(Part::Body)
             }
@@ -161,6 +166,7 @@ impl Message {
             let Some(Frame::Data { bytes, end }) = self.inbox.pop_front() else {
                 break;
             };
+            self.received = self.received.saturating_add(bytes.len());
             self.buffered.get_or_insert_default().extend(bytes);
             self.ended |= end;
             self.check_limit()?;
@@ -193,8 +199,7 @@ impl Message {
         match status {
             HeadersStatus::Continue => {
                 self.headers_visible = false;
-                self.headers_continued = true;
-                self.passed.push_back(Passed::Headers { end: self.ended });
+                self.pass_headers(self.ended);
             }
             HeadersStatus::StopIteration => self.iteration = Iteration::StopSingle,
             HeadersStatus::StopAllAndBuffer => {
@@ -283,29 +288,35 @@ impl Message {
         }
     }
 
-    /// Lets pass what is held. What was held unseen is shown to the plugin first, as one piece.
+    /// Headers pass once: they may have been resumed from within their own callback.
+    fn pass_headers(&mut self, end: bool) {
+        if !self.headers_continued {
+            self.headers_continued = true;
+            self.passed.push_back(Passed::Headers { end });
+        }
+    }
+
+    /// Lets pass what is held. From within a callback this comes before what the callback returns, as in Envoy: pausing after
+    /// it holds what is still to come. What was held unseen is shown to the plugin first, as one piece.
     pub(crate) fn resume(&mut self) {
-        if self.closed || self.iteration == Iteration::Continue {
+        if self.closed || !self.headers_delivered {
             return;
         }
         let unseen = self.iteration == Iteration::StopAll;
+        let held = self.iteration != Iteration::Continue;
         self.iteration = Iteration::Continue;
         self.view = BodyView::Nothing;
         self.watermark = false;
         let trailers =
             self.trailers.is_some() || matches!(self.inbox.front(), Some(Frame::Trailers(_)));
-        if !self.headers_continued {
-            self.headers_continued = true;
-            let end = self.ended && self.buffered.is_none() && !trailers;
-            self.passed.push_back(Passed::Headers { end });
-        }
+        self.pass_headers(self.ended && self.buffered.is_none() && !trailers);
         let end = self.ended && !trailers;
         match self.buffered.take() {
             Some(bytes) if unseen => self.inbox.push_front(Frame::Data { bytes, end }),
             Some(bytes) => self.passed.push_back(Passed::Data { bytes, end }),
             None => {}
         }
-        if self.trailers.is_some() {
+        if self.trailers.is_some() && held {
             self.passed.push_back(Passed::Trailers);
         }
     }

@@ -29,6 +29,8 @@ pub(crate) enum MetricError {
     NotPositive(i64),
     /// Histograms only take records.
     Histogram,
+    /// No kind of metric has such identifiers.
+    NoKind(u32),
 }
 
 /// How far apart the identifiers of one kind are.
@@ -55,8 +57,19 @@ impl MetricIds {
         self.names.get(&id).map(|(name, _)| name.as_str())
     }
 
+    /// Envoy looks at the kind first, then for the metric.
     fn find(&self, id: u32) -> Result<&(String, MetricType), MetricError> {
+        if id & 3 == 3 {
+            return Err(MetricError::NoKind(id));
+        }
         self.names.get(&id).ok_or(MetricError::Unknown(id))
+    }
+
+    fn find_countable(&self, id: u32) -> Result<&(String, MetricType), MetricError> {
+        if id & 3 == 2 {
+            return Err(MetricError::Histogram);
+        }
+        self.find(id)
     }
 
     /// `proxy_increment_metric`.
@@ -66,16 +79,13 @@ impl MetricIds {
         offset: i64,
         metrics: &mut Metrics,
     ) -> Result<(), MetricError> {
-        let key = self.find(id)?;
-        match key.1 {
-            MetricType::Counter if offset <= 0 => Err(MetricError::NotPositive(offset)),
-            MetricType::Histogram => Err(MetricError::Histogram),
-            MetricType::Counter | MetricType::Gauge => {
-                let value = metrics.values.entry(key.clone()).or_default();
-                *value = value.wrapping_add_signed(offset);
-                Ok(())
-            }
+        let key = self.find_countable(id)?;
+        if key.1 == MetricType::Counter && offset <= 0 {
+            return Err(MetricError::NotPositive(offset));
         }
+        let value = metrics.values.entry(key.clone()).or_default();
+        *value = value.wrapping_add_signed(offset);
+        Ok(())
     }
 
     /// `proxy_record_metric`.
@@ -98,13 +108,8 @@ impl MetricIds {
 
     /// `proxy_get_metric`.
     pub(crate) fn get(&self, id: u32, metrics: &Metrics) -> Result<u64, MetricError> {
-        let key = self.find(id)?;
-        match key.1 {
-            MetricType::Histogram => Err(MetricError::Histogram),
-            MetricType::Counter | MetricType::Gauge => {
-                Ok(metrics.values.get(key).copied().unwrap_or(0))
-            }
-        }
+        let key = self.find_countable(id)?;
+        Ok(metrics.values.get(key).copied().unwrap_or(0))
     }
 }
 
@@ -173,6 +178,8 @@ mod tests {
         assert_eq!(ids.get(histogram, &metrics), Err(MetricError::Histogram));
         ids.record(histogram, 7, &mut metrics).unwrap();
         assert_eq!(metrics.value("h"), Some(1));
-        assert_eq!(ids.get(3, &metrics), Err(MetricError::Unknown(3)));
+        assert_eq!(ids.get(400, &metrics), Err(MetricError::Unknown(400)));
+        assert_eq!(ids.get(402, &metrics), Err(MetricError::Histogram));
+        assert_eq!(ids.get(3, &metrics), Err(MetricError::NoKind(3)));
     }
 }

@@ -30,12 +30,14 @@ pub(crate) struct Properties<'a> {
 impl Properties<'_> {
     /// The value at a path whose segments are separated by zero bytes.
     pub(crate) fn get(&self, path: &[u8]) -> Result<Vec<u8>, PropertyError> {
-        let mut segments = path
-            .split(|byte| *byte == 0)
-            .filter(|segment| !segment.is_empty());
-        let Some(first) = segments.next() else {
+        if path.is_empty() {
             return Err(PropertyError::NotSerializable);
-        };
+        }
+        let mut segments = path
+            .strip_suffix(b"\0")
+            .unwrap_or(path)
+            .split(|byte| *byte == 0);
+        let first = segments.next().unwrap_or_default();
         let rest: Vec<_> = segments.map(String::from_utf8_lossy).collect();
         let rest: Vec<_> = rest.iter().map(AsRef::as_ref).collect();
         match first {
@@ -108,14 +110,9 @@ impl Properties<'_> {
                 Ok(elapsed.to_le_bytes().to_vec())
             }
             ["size"] => {
-                let length = headers
-                    .and_then(|headers| headers.text("content-length"))
-                    .and_then(|text| text.parse().ok());
-                let received = || {
-                    message
-                        .body()
-                        .map_or(0, |body| i64::try_from(body.len()).unwrap_or(i64::MAX))
-                };
+                let length = headers.and_then(|headers| headers.text("content-length"));
+                let length = length.and_then(|text| text.parse().ok());
+                let received = || i64::try_from(message.received).unwrap_or(i64::MAX);
                 Ok(length.unwrap_or_else(received).to_le_bytes().to_vec())
             }
             _ => Err(PropertyError::NotFound),
@@ -135,7 +132,7 @@ fn of_response(stream: &HttpStream, rest: &[&str]) -> Result<Vec<u8>, PropertyEr
         [] => Err(PropertyError::NotSerializable),
         ["headers", rest @ ..] => of_map(headers, rest),
         ["code"] => stream
-            .sent_status()
+            .status
             .map_or(Err(PropertyError::NotFound), |status| {
                 integer(status.into())
             }),
@@ -152,7 +149,8 @@ fn of_response(stream: &HttpStream, rest: &[&str]) -> Result<Vec<u8>, PropertyEr
 fn of_map(map: Option<&HeaderMap>, rest: &[&str]) -> Result<Vec<u8>, PropertyError> {
     match (map, rest) {
         (Some(map), []) => Ok(pairs::encode_map(map)),
-        (None, []) => Ok(Vec::new()),
+        // No entries: the count alone.
+        (None, []) => Ok(0_u32.to_le_bytes().to_vec()),
         (Some(map), [name]) => map.joined(name).ok_or(PropertyError::NotFound),
         _ => Err(PropertyError::NotFound),
     }

@@ -9,7 +9,7 @@ use crate::module::Module;
 use crate::scenario::ConfigText;
 use crate::simulator::{SimulationError, Simulator, StartError};
 use crate::target::{
-    Capability, Exchange, LogLine, Request, Session, Setup, Started, Target, TargetError,
+    Capability, Exchange, LogLevel, LogLine, Request, Session, Setup, Started, Target, TargetError,
 };
 
 const NAME: &str = "sim";
@@ -76,6 +76,7 @@ impl Target for SimTarget {
             .upstream(setup.upstream.clone())
             .properties(setup.properties.clone())
             .clock(started_at)
+            .log_level(LogLevel::Debug)
             .start();
         match outcome {
             Ok(simulator) => Ok(Started::Running(Box::new(SimSession {

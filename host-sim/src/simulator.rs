@@ -1,4 +1,4 @@
-//! A simulation: a canary VM, then the workers, and the clock, the data and the metrics that they share.
+//! A simulation: a canary VM, then the main thread's and the workers', and the clock, the data and the metrics that they share.
 
 mod builder;
 mod error;
@@ -48,6 +48,8 @@ pub struct Simulator {
     identity: Rc<Identity>,
     rules: Rc<Rules>,
     buffer_limit: usize,
+    /// The main thread has a VM as well, which never serves a request.
+    main: Option<Worker>,
     workers: Vec<Worker>,
     next_worker: usize,
     connections: u64,
@@ -153,7 +155,7 @@ impl Simulator {
     }
 
     fn check_implemented(&self) -> Result<(), SimulationError> {
-        for worker in &self.workers {
+        for worker in self.main.iter().chain(&self.workers) {
             if let Some(failure @ VmFailure::Unimplemented { .. }) = worker.failure() {
                 return Err(SimulationError::Unimplemented(failure.clone()));
             }
@@ -162,11 +164,15 @@ impl Simulator {
     }
 
     fn next_tick(&self) -> Option<Instant> {
-        self.workers.iter().filter_map(Worker::next_tick).min()
+        self.main
+            .iter()
+            .chain(&self.workers)
+            .filter_map(Worker::next_tick)
+            .min()
     }
 
     fn tick(&mut self, now: Instant) {
-        for worker in &mut self.workers {
+        for worker in self.main.iter_mut().chain(&mut self.workers) {
             worker.tick(now);
         }
     }
@@ -201,7 +207,7 @@ impl Simulator {
 
     fn try_configure(&mut self, configuration: &[u8]) -> Result<(), StartError> {
         self.canary(configuration)?;
-        for worker in &mut self.workers {
+        for worker in self.main.iter_mut().chain(&mut self.workers) {
             // Envoy passes over VMs that have failed.
             if worker.failure().is_none() {
                 let outcome = worker.configure(configuration);
@@ -213,8 +219,15 @@ impl Simulator {
 
     /// Tries a configuration in a VM of its own, which is then thrown away.
     fn canary(&self, configuration: &[u8]) -> Result<(), StartError> {
-        let mut canary = self.worker("canary ".to_owned())?;
-        accepted(&self.host, canary.configure(configuration))
+        self.configured("canary ".to_owned(), configuration)
+            .map(|_| ())
+    }
+
+    /// A new VM with this configuration.
+    fn configured(&self, label: String, configuration: &[u8]) -> Result<Worker, StartError> {
+        let mut worker = self.worker(label)?;
+        accepted(&self.host, worker.configure(configuration))?;
+        Ok(worker)
     }
 
     fn worker(&self, label: String) -> Result<Worker, StartError> {
@@ -279,7 +292,7 @@ impl Simulator {
 
     /// Ends the root contexts as Envoy does when it stops.
     pub fn shut_down(&mut self) {
-        for worker in &mut self.workers {
+        for worker in self.main.iter_mut().chain(&mut self.workers) {
             worker.shut_down();
         }
     }

@@ -13,7 +13,7 @@ use crate::envoy;
 use crate::header_map::HeaderMap;
 use crate::local_response::LocalResponse;
 use crate::message::{Frame, Message, Part, Passed, TooLarge};
-use crate::target::{Exchange, Request, Upstream, UpstreamRequest};
+use crate::target::{Exchange, HttpVersion, Request, Upstream, UpstreamRequest};
 
 /// A direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,9 +50,12 @@ pub(crate) struct HttpStream {
     pub(crate) source: String,
     pub(crate) protocol: &'static str,
     pub(crate) started: Instant,
+    /// The status of the response, known as soon as there is one.
+    pub(crate) status: Option<u16>,
     pub(crate) response_details: Option<String>,
     /// Whether the answer to a failed VM was sent; later callbacks are skipped.
     pub(crate) failure_answered: bool,
+    http: HttpVersion,
     grpc: bool,
     head: bool,
     limit: usize,
@@ -65,6 +68,7 @@ pub(crate) struct HttpStream {
 #[derive(Debug, Default)]
 struct Client {
     headers: Option<HeaderMap>,
+    headers_only: bool,
     body: Vec<u8>,
     trailers: Option<HeaderMap>,
     ended: bool,
@@ -91,7 +95,9 @@ impl HttpStream {
             connection,
             source: envoy::source_address(connection),
             protocol: envoy::protocol(request.http),
+            http: request.http,
             started: now,
+            status: None,
             response_details: None,
             failure_answered: false,
             limit,
@@ -227,7 +233,8 @@ impl HttpStream {
 
     /// The upstream answers.
     pub(crate) fn answer(&mut self, upstream: &Upstream) {
-        let (headers, frames) = envoy::response(upstream, self.head);
+        let (headers, frames) = envoy::response(upstream, self.head, self.http, self.started);
+        self.status = Some(upstream.status);
         self.response_details = Some("via_upstream".to_owned());
         self.response = Some(Message::new(headers, frames, self.limit));
     }
@@ -240,12 +247,15 @@ impl HttpStream {
         self.request.close();
         self.response_details = Some(local.details.clone());
         let (headers, body) = local.render(self.grpc, self.head);
+        if self.client.headers.is_none() {
+            self.status = status_of(&headers);
+        }
         if let Some(response) = &mut self.response {
             response.close();
             if self.client.headers.is_some() {
                 self.abort();
             } else {
-                self.send_headers(headers);
+                self.send_headers(headers, body.is_none());
                 self.client.body = body.unwrap_or_default();
                 self.client.ended = true;
             }
@@ -283,14 +293,10 @@ impl HttpStream {
     fn pass_request(&mut self, passed: Passed) {
         match passed {
             Passed::Headers { end } => {
-                if let Err(missing) = envoy::check_request(&self.request.headers) {
-                    let details = format!(
-                        "filter_removed_required_request_headers{{{}}}",
-                        missing.replace(' ', "_")
-                    );
-                    return self.local_response(&LocalResponse::by_envoy(503, &missing, &details));
+                if let Err(local) = envoy::check_request(&self.request.headers) {
+                    return self.local_response(&local);
                 }
-                self.upstream = Some(envoy::upstream_request(&self.request.headers));
+                self.upstream = Some(envoy::upstream_request(&self.request.headers, self.http));
                 self.upstream_ended = end;
             }
             Passed::Data { bytes, end } => {
@@ -318,7 +324,7 @@ impl HttpStream {
                     return self.local_response(&LocalResponse::by_envoy(502, missing, &details));
                 }
                 let headers = response.headers.clone();
-                self.send_headers(headers);
+                self.send_headers(headers, end);
                 self.client.ended = end;
             }
             Passed::Data { bytes, end } => {
@@ -332,19 +338,16 @@ impl HttpStream {
         }
     }
 
-    fn send_headers(&mut self, mut headers: HeaderMap) {
+    fn send_headers(&mut self, mut headers: HeaderMap, end: bool) {
         envoy::finish_response(&mut headers, self.started);
+        self.status = status_of(&headers);
+        self.client.headers_only = end;
         self.client.headers = Some(headers);
     }
 
     /// The response headers as they were sent.
     pub(crate) fn sent_headers(&self) -> Option<&HeaderMap> {
         self.client.headers.as_ref()
-    }
-
-    /// The status that was sent.
-    pub(crate) fn sent_status(&self) -> Option<u16> {
-        self.client.headers.as_ref()?.text(":status")?.parse().ok()
     }
 
     /// The body bytes that were sent.
@@ -354,20 +357,32 @@ impl HttpStream {
 
     /// What was seen of this stream; `properties` are the keys of the filter state to report.
     pub(crate) fn exchange(&self, properties: &[String]) -> Exchange {
-        let fields =
-            |map: Option<&HeaderMap>| map.map(HeaderMap::without_pseudo).unwrap_or_default();
+        let sent = self.client.headers.as_ref();
+        let headers = sent.map(|headers| {
+            envoy::on_the_wire(headers, self.http, self.client.headers_only, self.head)
+        });
+        // Without being told otherwise Envoy sends no trailers over HTTP/1.
+        let trailers = self
+            .client
+            .trailers
+            .as_ref()
+            .filter(|_| self.http == HttpVersion::Two);
         let property = |key: &String| {
             let value = self.filter_state.get(key.as_bytes())?;
             Some((key.clone(), String::from_utf8_lossy(value).into_owned()))
         };
         Exchange {
-            status: self.sent_status().unwrap_or(0),
-            headers: fields(self.client.headers.as_ref()),
+            status: self.status.filter(|_| sent.is_some()).unwrap_or(0),
+            headers: headers.unwrap_or_default(),
             body: self.client.body.clone(),
-            trailers: fields(self.client.trailers.as_ref()),
+            trailers: trailers.map(HeaderMap::without_pseudo).unwrap_or_default(),
             aborted: self.client.reset,
             upstream: self.upstream.clone(),
             properties: properties.iter().filter_map(property).collect(),
         }
     }
+}
+
+fn status_of(headers: &HeaderMap) -> Option<u16> {
+    headers.text(":status")?.parse().ok()
 }

@@ -6,6 +6,8 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use wasmtime::WasmParams;
+
 use crate::abi::{DataStatus, HeadersStatus, TrailersStatus};
 use crate::clock::Instant;
 use crate::host::Host;
@@ -73,10 +75,8 @@ impl Worker {
         let state = self.vm.store.data_mut();
         let root = state.take_context_id();
         state.roots.insert(root, Root::default());
-        state.configuration = Some(configuration.to_vec());
-        let outcome = self.configure_root(root, configuration.len());
+        let outcome = self.configure_root(root, configuration);
         let state = self.vm.store.data_mut();
-        state.configuration = None;
         if outcome != Ok(true) {
             state.roots.remove(&root);
             return outcome.map(|_| Configured::Refused);
@@ -88,19 +88,24 @@ impl Worker {
         Ok(Configured::Accepted)
     }
 
-    fn configure_root(&mut self, root: u32, size: usize) -> Result<bool, VmFailure> {
-        self.vm.on_context_create(root, 0)?;
+    /// The plugin's configuration can be read while the context is made and configured, but not while the VM starts.
+    fn configure_root(&mut self, root: u32, configuration: &[u8]) -> Result<bool, VmFailure> {
+        self.vm.store.data_mut().configuration = Some(configuration.to_vec());
+        let created = self.vm.on_context_create(root, 0);
+        self.vm.store.data_mut().configuration = None;
+        created?;
         self.run_deferred();
         let started = self.vm.on_vm_start(root)?;
         self.run_deferred();
         if !started {
             return Ok(false);
         }
-        let accepted = self
-            .vm
-            .on_configure(root, u32::try_from(size).unwrap_or(u32::MAX))?;
+        let size = u32::try_from(configuration.len()).unwrap_or(u32::MAX);
+        self.vm.store.data_mut().configuration = Some(configuration.to_vec());
+        let accepted = self.vm.on_configure(root, size);
+        self.vm.store.data_mut().configuration = None;
         self.run_deferred();
-        Ok(accepted)
+        accepted
     }
 
     /// Ends the work of a root context: `proxy_on_done`, and `proxy_on_delete` now or when the module says `proxy_done`.
@@ -139,8 +144,11 @@ impl Worker {
     /// Opens a stream and shows its request headers.
     pub(crate) fn open(&mut self, id: u32, stream: HttpStream) {
         self.vm.store.data_mut().streams.insert(id, stream);
+        let dead = self.vm.failure().is_some();
         if self.vm.on_context_create(id, self.root).is_ok() {
             self.run_deferred();
+        } else if !dead && let Some(stream) = self.stream(id) {
+            return stream.fail();
         }
         self.show(id, Side::Request, Part::Headers);
     }
@@ -174,7 +182,6 @@ impl Worker {
             Part::Body => self.show_body(id, side),
             Part::Trailers => self.show_trailers(id, side),
         }
-        self.run_deferred();
     }
 
     fn show_headers(&mut self, id: u32, side: Side) {
@@ -187,14 +194,13 @@ impl Worker {
             Side::Response => "proxy_on_response_headers",
         };
         let parameters = (id, count, u32::from(end));
-        let result = self
-            .vm
-            .callback(name, id, parameters, &format!("{count}, {end}"));
-        let Some(number) = self.settle_failure(id, result) else {
+        let Some((number, responded)) =
+            self.answer(id, name, parameters, &format!("{count}, {end}"))
+        else {
             return;
         };
         let allowed = self.rules.allow_on_headers_stop_iteration;
-        let status = HeadersStatus::from_number(number, allowed, self.vm.store.data().responded);
+        let status = HeadersStatus::from_number(number, allowed, responded);
         if let Some(stream) = self.stream(id) {
             stream.end_headers(side, status);
         }
@@ -209,15 +215,13 @@ impl Worker {
             Side::Response => "proxy_on_response_body",
         };
         let parameters = (id, size, u32::from(end));
-        let result = self
-            .vm
-            .callback(name, id, parameters, &format!("{size}, {end}"));
-        let Some(number) = self.settle_failure(id, result) else {
+        let Some((number, responded)) =
+            self.answer(id, name, parameters, &format!("{size}, {end}"))
+        else {
             return;
         };
-        let status = DataStatus::from_number(number, self.vm.store.data().responded);
         if let Some(stream) = self.stream(id) {
-            stream.end_body(side, status);
+            stream.end_body(side, DataStatus::from_number(number, responded));
         }
     }
 
@@ -230,32 +234,42 @@ impl Worker {
             Side::Request => "proxy_on_request_trailers",
             Side::Response => "proxy_on_response_trailers",
         };
-        let result = self.vm.callback(name, id, (id, count), &count.to_string());
-        let Some(number) = self.settle_failure(id, result) else {
+        let Some((number, responded)) = self.answer(id, name, (id, count), &count.to_string())
+        else {
             return;
         };
-        let status = TrailersStatus::from_number(number, self.vm.store.data().responded);
         if let Some(stream) = self.stream(id) {
-            stream.end_trailers(side, status);
+            stream.end_trailers(side, TrailersStatus::from_number(number, responded));
         }
     }
 
-    /// What a callback answered; a missing one lets everything pass. A dead VM lets everything pass or fails the stream, as
-    /// the policy says; `None` when it failed.
-    fn settle_failure(&mut self, id: u32, result: Result<Option<u32>, VmFailure>) -> Option<u32> {
+    /// Makes a callback and does what hostcalls asked for meanwhile, which in Envoy comes before what the callback returns.
+    /// Says what it returned (a missing callback lets everything pass) and whether a local response overrides that; `None`
+    /// when the stream has failed with the VM.
+    ///
+    /// The stream in whose callback the VM dies always fails. Later callbacks of others pass or fail as the policy says.
+    fn answer<P: WasmParams>(
+        &mut self,
+        id: u32,
+        name: &str,
+        parameters: P,
+        rest: &str,
+    ) -> Option<(u32, bool)> {
+        let dead = self.vm.failure().is_some();
+        let result = self.vm.callback::<P, u32>(name, id, parameters, rest);
+        let responded = self.vm.store.data().responded;
         match (result, self.rules.failure_policy) {
-            (Ok(number), _) => Some(number.unwrap_or(0)),
-            (Err(_), FailurePolicy::FailOpen) => {
-                self.vm.store.data_mut().responded = false;
-                Some(0)
+            (Ok(number), _) => {
+                self.run_deferred();
+                Some((number.unwrap_or(0), responded))
             }
-            (Err(_), FailurePolicy::FailClosed | FailurePolicy::FailReload) => {
+            (Err(_), FailurePolicy::FailOpen) if dead => Some((0, false)),
+            (Err(_), _) => {
                 self.vm.store.data_mut().deferred.clear();
                 let stream = self.stream(id)?;
                 if stream.failure_answered {
                     // The answer to the failure itself passes unseen.
-                    self.vm.store.data_mut().responded = false;
-                    return Some(0);
+                    return Some((0, false));
                 }
                 stream.fail();
                 None
@@ -271,6 +285,8 @@ impl Worker {
                 Deferred::Respond(id, local) => {
                     if let Some(stream) = self.stream(id) {
                         stream.local_response(&local);
+                        // It passes through the filter before anything else happens.
+                        self.pump(id);
                     }
                 }
                 Deferred::Resume(id, side) => {
@@ -288,29 +304,30 @@ impl Worker {
         }
     }
 
-    /// Ends a stream and says what was seen of it: log, done, delete, in Envoy's order. The access log is written before the
-    /// plugin's own `proxy_on_log`, so properties that it sets there come too late.
+    /// Ends a stream and says what was seen of it: log, done, delete, in Envoy's order. The access log is written after the
+    /// plugin's own `proxy_on_log`, so properties that it sets there are in it.
     pub(crate) fn close(&mut self, id: u32) -> Exchange {
+        self.set_logging(id, true);
+        // A VM that fails here is dead, which later streams will notice.
+        let _ = self.vm.notify("proxy_on_log", id);
+        self.set_logging(id, false);
+        self.run_deferred();
         let rules = Rc::clone(&self.rules);
         let exchange = self
             .stream(id)
-            .map(|stream| stream.exchange(&rules.properties))
-            .unwrap_or_default();
-        if let Some(stream) = self.stream(id) {
-            stream.logging = true;
-        }
-        // A VM that fails here is dead, which later streams will notice.
-        let _ = self.vm.notify("proxy_on_log", id);
-        if let Some(stream) = self.stream(id) {
-            stream.logging = false;
-        }
-        self.run_deferred();
+            .map(|stream| stream.exchange(&rules.properties));
         let _ = self.vm.on_done(id);
         self.run_deferred();
         let _ = self.vm.notify("proxy_on_delete", id);
         self.vm.store.data_mut().streams.remove(&id);
         self.run_deferred();
-        exchange
+        exchange.unwrap_or_default()
+    }
+
+    fn set_logging(&mut self, id: u32, logging: bool) {
+        if let Some(stream) = self.stream(id) {
+            stream.logging = logging;
+        }
     }
 
     /// When the next timer of this worker is due.

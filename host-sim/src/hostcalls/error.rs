@@ -49,6 +49,7 @@ pub(crate) enum Refused {
         MetricError::Unknown(id) => format!("unknown metric {id}"),
         MetricError::NotPositive(offset) => format!("counters only go up, not by {offset}"),
         MetricError::Histogram => "histograms only take records".to_owned(),
+        MetricError::NoKind(id) => format!("no kind of metric has the id {id}"),
     })]
     Metric(MetricError),
     #[error("nothing is pending")]
@@ -71,9 +72,9 @@ impl Refused {
             | Self::MapAbsent(_)
             | Self::BufferImmutable(_)
             | Self::StartsInside(_)
-            | Self::Metric(MetricError::NotPositive(_) | MetricError::Histogram) => {
-                Status::BadArgument
-            }
+            | Self::Metric(
+                MetricError::NotPositive(_) | MetricError::Histogram | MetricError::NoKind(_),
+            ) => Status::BadArgument,
             Self::MapAbsentInLog(_)
             | Self::NoSuchHeader
             | Self::BufferAbsent(_)

@@ -24,7 +24,8 @@ fn link_streams(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
                 let side = match stream_type(call, of)? {
                     StreamType::Request => Side::Request,
                     StreamType::Response => Side::Response,
-                    StreamType::Downstream | StreamType::Upstream => {
+                    StreamType::Downstream => return Ok(()),
+                    StreamType::Upstream => {
                         return Err(Refused::NoNetworkStream.into());
                     }
                 };
@@ -103,7 +104,7 @@ fn link_contexts(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
         |caller: Caller<'_, VmState>, id: u32| {
             answer(caller, "proxy_set_effective_context", |call| {
                 call.argument(id);
-                if !call.state().has_context(id) {
+                if id != 0 && !call.state().has_context(id) {
                     return Err(Refused::UnknownContext(id).into());
                 }
                 call.state_mut().effective = Some(id);

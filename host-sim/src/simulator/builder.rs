@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use jiff::Timestamp;
 
+use super::Simulator;
 use super::error::StartError;
-use super::{Simulator, accepted};
 use crate::clock::{DEFAULT_START, Instant};
 use crate::envoy::DEFAULT_BUFFER_LIMIT;
 use crate::host::Host;
@@ -120,7 +120,7 @@ impl Builder {
         self
     }
 
-    /// Starts: the canary first, then the workers.
+    /// Starts: the canary first, then the main thread's VM, then the workers'.
     ///
     /// # Errors
     ///
@@ -152,19 +152,20 @@ impl Builder {
             identity: Rc::new(identity),
             rules: Rc::new(rules),
             buffer_limit: usize::try_from(limit).unwrap_or(usize::MAX),
+            main: None,
             workers: Vec::new(),
             next_worker: 0,
             connections: 1,
         };
         simulator.canary(&self.configuration)?;
+        simulator.main = Some(simulator.configured("main ".to_owned(), &self.configuration)?);
         for index in 0..self.workers {
             let label = if self.workers > 1 {
                 format!("worker {index} ")
             } else {
                 String::new()
             };
-            let mut worker = simulator.worker(label)?;
-            accepted(&simulator.host, worker.configure(&self.configuration))?;
+            let worker = simulator.configured(label, &self.configuration)?;
             simulator.workers.push(worker);
         }
         Ok(simulator)

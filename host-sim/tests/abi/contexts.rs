@@ -10,7 +10,7 @@ fn an_effective_context_lasts_until_the_callback_returns() {
             (drop (call $get (i32.const 0) <:path> (i32.const 0) (i32.const 4)))
             (drop (call $set_property <k> <v>))
             (drop (call $effective (i32.const 9)))
-            (drop (call $effective (i32.const 2)))
+            (drop (call $effective (i32.const 0)))
             (drop (call $get (i32.const 0) <:path> (i32.const 0) (i32.const 4)))
             (drop (call $effective (i32.const 1)))
             i32.const 0)
@@ -26,7 +26,7 @@ fn an_effective_context_lasts_until_the_callback_returns() {
             r#"proxy_get_header_map_value(request_headers, ":path") -> BAD_ARGUMENT (request_headers cannot be used now)"#,
             r#"proxy_set_property("k", "v") -> NOT_FOUND (not in a stream)"#,
             "proxy_set_effective_context(9) -> BAD_ARGUMENT (unknown context 9)",
-            "proxy_set_effective_context(2) -> OK",
+            "proxy_set_effective_context(0) -> OK",
             r#"proxy_get_header_map_value(request_headers, ":path") -> OK "/a""#,
             "proxy_set_effective_context(1) -> OK",
             r#"proxy_get_header_map_value(response_headers, ":status") -> OK "200""#,

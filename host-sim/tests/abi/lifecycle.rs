@@ -29,7 +29,7 @@ fn calls(simulator: &mut Simulator) -> Vec<String> {
 }
 
 #[test]
-fn a_canary_goes_first_and_then_every_worker() {
+fn a_canary_goes_first_then_the_main_thread_and_every_worker() {
     let mut simulator = builder(EVERYTHING)
         .workers(2)
         .configuration("{}")
@@ -47,7 +47,13 @@ fn a_canary_goes_first_and_then_every_worker() {
     };
     assert_eq!(
         calls(&mut simulator),
-        [starts("canary"), starts("worker 0"), starts("worker 1")].concat()
+        [
+            starts("canary"),
+            starts("main"),
+            starts("worker 0"),
+            starts("worker 1")
+        ]
+        .concat()
     );
 }
 
@@ -63,7 +69,7 @@ fn a_stream_is_logged_then_done_then_deleted() {
             "[host<-vm] proxy_on_context_create",
             "[host->vm] proxy_on_request_headers(2, 6, true)",
             "[host<-vm] proxy_on_request_headers -> Continue",
-            "[host->vm] proxy_on_response_headers(2, 3, true)",
+            "[host->vm] proxy_on_response_headers(2, 4, true)",
             "[host<-vm] proxy_on_response_headers -> Continue",
             "[host->vm] proxy_on_log(2)",
             "[host<-vm] proxy_on_log",
@@ -83,12 +89,17 @@ fn a_new_configuration_makes_a_new_root_context_in_the_same_vm() {
     simulator.exchange(&get("/")).unwrap();
     let calls = calls(&mut simulator);
     assert_eq!(
-        calls[..10],
+        calls[..15],
         [
             "canary [host->vm] _initialize()",
             "canary [host->vm] proxy_on_context_create(1, 0)",
             "canary [host->vm] proxy_on_vm_start(1, 0)",
             "canary [host->vm] proxy_on_configure(1, 2)",
+            "main [host->vm] proxy_on_context_create(2, 0)",
+            "main [host->vm] proxy_on_vm_start(2, 0)",
+            "main [host->vm] proxy_on_configure(2, 2)",
+            "main [host->vm] proxy_on_done(1)",
+            "main [host->vm] proxy_on_delete(1)",
             "[host->vm] proxy_on_context_create(2, 0)",
             "[host->vm] proxy_on_vm_start(2, 0)",
             "[host->vm] proxy_on_configure(2, 2)",
@@ -198,8 +209,13 @@ fn a_root_context_may_finish_later() {
     );
     simulator.shut_down();
     simulator.advance(Duration::from_secs(1)).unwrap();
+    let trace = simulator.take_trace();
+    let of_worker: Vec<_> = trace
+        .iter()
+        .filter(|line| !line.starts_with("main"))
+        .collect();
     assert_eq!(
-        simulator.take_trace(),
+        of_worker,
         [
             "[host->vm] proxy_on_done(1)",
             "[host<-vm] proxy_on_done -> false",
@@ -208,6 +224,37 @@ fn a_root_context_may_finish_later() {
             "[host<-vm] proxy_on_tick",
             "[host->vm] proxy_on_delete(1)",
             "[host<-vm] proxy_on_delete",
+        ]
+    );
+}
+
+#[test]
+fn configurations_can_be_read_while_they_matter() {
+    let read = |of: u32| {
+        format!(
+            "(drop (call $get_buffer (i32.const {of}) (i32.const 0) (i32.const 9) (i32.const 0) (i32.const 4)))"
+        )
+    };
+    let guest = format!(
+        r#"(func (export "proxy_on_context_create") (param i32 i32) {0})
+        (func (export "proxy_on_vm_start") (param i32 i32) (result i32) {0} {1} i32.const 1)
+        (func (export "proxy_on_configure") (param i32 i32) (result i32) {0} {1} i32.const 1)"#,
+        read(7),
+        read(6)
+    );
+    let mut simulator = builder(&guest)
+        .configuration("plugin")
+        .vm_configuration("vm")
+        .start()
+        .unwrap();
+    assert_eq!(
+        hostcalls(&mut simulator),
+        [
+            r#"proxy_get_buffer_bytes(plugin_configuration, 0, 9) -> OK "plugin""#,
+            "proxy_get_buffer_bytes(plugin_configuration, 0, 9) -> NOT_FOUND (plugin_configuration is not there now)",
+            r#"proxy_get_buffer_bytes(vm_configuration, 0, 9) -> OK "vm""#,
+            r#"proxy_get_buffer_bytes(plugin_configuration, 0, 9) -> OK "plugin""#,
+            r#"proxy_get_buffer_bytes(vm_configuration, 0, 9) -> OK "vm""#,
         ]
     );
 }

@@ -92,7 +92,7 @@ fn while_the_response_is_held_it_goes_straight_to_the_client() {
     );
     assert_eq!(
         callbacks(&mut simulator),
-        ["proxy_on_response_headers(2, 4, false)"]
+        ["proxy_on_response_headers(2, 5, false)"]
     );
 }
 
@@ -176,7 +176,8 @@ fn grpc_and_head_have_shapes_of_their_own() {
             ("grpc-status", "14"),
             ("grpc-message", "no"),
             DATE,
-            SERVER
+            SERVER,
+            ("content-length", "0")
         ])
     );
     let head = Request {
@@ -205,4 +206,19 @@ fn in_a_root_context_nobody_gets_it() {
             i32.const 1)"#,
     )));
     assert_eq!(simulator.exchange(&get("/")).unwrap().status, 200);
+}
+
+#[test]
+fn of_two_in_one_callback_the_first_is_sent() {
+    let mut simulator = simulator(
+        r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+            (drop (call $respond (i32.const 400) <> <first> <> (i32.const -1)))
+            (drop (call $respond (i32.const 429) <> <second> <> (i32.const -1)))
+            i32.const 0)"#,
+    );
+    let exchange = simulator.exchange(&get("/")).unwrap();
+    assert_eq!(
+        (exchange.status, exchange.body.as_slice()),
+        (400, &b"first"[..])
+    );
 }

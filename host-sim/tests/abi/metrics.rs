@@ -33,7 +33,7 @@ fn each_kind_answers_as_in_envoy() {
 }
 
 #[test]
-fn the_canary_and_all_workers_count_into_one() {
+fn the_canary_the_main_thread_and_all_workers_count_into_one() {
     let simulator = started(
         builder(
             r#"(func (export "proxy_on_configure") (param i32 i32) (result i32)
@@ -43,6 +43,6 @@ fn the_canary_and_all_workers_count_into_one() {
         )
         .workers(3),
     );
-    assert_eq!(simulator.metric("configured"), Some(4));
+    assert_eq!(simulator.metric("configured"), Some(5));
     assert_eq!(simulator.metric("other"), None);
 }

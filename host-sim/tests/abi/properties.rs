@@ -120,7 +120,7 @@ fn request_attributes_go_when_the_headers_pass_and_are_back_in_the_log() {
 }
 
 #[test]
-fn filter_state_reaches_the_access_log_unless_it_is_set_too_late() {
+fn filter_state_reaches_the_access_log() {
     let guest = format!(
         r#"{}
         (func (export "proxy_on_log") (param i32) (drop (call $set_property <late> <value>)))"#,
@@ -134,7 +134,10 @@ fn filter_state_reaches_the_access_log_unless_it_is_set_too_late() {
     let exchange = simulator.exchange(&get("/")).unwrap();
     assert_eq!(
         exchange.properties.into_iter().collect::<Vec<_>>(),
-        [("cost".to_owned(), "3".to_owned())]
+        [
+            ("cost".to_owned(), "3".to_owned()),
+            ("late".to_owned(), "value".to_owned())
+        ]
     );
     assert_eq!(
         hostcalls(&mut simulator),

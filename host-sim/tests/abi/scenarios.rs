@@ -133,7 +133,7 @@ expect = { status = 201, headers = { x-calls = "9", retry-after = true }, upstre
     [vm->host] proxy_set_shared_data("1", "2", cas 1) -> OK
     [vm->host] proxy_set_property("calls", "2") -> OK
     [host<-vm] proxy_on_request_headers -> Continue
-    [host->vm] proxy_on_response_headers(3, 3, true)
+    [host->vm] proxy_on_response_headers(3, 4, true)
     [vm->host] proxy_add_header_map_value(response_headers, "x-calls", "2") -> OK
     [host<-vm] proxy_on_response_headers -> Continue
 "#

@@ -1,6 +1,6 @@
 //! Pausing, resuming and closing, request after request and side by side.
 
-use host_sim::target::{Request, Upstream};
+use host_sim::target::{HttpVersion, Request, Upstream};
 
 use crate::guest::{
     builder, callbacks, get, hostcalls, post, simulator, simulator_that_stops_headers_only, started,
@@ -85,6 +85,14 @@ fn a_request_that_nobody_can_resume_is_an_error() {
             get("/a"),
             "GET /a hangs: the plugin paused the response headers and nothing that could resume it is left to happen",
         ),
+        // Resuming comes before the pause takes effect, so the body is held for good. Envoy 1.40 hangs as well.
+        (
+            r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+                (drop (call $continue (i32.const 0)))
+                i32.const 1)"#,
+            post(&["a"]),
+            "POST / hangs: the plugin paused the request body and nothing that could resume it is left to happen",
+        ),
         // A timer that resumes somebody else does not help.
         (
             r#"(func (export "proxy_on_configure") (param i32 i32) (result i32)
@@ -109,7 +117,7 @@ fn resuming_makes_envoy_forget_the_request() {
         r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
             (drop (call $continue (i32.const 1)))
             (drop (call $add (i32.const 0) <x> <y>))
-            (drop (call $continue (i32.const 2)))
+            (drop (call $continue (i32.const 3)))
             (drop (call $continue (i32.const 4)))
             i32.const 0)"#,
     );
@@ -119,7 +127,7 @@ fn resuming_makes_envoy_forget_the_request() {
         [
             "proxy_continue_stream(response) -> OK",
             r#"proxy_add_header_map_value(request_headers, "x", "y") -> BAD_ARGUMENT (request_headers cannot be used now)"#,
-            "proxy_continue_stream(downstream) -> UNIMPLEMENTED (an HTTP filter has no such stream)",
+            "proxy_continue_stream(upstream) -> UNIMPLEMENTED (an HTTP filter has no such stream)",
             "proxy_continue_stream() -> BAD_ARGUMENT (unknown stream type 4)",
         ]
     );
@@ -177,10 +185,10 @@ fn side_by_side_all_headers_come_first_over_the_workers_in_turn() {
             "worker 1 [host->vm] proxy_on_request_headers(2, 6, true)",
             "worker 0 [host->vm] proxy_on_request_headers(3, 6, true)",
             "worker 1 [host->vm] proxy_on_request_headers(3, 6, true)",
-            "worker 0 [host->vm] proxy_on_response_headers(2, 3, true)",
-            "worker 1 [host->vm] proxy_on_response_headers(2, 3, true)",
-            "worker 0 [host->vm] proxy_on_response_headers(3, 3, true)",
-            "worker 1 [host->vm] proxy_on_response_headers(3, 3, true)",
+            "worker 0 [host->vm] proxy_on_response_headers(2, 4, true)",
+            "worker 1 [host->vm] proxy_on_response_headers(2, 4, true)",
+            "worker 0 [host->vm] proxy_on_response_headers(3, 4, true)",
+            "worker 1 [host->vm] proxy_on_response_headers(3, 4, true)",
         ]
     );
     let missing = Request {
@@ -234,6 +242,7 @@ fn trailers_pass_through_their_callbacks() {
     let exchange = simulator
         .exchange(&Request {
             trailers,
+            http: HttpVersion::Two,
             ..post(&["a", "b"])
         })
         .unwrap();
