@@ -3,6 +3,53 @@
 //! A scenario is a TOML file. Parsing is strict: an unknown key, a wrong type or a step with two actions is an error that
 //! names the file, the line, the column and the key path. Nothing in it names a host: what only some hosts can do follows
 //! from the steps ([`Scenario::needs`]).
+//!
+//! ```
+//! use std::path::Path;
+//! use host_sim::scenario::Scenario;
+//!
+//! let scenario = Scenario::from_toml(r#"
+//! about = "The last credit is spendable, and the next call is refused and changes nothing."   # required
+//!
+//! workers = 2                                  # default 1
+//! plugin = { name = "credits", vm_id = "a" }   # Envoy's own settings; also root_id, failure_policy, buffer_limit_bytes, …
+//! upstream = { status = 200, body = "{}" }     # what every forwarded request is answered
+//!
+//! # What the plugin gets: `config` (as JSON), `config_text` (verbatim), or `config_file` (relative to this file) with an
+//! # optional merge patch in `config_patch`. `${clock+4s}` is the time of day four seconds after the host's start.
+//! config = { daily = 10, day_starts_at = "${clock+4s}" }
+//!
+//! # Instead of steps, `rejected = "…"` says with which one error line the configuration is refused.
+//!
+//! [[step]]                                     # exactly one action per step
+//! request = { method = "POST", path = "/things", headers = { orgId = "7" }, body = "text" }   # body_json, body_chunks
+//! expect = { status = 200, upstream_request = { body = "text" }, properties = { "credits.cost" = "3" } }
+//!
+//! [[step]]
+//! request = { path = "/things", headers = { orgId = "7" }, repeat = 2 }
+//! expect = { status = 429, upstream = false, body_json = { left = { between = [0, 2] } }, headers = { retry-after = { matches = "[0-9]+" }, x-cost = false, x-limit = true } }
+//!
+//! [[step]]
+//! parallel = { count = 64, request = { headers = { orgId = "8" } }, expect = { statuses = { "200" = 10, "429" = 54 }, upstream_calls = 10 } }
+//!
+//! [[step]]
+//! advance = "5s"                               # the simulator's clock moves; a real host waits
+//!
+//! [[step]]
+//! metrics = { "credits.refused" = 56 }         # one that does not exist counts as 0
+//!
+//! [[step]]
+//! log = { level = "warn", line = { matches = "careful.*" } }
+//!
+//! [[step]]
+//! configure = { config = { daily = 11 } }      # with `rejected` when it is to be refused
+//!
+//! [[step]]
+//! cas_conflicts = 3                            # the next three conditional writes to shared data meet a conflict
+//! "#, Path::new("the_last_credit_is_spendable.toml"))?;
+//! assert_eq!(scenario.steps().len(), 8);
+//! # Ok::<(), host_sim::scenario::ScenarioError>(())
+//! ```
 
 mod config_source;
 mod config_text;
