@@ -15,11 +15,11 @@
 //! plugin = { name = "credits", vm_id = "a" }   # Envoy's own settings; also root_id, failure_policy, buffer_limit_bytes, …
 //! upstream = { status = 200, body = "{}" }     # what every forwarded request is answered
 //!
-//! # What the plugin gets: `config` (as JSON), `config_text` (verbatim), or `config_file` (relative to this file) with an
-//! # optional merge patch in `config_patch`. `${clock+4s}` is the time of day four seconds after the host's start.
+//! ## What the plugin gets: `config` (as JSON), `config_text` (verbatim), or `config_file` (relative to this file) with an
+//! ## optional merge patch in `config_patch`. `${clock+4s}` is the time of day four seconds after the host's start.
 //! config = { daily = 10, day_starts_at = "${clock+4s}" }
 //!
-//! # Instead of steps, `rejected = "…"` says with which one error line the configuration is refused.
+//! ## Instead of steps, `rejected = "…"` says with which one error line the configuration is refused.
 //!
 //! [[step]]                                     # exactly one action per step
 //! request = { method = "POST", path = "/things", headers = { orgId = "7" }, body = "text" }   # body_json, body_chunks
