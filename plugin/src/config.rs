@@ -11,21 +11,23 @@ use std::{
 
 use serde::Deserialize;
 
+use contradiction::{calendar, contradiction, expected};
+
 use crate::{
-    allotment::AllotmentError,
     calendar_date::CalendarDate,
     config_error::ConfigError,
     cost_table::{CostTable, CostsConfig},
-    credits::Credits,
     data_center::DataCenter,
-    day::{Calendar, CalendarError},
+    day::Seconds,
     edition::{Edition, EditionName},
+    enforcement::Enforcement,
     namespace::Namespace,
     organization::{Organization, OrganizationId},
-    policy::{Identity, Outsiders, Policy},
+    policy::{Concurrency, GroupLimit, Identity, Outsiders, Policy},
+    refunds::Refunds,
     refusal::{Answer, Format},
     response_headers::{HeaderName, ResponseHeaders},
-    subscription::{SubscriptionError, Subscriptions},
+    subscription::Subscriptions,
     unique_map::UniqueMap,
 };
 
@@ -66,6 +68,35 @@ pub struct Config {
     /// How refusals look.
     #[serde(default)]
     pub refusals: RefusalsConfig,
+    /// Which outcomes of a call give its credits back.
+    #[serde(default)]
+    pub refunds: Refunds,
+    /// How calls in progress are counted.
+    #[serde(default)]
+    pub concurrency: ConcurrencyConfig,
+    /// Whether refusals are meant, where neither edition nor organization says so.
+    #[serde(default)]
+    pub enforcement: Enforcement,
+}
+
+/// How calls in progress are counted.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct ConcurrencyConfig {
+    /// After how many seconds the slots of a crashed worker come back, from 3 to 3600.
+    pub lease_seconds: u32,
+    /// Groups of operations that have a limit of their own: how many of an organization's calls of the group may be in progress.
+    pub groups: UniqueMap<String, u32>,
+}
+
+impl Default for ConcurrencyConfig {
+    fn default() -> Self {
+        Self {
+            lease_seconds: 30,
+            groups: UniqueMap::default(),
+        }
+    }
 }
 
 /// Where the organization of a call is stated.
@@ -228,6 +259,7 @@ impl Config {
             editions: self.editions.into_inner(),
             data_centers,
             default_data_center: Rc::new(default),
+            enforcement: self.enforcement,
         };
         let mut organizations = HashMap::new();
         for (id, organization) in self.organizations.into_inner() {
@@ -260,15 +292,39 @@ impl Config {
             AnonymousConfig::Share(shared) => share("anonymous", shared)?,
             AnonymousConfig::Allow => Outsiders::Allow,
         };
+        let concurrency = self.concurrency.into_concurrency()?;
+        let costs = CostTable::compile(&self.costs)?;
+        for (index, rule) in self.costs.rules.iter().enumerate() {
+            if let Some(group) = &rule.group
+                && concurrency.group(group).is_none()
+            {
+                let known: Vec<_> = concurrency
+                    .groups
+                    .iter()
+                    .map(|group| format!("{:?}", group.name))
+                    .collect();
+                let expected = format!("one of the `concurrency.groups`: {}", known.join(", "));
+                return Err(ConfigError::invalid(
+                    format!("costs.rules[{index}].group"),
+                    format!("{group:?}"),
+                    expected,
+                ));
+            }
+        }
+        let response_headers = distinct(self.response_headers)?;
         Ok(Policy {
             identity: self.identity.into_identity()?,
             subscriptions,
             organizations,
             strangers,
             anonymous,
-            costs: CostTable::compile(&self.costs)?,
-            response_headers: distinct(self.response_headers)?,
+            costs,
+            shadow_headers: response_headers.in_shadow(),
+            response_headers,
             refusals: self.refusals.format,
+            refunds: self.refunds,
+            concurrency,
+            enforcement: self.enforcement,
         })
     }
 }
@@ -280,6 +336,37 @@ impl Policy {
     /// When the text is not a configuration, or one that contradicts itself.
     pub fn from_json(json: &[u8]) -> Result<Self, ConfigError> {
         Config::from_json(json)?.into_policy()
+    }
+}
+
+impl ConcurrencyConfig {
+    fn into_concurrency(self) -> Result<Concurrency, ConfigError> {
+        if !(3..=3600).contains(&self.lease_seconds) {
+            let value = self.lease_seconds.to_string();
+            return Err(ConfigError::invalid(
+                "concurrency.lease_seconds",
+                value,
+                "from 3 to 3600 seconds",
+            ));
+        }
+        let groups: Vec<_> = self
+            .groups
+            .into_inner()
+            .into_iter()
+            .map(|(name, limit)| GroupLimit { name, limit })
+            .collect();
+        if groups.len() > usize::from(u8::MAX) {
+            let value = format!("{} groups", groups.len());
+            return Err(ConfigError::invalid(
+                "concurrency.groups",
+                value,
+                "at most 255",
+            ));
+        }
+        Ok(Concurrency {
+            lease: Seconds::new(u64::from(self.lease_seconds)),
+            groups,
+        })
     }
 }
 
@@ -303,59 +390,6 @@ impl IdentityConfig {
     }
 }
 
-/// The calendar that the object at `path` describes.
-fn calendar(path: &str, time_zone: &str, starts_at: &str) -> Result<Calendar, ConfigError> {
-    Calendar::new(time_zone, starts_at).map_err(|error| match error {
-        CalendarError::UnknownTimeZone { zone } => ConfigError::invalid(
-            format!("{path}.time_zone"),
-            format!("{zone:?}"),
-            "the IANA name of a time zone, such as \"America/Los_Angeles\"",
-        ),
-        CalendarError::NotATimeOfDay { starts_at } => ConfigError::invalid(
-            format!("{path}.starts_at"),
-            format!("{starts_at:?}"),
-            "a time of day from \"00:00\" to \"23:59:59\"",
-        ),
-    })
-}
-
-/// What is wrong with the organization at `path`.
-fn contradiction(path: &str, organization: &Organization, error: SubscriptionError) -> ConfigError {
-    let (member, value) = match &error {
-        SubscriptionError::UnknownEdition { name, .. } => (".edition", format!("{name:?}")),
-        SubscriptionError::UnknownDataCenter { name, .. } => (".data_center", format!("{name:?}")),
-        SubscriptionError::Allotment(AllotmentError::AdditionalAboveMaximum {
-            additional, ..
-        }) => (".additional", additional.to_string()),
-        SubscriptionError::Allotment(AllotmentError::TooLarge) => (
-            "",
-            format!(
-                "{} agents and {} additional credits",
-                organization.agents, organization.additional
-            ),
-        ),
-    };
-    ConfigError::invalid(format!("{path}{member}"), value, expected(&error))
-}
-
-/// What would have been right.
-fn expected(error: &SubscriptionError) -> String {
-    match error {
-        SubscriptionError::UnknownEdition { known, .. } => {
-            format!("one of the `editions`: {known}")
-        }
-        SubscriptionError::UnknownDataCenter { known, .. } => {
-            format!("one of the `data_centers`: {known}")
-        }
-        SubscriptionError::Allotment(AllotmentError::AdditionalAboveMaximum { max, .. }) => {
-            format!("at most {max}, the edition's `additional_max`")
-        }
-        SubscriptionError::Allotment(AllotmentError::TooLarge) => {
-            format!("an allotment of at most {} credits a day", Credits::MAX)
-        }
-    }
-}
-
 /// The fields, if no two have the same name.
 fn distinct(headers: ResponseHeaders) -> Result<ResponseHeaders, ConfigError> {
     let mut seen = Vec::new();
@@ -370,6 +404,7 @@ fn distinct(headers: ResponseHeaders) -> Result<ResponseHeaders, ConfigError> {
     Ok(headers)
 }
 
+mod contradiction;
 #[cfg(feature = "schema")]
 pub mod schema;
 #[cfg(test)]

@@ -34,14 +34,15 @@ use self::quote::Dearest;
 use self::trie::Node;
 use crate::config_error::ConfigError;
 use crate::credits::Credits;
+use crate::response_headers::HeaderName;
 
 /// What each call costs, ready to be asked.
 #[derive(Debug)]
 pub struct CostTable {
     default: Credits,
     body: BodyLimits,
-    /// The names of the rules; the default first.
-    names: Vec<String>,
+    /// The rules; the default first.
+    rules: Vec<RuleFacts>,
     root: Node,
 }
 
@@ -59,6 +60,27 @@ pub struct BodyLimits {
 /// A rule of one table, or its default; [`CostTable::rule_name`] tells its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RuleId(u32);
+
+/// What the configuration says of a rule beside its price.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleFacts {
+    /// Its name.
+    pub name: String,
+    /// The group in which its calls are in progress.
+    pub group: Option<String>,
+    /// The response header in which the upstream states what a call did cost.
+    pub settle_from: Option<HeaderName>,
+}
+
+impl RuleFacts {
+    fn of_default() -> Self {
+        Self {
+            name: RuleId::DEFAULT_NAME.to_owned(),
+            group: None,
+            settle_from: None,
+        }
+    }
+}
 
 impl RuleId {
     /// Stands for the default: no rule priced the call.
@@ -99,10 +121,25 @@ impl CostTable {
     /// The name of a rule of this table, `default` for the default.
     #[must_use]
     pub fn rule_name(&self, rule: RuleId) -> &str {
-        let name = usize::try_from(rule.0)
-            .ok()
-            .and_then(|index| self.names.get(index));
-        name.map_or(RuleId::DEFAULT_NAME, String::as_str)
+        self.facts(rule)
+            .map_or(RuleId::DEFAULT_NAME, |facts| facts.name.as_str())
+    }
+
+    /// What the configuration says of a rule beside its price; `None` for a rule of another table.
+    #[must_use]
+    pub fn facts(&self, rule: RuleId) -> Option<&RuleFacts> {
+        self.rules.get(usize::try_from(rule.0).ok()?)
+    }
+
+    /// The rules, the default first.
+    #[must_use]
+    pub fn rules(&self) -> &[RuleFacts] {
+        &self.rules
+    }
+
+    /// The names of all rules, the default's first.
+    pub fn rule_names(&self) -> impl Iterator<Item = &str> {
+        self.rules.iter().map(|rule| rule.name.as_str())
     }
 
     /// One reading of a path: without case, and with it where that may differ.

@@ -136,6 +136,12 @@ impl Calendar {
         })
     }
 
+    /// The time zone.
+    #[must_use]
+    pub fn time_zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
     /// The day that `now` is on.
     #[must_use]
     pub fn day(&self, now: Timestamp) -> Day {

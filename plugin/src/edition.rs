@@ -4,7 +4,7 @@ use std::borrow::Borrow;
 
 use serde::Deserialize;
 
-use crate::{credits::Credits, legacy_limit::LegacyLimit};
+use crate::{credits::Credits, enforcement::Enforcement, legacy_limit::LegacyLimit};
 
 /// The name of an edition: a key of `editions`, such as `Professional`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -49,6 +49,12 @@ pub struct Edition {
     /// higher.
     #[serde(default = "paid")]
     pub paid: bool,
+    /// How many calls of an organization may be in progress at the same time; without it, any number.
+    #[serde(default)]
+    pub concurrency: Option<u32>,
+    /// Whether refusals of its organizations' calls are meant; without it, as for all.
+    #[serde(default)]
+    pub enforcement: Option<Enforcement>,
     /// The API limit of its organizations under the old model; without it, they never had one.
     #[serde(default)]
     pub legacy_limit: Option<LegacyLimit>,

@@ -1,88 +1,43 @@
-//! The filter: the callbacks of the host. They read, ask the meter, and act; they decide nothing.
+//! The filter: the callbacks of one call. They read, ask the meter, and act; they decide nothing.
 
-use std::{borrow::Cow, cell::Cell, rc::Rc};
+use std::{borrow::Cow, rc::Rc};
 
 use proxy_wasm::{
-    traits::{Context, HttpContext, RootContext},
-    types::{Action, ContextType},
+    traits::{Context, HttpContext},
+    types::Action,
 };
 
 use crate::{
-    host::{self, Counter, HostSharedData, Level},
-    ledger::ChargeError,
-    meter::{Meter, RequestHead, Step, Verdict},
-    metrics::{Counts, Metric},
+    host::{self, HostSharedData, Level},
+    ledger::PostingFailure,
+    meter::{Ending, Meter, RequestHead, ResponseHead, Step, Verdict},
+    metrics::Counts,
+    plugin::Running,
     policy::Policy,
-    receipt::{Outcome, Receipt},
+    receipt::Receipt,
     refusal::Refusal,
 };
 
-proxy_wasm::main! {{
-    proxy_wasm::set_root_context(|_| Box::new(Plugin { running: None }));
-}}
-
-/// Said once by each worker: a client that goes away early looks the same.
-const BODIES_MAY_BE_MISSING: &str = "a call that is priced by its records ended before any of its body arrived; if every such call \
-     hangs, `allow_on_headers_stop_iteration: true` is missing beside the filter in the proxy's configuration (Envoy 1.35 or later)";
-
-/// The plugin: one for each configuration and worker.
-struct Plugin {
-    running: Option<Rc<Running>>,
-}
-
-/// What a configured plugin shares with its calls.
-struct Running {
-    policy: Rc<Policy>,
-    counters: Vec<Option<Counter>>,
-    /// Whether this worker has said that bodies of held calls may not be arriving.
-    warned: Cell<bool>,
-}
-
 /// One call.
-struct Filter {
+pub(crate) struct Filter {
     running: Rc<Running>,
     meter: Meter,
     /// Whether the proxy has shown any of the body.
     body_seen: bool,
+    /// Whether the call has ended.
+    ended: bool,
 }
 
-impl Context for Plugin {}
-
-impl RootContext for Plugin {
-    fn on_configure(&mut self, _: usize) -> bool {
-        match Policy::from_json(&host::plugin_configuration()) {
-            Ok(policy) => {
-                let counters = Metric::all()
-                    .map(|metric| Counter::define(&metric.name()))
-                    .collect();
-                self.running = Some(Rc::new(Running {
-                    policy: Rc::new(policy),
-                    counters,
-                    warned: Cell::new(false),
-                }));
-                true
-            }
-            Err(error) => {
-                host::log(Level::Error, &error.to_string());
-                false
-            }
-        }
-    }
-
-    fn get_type(&self) -> Option<ContextType> {
-        Some(ContextType::HttpContext)
-    }
-
-    fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
-        let Some(running) = &self.running else {
-            return Some(Box::new(Unconfigured));
-        };
-        let meter = Meter::new(Rc::clone(&running.policy));
-        Some(Box::new(Filter {
-            running: Rc::clone(running),
+impl Filter {
+    /// The filter of a new call.
+    pub(crate) fn new(running: Rc<Running>) -> Self {
+        let meter = Meter::new(Rc::clone(&running.policy), Rc::clone(&running.worker));
+        Self {
+            running,
             meter,
             body_seen: false,
-        }))
+            ended: false,
+        }
     }
 }
 
@@ -91,7 +46,7 @@ impl Context for Filter {}
 impl HttpContext for Filter {
     fn on_http_request_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
         let policy = Rc::clone(&self.running.policy);
-        for name in policy.response_headers.names() {
+        for name in policy.reserved_headers() {
             host::remove_request_header(name.as_str());
         }
         let method = host::request_header(":method").unwrap_or_default();
@@ -133,17 +88,35 @@ impl HttpContext for Filter {
     }
 
     fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
-        let headers = &self.running.policy.response_headers;
         // The filter sees its own refusals here too; they were sent with their headers.
-        if let Some(receipt) = self.meter.receipt()
-            && receipt.outcome == Outcome::Admitted
+        if !self
+            .meter
+            .receipt()
+            .is_some_and(|receipt| receipt.outcome.is_forwarded())
         {
-            let now = if headers.tell_time() {
-                host::now()
-            } else {
-                jiff::Timestamp::UNIX_EPOCH
-            };
-            for (name, value) in headers.of(receipt, now) {
+            return Action::Continue;
+        }
+        let now = host::now();
+        let status = host::response_header(":status").unwrap_or_default();
+        let stated = self.meter.settles_from().and_then(host::response_header);
+        let head = ResponseHead {
+            status: String::from_utf8_lossy(&status).parse().unwrap_or_default(),
+            stated_cost: stated
+                .as_deref()
+                .and_then(|cost| std::str::from_utf8(cost).ok()),
+        };
+        let counts = self.meter.on_response_headers(head, now, &HostSharedData);
+        self.running.count(counts);
+        if let Some(receipt) = self.meter.receipt() {
+            if counts != Counts::default() {
+                publish(receipt, &self.running.policy);
+            }
+            for (name, value) in self
+                .running
+                .policy
+                .headers(receipt.enforcement)
+                .of(receipt, now)
+            {
                 host::set_response_header(name, value.as_deref());
             }
         }
@@ -154,10 +127,36 @@ impl HttpContext for Filter {
         if self.meter.is_holding() && !self.body_seen {
             self.running.warn_of_missing_bodies();
         }
+        self.end();
+    }
+}
+
+/// A call ends with whichever of `on_log` and `on_delete` (which drops it) comes first, once.
+impl Drop for Filter {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
 impl Filter {
+    fn end(&mut self) {
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
+        let ending = if host::client_is_gone() {
+            Ending::ClientGone
+        } else {
+            Ending::Over
+        };
+        let counts = self.meter.on_end(ending, host::now(), &HostSharedData);
+        self.running.count(counts);
+        if counts != Counts::default()
+            && let Some(receipt) = self.meter.receipt()
+        {
+            publish(receipt, &self.running.policy);
+        }
+    }
+
     fn on_complete_body(&mut self) -> Action {
         let max = self.running.policy.costs.body().max_bytes;
         // One byte more than is allowed shows that a body is too large.
@@ -205,7 +204,7 @@ impl Filter {
             .map(|(name, value)| (*name, Cow::from(value.as_str())))
             .collect();
         if let Some(receipt) = self.meter.receipt() {
-            let told = policy.response_headers.of(receipt, now);
+            let told = policy.headers(receipt.enforcement).of(receipt, now);
             headers.extend(told.filter_map(|(name, value)| Some((name, Cow::from(value?)))));
         }
         let headers: Vec<_> = headers
@@ -225,27 +224,11 @@ impl Filter {
     }
 }
 
-impl Running {
-    fn count(&self, counts: Counts) {
-        for (metric, count) in counts.additions() {
-            if let Some(Some(counter)) = self.counters.get(metric.index()) {
-                counter.add(count);
-            }
-        }
-    }
-
-    /// A proxy that holds a call at its headers and shows the filter nothing of its body lets it hang until the client gives up.
-    fn warn_of_missing_bodies(&self) {
-        if !self.warned.replace(true) {
-            host::log(Level::Warn, BODIES_MAY_BE_MISSING);
-        }
-    }
-}
-
 /// Shows the receipt to access logs.
 fn publish(receipt: &Receipt, policy: &Policy) {
     if let Some(holder) = &receipt.holder {
         host::set_property("api_credits.organization", &holder.label);
+        host::set_property("api_credits.edition", holder.edition.as_str());
     }
     if let Some(rule) = receipt.rule {
         host::set_property("api_credits.rule", policy.costs.rule_name(rule));
@@ -254,10 +237,10 @@ fn publish(receipt: &Receipt, policy: &Policy) {
         host::set_property("api_credits.remaining", &balance.remaining.to_string());
     }
     host::set_property("api_credits.cost", &receipt.cost.to_string());
-    host::set_property("api_credits.verdict", receipt.outcome.name());
+    host::set_property("api_credits.verdict", &receipt.outcome.name());
 }
 
-fn report(trouble: ChargeError, receipt: Option<&Receipt>) {
+fn report(trouble: PostingFailure, receipt: Option<&Receipt>) {
     let holder = receipt.and_then(|receipt| receipt.holder.as_ref());
     let label = holder.map_or("nobody", |holder| holder.label.as_str());
     host::log(
@@ -273,21 +256,4 @@ fn is_grpc() -> bool {
     content_type
         .strip_prefix(b"application/grpc")
         .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"+"))
-}
-
-/// A call to a plugin that has no configuration, which no host creates; it is refused.
-struct Unconfigured;
-
-impl Context for Unconfigured {}
-
-impl HttpContext for Unconfigured {
-    fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
-        if let Err(refused) = host::send_local_response(503, "unconfigured", &[], "", 14) {
-            host::log(
-                Level::Error,
-                &format!("an unconfigured plugin cannot answer: {refused}"),
-            );
-        }
-        Action::Pause
-    }
 }

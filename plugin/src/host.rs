@@ -9,7 +9,7 @@
     reason = "hostcalls are foreign functions; each block says why it is sound"
 )]
 
-use std::ptr::null_mut;
+use std::{ptr::null_mut, time::Duration};
 
 use jiff::Timestamp;
 
@@ -20,6 +20,7 @@ use crate::ledger::{Cas, HostRefused, SetError, SharedData, Versioned};
 unsafe extern "C" {
     fn proxy_log(level: u32, message: *const u8, len: usize) -> u32;
     fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
+    fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
     fn proxy_get_buffer_bytes(
         buffer: u32,
         start: usize,
@@ -111,6 +112,13 @@ pub(crate) fn now() -> Timestamp {
     Timestamp::from_nanosecond(i128::from(nanoseconds)).unwrap_or(Timestamp::MAX)
 }
 
+/// Has the plugin's timer tick so often.
+pub(crate) fn set_tick_period(period: Duration) {
+    let milliseconds = u32::try_from(period.as_millis()).unwrap_or(u32::MAX);
+    // SAFETY: one number. Without ticks, slots are not renewed: calls longer than a lease are not counted.
+    unsafe { proxy_set_tick_period_milliseconds(milliseconds) };
+}
+
 /// The plugin's configuration; empty if there is none.
 pub(crate) fn plugin_configuration() -> Vec<u8> {
     buffer(PLUGIN_CONFIGURATION, usize::MAX)
@@ -130,11 +138,30 @@ fn buffer(buffer: u32, max: usize) -> Vec<u8> {
 
 /// The first value of a request header.
 pub(crate) fn request_header(name: &str) -> Option<Vec<u8>> {
+    header(REQUEST_HEADERS, name)
+}
+
+/// The first value of a response header.
+pub(crate) fn response_header(name: &str) -> Option<Vec<u8>> {
+    header(RESPONSE_HEADERS, name)
+}
+
+fn header(map: u32, name: &str) -> Option<Vec<u8>> {
     // SAFETY: the host reads the name during the call and writes to the two variables of `receive`.
     let value = receive(|data, len| unsafe {
-        proxy_get_header_map_value(REQUEST_HEADERS, name.as_ptr(), name.len(), data, len)
+        proxy_get_header_map_value(map, name.as_ptr(), name.len(), data, len)
     });
     value.ok().flatten()
+}
+
+/// Whether the call ended because its client closed the connection (`DC`) or reset the stream (`DR`): bits of the property
+/// `response.flags` (Envoy, `envoy/stream_info/stream_info.h`, `CoreResponseFlag`).
+pub(crate) fn client_is_gone() -> bool {
+    const DOWNSTREAM_CONNECTION_TERMINATION: u64 = 1 << 14;
+    const DOWNSTREAM_REMOTE_RESET: u64 = 1 << 28;
+    let flags = property("response\0flags").unwrap_or_default();
+    let flags = flags.as_slice().try_into().map_or(0, u64::from_le_bytes);
+    flags & (DOWNSTREAM_CONNECTION_TERMINATION | DOWNSTREAM_REMOTE_RESET) != 0
 }
 
 /// Removes every value of a request header.

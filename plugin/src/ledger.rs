@@ -3,13 +3,18 @@
 //! All compare-and-set lives here: a pure transition of [`Account`] inside, a bounded retry outside. A mismatch means that another
 //! worker made progress, so retries are short; running out of them is an outcome of its own, never a wrong number.
 
+use std::rc::Rc;
+
 use crate::{
-    account::{Account, InsufficientCredits, UnreadableRecord},
-    credits::Credits,
+    account::{Account, UnreadableRecord},
     day::DayNumber,
     namespace::Namespace,
     organization::OrganizationId,
+    slots::WorkerId,
 };
+
+/// What every key begins with: plugins may share one key space (Istio gives all of them the same).
+const PREFIX: &str = "api_credits";
 
 /// A store that all workers of a proxy share: Proxy-Wasm shared data, or a test's fake.
 pub trait SharedData {
@@ -69,30 +74,32 @@ pub struct HostRefused {
 
 /// Where an account lies in shared data.
 ///
-/// Invariant: no two accounts share a key. Keys are prefixed, because plugins may share one key space (Istio gives all of them the
-/// same), and ids hold no `/`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AccountKey(String);
+/// Invariant: no two accounts share a key, because ids hold no `/`. Cheap to clone.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AccountKey(Rc<str>);
 
 impl AccountKey {
     /// The account of `organization` in `namespace`.
     #[must_use]
     pub fn of(namespace: &Namespace, organization: &OrganizationId) -> Self {
-        Self(format!(
-            "api_credits/{}/{}/organization/{organization}",
-            Account::VERSION,
-            namespace.as_str()
-        ))
+        Self::named(namespace, "organization", organization.as_str())
     }
 
     /// An account in `namespace` that callers share, named for them.
     #[must_use]
     pub fn shared(namespace: &Namespace, callers: &str) -> Self {
-        Self(format!(
-            "api_credits/{}/{}/shared/{callers}",
-            Account::VERSION,
-            namespace.as_str()
-        ))
+        Self::named(namespace, "shared", callers)
+    }
+
+    fn named(namespace: &Namespace, kind: &str, name: &str) -> Self {
+        Self(
+            format!(
+                "{PREFIX}/{}/{}/{kind}/{name}",
+                Account::VERSION,
+                namespace.as_str()
+            )
+            .into(),
+        )
     }
 
     /// The key as text.
@@ -108,21 +115,38 @@ pub struct Ledger<'a, S> {
     data: &'a S,
 }
 
-/// What came of a charge, and how many times another worker was faster.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Posting {
-    /// The account after the charge, or why there was none.
-    pub result: Result<Account, ChargeError>,
+/// What came of a step, and how many times another worker was faster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Posting<E> {
+    /// The account before and after, or why nothing was changed.
+    pub result: Result<Posted, NotPosted<E>>,
     /// Mismatches on the way.
     pub retries: u32,
 }
 
-/// Why nothing was charged.
+/// An account before and after a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Posted {
+    /// As of the step's day, without the step.
+    pub before: Account,
+    /// As it is stored now.
+    pub after: Account,
+}
+
+/// Why nothing was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ChargeError {
-    /// The day's credits cannot pay for it.
+pub enum NotPosted<E> {
+    /// The account declined the step.
+    #[error("the account declined")]
+    Declined(E),
+    /// It could not be carried out.
     #[error(transparent)]
-    Insufficient(#[from] InsufficientCredits),
+    Failed(#[from] PostingFailure),
+}
+
+/// Why a step could not be carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PostingFailure {
     /// Other workers were faster each time.
     #[error("another worker was faster {attempts} times")]
     Contended {
@@ -138,7 +162,7 @@ pub enum ChargeError {
 }
 
 impl<'a, S: SharedData> Ledger<'a, S> {
-    /// How often a charge is tried. With n workers charging one account at the same moment, each mismatch of one is a success of
+    /// How often a step is tried. With n workers changing one account at the same moment, each mismatch of one is a success of
     /// another, so that even 64 workers in step need no more.
     pub const ATTEMPTS: u32 = 64;
 
@@ -147,63 +171,104 @@ impl<'a, S: SharedData> Ledger<'a, S> {
         Self { data }
     }
 
-    /// Charges `cost` to the account at `key`, all or nothing: it pays if at most `allotment` is used on `today` then.
-    pub fn charge(
+    /// Takes the account at `key`, as of `today`, one step further. A step that changes nothing is not stored. The step may be tried
+    /// several times, and only what it returns counts.
+    pub fn post<E>(
         &self,
         key: &AccountKey,
         today: DayNumber,
-        cost: Credits,
-        allotment: Credits,
-    ) -> Posting {
+        step: impl Fn(&Account) -> Result<Account, E>,
+    ) -> Posting<E> {
         let mut retries = 0;
         while retries < Self::ATTEMPTS {
-            let attempt = self.load(key, today).and_then(|(account, cas)| {
-                let charged = account.charge(cost, allotment)?;
-                Ok((
-                    charged,
-                    self.data
-                        .compare_and_set(key.as_str(), &charged.to_record(), cas),
-                ))
-            });
-            match attempt {
+            match self.attempt(key, today, &step) {
+                Ok(Some(posted)) => {
+                    return Posting {
+                        result: Ok(posted),
+                        retries,
+                    };
+                }
+                Ok(None) => retries = retries.saturating_add(1),
                 Err(error) => {
                     return Posting {
                         result: Err(error),
                         retries,
                     };
                 }
-                Ok((charged, Ok(()))) => {
-                    return Posting {
-                        result: Ok(charged),
-                        retries,
-                    };
-                }
-                Ok((_, Err(SetError::Refused(refused)))) => {
-                    return Posting {
-                        result: Err(refused.into()),
-                        retries,
-                    };
-                }
-                Ok((_, Err(SetError::Mismatch))) => retries = retries.saturating_add(1),
             }
         }
+        let contended = PostingFailure::Contended {
+            attempts: Self::ATTEMPTS,
+        };
         Posting {
-            result: Err(ChargeError::Contended {
-                attempts: Self::ATTEMPTS,
-            }),
+            result: Err(contended.into()),
             retries,
         }
     }
 
-    /// The account at `key` as of `today`, without charging anything.
+    /// The account at `key` as of `today`.
     ///
     /// # Errors
     /// When what is stored is no account, or the host refuses the call.
-    pub fn peek(&self, key: &AccountKey, today: DayNumber) -> Result<Account, ChargeError> {
+    pub fn peek(&self, key: &AccountKey, today: DayNumber) -> Result<Account, PostingFailure> {
         self.load(key, today).map(|(account, _)| account)
     }
 
-    fn load(&self, key: &AccountKey, today: DayNumber) -> Result<(Account, Cas), ChargeError> {
+    /// A number for a worker, which no other worker of the `namespace` has.
+    ///
+    /// # Errors
+    /// When other workers are faster each time, or the host refuses a call.
+    pub fn enlist(&self, namespace: &Namespace) -> Result<WorkerId, PostingFailure> {
+        let key = format!(
+            "{PREFIX}/{}/{}/workers",
+            Account::VERSION,
+            namespace.as_str()
+        );
+        for _ in 0..Self::ATTEMPTS {
+            let stored = self.data.get(&key)?;
+            let (last, cas) = stored.map_or((0, Cas::ABSENT), |stored| {
+                let number = stored
+                    .value
+                    .as_slice()
+                    .try_into()
+                    .map_or(0, u32::from_le_bytes);
+                (number, stored.cas)
+            });
+            let next = last.wrapping_add(1);
+            match self.data.compare_and_set(&key, &next.to_le_bytes(), cas) {
+                Ok(()) => return Ok(WorkerId(next)),
+                Err(SetError::Mismatch) => {}
+                Err(SetError::Refused(refused)) => return Err(refused.into()),
+            }
+        }
+        Err(PostingFailure::Contended {
+            attempts: Self::ATTEMPTS,
+        })
+    }
+
+    /// One try; `None` if another worker was faster.
+    fn attempt<E>(
+        &self,
+        key: &AccountKey,
+        today: DayNumber,
+        step: &impl Fn(&Account) -> Result<Account, E>,
+    ) -> Result<Option<Posted>, NotPosted<E>> {
+        let (before, cas) = self.load(key, today)?;
+        let after = step(&before).map_err(NotPosted::Declined)?;
+        if after == before {
+            return Ok(Some(Posted { before, after }));
+        }
+        match self
+            .data
+            .compare_and_set(key.as_str(), &after.to_record(), cas)
+        {
+            Ok(()) => Ok(Some(Posted { before, after })),
+            Err(SetError::Mismatch) => Ok(None),
+            Err(SetError::Refused(refused)) => Err(PostingFailure::from(refused).into()),
+        }
+    }
+
+    fn load(&self, key: &AccountKey, today: DayNumber) -> Result<(Account, Cas), PostingFailure> {
         match self.data.get(key.as_str())? {
             None => Ok((Account::opened(today), Cas::ABSENT)),
             Some(emptied) if emptied.value.is_empty() => Ok((Account::opened(today), emptied.cas)),

@@ -13,8 +13,8 @@
 //! - what is shown: [`refusal`], [`response_headers`], [`metrics`];
 //! - what is configured: [`config`], [`config_error`], [`unique_map`].
 //!
-//! Around it, on `wasm32-wasip1` alone, lies a thin shell of two files: `filter` (the callbacks, which decide nothing) and `host` (the
-//! only file that makes hostcalls).
+//! Around it, on `wasm32-wasip1` alone, lies a thin shell of three files: `plugin` and `filter` (the callbacks, which decide nothing)
+//! and `host` (the only file that makes hostcalls).
 //!
 //! # A request
 //!
@@ -41,6 +41,7 @@ pub mod credits;
 pub mod data_center;
 pub mod day;
 pub mod edition;
+pub mod enforcement;
 pub mod ledger;
 pub mod legacy_limit;
 pub mod meter;
@@ -49,13 +50,19 @@ pub mod namespace;
 pub mod organization;
 pub mod policy;
 pub mod receipt;
+pub mod refunds;
 pub mod refusal;
 pub mod response_headers;
+pub mod slots;
 pub mod subscription;
 pub mod terms;
 pub mod unique_map;
+pub mod usage;
+pub mod worker;
 
 #[cfg(target_os = "wasi")]
 mod filter;
 #[cfg(target_os = "wasi")]
 mod host;
+#[cfg(target_os = "wasi")]
+mod plugin;

@@ -8,16 +8,24 @@ use std::rc::Rc;
 use jiff::Timestamp;
 
 use crate::{
-    cost_table::{Charge, PerRecordQuote, Quote, RuleId},
+    cost_table::{PerRecordQuote, Quote, RuleId},
     credits::Credits,
-    day::Day,
-    ledger::{ChargeError, Ledger, SharedData},
+    enforcement::Enforcement,
+    ledger::{Ledger, PostingFailure, SharedData},
     metrics::{Counts, Metric},
     policy::{AccountHolder, Payer, Policy},
     receipt::{Balance, Outcome, Receipt},
     refusal::{Answer, Reason, Refusal},
+    slots::TooManyCalls,
     terms::Model,
+    worker::Worker,
 };
+
+mod charging;
+mod settlement;
+
+use settlement::Permit;
+pub use settlement::{Ending, ResponseHead};
 
 /// The head of a request.
 #[derive(Clone, Copy, Debug)]
@@ -51,13 +59,14 @@ pub struct Verdict {
     /// What to add to the counters.
     pub counts: Counts,
     /// What an operator should read in the log: why an account could not be charged.
-    pub trouble: Option<ChargeError>,
+    pub trouble: Option<PostingFailure>,
 }
 
 /// The meter of one call.
 #[derive(Debug)]
 pub struct Meter {
     policy: Rc<Policy>,
+    worker: Rc<Worker>,
     state: State,
 }
 
@@ -70,16 +79,20 @@ enum State {
         holder: Rc<AccountHolder>,
         quote: PerRecordQuote,
     },
-    /// Decided.
-    Decided(Receipt),
+    /// Decided. A call that was charged or that took a slot has a permit until it ends.
+    Decided {
+        receipt: Receipt,
+        permit: Option<Permit>,
+    },
 }
 
 impl Meter {
-    /// The meter of a new call.
+    /// The meter of a new call that `worker` serves.
     #[must_use]
-    pub fn new(policy: Rc<Policy>) -> Self {
+    pub fn new(policy: Rc<Policy>, worker: Rc<Worker>) -> Self {
         Self {
             policy,
+            worker,
             state: State::New,
         }
     }
@@ -88,7 +101,7 @@ impl Meter {
     #[must_use]
     pub fn receipt(&self) -> Option<&Receipt> {
         match &self.state {
-            State::Decided(receipt) => Some(receipt),
+            State::Decided { receipt, .. } => Some(receipt),
             State::New | State::Holding { .. } => None,
         }
     }
@@ -97,6 +110,14 @@ impl Meter {
     #[must_use]
     pub fn is_holding(&self) -> bool {
         matches!(self.state, State::Holding { .. })
+    }
+
+    /// The response header in which the upstream states what the call did cost, if the rule that priced it has one.
+    #[must_use]
+    pub fn settles_from(&self) -> Option<&str> {
+        let rule = self.receipt()?.rule?;
+        let header = self.policy.costs.facts(rule)?.settle_from.as_ref()?;
+        Some(header.as_str())
     }
 
     /// Decides by the head of a request.
@@ -113,7 +134,7 @@ impl Meter {
                 self.forward_exempt(payer, charge.rule, now, data)
             }
             (_, Payer::Refused(reason, answer)) => self.refuse(reason, answer, Refused::default()),
-            (quote, Payer::Nobody) => self.forward(None, Credits::ZERO, quote.rule(), None),
+            (quote, Payer::Nobody) => self.forward(None, Credits::ZERO, quote.rule(), None, None),
             (Quote::Known(charge), Payer::Holder(holder)) => self.charge(holder, charge, now, data),
             (Quote::PerRecord(quote), Payer::Holder(holder))
                 if head.end_of_stream || holder.schedule.at(now).model == Model::Legacy =>
@@ -181,8 +202,8 @@ impl Meter {
         let refused = Refused {
             holder: Some(holder),
             rule,
-            price: None,
             balance,
+            ..Refused::default()
         };
         self.refuse(reason, Answer::default(), refused)
     }
@@ -196,73 +217,10 @@ impl Meter {
         data: &impl SharedData,
     ) -> Verdict {
         let Payer::Holder(holder) = payer else {
-            return self.forward(None, Credits::ZERO, rule, None);
+            return self.forward(None, Credits::ZERO, rule, None, None);
         };
         let balance = peek(&holder, now, data);
-        self.forward(Some(holder), Credits::ZERO, rule, balance)
-    }
-
-    fn charge(
-        &mut self,
-        holder: Rc<AccountHolder>,
-        charge: Charge,
-        now: Timestamp,
-        data: &impl SharedData,
-    ) -> Verdict {
-        let day = holder.data_center.calendar.day(now);
-        let terms = holder.schedule.at(now);
-        let (cost, allotment) = (terms.model.cost(charge.cost), terms.total);
-        let charge = Charge { cost, ..charge };
-        let posting = Ledger::new(data).charge(&holder.key, day.number, cost, allotment);
-        let mut verdict = match posting.result {
-            Ok(account) => {
-                let remaining = account.remaining(allotment);
-                let balance = Some(Balance {
-                    allotment,
-                    remaining,
-                    day,
-                });
-                self.forward(Some(holder), charge.cost, charge.rule, balance)
-            }
-            Err(error) => self.refuse_uncharged(error, holder, charge, allotment, day),
-        };
-        verdict.counts.cas_retries = posting.retries;
-        verdict
-    }
-
-    fn refuse_uncharged(
-        &mut self,
-        error: ChargeError,
-        holder: Rc<AccountHolder>,
-        charge: Charge,
-        allotment: Credits,
-        day: Day,
-    ) -> Verdict {
-        let (reason, remaining) = match error {
-            ChargeError::Insufficient(short) if charge.cost > allotment => {
-                (Reason::ExceedsAllotment, Some(short.remaining))
-            }
-            ChargeError::Insufficient(short) => (Reason::DailyCredits, Some(short.remaining)),
-            ChargeError::Contended { .. } => (Reason::Contended, None),
-            ChargeError::Unreadable(_) | ChargeError::Refused(_) => {
-                (Reason::AccountUnavailable, None)
-            }
-        };
-        let balance = remaining.map(|remaining| Balance {
-            allotment,
-            remaining,
-            day,
-        });
-        let (rule, price) = (Some(charge.rule), Some(charge.cost));
-        let refused = Refused {
-            holder: Some(holder),
-            rule,
-            price,
-            balance,
-        };
-        let mut verdict = self.refuse(reason, Answer::default(), refused);
-        verdict.trouble = (reason == Reason::AccountUnavailable).then_some(error);
-        verdict
+        self.forward(Some(holder), Credits::ZERO, rule, balance, None)
     }
 
     fn forward(
@@ -271,19 +229,22 @@ impl Meter {
         cost: Credits,
         rule: RuleId,
         balance: Option<Balance>,
+        permit: Option<Permit>,
     ) -> Verdict {
-        let (rule, outcome) = (Some(rule), Outcome::Admitted);
-        self.state = State::Decided(Receipt {
+        let enforcement = self.enforcement(holder.as_ref());
+        let receipt = Receipt {
             holder,
-            rule,
+            rule: Some(rule),
             cost,
             balance,
-            outcome,
-        });
+            outcome: Outcome::Admitted,
+            enforcement,
+        };
+        self.state = State::Decided { receipt, permit };
         let counts = Counts {
             call: Some(Metric::CallsAdmitted),
             charged: cost,
-            cas_retries: 0,
+            ..Counts::default()
         };
         Verdict {
             step: Step::Forward,
@@ -292,37 +253,59 @@ impl Meter {
         }
     }
 
+    /// Refuses a call, or forwards it uncharged where refusals are not meant.
     fn refuse(&mut self, reason: Reason, answer: Answer, refused: Refused) -> Verdict {
         let Refused {
             holder,
             rule,
             price,
             balance,
+            calls,
         } = refused;
-        let outcome = Outcome::Refused(reason);
-        self.state = State::Decided(Receipt {
+        let enforcement = self.enforcement(holder.as_ref());
+        let enforced = enforcement == Enforcement::Enforce;
+        let (outcome, call) = if enforced {
+            (Outcome::Refused(reason), Metric::CallsRefused(reason))
+        } else {
+            (Outcome::NotRefused(reason), Metric::CallsNotRefused(reason))
+        };
+        let receipt = Receipt {
             holder,
             rule,
             cost: Credits::ZERO,
             balance,
             outcome,
-        });
+            enforcement,
+        };
+        self.state = State::Decided {
+            receipt,
+            permit: None,
+        };
         let refusal = Refusal {
             reason,
             price,
             balance,
+            calls,
             answer,
         };
-        let call = Some(Metric::CallsRefused(reason));
+        let step = if enforced {
+            Step::Refuse(Box::new(refusal))
+        } else {
+            Step::Forward
+        };
         let counts = Counts {
-            call,
+            call: Some(call),
             ..Counts::default()
         };
         Verdict {
-            step: Step::Refuse(Box::new(refusal)),
+            step,
             counts,
             trouble: None,
         }
+    }
+
+    fn enforcement(&self, holder: Option<&Rc<AccountHolder>>) -> Enforcement {
+        holder.map_or(self.policy.enforcement, |holder| holder.enforcement)
     }
 }
 
@@ -333,6 +316,7 @@ struct Refused {
     rule: Option<RuleId>,
     price: Option<Credits>,
     balance: Option<Balance>,
+    calls: Option<TooManyCalls>,
 }
 
 impl Verdict {

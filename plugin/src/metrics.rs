@@ -10,33 +10,55 @@ use crate::{credits::Credits, refusal::Reason};
 pub enum Metric {
     /// Credits charged.
     CreditsCharged,
+    /// Credits given back.
+    CreditsRefunded,
+    /// Credits that calls cost more in the end than was left.
+    CreditsUncollected,
+    /// How often another worker was faster at changing an account, so that a step was tried again.
+    CasRetries,
     /// Calls forwarded to the upstream, free ones included.
     CallsAdmitted,
     /// Calls refused, by reason.
     CallsRefused(Reason),
-    /// How often another worker was faster at changing an account, so that a charge was tried again.
-    CasRetries,
+    /// Calls forwarded although the policy refuses them, because it is not enforced, by reason.
+    CallsNotRefused(Reason),
 }
 
 impl Metric {
+    /// The counters without a reason, in the order of their indices.
+    const PLAIN: [Self; 5] = [
+        Self::CreditsCharged,
+        Self::CreditsRefunded,
+        Self::CreditsUncollected,
+        Self::CasRetries,
+        Self::CallsAdmitted,
+    ];
+
     /// How many counters there are.
-    pub const COUNT: usize = Reason::ALL.len() + 3;
+    pub const COUNT: usize = Reason::ALL.len() * 2 + Self::PLAIN.len();
 
     /// Every counter, each at its [`Metric::index`].
     pub fn all() -> impl Iterator<Item = Self> {
-        [Self::CreditsCharged, Self::CallsAdmitted, Self::CasRetries]
+        Self::PLAIN
             .into_iter()
             .chain(Reason::ALL.into_iter().map(Self::CallsRefused))
+            .chain(Reason::ALL.into_iter().map(Self::CallsNotRefused))
     }
 
     /// Where the counter is in the list of all.
     #[must_use]
     pub fn index(self) -> usize {
+        let plain = Self::PLAIN.len();
         match self {
             Self::CreditsCharged => 0,
-            Self::CallsAdmitted => 1,
-            Self::CasRetries => 2,
-            Self::CallsRefused(reason) => (reason as usize).saturating_add(3),
+            Self::CreditsRefunded => 1,
+            Self::CreditsUncollected => 2,
+            Self::CasRetries => 3,
+            Self::CallsAdmitted => 4,
+            Self::CallsRefused(reason) => plain.saturating_add(reason as usize),
+            Self::CallsNotRefused(reason) => plain
+                .saturating_add(Reason::ALL.len())
+                .saturating_add(reason as usize),
         }
     }
 
@@ -45,9 +67,14 @@ impl Metric {
     pub fn name(self) -> String {
         match self {
             Self::CreditsCharged => "api_credits.credits.charged".to_owned(),
-            Self::CallsAdmitted => "api_credits.calls.admitted".to_owned(),
+            Self::CreditsRefunded => "api_credits.credits.refunded".to_owned(),
+            Self::CreditsUncollected => "api_credits.credits.uncollected".to_owned(),
             Self::CasRetries => "api_credits.cas.retries".to_owned(),
+            Self::CallsAdmitted => "api_credits.calls.admitted".to_owned(),
             Self::CallsRefused(reason) => format!("api_credits.calls.refused.{}", reason.name()),
+            Self::CallsNotRefused(reason) => {
+                format!("api_credits.calls.not_refused.{}", reason.name())
+            }
         }
     }
 }
@@ -59,6 +86,10 @@ pub struct Counts {
     pub call: Option<Metric>,
     /// The credits charged for it.
     pub charged: Credits,
+    /// The credits given back.
+    pub refunded: Credits,
+    /// The credits that it cost more than was left.
+    pub uncollected: Credits,
     /// The races lost on the way.
     pub cas_retries: u32,
 }
@@ -69,6 +100,8 @@ impl Counts {
         [
             self.call.map(|call| (call, 1)),
             Some((Metric::CreditsCharged, self.charged.get())),
+            Some((Metric::CreditsRefunded, self.refunded.get())),
+            Some((Metric::CreditsUncollected, self.uncollected.get())),
             Some((Metric::CasRetries, u64::from(self.cas_retries))),
         ]
         .into_iter()

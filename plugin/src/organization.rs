@@ -5,7 +5,8 @@ use std::borrow::Borrow;
 use serde::{Deserialize, Deserializer, de};
 
 use crate::{
-    calendar_date::CalendarDate, credits::Credits, edition::EditionName, legacy_limit::LegacyLimit,
+    calendar_date::CalendarDate, credits::Credits, edition::EditionName, enforcement::Enforcement,
+    legacy_limit::LegacyLimit,
 };
 
 /// The name of an organization as the authentication filter states it, and as metrics, logs and shared-data keys show it.
@@ -135,6 +136,12 @@ pub struct Organization {
     /// Its own API limit under the old model, in place of its edition's.
     #[serde(default)]
     pub legacy_limit: Option<LegacyLimit>,
+    /// How many of its calls may be in progress at the same time, in place of its edition's limit.
+    #[serde(default)]
+    pub concurrency: Option<u32>,
+    /// Whether refusals of its calls are meant, in place of its edition's rule.
+    #[serde(default)]
+    pub enforcement: Option<Enforcement>,
 }
 
 #[cfg(feature = "schema")]

@@ -7,11 +7,15 @@ use crate::{
     cost_table::CostTable,
     credits::Credits,
     data_center::DataCenter,
+    day::Seconds,
     edition::EditionName,
+    enforcement::Enforcement,
     ledger::AccountKey,
     organization::OrganizationId,
+    refunds::Refunds,
     refusal::{Answer, Format, Reason},
-    response_headers::ResponseHeaders,
+    response_headers::{HeaderName, ResponseHeaders},
+    slots::Group,
     subscription::Subscriptions,
     terms::Schedule,
 };
@@ -33,8 +37,34 @@ pub struct Policy {
     pub costs: CostTable,
     /// What responses tell.
     pub response_headers: ResponseHeaders,
+    /// What responses tell where the policy is not enforced.
+    pub shadow_headers: ResponseHeaders,
     /// How refusals look.
     pub refusals: Format,
+    /// Which outcomes are refunded.
+    pub refunds: Refunds,
+    /// How calls in progress are counted.
+    pub concurrency: Concurrency,
+    /// Whether refusals of calls without an account are meant.
+    pub enforcement: Enforcement,
+}
+
+/// How calls in progress are counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Concurrency {
+    /// How long a worker's word counts that it does not renew.
+    pub lease: Seconds,
+    /// The limits of the groups, the first group first.
+    pub groups: Vec<GroupLimit>,
+}
+
+/// A group of operations with a limit of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupLimit {
+    /// Its name.
+    pub name: String,
+    /// How many of an organization's calls of the group may be in progress.
+    pub limit: u32,
 }
 
 /// Where an authentication filter has put the organization's id: the path of a Proxy-Wasm property.
@@ -78,6 +108,10 @@ pub struct AccountHolder {
     pub schedule: Schedule,
     /// Where its days are counted.
     pub data_center: Rc<DataCenter>,
+    /// How many of its calls may be in progress; `None` for any number.
+    pub concurrency: Option<u32>,
+    /// Whether refusals are meant.
+    pub enforcement: Enforcement,
 }
 
 /// What becomes of calls whose organization has no account.
@@ -102,7 +136,37 @@ pub enum Payer {
     Refused(Reason, Answer),
 }
 
+impl Concurrency {
+    /// The group called `name` and its limit.
+    #[must_use]
+    pub fn group(&self, name: &str) -> Option<(Group, u32)> {
+        let index = self.groups.iter().position(|group| group.name == name)?;
+        let number = u8::try_from(index.checked_add(1)?).ok()?;
+        Some((Group(number), self.groups.get(index)?.limit))
+    }
+}
+
 impl Policy {
+    /// What responses tell of a call under `enforcement`.
+    #[must_use]
+    pub fn headers(&self, enforcement: Enforcement) -> &ResponseHeaders {
+        match enforcement {
+            Enforcement::Shadow => &self.shadow_headers,
+            Enforcement::Enforce | Enforcement::NeverRefuse => &self.response_headers,
+        }
+    }
+
+    /// The header fields that only the filter may set.
+    pub fn reserved_headers(&self) -> impl Iterator<Item = &HeaderName> {
+        let plain = self.response_headers.names();
+        let shadow = self
+            .response_headers
+            .shadow_prefix
+            .is_some()
+            .then(|| self.shadow_headers.names());
+        plain.chain(shadow.into_iter().flatten())
+    }
+
     /// Who pays for a call that states `identity`.
     #[must_use]
     pub fn payer(&self, identity: Option<&str>) -> Payer {

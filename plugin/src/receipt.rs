@@ -3,12 +3,13 @@
 //! Response headers, refusal bodies, access-log properties and metrics are all rendered from one receipt, so that they cannot
 //! disagree.
 
-use std::rc::Rc;
+use std::{borrow::Cow, rc::Rc};
 
 use crate::{
     cost_table::RuleId,
     credits::Credits,
     day::{Day, Seconds},
+    enforcement::Enforcement,
     policy::AccountHolder,
     refusal::Reason,
 };
@@ -21,12 +22,14 @@ pub struct Receipt {
     pub holder: Option<Rc<AccountHolder>>,
     /// The rule of the cost table that priced the call; `None` where it was refused before it was priced.
     pub rule: Option<RuleId>,
-    /// What the call cost: nothing if it was refused.
+    /// What the call cost: nothing if it was refused or refunded.
     pub cost: Credits,
     /// What is left of the holder's credits; `None` where no account was looked at.
     pub balance: Option<Balance>,
     /// What was decided.
     pub outcome: Outcome,
+    /// Whether refusals are meant.
+    pub enforcement: Enforcement,
 }
 
 /// Whether a call went to the upstream.
@@ -34,18 +37,30 @@ pub struct Receipt {
 pub enum Outcome {
     /// It did.
     Admitted,
+    /// It did, and its credits were given back because it failed.
+    Refunded,
+    /// It did, although the policy refuses it, because the policy is not enforced.
+    NotRefused(Reason),
     /// It did not.
     Refused(Reason),
 }
 
 impl Outcome {
-    /// The name of the outcome in access logs: `admitted`, or the reason of the refusal.
+    /// The name of the outcome in access logs: `admitted`, `refunded`, the reason of a refusal, or that reason after `shadow:`.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub fn name(self) -> Cow<'static, str> {
         match self {
-            Self::Admitted => "admitted",
-            Self::Refused(reason) => reason.name(),
+            Self::Admitted => "admitted".into(),
+            Self::Refunded => "refunded".into(),
+            Self::Refused(reason) => reason.name().into(),
+            Self::NotRefused(reason) => format!("shadow:{}", reason.name()).into(),
         }
+    }
+
+    /// Whether the call went to the upstream.
+    #[must_use]
+    pub fn is_forwarded(self) -> bool {
+        !matches!(self, Self::Refused(_))
     }
 }
 

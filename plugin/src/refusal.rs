@@ -7,7 +7,7 @@ pub use answer::{Answer, RefusalStatus};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{credits::Credits, day::Seconds, receipt::Balance};
+use crate::{credits::Credits, day::Seconds, receipt::Balance, slots::TooManyCalls};
 
 /// Why a call is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub enum Reason {
     DailyCredits,
     /// Not even a whole day's credits could pay for it.
     ExceedsAllotment,
+    /// Too many calls of the organization are in progress.
+    TooManyRequests,
     /// The organization is not configured.
     UnknownOrganization,
     /// The call states no organization.
@@ -34,9 +36,10 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of their numbers.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::DailyCredits,
         Self::ExceedsAllotment,
+        Self::TooManyRequests,
         Self::UnknownOrganization,
         Self::NoOrganization,
         Self::InvalidOrganization,
@@ -52,6 +55,7 @@ impl Reason {
         match self {
             Self::DailyCredits => "daily_credits",
             Self::ExceedsAllotment => "exceeds_allotment",
+            Self::TooManyRequests => "too_many_requests",
             Self::UnknownOrganization => "unknown_organization",
             Self::NoOrganization => "no_organization",
             Self::InvalidOrganization => "invalid_organization",
@@ -79,6 +83,12 @@ impl Reason {
             Self::ExceedsAllotment => (
                 429,
                 "COST_EXCEEDS_ALLOTMENT",
+                GrpcStatus::ResourceExhausted,
+                QUOTA,
+            ),
+            Self::TooManyRequests => (
+                429,
+                "TOO_MANY_REQUESTS",
                 GrpcStatus::ResourceExhausted,
                 QUOTA,
             ),
@@ -133,6 +143,8 @@ pub struct Refusal {
     pub price: Option<Credits>,
     /// What is left, where an account was looked at.
     pub balance: Option<Balance>,
+    /// The calls in progress, where there are too many.
+    pub calls: Option<TooManyCalls>,
     /// What the configuration wants said instead of the usual.
     pub answer: Answer,
 }
@@ -171,6 +183,10 @@ struct Body<'a> {
     head: Head<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cost: Option<u64>,
+    #[serde(rename = "inProgress", skip_serializing_if = "Option::is_none")]
+    in_progress: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<u32>,
     #[serde(flatten)]
     balance: Option<BalanceMembers>,
 }
@@ -210,6 +226,7 @@ impl Refusal {
             Reason::DailyCredits => self.balance.map(|balance| balance.resets_in(now)),
             Reason::Contended | Reason::AccountUnavailable => Some(Seconds::new(1)),
             Reason::ExceedsAllotment
+            | Reason::TooManyRequests
             | Reason::UnknownOrganization
             | Reason::NoOrganization
             | Reason::InvalidOrganization
@@ -239,8 +256,11 @@ impl Refusal {
             ),
             Format::Problem => {
                 let title = self.title();
-                let quota = matches!(self.reason, Reason::DailyCredits | Reason::ExceedsAllotment);
-                let violated_policies = quota.then_some([policy]);
+                let violated_policies = match self.reason {
+                    Reason::DailyCredits | Reason::ExceedsAllotment => Some([policy]),
+                    Reason::TooManyRequests => Some(["concurrency"]),
+                    _ => None,
+                };
                 let detail = &message;
                 let r#type = problem_type;
                 let head = Head::Problem {
@@ -256,6 +276,8 @@ impl Refusal {
         let body = Body {
             head,
             cost: self.price.map(Credits::get),
+            in_progress: self.calls.map(|calls| calls.in_progress),
+            limit: self.calls.map(|calls| calls.limit),
             balance: self.balance.map(|balance| BalanceMembers {
                 remaining: balance.remaining.get(),
                 allotment: balance.allotment.get(),
@@ -281,6 +303,7 @@ impl Refusal {
         match self.reason {
             Reason::DailyCredits => "The day's API credits are used up",
             Reason::ExceedsAllotment => "The call costs more than a day's API credits",
+            Reason::TooManyRequests => "Too many calls in progress",
             Reason::UnknownOrganization => "Unknown organization",
             Reason::NoOrganization => "No organization stated",
             Reason::InvalidOrganization => "Invalid organization",
@@ -302,6 +325,13 @@ impl Refusal {
                 "This call costs {price} credits, which is more than the whole day's {}.",
                 balance.allotment
             ),
+            (Reason::TooManyRequests, ..) => match self.calls {
+                Some(calls) => format!(
+                    "{} calls of this organization are in progress, and {} may be at the same time.",
+                    calls.in_progress, calls.limit
+                ),
+                None => "Too many calls of this organization are in progress.".to_owned(),
+            },
             (Reason::UnknownOrganization, ..) => "This organization is not known here.".to_owned(),
             (Reason::NoOrganization, ..) => "This call does not state its organization.".to_owned(),
             (Reason::InvalidOrganization, ..) => {

@@ -78,6 +78,8 @@ pub struct ResponseHeaders {
     pub ratelimit_policy: Option<HeaderName>,
     /// What the policy is called in the IETF fields and in problem details.
     pub policy_name: PolicyName,
+    /// What the names begin with where the policy is not enforced, such as `Beta-`.
+    pub shadow_prefix: Option<HeaderName>,
 }
 
 impl Default for ResponseHeaders {
@@ -89,6 +91,7 @@ impl Default for ResponseHeaders {
             ratelimit: None,
             ratelimit_policy: None,
             policy_name: PolicyName("daily".to_owned()),
+            shadow_prefix: None,
         }
     }
 }
@@ -131,6 +134,26 @@ impl TryFrom<String> for PolicyName {
 }
 
 impl ResponseHeaders {
+    /// The same fields as they are called where the policy is not enforced.
+    #[must_use]
+    pub fn in_shadow(&self) -> Self {
+        let prefixed = |name: &Option<HeaderName>| {
+            let prefix = self
+                .shadow_prefix
+                .as_ref()
+                .map_or("", |prefix| prefix.as_str());
+            name.as_ref()
+                .map(|name| HeaderName(format!("{prefix}{}", name.as_str())))
+        };
+        Self {
+            cost: prefixed(&self.cost),
+            remaining: prefixed(&self.remaining),
+            ratelimit: prefixed(&self.ratelimit),
+            ratelimit_policy: prefixed(&self.ratelimit_policy),
+            ..self.clone()
+        }
+    }
+
     /// The fields that are sent.
     pub fn names(&self) -> impl Iterator<Item = &HeaderName> {
         [
@@ -228,6 +251,7 @@ mod tests {
     use crate::{
         credits::Credits,
         day::Calendar,
+        enforcement::Enforcement,
         receipt::{Balance, Outcome},
     };
     #[cfg(target_arch = "wasm32")]
@@ -249,6 +273,7 @@ mod tests {
             cost,
             balance,
             outcome: Outcome::Admitted,
+            enforcement: Enforcement::Enforce,
         };
         headers
             .of(&receipt, now)
@@ -286,6 +311,24 @@ mod tests {
             [
                 "x-rate-limit-request-weight-v3: 3",
                 "x-rate-limit-remaining-v3: -"
+            ]
+        );
+    }
+
+    #[test]
+    fn where_the_policy_is_not_enforced_the_fields_may_have_a_prefix() {
+        let headers: ResponseHeaders =
+            serde_json::from_str(r#"{"shadow_prefix":"Beta-"}"#).unwrap();
+        let names: Vec<_> = headers
+            .in_shadow()
+            .names()
+            .map(|name| name.as_str().to_owned())
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "beta-x-rate-limit-request-weight-v3",
+                "beta-x-rate-limit-remaining-v3"
             ]
         );
     }

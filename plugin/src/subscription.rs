@@ -8,6 +8,7 @@ use crate::{
     allotment::{Allotment, AllotmentError},
     data_center::DataCenter,
     edition::{Edition, EditionName},
+    enforcement::Enforcement,
     ledger::AccountKey,
     namespace::Namespace,
     organization::{Organization, OrganizationId},
@@ -26,6 +27,8 @@ pub struct Subscriptions {
     pub data_centers: BTreeMap<String, Rc<DataCenter>>,
     /// Where organizations are that state no data centre.
     pub default_data_center: Rc<DataCenter>,
+    /// Whether refusals are meant where neither organization nor edition says so.
+    pub enforcement: Enforcement,
 }
 
 /// Facts about an organization that contradict each other or the configuration.
@@ -92,6 +95,11 @@ impl Subscriptions {
             legacy_limit,
             schedule: Schedule::new(&standing, data_center),
             data_center: Rc::clone(data_center),
+            concurrency: organization.concurrency.or(edition.concurrency),
+            enforcement: organization
+                .enforcement
+                .or(edition.enforcement)
+                .unwrap_or(self.enforcement),
         })
     }
 
@@ -104,7 +112,9 @@ impl Subscriptions {
         callers: &str,
         edition: &EditionName,
     ) -> Result<AccountHolder, SubscriptionError> {
-        let allotment = Allotment::base_of(self.edition(edition)?);
+        let name = edition;
+        let edition = self.edition(name)?;
+        let allotment = Allotment::base_of(edition);
         let terms = Terms {
             model: Model::Credits,
             total: allotment.total(),
@@ -112,11 +122,13 @@ impl Subscriptions {
         Ok(AccountHolder {
             label: callers.to_owned(),
             key: AccountKey::shared(&self.namespace, callers),
-            edition: edition.clone(),
+            edition: name.clone(),
             allotment,
             legacy_limit: None,
             schedule: Schedule::always(terms),
             data_center: Rc::clone(&self.default_data_center),
+            concurrency: edition.concurrency,
+            enforcement: edition.enforcement.unwrap_or(self.enforcement),
         })
     }
 

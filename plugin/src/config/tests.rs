@@ -1,6 +1,7 @@
 //! Configurations that are refused, each with its whole error line.
 
 use super::*;
+use crate::credits::Credits;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -74,12 +75,12 @@ fn keys_that_are_unknown_missing_or_given_twice() {
     check(
         "/orgs",
         serde_json::json!(1),
-        "invalid configuration at `orgs`: unknown field `orgs`, expected one of `namespace`, `identity`, `day`, `data_centers`, `transition`, `editions`, `organizations`, `strangers`, `anonymous`, `costs`, `response_headers`, `refusals`",
+        "invalid configuration at `orgs`: unknown field `orgs`, expected one of `namespace`, `identity`, `day`, `data_centers`, `transition`, `editions`, `organizations`, `strangers`, `anonymous`, `costs`, `response_headers`, `refusals`, `refunds`, `concurrency`, `enforcement`",
     );
     check(
         "/organizations/7",
         serde_json::json!({"edition": "Free", "agent": 3}),
-        "invalid configuration at `organizations.7.agent`: unknown field `agent`, expected one of `edition`, `agents`, `light_agents`, `additional`, `data_center`, `signed_up`, `legacy_limit`",
+        "invalid configuration at `organizations.7.agent`: unknown field `agent`, expected one of `edition`, `agents`, `light_agents`, `additional`, `data_center`, `signed_up`, `legacy_limit`, `concurrency`, `enforcement`",
     );
     assert_eq!(
         error("{}"),

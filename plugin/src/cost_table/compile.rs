@@ -12,7 +12,7 @@ use super::price::{PerRecord, Price, Tiers};
 use super::records::Arrays;
 use super::rule::{Condition, Rule};
 use super::trie::Node;
-use super::{BodyLimits, CostTable, RuleId};
+use super::{BodyLimits, CostTable, RuleFacts, RuleId};
 use crate::config_error::ConfigError;
 use crate::credits::Credits;
 
@@ -31,7 +31,7 @@ pub(super) fn compile(costs: &CostsConfig) -> Result<CostTable, ConfigError> {
     let mut table = CostTable {
         default: costs.default,
         body,
-        names: vec![RuleId::DEFAULT_NAME.to_owned()],
+        rules: vec![RuleFacts::of_default()],
         root: Node::default(),
     };
     let mut places: BTreeMap<Scope, String> = BTreeMap::new();
@@ -39,7 +39,7 @@ pub(super) fn compile(costs: &CostsConfig) -> Result<CostTable, ConfigError> {
         let path = format!("costs.rules[{index}]");
         let conditions = conditions(&rule.when, &format!("{path}.when"))?;
         let price = price(&rule.cost, &format!("{path}.cost"), costs.body.max_bytes)?;
-        let id = name(rule, &path, &mut table.names)?;
+        let id = facts(rule, &path, &mut table.rules)?;
         let when = scope_of(&conditions);
         let compiled = Arc::new(Rule {
             id,
@@ -89,7 +89,7 @@ fn body_limits(body: &BodyConfig) -> Result<BodyLimits, ConfigError> {
     })
 }
 
-fn name(rule: &RuleConfig, path: &str, names: &mut Vec<String>) -> Result<RuleId, ConfigError> {
+fn facts(rule: &RuleConfig, path: &str, rules: &mut Vec<RuleFacts>) -> Result<RuleId, ConfigError> {
     let invalid =
         |expected: String| ConfigError::invalid(format!("{path}.name"), json(&rule.name), expected);
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '_' | '.' | '-');
@@ -103,14 +103,18 @@ fn name(rule: &RuleConfig, path: &str, names: &mut Vec<String>) -> Result<RuleId
             "another name: this is what calls without a rule are listed under".to_owned(),
         ));
     }
-    if let Some(other) = names.iter().position(|name| *name == rule.name) {
+    if let Some(other) = rules.iter().position(|known| known.name == rule.name) {
         let other = other.saturating_sub(1);
         return Err(invalid(format!(
             "another name than that of `costs.rules[{other}]`"
         )));
     }
-    let id = u32::try_from(names.len()).map_err(|_| invalid("fewer rules".to_owned()))?;
-    names.push(rule.name.clone());
+    let id = u32::try_from(rules.len()).map_err(|_| invalid("fewer rules".to_owned()))?;
+    rules.push(RuleFacts {
+        name: rule.name.clone(),
+        group: rule.group.clone(),
+        settle_from: rule.settle_from.clone(),
+    });
     Ok(RuleId(id))
 }
 

@@ -9,6 +9,7 @@ use std::num::NonZeroU64;
 use serde::{Deserialize, Deserializer, de};
 
 use crate::credits::Credits;
+use crate::response_headers::HeaderName;
 
 /// What calls cost.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -69,6 +70,13 @@ pub struct RuleConfig {
     pub when: When,
     /// What such a call costs.
     pub cost: CostConfig,
+    /// The group in which such calls are in progress: a key of `concurrency.groups`, which gives it a limit of its own.
+    #[serde(default)]
+    pub group: Option<String>,
+    /// The response header in which the upstream states what the call did cost, in credits; `cost` is then the estimate that is charged
+    /// before the call is forwarded.
+    #[serde(default)]
+    pub settle_from: Option<HeaderName>,
 }
 
 /// Conditions on query parameters, in the order in which they are written. A repeated name is kept, so that it can be refused.

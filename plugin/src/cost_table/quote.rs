@@ -1,5 +1,6 @@
 //! What a call will cost, as far as its request headers tell.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use super::RuleId;
@@ -69,6 +70,13 @@ impl PerRecordQuote {
     #[must_use]
     pub fn at_least(&self) -> Charge {
         self.at_least
+    }
+
+    /// The prices that may apply, each as so many credits for each so many records.
+    pub fn prices(&self) -> impl Iterator<Item = (Credits, NonZeroU64)> {
+        self.prices
+            .iter()
+            .map(|(_, price)| (price.credits, price.records))
     }
 
     /// What the call costs with this body; an empty one has no records.
@@ -141,7 +149,6 @@ impl Dearest {
 mod tests {
     use super::super::records::Arrays;
     use super::*;
-    use std::num::NonZeroU64;
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 

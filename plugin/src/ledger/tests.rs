@@ -1,6 +1,10 @@
 //! The ledger under conflicts.
 
 use super::{fake::FakeSharedData, *};
+use crate::{
+    account::{Admission, InsufficientCredits, NotAdmitted},
+    credits::Credits,
+};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -14,6 +18,38 @@ fn key() -> AccountKey {
     AccountKey::shared(&Namespace::default(), "callers")
 }
 
+/// Charges `cost` of an allotment: what is used then, or why nothing is, and the races lost.
+fn charge(
+    store: &FakeSharedData,
+    cost: u64,
+    allotment: u64,
+) -> (Result<u64, NotPosted<NotAdmitted>>, u32) {
+    let (cost, allotment) = (credits(cost), Some(credits(allotment)));
+    let admission = Admission {
+        cost,
+        allotment,
+        slot: None,
+    };
+    let posting = Ledger::new(store).post(&key(), TODAY, |account| account.admit(&admission));
+    (
+        posting.result.map(|posted| posted.after.used().get()),
+        posting.retries,
+    )
+}
+
+/// What a rival stores that has used `used`.
+fn rival(used: u64) -> Vec<u8> {
+    let admission = Admission {
+        cost: credits(used),
+        allotment: None,
+        slot: None,
+    };
+    Account::opened(TODAY)
+        .admit(&admission)
+        .unwrap()
+        .to_record()
+}
+
 fn used(store: &FakeSharedData) -> u64 {
     Ledger::new(store).peek(&key(), TODAY).unwrap().used().get()
 }
@@ -21,9 +57,8 @@ fn used(store: &FakeSharedData) -> u64 {
 #[test]
 fn the_first_call_of_an_organization_opens_its_account() {
     let store = FakeSharedData::default();
-    let posting = Ledger::new(&store).charge(&key(), TODAY, credits(3), credits(10));
-    assert_eq!(posting.result.unwrap().used(), credits(3));
-    assert_eq!((posting.retries, used(&store)), (0, 3));
+    assert_eq!(charge(&store, 3, 10), (Ok(3), 0));
+    assert_eq!(used(&store), 3);
 }
 
 #[test]
@@ -31,31 +66,25 @@ fn two_workers_that_open_an_account_at_the_same_moment_both_count() {
     let mut first = true;
     let store = FakeSharedData::with_rival(move |store, key| {
         if std::mem::take(&mut first) {
-            let rival = Account::opened(TODAY)
-                .charge(credits(4), credits(10))
-                .unwrap();
-            store.put(key, &rival.to_record());
+            store.put(key, &rival(4));
         }
     });
-    let posting = Ledger::new(&store).charge(&key(), TODAY, credits(3), credits(10));
-    assert_eq!((posting.retries, used(&store)), (1, 7));
+    assert_eq!(charge(&store, 3, 10), (Ok(7), 1));
 }
 
 #[test]
-fn a_refused_charge_changes_nothing() {
+fn a_declined_step_changes_nothing() {
     let store = FakeSharedData::default();
-    let ledger = Ledger::new(&store);
-    ledger
-        .charge(&key(), TODAY, credits(9), credits(10))
-        .result
-        .unwrap();
+    charge(&store, 9, 10).0.unwrap();
     let before = store.dump();
-    let posting = ledger.charge(&key(), TODAY, credits(2), credits(10));
     let insufficient = InsufficientCredits {
         cost: credits(2),
         remaining: credits(1),
     };
-    assert_eq!(posting.result, Err(ChargeError::Insufficient(insufficient)));
+    assert_eq!(
+        charge(&store, 2, 10),
+        (Err(NotPosted::Declined(insufficient.into())), 0)
+    );
     assert_eq!(store.dump(), before);
 }
 
@@ -64,34 +93,40 @@ fn losing_every_race_is_an_outcome_of_its_own_and_charges_nothing() {
     let mut rivals_use = 0;
     let store = FakeSharedData::with_rival(move |store, key| {
         rivals_use += 1;
-        let rival = Account::opened(TODAY)
-            .charge(credits(rivals_use), credits(1000))
-            .unwrap();
-        store.put(key, &rival.to_record());
+        store.put(key, &rival(rivals_use));
     });
-    let posting = Ledger::new(&store).charge(&key(), TODAY, credits(1), credits(1000));
-    assert_eq!(posting.result, Err(ChargeError::Contended { attempts: 64 }));
-    assert_eq!((posting.retries, used(&store)), (64, 64));
+    let contended = PostingFailure::Contended { attempts: 64 };
+    assert_eq!(charge(&store, 1, 1000), (Err(contended.into()), 64));
+    assert_eq!(used(&store), 64);
+}
+
+#[test]
+fn a_step_that_changes_nothing_is_not_stored() {
+    let store = FakeSharedData::default();
+    let posting = Ledger::new(&store).post(&key(), TODAY, |account| Ok::<_, ()>(account.clone()));
+    assert!(posting.result.is_ok());
+    assert!(store.dump().is_empty());
 }
 
 #[test]
 fn an_emptied_key_is_an_account_that_nobody_has_used() {
     let store = FakeSharedData::default();
     store.put(key().as_str(), b"");
-    Ledger::new(&store)
-        .charge(&key(), TODAY, credits(1), credits(1))
-        .result
-        .unwrap();
-    assert_eq!(used(&store), 1);
+    assert_eq!(charge(&store, 1, 1), (Ok(1), 0));
 }
 
 #[test]
 fn another_plugins_bytes_under_our_key_are_not_overwritten() {
     let store = FakeSharedData::default();
     store.put(key().as_str(), b"mine");
-    let posting = Ledger::new(&store).charge(&key(), TODAY, credits(1), credits(1));
-    let unreadable = ChargeError::Unreadable(UnreadableRecord::Length { bytes: 4 });
-    assert_eq!(posting.result, Err(unreadable));
+    let length = UnreadableRecord::Length {
+        bytes: 4,
+        expected: 18,
+    };
+    assert_eq!(
+        charge(&store, 1, 1),
+        (Err(PostingFailure::Unreadable(length).into()), 0)
+    );
     assert_eq!(store.dump()[key().as_str()], b"mine");
 }
 
@@ -103,8 +138,23 @@ fn a_call_that_the_host_refuses_is_reported_with_its_status() {
         status: 10,
     };
     store.refuse(refused);
-    let posting = Ledger::new(&store).charge(&key(), TODAY, credits(1), credits(1));
-    assert_eq!(posting.result, Err(ChargeError::Refused(refused)));
+    assert_eq!(
+        charge(&store, 1, 1),
+        (Err(PostingFailure::Refused(refused).into()), 0)
+    );
+}
+
+#[test]
+fn every_worker_gets_a_number_of_its_own() {
+    let mut first = true;
+    let store = FakeSharedData::with_rival(move |store, key| {
+        if std::mem::take(&mut first) {
+            store.put(key, &1_u32.to_le_bytes());
+        }
+    });
+    let ledger = Ledger::new(&store);
+    assert_eq!(ledger.enlist(&Namespace::default()), Ok(WorkerId(2)));
+    assert_eq!(ledger.enlist(&Namespace::default()), Ok(WorkerId(3)));
 }
 
 #[test]

@@ -6,7 +6,10 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{account::Account, ledger::fake::FakeSharedData};
+use crate::{
+    account::{Account, Admission},
+    ledger::fake::FakeSharedData,
+};
 
 /// One call, and how many times other workers charge a credit at the very moment that it is charged.
 #[derive(Clone, Debug)]
@@ -79,7 +82,12 @@ fn store(
             return;
         };
         let account = Account::from_record(&stored.value).unwrap();
-        if let Ok(charged) = account.charge(Credits::new(1).unwrap(), holder.allotment.total()) {
+        let one = Admission {
+            cost: Credits::ONE,
+            allotment: Some(holder.allotment.total()),
+            slot: None,
+        };
+        if let Ok(charged) = account.admit(&one) {
             store.put(key, &charged.to_record());
             *spent
                 .borrow_mut()
@@ -110,7 +118,7 @@ proptest! {
             rivals.set(call.rivals);
             let before = data.dump();
             let spent_before = spent.borrow().values().sum::<u64>();
-            let mut meter = Meter::new(Rc::clone(&policy));
+            let mut meter = Meter::new(Rc::clone(&policy), Rc::default());
             let path = format!("/{}", call.cost);
             let identity = ORGANIZATIONS.get(call.organization).copied();
             let head = RequestHead { method: "GET", path: &path, identity, end_of_stream: true };

@@ -25,6 +25,7 @@ const CONFIG: &str = r#"{
 /// A policy with its accounts, at noon unless said otherwise.
 struct Desk {
     policy: Rc<Policy>,
+    worker: Rc<Worker>,
     data: FakeSharedData,
     now: Timestamp,
 }
@@ -37,6 +38,7 @@ impl Desk {
         let now = "2026-11-22T12:00:00Z".parse().unwrap();
         Self {
             policy: Rc::new(policy),
+            worker: Rc::default(),
             data: FakeSharedData::default(),
             now,
         }
@@ -44,7 +46,7 @@ impl Desk {
 
     fn head(&self, call: &str, identity: Option<&str>, end_of_stream: bool) -> (Meter, Verdict) {
         let (method, path) = call.split_once(' ').unwrap();
-        let mut meter = Meter::new(Rc::clone(&self.policy));
+        let mut meter = Meter::new(Rc::clone(&self.policy), Rc::clone(&self.worker));
         let head = RequestHead {
             method,
             path,
@@ -263,7 +265,7 @@ fn an_account_that_cannot_be_read_refuses_the_call_and_tells_why() {
     assert_eq!(words(&meter), "account_unavailable 7 cost 0 left -");
     assert_eq!(
         verdict.trouble.unwrap().to_string(),
-        "the stored account is unreadable: a record of 4 bytes, expected 16"
+        "the stored account is unreadable: a record of 4 bytes, expected 18"
     );
 }
 
@@ -281,3 +283,5 @@ fn what_is_counted_is_what_was_decided() {
         [(Metric::CallsRefused(Reason::ExceedsAllotment), 1)]
     );
 }
+
+mod afterwards;

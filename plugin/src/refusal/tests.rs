@@ -17,10 +17,15 @@ fn refusal(reason: Reason, price: Option<u64>, left: Option<(u64, u64)>) -> Refu
         day,
     });
     let price = price.and_then(Credits::new);
+    let calls = (reason == Reason::TooManyRequests).then_some(TooManyCalls {
+        in_progress: 15,
+        limit: 15,
+    });
     Refusal {
         reason,
         price,
         balance,
+        calls,
         answer: Answer::default(),
     }
 }
@@ -53,6 +58,20 @@ fn the_same_as_problem_details_names_the_policy() {
     assert_eq!(
         response.body,
         r#"{"type":"https://iana.org/assignments/http-problem-types#quota-exceeded","title":"The day's API credits are used up","status":429,"detail":"This call costs 10 credits, and 3 of the day's 10 are left until 2026-11-23T00:00:00Z.","violated-policies":["daily"],"cost":10,"remaining":3,"allotment":10,"resetsAt":"2026-11-23T00:00:00Z"}"#
+    );
+}
+
+#[test]
+fn too_many_calls_at_once_are_told_how_many_there_may_be_and_not_to_wait_for_the_day() {
+    let response =
+        refusal(Reason::TooManyRequests, None, None).response(Format::Vendor, "daily", now());
+    assert_eq!(
+        response.headers,
+        [("content-type", "application/json".to_owned())]
+    );
+    assert_eq!(
+        response.body,
+        r#"{"errorCode":"TOO_MANY_REQUESTS","message":"15 calls of this organization are in progress, and 15 may be at the same time.","inProgress":15,"limit":15}"#
     );
 }
 
@@ -108,6 +127,7 @@ fn every_reason_has_a_status_a_code_and_a_grpc_status() {
         [
             "daily_credits 429 THRESHOLD_EXCEEDED ResourceExhausted",
             "exceeds_allotment 429 COST_EXCEEDS_ALLOTMENT ResourceExhausted",
+            "too_many_requests 429 TOO_MANY_REQUESTS ResourceExhausted",
             "unknown_organization 403 UNKNOWN_ORGANIZATION PermissionDenied",
             "no_organization 401 ORGANIZATION_REQUIRED Unauthenticated",
             "invalid_organization 400 INVALID_ORGANIZATION InvalidArgument",

@@ -1,0 +1,170 @@
+//! Charging: how a call with a known price is admitted to its holder's account, by credits and by calls in progress at once.
+
+use std::rc::Rc;
+
+use jiff::Timestamp;
+
+use super::{Meter, Refused, Verdict, peek, settlement::Permit};
+use crate::{
+    account::{Account, Admission, NotAdmitted},
+    cost_table::{Charge, RuleId},
+    enforcement::Enforcement,
+    ledger::{Ledger, NotPosted, PostingFailure, SharedData},
+    policy::AccountHolder,
+    receipt::Balance,
+    refusal::{Answer, Reason},
+    slots::{Claim, Group, Limits},
+};
+
+impl Meter {
+    /// Admits a call to `holder`'s account, or refuses it.
+    pub(super) fn charge(
+        &mut self,
+        holder: Rc<AccountHolder>,
+        charge: Charge,
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> Verdict {
+        let day = holder.data_center.calendar.day(now);
+        let terms = holder.schedule.at(now);
+        let charge = Charge {
+            cost: terms.model.cost(charge.cost),
+            ..charge
+        };
+        let claim = match self.claim(&holder, charge.rule, now, data) {
+            Ok(claim) => claim,
+            Err(failure) => return self.refuse_failed(failure, holder, charge),
+        };
+        let enforced = holder.enforcement != Enforcement::NeverRefuse;
+        let admission = Admission {
+            cost: charge.cost,
+            allotment: enforced.then_some(terms.total),
+            slot: claim,
+        };
+        let posting =
+            Ledger::new(data).post(&holder.key, day.number, |account| account.admit(&admission));
+        let balance = |account: &Account| Balance {
+            allotment: terms.total,
+            remaining: account.remaining(terms.total),
+            day,
+        };
+        let mut verdict = match posting.result {
+            Ok(posted) => {
+                if let Some(claim) = claim {
+                    self.worker.begins(&holder, claim.group);
+                }
+                let permit = Permit {
+                    holder: Rc::clone(&holder),
+                    day: posted.after.day(),
+                    allotment: admission.allotment,
+                    group: claim.map(|claim| claim.group),
+                    answered: false,
+                };
+                let balance = Some(balance(&posted.after));
+                self.forward(
+                    Some(holder),
+                    charge.cost,
+                    charge.rule,
+                    balance,
+                    Some(permit),
+                )
+            }
+            Err(NotPosted::Declined(declined)) => {
+                let (reason, balance, calls) = match declined {
+                    NotAdmitted::Insufficient(short) => {
+                        let beyond = charge.cost > terms.total;
+                        let reason = if beyond {
+                            Reason::ExceedsAllotment
+                        } else {
+                            Reason::DailyCredits
+                        };
+                        let (allotment, remaining) = (terms.total, short.remaining);
+                        (
+                            reason,
+                            Some(Balance {
+                                allotment,
+                                remaining,
+                                day,
+                            }),
+                            None,
+                        )
+                    }
+                    NotAdmitted::TooMany(calls) => (
+                        Reason::TooManyRequests,
+                        peek(&holder, now, data),
+                        Some(calls),
+                    ),
+                };
+                let refused = Refused {
+                    holder: Some(holder),
+                    rule: Some(charge.rule),
+                    price: Some(charge.cost),
+                    balance,
+                    calls,
+                };
+                self.refuse(reason, Answer::default(), refused)
+            }
+            Err(NotPosted::Failed(failure)) => self.refuse_failed(failure, holder, charge),
+        };
+        verdict.counts.cas_retries = posting.retries;
+        verdict
+    }
+
+    /// The slot that a call asks for; `None` where its calls in progress are not limited.
+    fn claim(
+        &self,
+        holder: &AccountHolder,
+        rule: RuleId,
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> Result<Option<Claim>, PostingFailure> {
+        let policy = &self.policy;
+        let group = policy
+            .costs
+            .facts(rule)
+            .and_then(|facts| facts.group.as_ref());
+        let group = group.and_then(|name| policy.concurrency.group(name));
+        if holder.concurrency.is_none() && group.is_none() {
+            return Ok(None);
+        }
+        let limits = match holder.enforcement {
+            Enforcement::NeverRefuse => Limits::default(),
+            Enforcement::Enforce | Enforcement::Shadow => Limits {
+                all: holder.concurrency,
+                group: group.map(|(_, limit)| limit),
+            },
+        };
+        let group = group.map_or(Group::NONE, |(group, _)| group);
+        Ok(Some(Claim {
+            worker: self.worker.id(&policy.subscriptions.namespace, data)?,
+            group,
+            held: self.worker.serves(&holder.key, group),
+            limits,
+            lease: policy.concurrency.lease,
+            now,
+        }))
+    }
+
+    fn refuse_failed(
+        &mut self,
+        failure: PostingFailure,
+        holder: Rc<AccountHolder>,
+        charge: Charge,
+    ) -> Verdict {
+        let reason = match failure {
+            PostingFailure::Contended { .. } => Reason::Contended,
+            PostingFailure::Unreadable(_) | PostingFailure::Refused(_) => {
+                Reason::AccountUnavailable
+            }
+        };
+        let refused = Refused {
+            holder: Some(holder),
+            rule: Some(charge.rule),
+            price: Some(charge.cost),
+            ..Refused::default()
+        };
+        let mut verdict = self.refuse(reason, Answer::default(), refused);
+        verdict.trouble = (reason == Reason::AccountUnavailable).then_some(failure);
+        verdict
+    }
+}
