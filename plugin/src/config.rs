@@ -14,6 +14,7 @@ use serde::Deserialize;
 use contradiction::{calendar, contradiction, expected};
 
 use crate::{
+    attributes::{AttributeSources, Described},
     calendar_date::CalendarDate,
     config_error::ConfigError,
     cost_table::{CostTable, CostsConfig},
@@ -23,7 +24,8 @@ use crate::{
     enforcement::Enforcement,
     namespace::Namespace,
     organization::{Organization, OrganizationId},
-    policy::{Concurrency, GroupLimit, Identity, Outsiders, Policy},
+    policy::{Concurrency, GroupLimit, Outsiders, Policy},
+    property_path::PropertyPath,
     refunds::Refunds,
     refusal::{Answer, Format},
     response_headers::{HeaderName, ResponseHeaders},
@@ -40,7 +42,10 @@ pub struct Config {
     #[serde(default)]
     pub namespace: Namespace,
     /// Where an authentication filter states the organization of a call.
-    pub identity: IdentityConfig,
+    pub identity: SourceConfig,
+    /// Where an authentication filter states facts about the organization of a call that is not listed here.
+    #[serde(default)]
+    pub attributes: Option<AttributesConfig>,
     /// The day in which credits are counted.
     #[serde(default)]
     pub day: DayConfig,
@@ -99,16 +104,34 @@ impl Default for ConcurrencyConfig {
     }
 }
 
-/// Where the organization of a call is stated.
+/// Where something is stated about a call.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
-pub enum IdentityConfig {
+pub enum SourceConfig {
     /// A request header, set by whatever authenticates the caller.
     Header(HeaderName),
     /// A property (an Envoy attribute), as path segments: for the claim of a JWT, for instance,
     /// `["metadata", "filter_metadata", "envoy.filters.http.jwt_authn", "payload", "org"]`.
     Property(Vec<String>),
+}
+
+/// Where an authentication filter states facts about the organization of a call. Clients must not be able to set any of it.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct AttributesConfig {
+    /// Its edition: a key of `editions`. An organization of which this is not stated is a stranger.
+    pub edition: SourceConfig,
+    /// The number of its agents, light agents not among them.
+    #[serde(default)]
+    pub agents: Option<SourceConfig>,
+    /// Its additional credits.
+    #[serde(default)]
+    pub additional: Option<SourceConfig>,
+    /// Its data centre: a key of `data_centers`.
+    #[serde(default)]
+    pub data_center: Option<SourceConfig>,
 }
 
 /// The day in which credits are counted.
@@ -313,7 +336,12 @@ impl Config {
         }
         let response_headers = distinct(self.response_headers)?;
         Ok(Policy {
-            identity: self.identity.into_identity()?,
+            identity: self.identity.into_path("identity")?,
+            attributes: self
+                .attributes
+                .map(AttributesConfig::into_sources)
+                .transpose()?,
+            described: Described::default(),
             subscriptions,
             organizations,
             strangers,
@@ -370,9 +398,10 @@ impl ConcurrencyConfig {
     }
 }
 
-impl IdentityConfig {
-    fn into_identity(self) -> Result<Identity, ConfigError> {
-        let path = match self {
+impl SourceConfig {
+    /// The property that is meant; errors are said at `path`.
+    fn into_path(self, path: &str) -> Result<PropertyPath, ConfigError> {
+        let segments = match self {
             Self::Header(name) => {
                 vec![
                     "request".to_owned(),
@@ -380,12 +409,32 @@ impl IdentityConfig {
                     name.as_str().to_owned(),
                 ]
             }
-            Self::Property(path) => path,
+            Self::Property(segments) => segments,
         };
-        Identity::new(&path).ok_or_else(|| {
+        PropertyPath::new(&segments).ok_or_else(|| {
             let expected =
                 "the segments of a property's path, at least one, none empty and none with a NUL";
-            ConfigError::invalid("identity.property", format!("{path:?}"), expected)
+            ConfigError::invalid(
+                format!("{path}.property"),
+                format!("{segments:?}"),
+                expected,
+            )
+        })
+    }
+}
+
+impl AttributesConfig {
+    fn into_sources(self) -> Result<AttributeSources, ConfigError> {
+        let optional = |name: &str, source: Option<SourceConfig>| {
+            source
+                .map(|source| source.into_path(&format!("attributes.{name}")))
+                .transpose()
+        };
+        Ok(AttributeSources {
+            edition: self.edition.into_path("attributes.edition")?,
+            agents: optional("agents", self.agents)?,
+            additional: optional("additional", self.additional)?,
+            data_center: optional("data_center", self.data_center)?,
         })
     }
 }

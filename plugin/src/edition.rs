@@ -13,6 +13,12 @@ use crate::{credits::Credits, enforcement::Enforcement, legacy_limit::LegacyLimi
 pub struct EditionName(String);
 
 impl EditionName {
+    /// The edition called `name`, whether there is one or not.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self(name.to_owned())
+    }
+
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -8,12 +8,14 @@ use proxy_wasm::{
 };
 
 use crate::{
+    attributes::{AttributeSources, Attributes},
     host::{self, HostSharedData, Level},
     ledger::PostingFailure,
     meter::{Ending, Meter, RequestHead, ResponseHead, Step, Verdict},
     metrics::Counts,
     plugin::Running,
     policy::Policy,
+    property_path::{self, PropertyPath},
     receipt::Receipt,
     refusal::Refusal,
 };
@@ -51,12 +53,14 @@ impl HttpContext for Filter {
         }
         let method = host::request_header(":method").unwrap_or_default();
         let path = host::request_header(":path").unwrap_or_default();
-        let identity = host::property(policy.identity.path());
-        let identity = identity.as_deref().map(String::from_utf8_lossy);
+        let identity = host::property(policy.identity.as_str());
+        let identity = identity.as_deref().map(property_path::text);
+        let attributes = policy.attributes.as_ref().map(read);
         let head = RequestHead {
             method: &String::from_utf8_lossy(&method),
             path: &String::from_utf8_lossy(&path),
             identity: identity.as_deref(),
+            attributes: attributes.as_ref(),
             end_of_stream,
         };
         let verdict = self
@@ -221,6 +225,19 @@ impl Filter {
                 &format!("a refusal cannot be sent, the call is held: {refused}"),
             );
         }
+    }
+}
+
+/// What the authentication filter states about the call's organization.
+fn read(sources: &AttributeSources) -> Attributes {
+    let value = |path: &PropertyPath| {
+        host::property(path.as_str()).map(|value| property_path::text(&value).into_owned())
+    };
+    Attributes {
+        edition: value(&sources.edition),
+        agents: sources.agents.as_ref().and_then(value),
+        additional: sources.additional.as_ref().and_then(value),
+        data_center: sources.data_center.as_ref().and_then(value),
     }
 }
 

@@ -7,6 +7,7 @@
 //!
 //! - what is counted: [`credits`], [`edition`], [`organization`], [`allotment`], [`day`];
 //! - by which model: [`terms`], [`legacy_limit`], [`data_center`], [`calendar_date`], [`subscription`];
+//! - who pays, and where that is stated: [`policy`], [`attributes`], [`property_path`];
 //! - what a call costs: [`cost_table`];
 //! - what was used: [`account`] (pure steps of one record), [`ledger`] (the accounts behind a two-method port), [`namespace`];
 //! - what is decided: [`meter`] (the state machine of one call), [`receipt`], [`policy`];
@@ -33,6 +34,7 @@
 
 pub mod account;
 pub mod allotment;
+pub mod attributes;
 pub mod calendar_date;
 pub mod config;
 pub mod config_error;
@@ -49,6 +51,7 @@ pub mod metrics;
 pub mod namespace;
 pub mod organization;
 pub mod policy;
+pub mod property_path;
 pub mod receipt;
 pub mod refunds;
 pub mod refusal;

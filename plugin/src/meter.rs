@@ -8,6 +8,7 @@ use std::rc::Rc;
 use jiff::Timestamp;
 
 use crate::{
+    attributes::Attributes,
     cost_table::{PerRecordQuote, Quote, RuleId},
     credits::Credits,
     enforcement::Enforcement,
@@ -36,6 +37,8 @@ pub struct RequestHead<'a> {
     pub path: &'a str,
     /// What the authentication filter states as the organization.
     pub identity: Option<&'a str>,
+    /// What the authentication filter states about the organization; `None` where the policy asks for nothing.
+    pub attributes: Option<&'a Attributes>,
     /// Whether no body follows.
     pub end_of_stream: bool,
 }
@@ -128,7 +131,7 @@ impl Meter {
         data: &impl SharedData,
     ) -> Verdict {
         let quote = self.policy.costs.quote(head.method, head.path);
-        let payer = self.policy.payer(head.identity);
+        let payer = self.policy.payer(head.identity, head.attributes);
         match (quote, payer) {
             (Quote::Known(charge), payer) if charge.cost.is_zero() => {
                 self.forward_exempt(payer, charge.rule, now, data)

@@ -76,6 +76,12 @@ impl std::fmt::Display for OrganizationId {
 pub struct Agents(u32);
 
 impl Agents {
+    /// So many agents, as many as can be counted where there are more.
+    #[must_use]
+    pub fn saturating(number: u64) -> Self {
+        Self(u32::try_from(number).unwrap_or(u32::MAX))
+    }
+
     /// The number.
     #[must_use]
     pub const fn get(self) -> u32 {
@@ -142,6 +148,24 @@ pub struct Organization {
     /// Whether refusals of its calls are meant, in place of its edition's rule.
     #[serde(default)]
     pub enforcement: Option<Enforcement>,
+}
+
+impl Organization {
+    /// An organization of which only the edition is known.
+    #[must_use]
+    pub fn of(edition: EditionName) -> Self {
+        Self {
+            edition,
+            agents: Agents::default(),
+            light_agents: Agents::default(),
+            additional: Credits::ZERO,
+            data_center: None,
+            signed_up: None,
+            legacy_limit: None,
+            concurrency: None,
+            enforcement: None,
+        }
+    }
 }
 
 #[cfg(feature = "schema")]

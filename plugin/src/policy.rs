@@ -4,6 +4,7 @@ use std::{collections::HashMap, rc::Rc};
 
 use crate::{
     allotment::Allotment,
+    attributes::{AttributeSources, Attributes, Described},
     cost_table::CostTable,
     credits::Credits,
     data_center::DataCenter,
@@ -12,6 +13,7 @@ use crate::{
     enforcement::Enforcement,
     ledger::AccountKey,
     organization::OrganizationId,
+    property_path::PropertyPath,
     refunds::Refunds,
     refusal::{Answer, Format, Reason},
     response_headers::{HeaderName, ResponseHeaders},
@@ -24,7 +26,11 @@ use crate::{
 #[derive(Debug)]
 pub struct Policy {
     /// Where a call states its organization.
-    pub identity: Identity,
+    pub identity: PropertyPath,
+    /// Where a call states facts about its organization.
+    pub attributes: Option<AttributeSources>,
+    /// Organizations that calls have described.
+    pub described: Described,
     /// What organizations can subscribe to.
     pub subscriptions: Subscriptions,
     /// The organizations that are known.
@@ -65,30 +71,6 @@ pub struct GroupLimit {
     pub name: String,
     /// How many of an organization's calls of the group may be in progress.
     pub limit: u32,
-}
-
-/// Where an authentication filter has put the organization's id: the path of a Proxy-Wasm property.
-///
-/// A header is read as the property `request.headers.<name>`, because Envoy joins the values of a header that is given twice there,
-/// while the header hostcall returns the first alone: a client that states two organizations must not choose which of them pays.
-///
-/// Invariant: at least one segment, none empty and none with a NUL, which separates them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity(String);
-
-impl Identity {
-    /// The property at `path`, `None` if the path is empty or one of its segments is or holds a NUL.
-    #[must_use]
-    pub fn new(path: &[String]) -> Option<Self> {
-        let usable = |segment: &String| !segment.is_empty() && !segment.contains('\0');
-        (!path.is_empty() && path.iter().all(usable)).then(|| Self(path.join("\0")))
-    }
-
-    /// The path as hosts read it, with NUL between the segments.
-    #[must_use]
-    pub fn path(&self) -> &str {
-        &self.0
-    }
 }
 
 /// Whoever has an account: an organization, or callers that share one.
@@ -167,18 +149,25 @@ impl Policy {
         plain.chain(shadow.into_iter().flatten())
     }
 
-    /// Who pays for a call that states `identity`.
+    /// Who pays for a call that states `identity`, and these facts about it. What the configuration lists is not described otherwise.
     #[must_use]
-    pub fn payer(&self, identity: Option<&str>) -> Payer {
-        let Some(id) = identity.filter(|id| !id.is_empty()) else {
+    pub fn payer(&self, identity: Option<&str>, attributes: Option<&Attributes>) -> Payer {
+        let Some(text) = identity.filter(|id| !id.is_empty()) else {
             return self.anonymous.payer(Reason::NoOrganization);
         };
-        if !OrganizationId::is_valid(id) {
-            return Payer::Refused(Reason::InvalidOrganization, Answer::default());
+        if let Some(holder) = self.organizations.get(text) {
+            return Payer::Holder(Rc::clone(holder));
         }
-        match self.organizations.get(id) {
-            Some(holder) => Payer::Holder(Rc::clone(holder)),
-            None => self.strangers.payer(Reason::UnknownOrganization),
+        let Ok(id) = OrganizationId::try_from(text.to_owned()) else {
+            return Payer::Refused(Reason::InvalidOrganization, Answer::default());
+        };
+        let Some(attributes) = attributes else {
+            return self.strangers.payer(Reason::UnknownOrganization);
+        };
+        match self.described.holder(id, attributes, &self.subscriptions) {
+            Ok(Some(holder)) => Payer::Holder(holder),
+            Ok(None) => self.strangers.payer(Reason::UnknownOrganization),
+            Err(_) => Payer::Refused(Reason::InvalidSubscription, Answer::default()),
         }
     }
 }

@@ -24,6 +24,8 @@ pub enum Reason {
     NoOrganization,
     /// The call states something that cannot name one organization, such as two of them.
     InvalidOrganization,
+    /// What is stated about the organization makes no subscription.
+    InvalidSubscription,
     /// The body whose records are priced is larger than the filter reads.
     BodyTooLarge,
     /// The body whose records are priced cannot be read as JSON with those records.
@@ -36,13 +38,14 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of their numbers.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::DailyCredits,
         Self::ExceedsAllotment,
         Self::TooManyRequests,
         Self::UnknownOrganization,
         Self::NoOrganization,
         Self::InvalidOrganization,
+        Self::InvalidSubscription,
         Self::BodyTooLarge,
         Self::BodyUnreadable,
         Self::Contended,
@@ -59,6 +62,7 @@ impl Reason {
             Self::UnknownOrganization => "unknown_organization",
             Self::NoOrganization => "no_organization",
             Self::InvalidOrganization => "invalid_organization",
+            Self::InvalidSubscription => "invalid_subscription",
             Self::BodyTooLarge => "body_too_large",
             Self::BodyUnreadable => "body_unreadable",
             Self::Contended => "contended",
@@ -112,7 +116,7 @@ impl Reason {
             ),
             Self::BodyTooLarge => (413, "BODY_TOO_LARGE", GrpcStatus::ResourceExhausted, BLANK),
             Self::BodyUnreadable => (400, "BODY_UNREADABLE", GrpcStatus::InvalidArgument, BLANK),
-            Self::Contended | Self::AccountUnavailable => (
+            Self::Contended | Self::AccountUnavailable | Self::InvalidSubscription => (
                 503,
                 "TEMPORARILY_UNAVAILABLE",
                 GrpcStatus::Unavailable,
@@ -230,6 +234,7 @@ impl Refusal {
             | Reason::UnknownOrganization
             | Reason::NoOrganization
             | Reason::InvalidOrganization
+            | Reason::InvalidSubscription
             | Reason::BodyTooLarge
             | Reason::BodyUnreadable => None,
         }
@@ -307,6 +312,7 @@ impl Refusal {
             Reason::UnknownOrganization => "Unknown organization",
             Reason::NoOrganization => "No organization stated",
             Reason::InvalidOrganization => "Invalid organization",
+            Reason::InvalidSubscription => "Invalid subscription",
             Reason::BodyTooLarge => "Body too large to be priced",
             Reason::BodyUnreadable => "Body cannot be priced",
             Reason::Contended | Reason::AccountUnavailable => {
@@ -336,6 +342,9 @@ impl Refusal {
             (Reason::NoOrganization, ..) => "This call does not state its organization.".to_owned(),
             (Reason::InvalidOrganization, ..) => {
                 "This call does not state one valid organization id.".to_owned()
+            }
+            (Reason::InvalidSubscription, ..) => {
+                "What is known of this organization's subscription makes no sense.".to_owned()
             }
             (Reason::BodyTooLarge, ..) => {
                 "This call is priced by the records in its body, which is too large.".to_owned()

@@ -42,7 +42,7 @@ fn the_base_of_these_tests_is_accepted() {
         policy.organizations["7"].allotment.total(),
         Credits::new(5000).unwrap()
     );
-    assert_eq!(policy.identity.path(), "request\0headers\0orgid");
+    assert_eq!(policy.identity.as_str(), "request\0headers\0orgid");
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn keys_that_are_unknown_missing_or_given_twice() {
     check(
         "/orgs",
         serde_json::json!(1),
-        "invalid configuration at `orgs`: unknown field `orgs`, expected one of `namespace`, `identity`, `day`, `data_centers`, `transition`, `editions`, `organizations`, `strangers`, `anonymous`, `costs`, `response_headers`, `refusals`, `refunds`, `concurrency`, `enforcement`",
+        "invalid configuration at `orgs`: unknown field `orgs`, expected one of `namespace`, `identity`, `attributes`, `day`, `data_centers`, `transition`, `editions`, `organizations`, `strangers`, `anonymous`, `costs`, `response_headers`, `refusals`, `refunds`, `concurrency`, `enforcement`",
     );
     check(
         "/organizations/7",

@@ -51,6 +51,7 @@ impl Desk {
             method,
             path,
             identity,
+            attributes: None,
             end_of_stream,
         };
         let verdict = meter.on_request_headers(head, self.now, &self.data);

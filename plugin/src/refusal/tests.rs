@@ -131,6 +131,7 @@ fn every_reason_has_a_status_a_code_and_a_grpc_status() {
             "unknown_organization 403 UNKNOWN_ORGANIZATION PermissionDenied",
             "no_organization 401 ORGANIZATION_REQUIRED Unauthenticated",
             "invalid_organization 400 INVALID_ORGANIZATION InvalidArgument",
+            "invalid_subscription 503 TEMPORARILY_UNAVAILABLE Unavailable",
             "body_too_large 413 BODY_TOO_LARGE ResourceExhausted",
             "body_unreadable 400 BODY_UNREADABLE InvalidArgument",
             "contended 503 TEMPORARILY_UNAVAILABLE Unavailable",
