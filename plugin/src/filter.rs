@@ -147,7 +147,7 @@ impl Filter {
         if std::mem::replace(&mut self.ended, true) {
             return;
         }
-        let ending = if host::client_is_gone() {
+        let ending = if self.meter.is_unanswered() && host::client_is_gone() {
             Ending::ClientGone
         } else {
             Ending::Over

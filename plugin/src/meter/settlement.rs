@@ -87,6 +87,12 @@ impl Meter {
         self.correct(correction, data)
     }
 
+    /// Whether the call was charged and its response has not begun: only then does it matter how it ends.
+    #[must_use]
+    pub fn is_unanswered(&self) -> bool {
+        matches!(&self.state, State::Decided { permit: Some(permit), .. } if !permit.answered)
+    }
+
     /// Ends the call: its slot is released, and a charge without a response is refunded if the client waited for one. Only the first
     /// call counts.
     pub fn on_end(&mut self, ending: Ending, now: Timestamp, data: &impl SharedData) -> Counts {
