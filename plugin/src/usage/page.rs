@@ -1,0 +1,335 @@
+//! The usage details as a page, for people.
+//!
+//! One document of HTML with its style inside: no script, no image, nothing to fetch, so that the strictest policy that a browser can
+//! enforce applies. The template escapes whatever it fills in. Bars are SVG, because that policy forbids `style` attributes.
+
+use askama::Template;
+
+use super::{
+    details::{Details, Operation, Part, PartKind},
+    local_time::in_words,
+};
+use crate::{credits::Credits, terms::Model};
+
+/// The style of the page, of which the security policy holds the hash.
+const STYLE: &str = include_str!("page.css");
+
+/// The value of `Content-Security-Policy` for the page: its own style by hash, and nothing else from anywhere. A test computes the hash.
+pub const SECURITY_POLICY: &str = "default-src 'none'; \
+     style-src 'sha256-PZ7m7f638hD52jD6uPEPC7uFAeTV2mihCfWpCg9qYwE='; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// The page, with everything as it is shown.
+#[derive(Template)]
+#[template(path = "page.html")]
+pub struct Page<'a> {
+    details: &'a Details,
+    product: Option<&'a str>,
+    path: &'a str,
+    style: &'static str,
+    /// `credits` or `calls`.
+    unit: &'static str,
+    unit_title: &'static str,
+    notes: Vec<&'static str>,
+    /// The class of the percentage.
+    level: &'static str,
+    total: String,
+    used: String,
+    remaining: String,
+    bar_label: String,
+    bars: Vec<Bar>,
+    parts: Vec<Row>,
+    resets_in: String,
+    zone: String,
+    operations: Vec<OperationRow<'a>>,
+    plan: Vec<(&'static str, String)>,
+    outcomes: Vec<(String, String)>,
+}
+
+/// A part of the total in the bar, in percent of the whole bar.
+struct Bar {
+    kind: &'static str,
+    start: Percent,
+    allotted: Percent,
+    used: Percent,
+}
+
+/// A part of the total in the table.
+struct Row {
+    kind: &'static str,
+    label: &'static str,
+    why: Option<String>,
+    used: String,
+    allotted: String,
+}
+
+struct OperationRow<'a> {
+    rule: &'a str,
+    calls: String,
+    credits: String,
+    /// The operation's part of all charged credits.
+    share: Percent,
+}
+
+/// A length in hundredths of a percent, as SVG attributes take it.
+#[derive(Clone, Copy)]
+struct Percent(u64);
+
+impl Percent {
+    /// `part` of `whole`, nothing of nothing.
+    fn of(part: u64, whole: u64) -> Self {
+        let part = u128::from(part).saturating_mul(10_000);
+        let hundredths = part.checked_div(u128::from(whole)).unwrap_or(0);
+        Self(u64::try_from(hundredths).unwrap_or(10_000).min(10_000))
+    }
+}
+
+impl std::fmt::Display for Percent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{:02}", self.0 / 100, self.0 % 100)
+    }
+}
+
+impl<'a> Page<'a> {
+    /// The page of `details`, under the name of a product, as served at `path`.
+    #[must_use]
+    pub fn new(details: &'a Details, product: Option<&'a str>, path: &'a str) -> Self {
+        let (unit, unit_title) = match details.model {
+            Model::Legacy => ("calls", "Counted"),
+            Model::Credits | Model::Grandfathered => ("credits", "Credits"),
+        };
+        let (total, used) = (grouped(details.total.get()), grouped(details.used.get()));
+        Self {
+            details,
+            product,
+            path,
+            style: STYLE,
+            unit,
+            unit_title,
+            notes: notes(details),
+            level: match details.percentage.tenths() {
+                0..800 => "",
+                800..1000 => "high",
+                _ => "full",
+            },
+            bar_label: format!(
+                "{used} of {total} {unit} used, {} percent",
+                details.percentage
+            ),
+            bars: bars(&details.parts),
+            parts: details
+                .parts
+                .iter()
+                .map(|part| row(part, details))
+                .collect(),
+            total,
+            used,
+            remaining: grouped(details.remaining.get()),
+            resets_in: in_words(details.resets_in),
+            zone: zone(details),
+            operations: operation_rows(&details.operations),
+            plan: plan(details),
+            outcomes: outcomes(details),
+        }
+    }
+
+    /// The page as HTML. What is rendered here always can be.
+    #[must_use]
+    pub fn to_html(&self) -> String {
+        self.render().unwrap_or_default()
+    }
+}
+
+/// What the reader should know before reading numbers.
+fn notes(details: &Details) -> Vec<&'static str> {
+    let mut notes = Vec::new();
+    if !details.enforced {
+        notes.push("Not enforced: calls beyond the limit are counted, and they still succeed.");
+    } else if details.remaining.is_zero() {
+        notes.push(match details.model {
+            Model::Legacy => "All calls of today are used. Further calls are refused until the reset.",
+            Model::Credits | Model::Grandfathered => {
+                "All credits of today are used. Calls that cost credits are refused until the reset."
+            }
+        });
+    }
+    match details.model {
+        Model::Credits => {}
+        Model::Legacy => notes.push("Every call counts as one against your API limit."),
+        Model::Grandfathered => {
+            let keeps = details
+                .parts
+                .iter()
+                .any(|part| part.kind == PartKind::Grandfathered);
+            notes.push(if keeps {
+                "Your former API limit is higher than the credits of your plan, so you keep its number."
+            } else {
+                "Your plan gives you more credits than your former API limit."
+            });
+        }
+    }
+    notes
+}
+
+/// The parts side by side, and the used length of each.
+fn bars(parts: &[Part]) -> Vec<Bar> {
+    let sum = |parts: &[Part]| {
+        let allotted = parts.iter().map(|part| part.allotted.get());
+        allotted.fold(0, u64::saturating_add)
+    };
+    let whole = sum(parts);
+    let bar = |(place, part): (usize, &Part)| Bar {
+        kind: part.kind.name(),
+        start: Percent::of(parts.get(..place).map_or(0, sum), whole),
+        allotted: Percent::of(part.allotted.get(), whole),
+        used: Percent::of(part.used.get(), whole),
+    };
+    let shown = parts.iter().enumerate();
+    shown
+        .filter(|(_, part)| !part.allotted.is_zero())
+        .map(bar)
+        .collect()
+}
+
+fn row(part: &Part, details: &Details) -> Row {
+    let plan = &details.plan;
+    let label = match part.kind {
+        PartKind::Base => "Base",
+        PartKind::Variable => "Agents",
+        PartKind::Additional => "Additional",
+        PartKind::Grandfathered => "Former API limit",
+        PartKind::Limit => "API limit",
+    };
+    let why = match (part.kind, plan.agents, plan.credits_per_agent) {
+        (PartKind::Base, ..) => Some(details.edition.clone()),
+        (PartKind::Variable, Some(agents), Some(each)) => Some(format!(
+            "{} × {}",
+            grouped(u64::from(agents)),
+            grouped(each.get())
+        )),
+        (PartKind::Grandfathered, ..) => {
+            let limit = details.legacy_limit.unwrap_or(details.total);
+            Some(format!("up to {}", grouped(limit.get())))
+        }
+        _ => None,
+    };
+    Row {
+        kind: part.kind.name(),
+        label,
+        why,
+        used: grouped(part.used.get()),
+        allotted: grouped(part.allotted.get()),
+    }
+}
+
+fn operation_rows(operations: &[Operation]) -> Vec<OperationRow<'_>> {
+    let credits = operations
+        .iter()
+        .map(|operation| operation.count.credits.get());
+    let all = credits.fold(0, u64::saturating_add);
+    let rows = operations
+        .iter()
+        .map(|Operation { rule, count }| OperationRow {
+            rule,
+            calls: grouped(count.calls),
+            credits: grouped(count.credits.get()),
+            share: Percent::of(count.credits.get(), all),
+        });
+    rows.collect()
+}
+
+fn plan(details: &Details) -> Vec<(&'static str, String)> {
+    let plan = &details.plan;
+    let number = |number: u32| grouped(u64::from(number));
+    let amount = |credits: Credits| grouped(credits.get());
+    let concurrency = details.concurrency.map(|calls| {
+        let (now, limit) = (number(calls.in_progress), number(calls.limit));
+        format!("{now} of {limit}")
+    });
+    let facts = [
+        ("Edition", Some(details.edition.clone())),
+        ("Data centre", details.data_center.clone()),
+        ("Agents", plan.agents.map(number)),
+        ("Light agents", plan.light_agents.map(number)),
+        ("Credits per agent", plan.credits_per_agent.map(amount)),
+        (
+            "Additional credits at most",
+            plan.additional_max.map(amount),
+        ),
+        (
+            "Former API limit",
+            details
+                .legacy_limit
+                .filter(|_| details.model != Model::Legacy)
+                .map(amount),
+        ),
+        ("Calls in progress", concurrency),
+    ];
+    facts
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect()
+}
+
+fn outcomes(details: &Details) -> Vec<(String, String)> {
+    let refused = details.refusals.iter();
+    let mut facts: Vec<_> = refused
+        .map(|refusals| (reason(refusals.reason), grouped(refusals.calls)))
+        .collect();
+    if facts.is_empty() {
+        facts.push(("Refused calls".to_owned(), "none".to_owned()));
+    }
+    let refunds = details.refunds;
+    let (calls, credits) = (grouped(refunds.calls), grouped(refunds.credits.get()));
+    facts.push((
+        "Refunded calls".to_owned(),
+        if refunds.calls == 0 {
+            "none".to_owned()
+        } else {
+            calls
+        },
+    ));
+    if refunds.calls > 0 {
+        facts.push(("Credits given back".to_owned(), credits));
+    }
+    facts
+}
+
+/// A reason in words: what was refused.
+fn reason(name: &str) -> String {
+    let words = match name {
+        "daily_credits" => "Not enough credits left",
+        "exceeds_allotment" => "Cost more than a whole day’s credits",
+        "too_many_requests" => "Too many calls in progress",
+        "body_too_large" => "Body too large to be priced",
+        "body_unreadable" => "Body that could not be read",
+        "contended" | "account_unavailable" => "Account temporarily unavailable",
+        "other" => "Other reasons",
+        name => return name.replace('_', " "),
+    };
+    words.to_owned()
+}
+
+fn zone(details: &Details) -> String {
+    let (name, offset) = (&details.time_zone, &details.resets_at.offset);
+    if name == offset {
+        return format!("({name})");
+    }
+    format!("({name}, {offset})")
+}
+
+/// A number with a comma between each three digits.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len().saturating_add(6));
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && digits.len().saturating_sub(place).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,203 @@
+//! Counting, days and the record.
+
+use super::*;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+fn credits(amount: u64) -> Credits {
+    Credits::new(amount).unwrap()
+}
+
+fn day(number: i32) -> DayNumber {
+    DayNumber::new(number)
+}
+
+fn charged(rule: &str, cost: u64) -> Event<'_> {
+    Event::Charged {
+        rule,
+        cost: credits(cost),
+    }
+}
+
+fn statistics(number: i32, events: &[Event<'_>]) -> Statistics {
+    let mut statistics = Statistics::opened(day(number));
+    events.iter().for_each(|&event| statistics.add(event));
+    statistics
+}
+
+fn count(breakdown: &Breakdown, name: &str) -> (u64, u64) {
+    let found = breakdown
+        .named()
+        .find(|(hash, _)| *hash == NameHash::of(name));
+    found.map_or((0, 0), |(_, count)| (count.calls, count.credits.get()))
+}
+
+#[test]
+fn the_hash_is_fnv_1a() {
+    // The test vectors of draft-eastlake-fnv.
+    for (name, hash) in [
+        ("", 0x811c_9dc5),
+        ("a", 0xe40c_292c),
+        ("foobar", 0xbf9c_f968),
+    ] {
+        assert_eq!(NameHash::of(name), NameHash(hash), "{name:?}");
+    }
+}
+
+#[test]
+fn calls_and_credits_are_counted_by_rule() {
+    let statistics = statistics(
+        1,
+        &[
+            charged("list", 3),
+            charged("list", 50),
+            charged("get", 1),
+            Event::Refunded(credits(50)),
+            Event::Refused(Reason::DailyCredits),
+            Event::Refused(Reason::DailyCredits),
+        ],
+    );
+    assert_eq!(count(statistics.operations(), "list"), (2, 53));
+    assert_eq!(count(statistics.operations(), "get"), (1, 1));
+    assert_eq!(count(statistics.operations(), "daily_credits"), (0, 0));
+    assert_eq!(count(statistics.refusals(), "daily_credits"), (2, 0));
+    let refunds = Count {
+        calls: 1,
+        credits: credits(50),
+    };
+    assert_eq!(statistics.refunds(), refunds);
+}
+
+#[test]
+fn a_new_day_starts_empty_and_an_earlier_one_never_comes_back() {
+    let today = statistics(2, &[charged("get", 1)]);
+    assert_eq!(today.clone().on(day(3)), Statistics::opened(day(3)));
+    assert_eq!(today.clone().on(day(2)), today);
+    assert_eq!(today.clone().on(day(1)), today);
+
+    let mut merged = today.clone();
+    merged.merge(&statistics(1, &[charged("get", 9)]));
+    assert_eq!(merged, today, "yesterday is over");
+    merged.merge(&today);
+    assert_eq!(count(merged.operations(), "get"), (2, 2));
+    let tomorrow = statistics(3, &[charged("list", 3)]);
+    merged.merge(&tomorrow);
+    assert_eq!(merged, tomorrow);
+}
+
+#[test]
+fn what_exceeds_the_number_of_names_is_summed() {
+    let names: Vec<String> = (0..70).map(|n| format!("rule {n}")).collect();
+    let mut events: Vec<_> = names.iter().map(|name| charged(name, 2)).collect();
+    events.push(charged("rule 0", 5));
+    events.push(charged("rule 69", 5));
+    let statistics = statistics(1, &events);
+    assert_eq!(statistics.operations().named().count(), 64);
+    assert_eq!(count(statistics.operations(), "rule 0"), (2, 7));
+    let others = Count {
+        calls: 7,
+        credits: credits(17),
+    };
+    assert_eq!(statistics.operations().others(), others);
+}
+
+#[test]
+fn numbers_stay_full_once_they_are() {
+    let mut full = Count {
+        calls: u64::MAX,
+        credits: Credits::MAX,
+    };
+    full.add(Count::one(credits(1)));
+    assert_eq!((full.calls, full.credits), (u64::MAX, Credits::MAX));
+}
+
+#[test]
+fn the_record_is_compact_and_stable() {
+    let small = statistics(
+        20_779,
+        &[charged("get", 300), Event::Refused(Reason::DailyCredits)],
+    );
+    let get = NameHash::of("get").0.to_le_bytes();
+    let daily = NameHash::of("daily_credits").0.to_le_bytes();
+    let mut expected = vec![1, 0x2b, 0x51, 0, 0, /* refunds */ 0, 0, 1];
+    expected.extend(get);
+    expected.extend([1, 0xac, 0x02, /* others */ 0, 0, 1]);
+    expected.extend(daily);
+    expected.extend([1, 0, 0, 0]);
+    assert_eq!(small.to_record(), expected);
+
+    let mut typical = Statistics::opened(day(20_779));
+    for rule in 0..12 {
+        let name = format!("rule {rule}");
+        for _ in 0..2_000 {
+            typical.add(charged(&name, 10));
+        }
+    }
+    for reason in [Reason::DailyCredits, Reason::BodyTooLarge] {
+        typical.add(Event::Refused(reason));
+    }
+    typical.add(Event::Refunded(credits(50)));
+    let record = typical.to_record();
+    assert!(record.len() < 200, "{} bytes", record.len());
+    assert_eq!(Statistics::from_record(&record), Ok(typical));
+}
+
+#[test]
+fn the_fullest_record_is_bounded_and_read_back() {
+    let mut fullest = Statistics::opened(day(i32::MIN));
+    let full = Count {
+        calls: u64::MAX,
+        credits: Credits::MAX,
+    };
+    for name in 0..100_u32 {
+        fullest.operations.add(NameHash(name), full);
+        fullest.refusals.add(NameHash(name), full);
+    }
+    fullest.refunds = full;
+    let record = fullest.to_record();
+    assert_eq!(record.len(), 2_877);
+    assert_eq!(Statistics::from_record(&record), Ok(fullest));
+}
+
+#[test]
+fn what_is_no_record_is_said_to_be_none() {
+    fn check(record: &[u8], expected: &str) {
+        let error = Statistics::from_record(record).unwrap_err();
+        assert_eq!(error.to_string(), expected);
+    }
+    check(
+        b"",
+        "0 bytes of malformed statistics, 0 of them after what is wrong",
+    );
+    check(b"mine", "statistics of version 109, expected 1");
+    let record = statistics(1, &[charged("get", 1)]).to_record();
+    check(
+        &record[..record.len() - 1],
+        "18 bytes of malformed statistics, 0 of them after what is wrong",
+    );
+    let longer = [record.as_slice(), b"!"].concat();
+    check(
+        &longer,
+        "20 bytes of malformed statistics, 1 of them after what is wrong",
+    );
+    let too_many = [1, 0, 0, 0, 0, 0, 0, 65];
+    check(
+        &too_many,
+        "8 bytes of malformed statistics, 0 of them after what is wrong",
+    );
+    let too_large = [
+        1, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02,
+    ];
+    check(
+        &too_large,
+        "15 bytes of malformed statistics, 0 of them after what is wrong",
+    );
+}
+
+#[test]
+fn every_cut_of_a_record_is_refused() {
+    let record = statistics(1, &[charged("get", 300), charged("list", 3)]).to_record();
+    for length in 0..record.len() {
+        assert!(Statistics::from_record(&record[..length]).is_err());
+    }
+}
