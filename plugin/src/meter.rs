@@ -348,4 +348,6 @@ fn peek(holder: &AccountHolder, now: Timestamp, data: &impl SharedData) -> Optio
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod slot_properties;
+#[cfg(test)]
 mod tests;
