@@ -229,6 +229,12 @@ impl Walk<'_> {
                     .parallel(&parallel.requests, parallel.connections)?;
                 compare_parallel(&parallel.expect, &exchanges, comparison);
             }
+            Step::Open(open) => self.session.open(&open.call, &open.request, open.count)?,
+            Step::Finish { call, expect } => {
+                let exchanges = self.session.finish(call)?;
+                compare_finished(expect, &exchanges, comparison);
+            }
+            Step::Disconnect(call) => self.session.disconnect(call)?,
             Step::Advance(by) => self.session.advance(*by)?,
             Step::Metrics(metrics) => self.metrics(metrics, comparison)?,
             Step::Configure { config, rejected } => {
@@ -284,6 +290,21 @@ fn compare_parallel(expect: &ExpectParallel, exchanges: &[Exchange], comparison:
             expected.to_string(),
             calls.to_string(),
         );
+    }
+}
+
+/// Every call of a name is to be seen alike; the first that is not is shown.
+fn compare_finished(expect: &Expect, exchanges: &[Exchange], comparison: &mut Comparison) {
+    for (index, exchange) in exchanges.iter().enumerate() {
+        compare::exchange(expect, exchange, comparison);
+        if comparison.differences.is_empty() {
+            continue;
+        }
+        if exchanges.len() > 1 {
+            let number = index.saturating_add(1);
+            comparison.note(format!(" (call {number} of {})", exchanges.len()));
+        }
+        return;
     }
 }
 

@@ -74,7 +74,7 @@ pub use expect::{Expect, ExpectParallel, ExpectUpstream};
 pub use json::JsonPattern;
 pub use pattern::Pattern;
 pub use request::Requests;
-pub use step::{ExpectLog, Parallel, Step};
+pub use step::{ExpectLog, Open, Parallel, Step};
 
 use crate::target::{Capability, PluginSettings, Setup, Upstream};
 use request::UpstreamTable;
@@ -202,7 +202,7 @@ impl Scenario {
         let clock = self.clock.map(|_| Capability::ManualClock);
         self.steps()
             .iter()
-            .filter_map(Step::needs)
+            .flat_map(Step::needs)
             .chain(clock)
             .collect()
     }
@@ -228,7 +228,7 @@ impl Scenario {
                 })?;
         let mut properties = BTreeSet::new();
         for step in self.steps() {
-            if let Step::Exchange { expect, .. } = step {
+            if let Step::Exchange { expect, .. } | Step::Finish { expect, .. } = step {
                 properties.extend(expect.properties.keys().cloned());
             }
         }
@@ -312,12 +312,8 @@ impl TryFrom<RawScenario> for Scenario {
             path: PathBuf::new(),
         };
         for (index, step) in scenario.steps().iter().enumerate() {
-            let requests: &[_] = match step {
-                Step::Exchange { requests, .. } => std::slice::from_ref(&requests.request),
-                Step::Parallel(parallel) => &parallel.requests,
-                _ => &[],
-            };
-            if let Some(worker) = requests
+            if let Some(worker) = step
+                .requests()
                 .iter()
                 .filter_map(|r| r.worker)
                 .find(|worker| *worker >= workers)
@@ -327,6 +323,28 @@ impl TryFrom<RawScenario> for Scenario {
                 ));
             }
         }
+        check_calls(scenario.steps())?;
         Ok(scenario)
     }
+}
+
+/// A call is opened before it ends, and ends once.
+fn check_calls(steps: &[Step]) -> Result<(), String> {
+    let mut open = BTreeSet::new();
+    for (index, step) in steps.iter().enumerate() {
+        match step {
+            Step::Open(Open { call, .. }) if !open.insert(call) => {
+                return Err(format!(
+                    "`open.call = \"{call}\"` in `step[{index}]`, expected a name that is not open already"
+                ));
+            }
+            Step::Finish { call, .. } | Step::Disconnect(call) if !open.remove(call) => {
+                return Err(format!(
+                    "the call `{call}` in `step[{index}]` is not open, expected an `open` step of that name before it"
+                ));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }

@@ -59,6 +59,7 @@ impl Target for SimTarget {
             | Capability::PinWorker
             | Capability::InjectCasConflict
             | Capability::Reconfigure => true,
+            Capability::Overlap | Capability::UpstreamBehaviour => false,
         }
     }
 

@@ -3,12 +3,17 @@
 //! The simulator implements [`Target`] in this crate; a test package can implement it for a real proxy. Nothing here says
 //! what is right or wrong: a target only acts and observes, and the [runner](crate::runner) compares.
 
-use std::collections::BTreeMap;
+mod http;
+
 use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Deserialize;
+
+pub use http::{
+    AnswerOverride, Exchange, HttpVersion, Request, Upstream, UpstreamBehaviour, UpstreamRequest,
+};
 
 use crate::scenario::ConfigText;
 
@@ -69,6 +74,39 @@ pub trait Session {
         connections: usize,
     ) -> Result<Vec<Exchange>, TargetError>;
 
+    /// Sends the request `count` times and waits, for each, until the upstream has all of it and holds its answer, or until
+    /// it was answered without the upstream. Later steps know these calls by this name.
+    ///
+    /// # Errors
+    ///
+    /// When the host died or has no [`Capability::Overlap`].
+    fn open(&mut self, call: &str, request: &Request, count: u32) -> Result<(), TargetError> {
+        let _ = (call, request, count);
+        Err(TargetError::unsupported(Capability::Overlap))
+    }
+
+    /// Lets the upstream go on with the open calls of this name and waits for their whole answers, in the order of opening.
+    /// The calls are gone then.
+    ///
+    /// # Errors
+    ///
+    /// When no such call is open, and as [`exchange`](Self::exchange) and [`open`](Self::open).
+    fn finish(&mut self, call: &str) -> Result<Vec<Exchange>, TargetError> {
+        let _ = call;
+        Err(TargetError::unsupported(Capability::Overlap))
+    }
+
+    /// The clients of the open calls of this name go away, over HTTP/1 by closing their connections and over HTTP/2 by
+    /// resetting their streams. Waits until the host has noticed, which is when the calls' access log is written.
+    ///
+    /// # Errors
+    ///
+    /// When no such call is open, and as [`open`](Self::open).
+    fn disconnect(&mut self, call: &str) -> Result<(), TargetError> {
+        let _ = call;
+        Err(TargetError::unsupported(Capability::Overlap))
+    }
+
     /// Lets this much time pass, counted from the end of the previous step.
     ///
     /// # Errors
@@ -119,6 +157,10 @@ pub enum Capability {
     InjectCasConflict,
     /// Give the running plugin a new configuration.
     Reconfigure,
+    /// Hold calls open while other steps go on.
+    Overlap,
+    /// Say what the upstream does with a single request.
+    UpstreamBehaviour,
 }
 
 impl fmt::Display for Capability {
@@ -128,6 +170,8 @@ impl fmt::Display for Capability {
             Self::PinWorker => "pin-worker",
             Self::InjectCasConflict => "inject-cas-conflict",
             Self::Reconfigure => "reconfigure",
+            Self::Overlap => "overlap",
+            Self::UpstreamBehaviour => "upstream-behaviour",
         })
     }
 }
@@ -153,6 +197,22 @@ pub enum TargetError {
         /// What it cannot do.
         capability: Capability,
     },
+    /// A step names a call that is not open.
+    #[error("no call `{call}` is open")]
+    NotOpen {
+        /// The name.
+        call: String,
+    },
+}
+
+impl TargetError {
+    /// What the default methods of [`Session`] answer.
+    fn unsupported(capability: Capability) -> Self {
+        Self::Unsupported {
+            target: "this host",
+            capability,
+        }
+    }
 }
 
 /// Everything that a host needs to know before the first request.
@@ -214,122 +274,6 @@ pub enum FailurePolicy {
     FailOpen,
     /// The VM is started anew.
     FailReload,
-}
-
-/// What the upstream answers to every request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Upstream {
-    /// The status code.
-    pub status: u16,
-    /// Headers, several values of a name kept apart.
-    pub headers: Vec<(String, String)>,
-    /// The body; empty means none at all.
-    pub body: Vec<u8>,
-    /// Trailers; they need HTTP/2.
-    pub trailers: Vec<(String, String)>,
-}
-
-impl Default for Upstream {
-    fn default() -> Self {
-        Self {
-            status: 200,
-            headers: Vec::new(),
-            body: Vec::new(),
-            trailers: Vec::new(),
-        }
-    }
-}
-
-/// A request as a client sends it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request {
-    /// The method, sent as it is.
-    pub method: String,
-    /// Path and query, sent as they are: no normalization by the client.
-    pub path: String,
-    /// The `Host` header or `:authority`.
-    pub authority: String,
-    /// Headers in order, several values of a name kept apart.
-    pub headers: Vec<(String, String)>,
-    /// The body in chunks. One chunk is sent with `content-length`; several are sent as separate writes, over HTTP/1 with
-    /// `transfer-encoding: chunked`. A header among `headers` takes precedence.
-    pub body: Vec<Vec<u8>>,
-    /// Trailers, sent after the body.
-    pub trailers: Vec<(String, String)>,
-    /// The version of HTTP.
-    pub http: HttpVersion,
-    /// Which worker serves it, counted from 0; only for hosts with [`Capability::PinWorker`].
-    pub worker: Option<u32>,
-}
-
-impl Default for Request {
-    fn default() -> Self {
-        Self {
-            method: "GET".to_owned(),
-            path: "/".to_owned(),
-            authority: "api.example".to_owned(),
-            headers: Vec::new(),
-            body: Vec::new(),
-            trailers: Vec::new(),
-            http: HttpVersion::One,
-            worker: None,
-        }
-    }
-}
-
-/// A version of HTTP, written in scenarios as `1` or `2`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "u64")]
-pub enum HttpVersion {
-    /// HTTP/1.1.
-    #[default]
-    One,
-    /// HTTP/2.
-    Two,
-}
-
-impl TryFrom<u64> for HttpVersion {
-    type Error = String;
-
-    fn try_from(number: u64) -> Result<Self, Self::Error> {
-        match number {
-            1 => Ok(Self::One),
-            2 => Ok(Self::Two),
-            other => Err(format!("unknown version of HTTP {other}, expected 1 or 2")),
-        }
-    }
-}
-
-/// What a client, an upstream and an operator saw of one request.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Exchange {
-    /// The status code that the client got.
-    pub status: u16,
-    /// The headers that the client got, names in lower case, several values of a name kept apart.
-    pub headers: Vec<(String, String)>,
-    /// The body that the client got.
-    pub body: Vec<u8>,
-    /// The trailers that the client got.
-    pub trailers: Vec<(String, String)>,
-    /// Whether the answer was cut off: the stream was reset before it was complete. Without any answer the status is 0.
-    pub aborted: bool,
-    /// What the upstream saw, even if only in part; `None` when the request never reached it.
-    pub upstream: Option<UpstreamRequest>,
-    /// The filter state that the access log would show, for the keys of [`Setup::properties`]; unset keys are missing.
-    pub properties: BTreeMap<String, String>,
-}
-
-/// A request as the upstream saw it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct UpstreamRequest {
-    /// The method.
-    pub method: String,
-    /// Path and query.
-    pub path: String,
-    /// Headers, names in lower case, several values of a name kept apart.
-    pub headers: Vec<(String, String)>,
-    /// The whole body.
-    pub body: Vec<u8>,
 }
 
 /// One line that the plugin logged.

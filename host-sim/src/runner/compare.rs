@@ -95,6 +95,16 @@ pub(super) fn exchange(expect: &Expect, observed: &Exchange, comparison: &mut Co
             observed.status.to_string(),
         );
     }
+    if expect.reset != observed.aborted {
+        let words = |reset| {
+            if reset {
+                "the answer is cut off"
+            } else {
+                "the answer is whole"
+            }
+        };
+        comparison.differs("expect.reset", words(expect.reset), words(observed.aborted));
+    }
     let upstream = expect
         .upstream
         .or(expect.upstream_request.as_ref().map(|_| true));

@@ -13,9 +13,9 @@ use super::pattern::Pattern;
 pub struct Expect {
     /// The status code that the client gets.
     pub status: Option<u16>,
-    /// Whether the answer is cut off; default false.
+    /// Whether the client sees the answer cut off; default false.
     #[serde(default)]
-    pub aborted: bool,
+    pub reset: bool,
     /// Whether the request reaches the upstream.
     pub upstream: Option<bool>,
     /// Response headers; names are compared without regard to case.

@@ -3,10 +3,11 @@
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, Deserializer, MapAccess, Visitor};
 
 use super::json::Json;
-use crate::target::{HttpVersion, Request, Upstream};
+use crate::target::{AnswerOverride, HttpVersion, Request, Upstream, UpstreamBehaviour};
 
 /// A request and how often it is sent.
 #[derive(Clone, Debug, Deserialize)]
@@ -35,6 +36,8 @@ struct RawRequest {
     http: HttpVersion,
     worker: Option<u32>,
     repeat: Option<u32>,
+    #[serde(default)]
+    upstream: Behaviour,
 }
 
 impl TryFrom<RawRequest> for Requests {
@@ -63,6 +66,7 @@ impl TryFrom<RawRequest> for Requests {
                 trailers: raw.trailers.0,
                 http: raw.http,
                 worker: raw.worker,
+                upstream: raw.upstream.0,
             },
             repeat,
         })
@@ -73,12 +77,31 @@ impl TryFrom<RawRequest> for Requests {
 #[serde(deny_unknown_fields)]
 struct RawUpstream {
     status: Option<u16>,
-    #[serde(default)]
-    headers: Fields,
+    headers: Option<Fields>,
     body: Option<String>,
     body_json: Option<Json>,
-    #[serde(default)]
-    trailers: Fields,
+    trailers: Option<Fields>,
+    streams: Option<bool>,
+}
+
+impl TryFrom<RawUpstream> for AnswerOverride {
+    type Error = &'static str;
+
+    fn try_from(raw: RawUpstream) -> Result<Self, Self::Error> {
+        let body = match (raw.body, raw.body_json) {
+            (None, None) => None,
+            (Some(text), None) => Some(text.into_bytes()),
+            (None, Some(Json(value))) => Some(value.to_string().into_bytes()),
+            (Some(_), Some(_)) => return Err("expected at most one of `body` and `body_json`"),
+        };
+        Ok(Self {
+            status: raw.status,
+            headers: raw.headers.map(|fields| fields.0),
+            body,
+            trailers: raw.trailers.map(|fields| fields.0),
+            streams: raw.streams.unwrap_or(false),
+        })
+    }
 }
 
 /// The upstream fixture.
@@ -90,18 +113,55 @@ impl TryFrom<RawUpstream> for UpstreamTable {
     type Error = &'static str;
 
     fn try_from(raw: RawUpstream) -> Result<Self, Self::Error> {
-        let body = match (raw.body, raw.body_json) {
-            (None, None) => Vec::new(),
-            (Some(text), None) => text.into_bytes(),
-            (None, Some(Json(value))) => value.to_string().into_bytes(),
-            (Some(_), Some(_)) => return Err("expected at most one of `body` and `body_json`"),
-        };
-        Ok(Self(Upstream {
-            status: raw.status.unwrap_or(200),
-            headers: raw.headers.0,
-            body,
-            trailers: raw.trailers.0,
-        }))
+        if raw.streams.is_some() {
+            return Err("`streams` is for the upstream of a single request");
+        }
+        Ok(Self(
+            AnswerOverride::try_from(raw)?.over(&Upstream::default()),
+        ))
+    }
+}
+
+/// What the upstream does with one request: a table that overrides its usual answer, or the name of a failure.
+#[derive(Clone, Debug, Default)]
+struct Behaviour(UpstreamBehaviour);
+
+impl<'de> Deserialize<'de> for Behaviour {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct BehaviourVisitor;
+
+        impl<'de> Visitor<'de> for BehaviourVisitor {
+            type Value = Behaviour;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(
+                    "a table with `status`, `headers`, `body`, …, or `reset`, `reset_after_headers`, `timeout` or `unreachable`",
+                )
+            }
+
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<Behaviour, E> {
+                Ok(Behaviour(match name {
+                    "reset" => UpstreamBehaviour::Reset,
+                    "reset_after_headers" => UpstreamBehaviour::ResetAfterHeaders,
+                    "timeout" => UpstreamBehaviour::Timeout,
+                    "unreachable" => UpstreamBehaviour::Unreachable,
+                    other => {
+                        return Err(E::unknown_variant(
+                            other,
+                            &["reset", "reset_after_headers", "timeout", "unreachable"],
+                        ));
+                    }
+                }))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Behaviour, A::Error> {
+                let raw = RawUpstream::deserialize(MapAccessDeserializer::new(map))?;
+                let answer = AnswerOverride::try_from(raw).map_err(de::Error::custom)?;
+                Ok(Behaviour(UpstreamBehaviour::Answer(answer)))
+            }
+        }
+
+        deserializer.deserialize_any(BehaviourVisitor)
     }
 }
 

@@ -1,6 +1,6 @@
 //! One step of a scenario: exactly one action, and what must be seen of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -10,7 +10,7 @@ use super::config_source::ConfigSource;
 use super::expect::{Expect, ExpectParallel};
 use super::pattern::Pattern;
 use super::request::Requests;
-use crate::target::{Capability, LogLevel, Request};
+use crate::target::{Capability, LogLevel, Request, UpstreamBehaviour};
 
 /// One step.
 #[derive(Clone, Debug, Deserialize)]
@@ -25,6 +25,17 @@ pub enum Step {
     },
     /// Send many requests at once and look at all answers together.
     Parallel(Parallel),
+    /// Send requests whose answers the upstream holds.
+    Open(Open),
+    /// Let the upstream answer open calls, and look at each answer.
+    Finish {
+        /// Which calls.
+        call: String,
+        /// What must be seen of each of them.
+        expect: Box<Expect>,
+    },
+    /// The clients of these open calls go away.
+    Disconnect(String),
     /// Let time pass.
     Advance(Duration),
     /// Look at metrics; one that does not exist counts as 0.
@@ -54,6 +65,18 @@ pub struct Parallel {
     pub expect: ExpectParallel,
 }
 
+/// Calls whose answers the upstream holds.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "RawOpen")]
+pub struct Open {
+    /// How later steps call them.
+    pub call: String,
+    /// What is sent.
+    pub request: Request,
+    /// How many times, all at once.
+    pub count: u32,
+}
+
 /// A line that must have been logged.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -65,22 +88,37 @@ pub struct ExpectLog {
 }
 
 impl Step {
+    /// The requests that this step sends.
+    #[must_use]
+    pub fn requests(&self) -> &[Request] {
+        match self {
+            Self::Exchange { requests, .. } => std::slice::from_ref(&requests.request),
+            Self::Parallel(parallel) => &parallel.requests,
+            Self::Open(open) => std::slice::from_ref(&open.request),
+            _ => &[],
+        }
+    }
+
     /// What a host must be able to do for this step beyond what every host can.
     #[must_use]
-    pub fn needs(&self) -> Option<Capability> {
-        match self {
-            Self::Exchange { requests, .. } => {
-                requests.request.worker.map(|_| Capability::PinWorker)
-            }
-            Self::Parallel(parallel) => parallel
-                .requests
-                .iter()
-                .find_map(|request| request.worker)
-                .map(|_| Capability::PinWorker),
+    pub fn needs(&self) -> BTreeSet<Capability> {
+        let usual = UpstreamBehaviour::default();
+        let mut needs = BTreeSet::new();
+        for request in self.requests() {
+            needs.extend(request.worker.map(|_| Capability::PinWorker));
+            needs.extend((request.upstream != usual).then_some(Capability::UpstreamBehaviour));
+        }
+        needs.extend(match self {
             Self::Configure { .. } => Some(Capability::Reconfigure),
             Self::CasConflicts(_) => Some(Capability::InjectCasConflict),
-            Self::Advance(_) | Self::Metrics(_) | Self::Log(_) => None,
-        }
+            Self::Open(_) | Self::Finish { .. } | Self::Disconnect(_) => Some(Capability::Overlap),
+            Self::Exchange { .. }
+            | Self::Parallel(_)
+            | Self::Advance(_)
+            | Self::Metrics(_)
+            | Self::Log(_) => None,
+        });
+        needs
     }
 }
 
@@ -90,11 +128,52 @@ struct RawStep {
     request: Option<Requests>,
     expect: Option<Box<Expect>>,
     parallel: Option<Parallel>,
+    open: Option<Open>,
+    finish: Option<RawFinish>,
+    disconnect: Option<String>,
     advance: Option<SignedDuration>,
     metrics: Option<BTreeMap<String, Pattern>>,
     configure: Option<RawConfigure>,
     log: Option<ExpectLog>,
     cas_conflicts: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawFinish {
+    call: String,
+    #[serde(default)]
+    expect: Box<Expect>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawOpen {
+    call: String,
+    request: Requests,
+    count: Option<u32>,
+}
+
+impl TryFrom<RawOpen> for Open {
+    type Error = String;
+
+    fn try_from(raw: RawOpen) -> Result<Self, Self::Error> {
+        if raw.request.repeat != 1 {
+            return Err(format!(
+                "`repeat = {}` in an open call, expected `count` alone",
+                raw.request.repeat
+            ));
+        }
+        let count = raw.count.unwrap_or(1);
+        if count == 0 {
+            return Err("`count = 0` opens nothing, expected at least 1".to_owned());
+        }
+        Ok(Self {
+            call: raw.call,
+            request: raw.request.request,
+            count,
+        })
+    }
 }
 
 #[derive(Deserialize)]
@@ -124,6 +203,12 @@ impl TryFrom<RawStep> for Step {
         if let Some(parallel) = raw.parallel {
             steps.push(Self::Parallel(parallel));
         }
+        steps.extend(raw.open.map(Self::Open));
+        steps.extend(
+            raw.finish
+                .map(|RawFinish { call, expect }| Self::Finish { call, expect }),
+        );
+        steps.extend(raw.disconnect.map(Self::Disconnect));
         if let Some(advance) = raw.advance {
             let back = |_| {
                 format!(
@@ -159,8 +244,8 @@ impl TryFrom<RawStep> for Step {
         match (steps.pop(), actions) {
             (Some(step), 1) => Ok(step),
             _ => Err(format!(
-                "{actions} actions, expected exactly one of `request`, `parallel`, `advance`, `metrics`, `configure`, \
-                 `log` and `cas_conflicts`"
+                "{actions} actions, expected exactly one of `request`, `parallel`, `open`, `finish`, `disconnect`, \
+                 `advance`, `metrics`, `configure`, `log` and `cas_conflicts`"
             )),
         }
     }

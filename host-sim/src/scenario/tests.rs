@@ -1,6 +1,7 @@
 //! Whole scenarios, and the texts that wrong ones are answered with.
 
 use super::*;
+use crate::target::UpstreamBehaviour;
 
 const MINIMAL: &str = "about = 'A.'\nconfig = {}\n[[step]]\nrequest = {}\n";
 
@@ -52,6 +53,18 @@ log = { level = "warn", line = { matches = "a.*" } }
 
 [[step]]
 cas_conflicts = 2
+
+[[step]]
+open = { call = "long", request = { upstream = { status = 202, body = "", streams = true } }, count = 2 }
+
+[[step]]
+open = { call = "lost", request = { upstream = "reset_after_headers" } }
+
+[[step]]
+disconnect = "lost"
+
+[[step]]
+finish = { call = "long", expect = { status = 202, properties = { "k.left" = 1 } } }
 "#,
         Path::new("f.toml"),
     )
@@ -62,7 +75,7 @@ cas_conflicts = 2
         String::from_utf8(setup.config.at(scenario.clock.unwrap())).unwrap(),
         r#"{"a":[1,2.5,"x"],"when":"12:00:04"}"#
     );
-    assert_eq!(setup.properties, ["k.cost"]);
+    assert_eq!(setup.properties, ["k.cost", "k.left"]);
     assert_eq!(setup.upstream.body, b"{\"ok\":true}");
     assert_eq!(
         scenario
@@ -74,7 +87,9 @@ cas_conflicts = 2
             "manual-clock",
             "pin-worker",
             "inject-cas-conflict",
-            "reconfigure"
+            "reconfigure",
+            "overlap",
+            "upstream-behaviour"
         ]
     );
     let [
@@ -101,6 +116,19 @@ cas_conflicts = 2
         ["/1", "/2", "/1"]
     );
     assert_eq!(parallel.connections, 3);
+    let [.., Step::Open(long), Step::Open(lost), _, _] = scenario.steps() else {
+        panic!("{:?}", scenario.steps());
+    };
+    assert_eq!((long.call.as_str(), long.count), ("long", 2));
+    let UpstreamBehaviour::Answer(answer) = &long.request.upstream else {
+        panic!("{:?}", long.request.upstream);
+    };
+    let whole = answer.over(&setup.upstream);
+    assert_eq!(
+        (whole.status, whole.headers, whole.body, answer.streams),
+        (202, setup.upstream.headers, Vec::new(), true)
+    );
+    assert_eq!(lost.request.upstream, UpstreamBehaviour::ResetAfterHeaders);
 }
 
 #[test]
@@ -130,7 +158,8 @@ fn wrong_steps_are_answered_with_their_place() {
         (
             "advnce = '5s'",
             "f.toml:6:1: at `step[1].advnce`: unknown field `advnce`, expected one of `request`, \
-             `expect`, `parallel`, `advance`, `metrics`, `configure`, `log`, `cas_conflicts`",
+             `expect`, `parallel`, `open`, `finish`, `disconnect`, `advance`, `metrics`, `configure`, `log`, \
+             `cas_conflicts`",
         ),
         (
             "expect = {}",
@@ -139,7 +168,7 @@ fn wrong_steps_are_answered_with_their_place() {
         (
             "request = {}\nadvance = '1s'",
             "f.toml:5:1: at `step[1]`: 2 actions, expected exactly one of `request`, `parallel`, \
-             `advance`, `metrics`, `configure`, `log` and `cas_conflicts`",
+             `open`, `finish`, `disconnect`, `advance`, `metrics`, `configure`, `log` and `cas_conflicts`",
         ),
         (
             "request = { headers = { a = 1 } }",
@@ -156,6 +185,40 @@ fn wrong_steps_are_answered_with_their_place() {
         (
             "request = { worker = 1 }",
             "f.toml:1:1: at `.`: `worker = 1` in `step[1]`, expected less than `workers = 1`",
+        ),
+        (
+            "request = { upstream = 'rst' }",
+            "f.toml:6:24: at `step[1].request.upstream`: unknown variant `rst`, \
+             expected one of `reset`, `reset_after_headers`, `timeout`, `unreachable`",
+        ),
+        (
+            "request = { upstream = { body = '', body_json = 1 } }",
+            "f.toml:6:24: at `step[1].request.upstream`: expected at most one of `body` and `body_json`",
+        ),
+        (
+            "request = { upstream = 1 }",
+            "f.toml:6:24: at `step[1].request.upstream`: invalid type: integer `1`, expected a table with `status`, \
+             `headers`, `body`, …, or `reset`, `reset_after_headers`, `timeout` or `unreachable`",
+        ),
+        (
+            "open = { call = 'a', request = {}, count = 0 }",
+            "f.toml:6:8: at `step[1].open`: `count = 0` opens nothing, expected at least 1",
+        ),
+        (
+            "open = { call = 'a', request = { repeat = 2 } }",
+            "f.toml:6:8: at `step[1].open`: `repeat = 2` in an open call, expected `count` alone",
+        ),
+        (
+            "disconnect = 'a'",
+            "f.toml:1:1: at `.`: the call `a` in `step[1]` is not open, expected an `open` step of that name before it",
+        ),
+        (
+            "open = { call = 'a', request = {} }\n[[step]]\nopen = { call = 'a', request = {} }",
+            "f.toml:1:1: at `.`: `open.call = \"a\"` in `step[2]`, expected a name that is not open already",
+        ),
+        (
+            "open = { call = 'a', request = {} }\n[[step]]\nfinish = { call = 'a' }\n[[step]]\nfinish = { call = 'a' }",
+            "f.toml:1:1: at `.`: the call `a` in `step[3]` is not open, expected an `open` step of that name before it",
         ),
         (
             "advance = '-5s'",

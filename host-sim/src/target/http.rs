@@ -1,0 +1,173 @@
+//! Requests and answers as clients and upstreams see them.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+/// What the upstream answers to every request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upstream {
+    /// The status code.
+    pub status: u16,
+    /// Headers, several values of a name kept apart.
+    pub headers: Vec<(String, String)>,
+    /// The body; empty means none at all.
+    pub body: Vec<u8>,
+    /// Trailers; they need HTTP/2.
+    pub trailers: Vec<(String, String)>,
+}
+
+impl Default for Upstream {
+    fn default() -> Self {
+        Self {
+            status: 200,
+            headers: Vec::new(),
+            body: Vec::new(),
+            trailers: Vec::new(),
+        }
+    }
+}
+
+/// What the upstream does with one request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UpstreamBehaviour {
+    /// It answers.
+    Answer(AnswerOverride),
+    /// It takes the request and closes the connection before its answer starts.
+    Reset,
+    /// It sends its headers and its body without an end, and closes the connection.
+    ResetAfterHeaders,
+    /// It takes the request and never answers, until the route's time-out ends the wait.
+    Timeout,
+    /// It refuses the connection.
+    Unreachable,
+}
+
+impl Default for UpstreamBehaviour {
+    fn default() -> Self {
+        Self::Answer(AnswerOverride::default())
+    }
+}
+
+/// How one answer differs from the upstream's usual one; what is `None` is as usual.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AnswerOverride {
+    /// The status code.
+    pub status: Option<u16>,
+    /// All headers, several values of a name kept apart.
+    pub headers: Option<Vec<(String, String)>>,
+    /// The body.
+    pub body: Option<Vec<u8>>,
+    /// All trailers; they need HTTP/2.
+    pub trailers: Option<Vec<(String, String)>>,
+    /// Of an overlapping call: headers and body are sent at once, without `content-length`, and only the end is held.
+    pub streams: bool,
+}
+
+impl AnswerOverride {
+    /// The whole answer of an upstream that usually gives this one.
+    #[must_use]
+    pub fn over(&self, usual: &Upstream) -> Upstream {
+        Upstream {
+            status: self.status.unwrap_or(usual.status),
+            headers: self.headers.as_ref().unwrap_or(&usual.headers).clone(),
+            body: self.body.as_ref().unwrap_or(&usual.body).clone(),
+            trailers: self.trailers.as_ref().unwrap_or(&usual.trailers).clone(),
+        }
+    }
+}
+
+/// A request as a client sends it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The method, sent as it is.
+    pub method: String,
+    /// Path and query, sent as they are: no normalization by the client.
+    pub path: String,
+    /// The `Host` header or `:authority`.
+    pub authority: String,
+    /// Headers in order, several values of a name kept apart.
+    pub headers: Vec<(String, String)>,
+    /// The body in chunks. One chunk is sent with `content-length`; several are sent as separate writes, over HTTP/1 with
+    /// `transfer-encoding: chunked`. A header among `headers` takes precedence.
+    pub body: Vec<Vec<u8>>,
+    /// Trailers, sent after the body.
+    pub trailers: Vec<(String, String)>,
+    /// The version of HTTP.
+    pub http: HttpVersion,
+    /// Which worker serves it, counted from 0; only for hosts with [`Capability::PinWorker`].
+    pub worker: Option<u32>,
+    /// What the upstream does with it.
+    pub upstream: UpstreamBehaviour,
+}
+
+impl Default for Request {
+    fn default() -> Self {
+        Self {
+            method: "GET".to_owned(),
+            path: "/".to_owned(),
+            authority: "api.example".to_owned(),
+            headers: Vec::new(),
+            body: Vec::new(),
+            trailers: Vec::new(),
+            http: HttpVersion::One,
+            worker: None,
+            upstream: UpstreamBehaviour::default(),
+        }
+    }
+}
+
+/// A version of HTTP, written in scenarios as `1` or `2`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "u64")]
+pub enum HttpVersion {
+    /// HTTP/1.1.
+    #[default]
+    One,
+    /// HTTP/2.
+    Two,
+}
+
+impl TryFrom<u64> for HttpVersion {
+    type Error = String;
+
+    fn try_from(number: u64) -> Result<Self, Self::Error> {
+        match number {
+            1 => Ok(Self::One),
+            2 => Ok(Self::Two),
+            other => Err(format!("unknown version of HTTP {other}, expected 1 or 2")),
+        }
+    }
+}
+
+/// What a client, an upstream and an operator saw of one request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Exchange {
+    /// The status code that the client got.
+    pub status: u16,
+    /// The headers that the client got, names in lower case, several values of a name kept apart.
+    pub headers: Vec<(String, String)>,
+    /// The body that the client got.
+    pub body: Vec<u8>,
+    /// The trailers that the client got.
+    pub trailers: Vec<(String, String)>,
+    /// Whether the answer was cut off: the stream was reset before it was complete. Without any answer the status is 0.
+    pub aborted: bool,
+    /// What the upstream saw, even if only in part; `None` when the request never reached it.
+    pub upstream: Option<UpstreamRequest>,
+    /// The filter state that the access log would show, for the keys of [`Setup::properties`]; unset keys are missing.
+    pub properties: BTreeMap<String, String>,
+}
+
+/// A request as the upstream saw it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UpstreamRequest {
+    /// The method.
+    pub method: String,
+    /// Path and query.
+    pub path: String,
+    /// Headers, names in lower case, several values of a name kept apart.
+    pub headers: Vec<(String, String)>,
+    /// The whole body.
+    pub body: Vec<u8>,
+}
