@@ -18,7 +18,7 @@ use crate::{
     calendar_date::CalendarDate,
     config_error::ConfigError,
     cost_table::{CostTable, CostsConfig},
-    data_center::DataCenter,
+    data_center::{DEFAULT_NAME, DataCenter},
     day::Seconds,
     edition::{Edition, EditionName},
     enforcement::Enforcement,
@@ -31,6 +31,7 @@ use crate::{
     response_headers::{HeaderName, ResponseHeaders},
     subscription::Subscriptions,
     unique_map::UniqueMap,
+    usage::{answer::Usage, config::UsageConfig},
 };
 
 /// API credits for Envoy: the configuration of the filter.
@@ -82,6 +83,9 @@ pub struct Config {
     /// Whether refusals are meant, where neither edition nor organization says so.
     #[serde(default)]
     pub enforcement: Enforcement,
+    /// Where organizations see what they have used, answered by the filter; without it, nowhere.
+    #[serde(default)]
+    pub usage: Option<UsageConfig>,
 }
 
 /// How calls in progress are counted.
@@ -276,7 +280,7 @@ impl Config {
             let built = DataCenter::new(name.clone(), calendar, config.credits_from, completed_on);
             data_centers.insert(name, Rc::new(built));
         }
-        let default = DataCenter::new("default".to_owned(), default, None, completed_on);
+        let default = DataCenter::new(DEFAULT_NAME.to_owned(), default, None, completed_on);
         let subscriptions = Subscriptions {
             namespace: self.namespace,
             editions: self.editions.into_inner(),
@@ -335,6 +339,7 @@ impl Config {
             }
         }
         let response_headers = distinct(self.response_headers)?;
+        let identity_header = self.identity.header().map(str::to_owned);
         Ok(Policy {
             identity: self.identity.into_path("identity")?,
             attributes: self
@@ -353,6 +358,9 @@ impl Config {
             refunds: self.refunds,
             concurrency,
             enforcement: self.enforcement,
+            usage: self
+                .usage
+                .map(|usage| Usage::new(usage, identity_header.as_deref())),
         })
     }
 }
@@ -399,6 +407,14 @@ impl ConcurrencyConfig {
 }
 
 impl SourceConfig {
+    /// The header that is meant, if one is.
+    fn header(&self) -> Option<&str> {
+        match self {
+            Self::Header(name) => Some(name.as_str()),
+            Self::Property(_) => None,
+        }
+    }
+
     /// The property that is meant; errors are said at `path`.
     fn into_path(self, path: &str) -> Result<PropertyPath, ConfigError> {
         let segments = match self {

@@ -4,6 +4,9 @@ use jiff::Timestamp;
 
 use crate::{calendar_date::CalendarDate, day::Calendar};
 
+/// What the data centre is called of organizations that state none.
+pub const DEFAULT_NAME: &str = "default";
+
 /// A data centre.
 #[derive(Debug)]
 pub struct DataCenter {

@@ -1,6 +1,6 @@
 //! The filter: the callbacks of one call. They read, ask the meter, and act; they decide nothing.
 
-use std::{borrow::Cow, rc::Rc};
+use std::rc::Rc;
 
 use proxy_wasm::{
     traits::{Context, HttpContext},
@@ -18,6 +18,7 @@ use crate::{
     property_path::{self, PropertyPath},
     receipt::Receipt,
     refusal::Refusal,
+    usage::answer::{Request, Resource},
 };
 
 /// One call.
@@ -56,16 +57,27 @@ impl HttpContext for Filter {
         let identity = host::property(policy.identity.as_str());
         let identity = identity.as_deref().map(property_path::text);
         let attributes = policy.attributes.as_ref().map(read);
+        let (method, path) = (
+            String::from_utf8_lossy(&method),
+            String::from_utf8_lossy(&path),
+        );
         let head = RequestHead {
-            method: &String::from_utf8_lossy(&method),
-            path: &String::from_utf8_lossy(&path),
+            method: &method,
+            path: &path,
             identity: identity.as_deref(),
             attributes: attributes.as_ref(),
             end_of_stream,
         };
-        let verdict = self
-            .meter
-            .on_request_headers(head, host::now(), &HostSharedData);
+        let looked_at = policy
+            .usage
+            .as_ref()
+            .and_then(|usage| usage.resource(&method, &path));
+        let verdict = match looked_at {
+            Some(resource) => self.look(resource, head),
+            None => self
+                .meter
+                .on_request_headers(head, host::now(), &HostSharedData),
+        };
         self.carry_out(verdict)
     }
 
@@ -183,17 +195,44 @@ impl Filter {
             Step::Forward => Action::Continue,
             Step::HoldForBody => Action::Pause,
             Step::Refuse(refusal) => {
-                self.answer(&refusal);
+                self.refuse(&refusal);
+                Action::Pause
+            }
+            Step::Answer(answer) => {
+                let headers: Vec<_> = answer
+                    .headers
+                    .iter()
+                    .map(|(name, value)| (*name, value.as_str()))
+                    .collect();
+                self.answer(answer.status, "usage_details", &headers, &answer.body, 0);
                 Action::Pause
             }
         }
     }
 
-    fn answer(&self, refusal: &Refusal) {
+    /// Answers a request for usage details.
+    fn look(&mut self, resource: Resource<'_>, head: RequestHead<'_>) -> Verdict {
+        let accept = host::property(ACCEPT);
+        let if_none_match = host::request_header("if-none-match");
+        let text = |value: &Option<Vec<u8>>| {
+            value
+                .as_deref()
+                .map(|value| String::from_utf8_lossy(value).into_owned())
+        };
+        let (accept, if_none_match) = (text(&accept), text(&if_none_match));
+        let request = Request {
+            method: head.method,
+            accept: accept.as_deref(),
+            if_none_match: if_none_match.as_deref(),
+        };
+        self.meter
+            .on_usage_request(resource, &request, head, host::now(), &HostSharedData)
+    }
+
+    fn refuse(&self, refusal: &Refusal) {
         let policy = &self.running.policy;
-        let now = host::now();
         let name = policy.response_headers.policy_name.as_str();
-        let response = refusal.response(policy.refusals, name, now);
+        let response = refusal.response(policy.refusals, name, host::now());
         let is_grpc = is_grpc();
         // Proxies turn the body of an answer to a gRPC call into its message, and set the content type themselves.
         let body = if is_grpc {
@@ -201,32 +240,54 @@ impl Filter {
         } else {
             &response.body
         };
-        let mut headers: Vec<(&str, Cow<'_, str>)> = response
+        let headers: Vec<_> = response
             .headers
             .iter()
             .filter(|(name, _)| !(is_grpc && *name == "content-type"))
-            .map(|(name, value)| (*name, Cow::from(value.as_str())))
+            .map(|(name, value)| (*name, value.as_str()))
             .collect();
-        if let Some(receipt) = self.meter.receipt() {
-            let told = policy.headers(receipt.enforcement).of(receipt, now);
-            headers.extend(told.filter_map(|(name, value)| Some((name, Cow::from(value?)))));
-        }
-        let headers: Vec<_> = headers
-            .iter()
-            .map(|(name, value)| (*name, value.as_ref()))
-            .collect();
-        let details = refusal.reason.name();
         let grpc_status = response.grpc_status as i32;
+        self.answer(
+            response.status,
+            refusal.reason.name(),
+            &headers,
+            body,
+            grpc_status,
+        );
+    }
+
+    /// Answers the call, with what the receipt tells beside `headers`.
+    fn answer(
+        &self,
+        status: u16,
+        details: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+        grpc_status: i32,
+    ) {
+        let told: Vec<_> = self.meter.receipt().map_or_else(Vec::new, |receipt| {
+            let fields = self
+                .running
+                .policy
+                .headers(receipt.enforcement)
+                .of(receipt, host::now());
+            fields
+                .filter_map(|(name, value)| Some((name, value?)))
+                .collect()
+        });
+        let told = told.iter().map(|(name, value)| (*name, value.as_str()));
+        let headers: Vec<_> = headers.iter().copied().chain(told).collect();
         if let Err(refused) =
-            host::send_local_response(response.status, details, &headers, body, grpc_status)
+            host::send_local_response(status, details, &headers, body, grpc_status)
         {
-            host::log(
-                Level::Error,
-                &format!("a refusal cannot be sent, the call is held: {refused}"),
-            );
+            let message = format!("a call cannot be answered and is held: {refused}");
+            host::log(Level::Error, &message);
         }
     }
 }
+
+/// The property that holds all values of the field `Accept`.
+const ACCEPT: &str = "request\0headers\0accept";
 
 /// What the authentication filter states about the call's organization.
 fn read(sources: &AttributeSources) -> Attributes {

@@ -19,10 +19,12 @@ use crate::{
     refusal::{Answer, Reason, Refusal},
     slots::TooManyCalls,
     terms::Model,
+    usage::{answer, statistics::Event},
     worker::Worker,
 };
 
 mod charging;
+mod looking;
 mod settlement;
 
 use settlement::Permit;
@@ -50,8 +52,10 @@ pub enum Step {
     Forward,
     /// Hold it, and ask again when more of its body is there.
     HoldForBody,
-    /// Answer it.
+    /// Answer it with a refusal.
     Refuse(Box<Refusal>),
+    /// Answer it with usage details.
+    Answer(Box<answer::Answer>),
 }
 
 /// What to do with a call, and what to count.
@@ -272,6 +276,10 @@ impl Meter {
         } else {
             (Outcome::NotRefused(reason), Metric::CallsNotRefused(reason))
         };
+        if let (Some(holder), Some(balance)) = (&holder, balance) {
+            self.worker
+                .counts(&holder.key, balance.day.number, Event::Refused(reason));
+        }
         let receipt = Receipt {
             holder,
             rule,

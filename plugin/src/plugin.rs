@@ -23,6 +23,9 @@ proxy_wasm::main! {{
 const BODIES_MAY_BE_MISSING: &str = "a call that is priced by its records ended before any of its body arrived; if every such call \
      hangs, `allow_on_headers_stop_iteration: true` is missing beside the filter in the proxy's configuration (Envoy 1.35 or later)";
 
+/// How often a worker tells what it has counted and renews its slots. A lease is three of them at least.
+const TICK: Duration = Duration::from_secs(1);
+
 /// The plugin: one for each configuration and worker.
 struct Plugin {
     running: Option<Rc<Running>>,
@@ -43,9 +46,7 @@ impl RootContext for Plugin {
     fn on_configure(&mut self, _: usize) -> bool {
         match Policy::from_json(&host::plugin_configuration()) {
             Ok(policy) => {
-                // Three words of a worker in the time of a lease: two of them may be late.
-                let lease = Duration::from_secs(policy.concurrency.lease.get());
-                host::set_tick_period(lease.checked_div(3).unwrap_or(lease));
+                host::set_tick_period(TICK);
                 let counters = Metric::all()
                     .map(|metric| Counter::define(&metric.name()))
                     .collect();

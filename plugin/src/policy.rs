@@ -20,6 +20,7 @@ use crate::{
     slots::Group,
     subscription::Subscriptions,
     terms::Schedule,
+    usage::{answer::Usage, details::Plan},
 };
 
 /// Everything that decides calls.
@@ -53,6 +54,8 @@ pub struct Policy {
     pub concurrency: Concurrency,
     /// Whether refusals of calls without an account are meant.
     pub enforcement: Enforcement,
+    /// Where organizations see what they have used; `None` where they do not.
+    pub usage: Option<Usage>,
 }
 
 /// How calls in progress are counted.
@@ -84,6 +87,8 @@ pub struct AccountHolder {
     pub edition: EditionName,
     /// The credits of a day that its edition, agents and purchases give.
     pub allotment: Allotment,
+    /// What its credits follow from.
+    pub plan: Plan,
     /// The calls a day that it was allowed under the old model.
     pub legacy_limit: Option<Credits>,
     /// Under which model its calls are counted, and when.

@@ -43,15 +43,18 @@ pub enum Outcome {
     NotRefused(Reason),
     /// It did not.
     Refused(Reason),
+    /// It did not: the filter answered it with usage details.
+    Answered,
 }
 
 impl Outcome {
-    /// The name of the outcome in access logs: `admitted`, `refunded`, the reason of a refusal, or that reason after `shadow:`.
+    /// The name of the outcome in access logs: `admitted`, `refunded`, `answered`, the reason of a refusal, or that reason after `shadow:`.
     #[must_use]
     pub fn name(self) -> Cow<'static, str> {
         match self {
             Self::Admitted => "admitted".into(),
             Self::Refunded => "refunded".into(),
+            Self::Answered => "answered".into(),
             Self::Refused(reason) => reason.name().into(),
             Self::NotRefused(reason) => format!("shadow:{}", reason.name()).into(),
         }
@@ -60,7 +63,7 @@ impl Outcome {
     /// Whether the call went to the upstream.
     #[must_use]
     pub fn is_forwarded(self) -> bool {
-        !matches!(self, Self::Refused(_))
+        !matches!(self, Self::Refused(_) | Self::Answered)
     }
 }
 

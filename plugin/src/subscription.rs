@@ -14,6 +14,7 @@ use crate::{
     organization::{Organization, OrganizationId},
     policy::AccountHolder,
     terms::{Model, Schedule, Standing, Terms},
+    usage::details::Plan,
 };
 
 /// The editions and data centres that organizations can be of.
@@ -92,6 +93,12 @@ impl Subscriptions {
             key: AccountKey::of(&self.namespace, id),
             edition: organization.edition.clone(),
             allotment,
+            plan: Plan {
+                agents: Some(organization.agents.get()),
+                light_agents: Some(organization.light_agents.get()),
+                credits_per_agent: Some(edition.per_agent),
+                additional_max: edition.additional_max,
+            },
             legacy_limit,
             schedule: Schedule::new(&standing, data_center),
             data_center: Rc::clone(data_center),
@@ -124,6 +131,7 @@ impl Subscriptions {
             key: AccountKey::shared(&self.namespace, callers),
             edition: name.clone(),
             allotment,
+            plan: Plan::default(),
             legacy_limit: None,
             schedule: Schedule::always(terms),
             data_center: Rc::clone(&self.default_data_center),

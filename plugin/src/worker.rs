@@ -22,6 +22,10 @@ use crate::{
     namespace::Namespace,
     policy::AccountHolder,
     slots::{Group, WorkerId},
+    usage::{
+        statistics::{Event, Statistics},
+        tally::Tally,
+    },
 };
 
 /// One worker's plugin.
@@ -30,6 +34,8 @@ pub struct Worker {
     id: Cell<Option<WorkerId>>,
     serving: RefCell<HashMap<AccountKey, Serving>>,
     owed: RefCell<Vec<Owed>>,
+    tally: RefCell<Tally>,
+    renewed: Cell<Option<Timestamp>>,
 }
 
 /// The calls that a worker serves for one account.
@@ -138,12 +144,46 @@ impl Worker {
         self.owed.borrow_mut().push(owed);
     }
 
-    /// Renews every statement, and tries again what is owed.
+    /// Counts something for the usage details of the account at `key`, whose day it is.
+    pub fn counts(&self, key: &AccountKey, day: DayNumber, event: Event<'_>) {
+        self.tally.borrow_mut().add(key, day, event);
+    }
+
+    /// What an organization did today, as far as the workers have told.
+    #[must_use]
+    pub fn statistics(
+        &self,
+        key: &AccountKey,
+        today: DayNumber,
+        data: &impl SharedData,
+    ) -> Statistics {
+        let known = self.tally.borrow().read(key, today, data);
+        // The details are shown without a breakdown rather than not at all.
+        known.unwrap_or_else(|_| Statistics::opened(today))
+    }
+
+    /// Tells what was counted, tries again what is owed, and renews every statement well before its lease ends.
     pub fn tick(&self, lease: Seconds, now: Timestamp, data: &impl SharedData) {
+        self.tally.borrow_mut().flush(data);
+        self.settle(data);
+        let age = self
+            .renewed
+            .get()
+            .map(|renewed| Seconds::between(renewed, now).get());
+        if age.is_none_or(|age| age.saturating_mul(3) >= lease.get()) {
+            self.renewed.set(Some(now));
+            self.renew(lease, now, data);
+        }
+    }
+
+    fn renew(&self, lease: Seconds, now: Timestamp, data: &impl SharedData) {
         let keys: Vec<_> = self.serving.borrow().keys().cloned().collect();
         for key in keys {
             self.state(&key, lease, now, data);
         }
+    }
+
+    fn settle(&self, data: &impl SharedData) {
         for owed in self.owed.take() {
             let posting = Ledger::new(data).post(&owed.key, owed.day, |account| {
                 Ok::<_, Infallible>(owed.correction.apply(account, owed.day))
@@ -262,8 +302,8 @@ mod tests {
         races.set(64);
         worker.ends(&holder(), Group::NONE, LEASE, at(1), &data);
         assert_eq!(in_progress(&data, at(1)), 2, "not stated yet");
-        worker.tick(LEASE, at(2), &data);
-        assert_eq!(in_progress(&data, at(2)), 1);
+        worker.tick(LEASE, at(10), &data);
+        assert_eq!(in_progress(&data, at(10)), 1);
     }
 
     #[test]

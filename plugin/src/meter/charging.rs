@@ -56,6 +56,7 @@ impl Meter {
                 let permit = Permit {
                     holder: Rc::clone(&holder),
                     day: posted.after.day(),
+                    charged: charge.cost,
                     allotment: admission.allotment,
                     group: claim.map(|claim| claim.group),
                     answered: false,

@@ -14,6 +14,7 @@ use crate::{
     policy::AccountHolder,
     receipt::{Outcome, Receipt},
     slots::Group,
+    usage::statistics::Event,
     worker::{Correction, Owed, Worker},
 };
 
@@ -23,6 +24,8 @@ pub(super) struct Permit {
     pub(super) holder: Rc<AccountHolder>,
     /// The day on which it was charged.
     pub(super) day: DayNumber,
+    /// What it was charged before it was forwarded.
+    pub(super) charged: Credits,
     /// The allotment of which it was charged; `None` for a holder that is never refused.
     pub(super) allotment: Option<Credits>,
     /// The group in which it holds a slot.
@@ -106,6 +109,7 @@ impl Meter {
         } else {
             Counts::default()
         };
+        self.tell();
         let cas_retries = counts.cas_retries.saturating_add(self.release(now, data));
         Counts {
             cas_retries,
@@ -166,6 +170,29 @@ impl Meter {
             }
         }
         counts
+    }
+
+    /// Counts the call for the usage details, now that its cost is final.
+    fn tell(&self) {
+        let State::Decided {
+            receipt,
+            permit: Some(permit),
+        } = &self.state
+        else {
+            return;
+        };
+        let event = match (receipt.outcome, receipt.rule) {
+            (Outcome::Refunded, _) => Event::Refunded(permit.charged),
+            (_, Some(rule)) => {
+                let rule = self.policy.costs.rule_name(rule);
+                Event::Charged {
+                    rule,
+                    cost: receipt.cost,
+                }
+            }
+            (_, None) => return,
+        };
+        self.worker.counts(&permit.holder.key, permit.day, event);
     }
 
     /// Releases the slot, if the call holds one; the races lost.

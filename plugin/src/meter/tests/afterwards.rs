@@ -216,3 +216,47 @@ fn who_is_never_refused_is_charged_beyond_the_allotment() {
         "exceeds_allotment 8 cost 0 left 10"
     );
 }
+
+#[test]
+fn looking_at_usage_details_is_free_and_shows_what_happened() {
+    let desk = Desk::new(|config| config["usage"] = serde_json::json!({}));
+    let (mut meter, _) = desk.head("GET /list", Some("7"), true);
+    answer(&mut meter, &desk, 200, None);
+    meter.on_end(Ending::Over, desk.now, &desk.data);
+    desk.call("GET /count", "7");
+    let before = desk.data.dump();
+    let usage = desk.policy.usage.clone().unwrap();
+    let look = |identity: Option<&str>| {
+        let mut meter = Meter::new(Rc::clone(&desk.policy), Rc::clone(&desk.worker));
+        let path = "/.well-known/api-credits";
+        let head = RequestHead {
+            method: "GET",
+            path,
+            identity,
+            attributes: None,
+            end_of_stream: true,
+        };
+        let request = answer::Request {
+            method: "GET",
+            ..answer::Request::default()
+        };
+        let resource = usage.resource("GET", path).unwrap();
+        let verdict = meter.on_usage_request(resource, &request, head, desk.now, &desk.data);
+        assert_eq!(verdict.counts.charged, Credits::ZERO);
+        (verdict.step, words(&meter))
+    };
+    let (step, shown) = look(Some("7"));
+    assert_eq!(shown, "answered 7 cost 0 left 7");
+    let Step::Answer(document) = step else {
+        panic!()
+    };
+    let document: serde_json::Value = serde_json::from_str(&document.body).unwrap();
+    assert_eq!(document["used"], 3);
+    assert_eq!(document["remaining"], 7);
+    assert_eq!(document["operations"][0]["rule"], "list");
+    assert_eq!(document["refusals"][0]["reason"], "exceeds_allotment");
+    let (step, shown) = look(Some("9"));
+    assert!(matches!(step, Step::Refuse(_)));
+    assert_eq!(shown, "unknown_organization - cost 0 left -");
+    assert_eq!(desk.data.dump(), before);
+}

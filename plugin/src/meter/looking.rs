@@ -1,0 +1,116 @@
+//! Looking: a request for usage details is answered from the account of the organization that asks, and changes nothing.
+
+use jiff::Timestamp;
+
+use super::{Meter, Refused, RequestHead, State, Step, Verdict};
+use crate::{
+    credits::Credits,
+    data_center::DEFAULT_NAME,
+    enforcement::Enforcement,
+    ledger::{Ledger, SharedData},
+    metrics::Counts,
+    policy::{AccountHolder, Payer},
+    receipt::{Balance, Outcome, Receipt},
+    refusal::{Answer, Reason},
+    usage::{
+        answer::{Request, Resource},
+        details::{Concurrency, Details, Facts},
+    },
+};
+
+impl Meter {
+    /// Answers a request for usage details, for the organization that asks and free of charge. Who has no account is refused.
+    pub fn on_usage_request(
+        &mut self,
+        resource: Resource<'_>,
+        request: &Request<'_>,
+        head: RequestHead<'_>,
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> Verdict {
+        let holder = match self.policy.payer(head.identity, head.attributes) {
+            Payer::Holder(holder) => holder,
+            Payer::Refused(reason, answer) => {
+                return self.refuse(reason, answer, Refused::default());
+            }
+            Payer::Nobody => {
+                return self.refuse(
+                    Reason::NoOrganization,
+                    Answer::default(),
+                    Refused::default(),
+                );
+            }
+        };
+        let Some(details) = self.details(&holder, now, data) else {
+            let refused = Refused {
+                holder: Some(holder),
+                ..Refused::default()
+            };
+            return self.refuse(Reason::AccountUnavailable, Answer::default(), refused);
+        };
+        let Some(usage) = &self.policy.usage else {
+            return Verdict::of(Step::Forward);
+        };
+        let answer = usage.answer(resource, request, &details, &self.policy.costs);
+        let balance = Balance {
+            allotment: details.total,
+            remaining: details.remaining,
+            day: holder.data_center.calendar.day(now),
+        };
+        let enforcement = holder.enforcement;
+        let receipt = Receipt {
+            holder: Some(holder),
+            rule: None,
+            cost: Credits::ZERO,
+            balance: Some(balance),
+            outcome: Outcome::Answered,
+            enforcement,
+        };
+        self.state = State::Decided {
+            receipt,
+            permit: None,
+        };
+        Verdict {
+            step: Step::Answer(Box::new(answer)),
+            counts: Counts::default(),
+            trouble: None,
+        }
+    }
+
+    /// Everything that `holder` is shown of its day; `None` if its account cannot be read.
+    fn details(
+        &self,
+        holder: &AccountHolder,
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> Option<Details> {
+        let day = holder.data_center.calendar.day(now);
+        let account = Ledger::new(data).peek(&holder.key, day.number).ok()?;
+        let data_center = holder.data_center.name.as_str();
+        let lease = self.policy.concurrency.lease;
+        let facts = Facts {
+            organization: &holder.label,
+            edition: holder.edition.as_str(),
+            data_center: (data_center != DEFAULT_NAME).then_some(data_center),
+            plan: holder.plan,
+            allotment: holder.allotment,
+            terms: holder.schedule.at(now),
+            legacy_limit: holder.legacy_limit,
+            used: account.used(),
+            day,
+            time_zone: holder.data_center.calendar.time_zone(),
+            now,
+            concurrency: holder.concurrency.map(|limit| Concurrency {
+                limit,
+                in_progress: account.slots().in_progress(lease, now),
+            }),
+            enforced: holder.enforcement == Enforcement::Enforce,
+        };
+        let statistics = self.worker.statistics(&holder.key, day.number, data);
+        Some(Details::new(
+            &facts,
+            &statistics,
+            self.policy.costs.rule_names(),
+        ))
+    }
+}
