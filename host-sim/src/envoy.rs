@@ -80,6 +80,7 @@ pub(crate) fn response(
     upstream: &Upstream,
     head: bool,
     http: HttpVersion,
+    streams: bool,
     now: Instant,
 ) -> (HeaderMap, Vec<Frame>) {
     let mut headers = HeaderMap::of_response();
@@ -92,7 +93,9 @@ pub(crate) fn response(
         headers.get("content-length").is_some() || headers.get("transfer-encoding").is_some();
     let unframed =
         http == HttpVersion::Two && (upstream.body.is_empty() || !upstream.trailers.is_empty());
-    if !framed && !bodiless && !unframed {
+    if streams && !framed && !bodiless && http == HttpVersion::One {
+        headers.add("transfer-encoding", "chunked");
+    } else if !streams && !framed && !bodiless && !unframed {
         headers.add("content-length", upstream.body.len().to_string());
     }
     if headers.get("date").is_none() {

@@ -1,7 +1,7 @@
 //! Runs proxy-wasm modules as Envoy does, without Envoy.
 //!
 //! A [`Simulator`] is Envoy with one plugin: a canary VM and several workers that share data and metrics, a clock that stands
-//! still until it is advanced, and an upstream that always answers the same. It follows Envoy 1.40 and its proxy-wasm host where
+//! still until it is advanced, and an upstream that answers, or fails, as it is told. It follows Envoy 1.40 and its proxy-wasm host where
 //! these differ from the specification, down to the statuses of hostcalls. A module is seen as bytes and nothing else.
 //!
 //! # Layout

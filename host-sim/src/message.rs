@@ -114,6 +114,25 @@ impl Message {
         }
     }
 
+    /// A message of which more comes later, at least its end.
+    pub(crate) fn streaming(
+        headers: HeaderMap,
+        frames: impl IntoIterator<Item = Frame>,
+        limit: usize,
+    ) -> Self {
+        Self {
+            ended: false,
+            ..Self::new(headers, frames, limit)
+        }
+    }
+
+    /// More of it comes.
+    pub(crate) fn arrive(&mut self, frame: Frame) {
+        if !self.closed {
+            self.inbox.push_back(frame);
+        }
+    }
+
     /// No further part matters.
     pub(crate) fn close(&mut self) {
         self.closed = true;

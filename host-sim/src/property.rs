@@ -136,6 +136,7 @@ fn of_response(stream: &HttpStream, rest: &[&str]) -> Result<Vec<u8>, PropertyEr
             .map_or(Err(PropertyError::NotFound), |status| {
                 integer(status.into())
             }),
+        ["flags"] => Ok(stream.flags.to_le_bytes().to_vec()),
         ["code_details"] => stream
             .response_details
             .clone()

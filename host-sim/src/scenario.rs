@@ -16,7 +16,7 @@
 //! upstream = { status = 200, body = "{}" }     # what every forwarded request is answered
 //!
 //! ## What the plugin gets: `config` (as JSON), `config_text` (verbatim), or `config_file` (relative to this file) with an
-//! ## optional merge patch in `config_patch`. `${clock+4s}` is the time of day four seconds after the host's start.
+//! ## optional merge patch in `config_patch`. `${clock+4s}` is the time of day four seconds after the host's start, `${date}` its date.
 //! config = { daily = 10, day_starts_at = "${clock+4s}" }
 //!
 //! ## Instead of steps, `rejected = "…"` says with which one error line the configuration is refused.
@@ -31,6 +31,12 @@
 //!
 //! [[step]]
 //! parallel = { count = 64, request = { headers = { orgId = "8" } }, expect = { statuses = { "200" = 10, "429" = 54 }, upstream_calls = 10 } }
+//!
+//! [[step]]                                     # a call whose answer the upstream holds; also `count`
+//! open = { call = "a", request = { upstream = { status = 201, streams = true } } }   # or "reset", "timeout", "unreachable", …
+//!
+//! [[step]]
+//! finish = { call = "a", expect = { status = 201 } }   # the upstream goes on; `disconnect = "a"`: the client goes away
 //!
 //! [[step]]
 //! advance = "5s"                               # the simulator's clock moves; a real host waits
@@ -47,7 +53,7 @@
 //! [[step]]
 //! cas_conflicts = 3                            # the next three conditional writes to shared data meet a conflict
 //! "#, Path::new("the_last_credit_is_spendable.toml"))?;
-//! assert_eq!(scenario.steps().len(), 8);
+//! assert_eq!(scenario.steps().len(), 10);
 //! # Ok::<(), host_sim::scenario::ScenarioError>(())
 //! ```
 

@@ -45,7 +45,10 @@ fn failed(
 }
 
 fn failed_exchange(source: SimulationError) -> TargetError {
-    failed("serving a request", source)
+    match source {
+        SimulationError::NotOpen { call } => TargetError::NotOpen { call },
+        source => failed("serving a request", source),
+    }
 }
 
 impl Target for SimTarget {
@@ -58,8 +61,9 @@ impl Target for SimTarget {
             Capability::ManualClock
             | Capability::PinWorker
             | Capability::InjectCasConflict
-            | Capability::Reconfigure => true,
-            Capability::Overlap | Capability::UpstreamBehaviour => false,
+            | Capability::Reconfigure
+            | Capability::Overlap
+            | Capability::UpstreamBehaviour => true,
         }
     }
 
@@ -95,10 +99,7 @@ impl Target for SimTarget {
 fn refused(doing: &'static str, error: StartError) -> Result<Vec<LogLine>, TargetError> {
     match error {
         StartError::Rejected { log } => Ok(log),
-        error
-        @ (StartError::Load(_) | StartError::Failed { .. } | StartError::Unimplemented(_)) => {
-            Err(failed(doing, error))
-        }
+        error @ (StartError::Load(_) | StartError::Failed { .. }) => Err(failed(doing, error)),
     }
 }
 
@@ -113,6 +114,23 @@ impl Session for SimSession {
         _connections: usize,
     ) -> Result<Vec<Exchange>, TargetError> {
         self.simulator.parallel(requests).map_err(failed_exchange)
+    }
+
+    fn open(&mut self, call: &str, request: &Request, count: u32) -> Result<(), TargetError> {
+        self.simulator
+            .open(call, request, count)
+            .map_err(failed_exchange)
+    }
+
+    fn finish(&mut self, call: &str) -> Result<Vec<Exchange>, TargetError> {
+        self.simulator.finish(call).map_err(failed_exchange)
+    }
+
+    fn disconnect(&mut self, call: &str) -> Result<(), TargetError> {
+        self.simulator
+            .disconnect(call)
+            .map(drop)
+            .map_err(failed_exchange)
     }
 
     fn advance(&mut self, by: Duration) -> Result<(), TargetError> {

@@ -1,27 +1,25 @@
 //! A simulation: a canary VM, then the main thread's and the workers', and the clock, the data and the metrics that they share.
 
 mod builder;
+mod calls;
 mod error;
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 
 pub use builder::Builder;
 pub use error::{SimulationError, StartError};
 
-use crate::clock::Instant;
 use crate::host::Host;
 use crate::module::Module;
 use crate::stream::HttpStream;
 use crate::target::{Exchange, LogLine, Request};
 use crate::vm::{StartError as VmStartError, VmFailure};
 use crate::vm_state::Identity;
-use crate::worker::{Configured, Progress, Rules, Worker};
-
-/// How long a held request waits for a timer before it counts as hanging (Envoy's default `stream_idle_timeout`).
-const IDLE_TIMEOUT: Duration = Duration::from_secs(5 * 60);
+use crate::worker::{Configured, Rules, Worker};
+use calls::{Call, Goal};
 
 /// A running simulation of Envoy with one plugin.
 ///
@@ -53,6 +51,8 @@ pub struct Simulator {
     workers: Vec<Worker>,
     next_worker: usize,
     connections: u64,
+    /// Calls whose answers the upstream holds, by the name they were opened under.
+    open: BTreeMap<String, Vec<Call>>,
 }
 
 impl Simulator {
@@ -79,49 +79,16 @@ impl Simulator {
     ///
     /// When one hangs, or needs what host-sim cannot do.
     pub fn parallel(&mut self, requests: &[Request]) -> Result<Vec<Exchange>, SimulationError> {
-        let mut open = Vec::new();
+        let mut calls = Vec::new();
         for request in requests {
-            open.push(self.open(request)?);
+            calls.push(self.call(request)?);
         }
-        let mut exchanges = vec![None; requests.len()];
-        let patience = self.host.clock.get().after(IDLE_TIMEOUT);
-        loop {
-            let mut stuck = None;
-            let mut moved = false;
-            for ((slot, (worker, id)), request) in exchanges.iter_mut().zip(&open).zip(requests) {
-                let Some(worker) = self.workers.get_mut(*worker).filter(|_| slot.is_none()) else {
-                    continue;
-                };
-                match worker.pump(*id) {
-                    Progress::Complete => *slot = Some(worker.close(*id)),
-                    Progress::Held {
-                        side,
-                        part,
-                        moved: this,
-                    } => {
-                        stuck = Some(SimulationError::hang(request, side, part));
-                        moved |= this;
-                    }
-                }
-                moved |= slot.is_some();
-            }
-            self.check_implemented()?;
-            let Some(stuck) = stuck else {
-                return Ok(exchanges.into_iter().flatten().collect());
-            };
-            // One that moved may have resumed one before it; otherwise only timers can.
-            if moved {
-                continue;
-            }
-            let Some(due) = self.next_tick().filter(|due| *due <= patience) else {
-                return Err(stuck);
-            };
-            self.host.clock.set(due.max(self.host.clock.get()));
-            self.tick(due);
-        }
+        self.drive(&mut calls, Goal::Ended)?;
+        Ok(calls.into_iter().filter_map(Call::into_exchange).collect())
     }
 
-    fn open(&mut self, request: &Request) -> Result<(usize, u32), SimulationError> {
+    /// Opens a stream and shows its request headers.
+    fn call(&mut self, request: &Request) -> Result<Call, SimulationError> {
         let workers = self.workers.len();
         let index = match request.worker {
             Some(worker) => usize::try_from(worker).unwrap_or(usize::MAX),
@@ -138,6 +105,7 @@ impl Simulator {
                 worker: request.worker.unwrap_or(0),
                 workers,
             })?;
+        worker.reload_if_due(self.host.clock.get());
         let connection = self.connections;
         self.connections = connection.saturating_add(1);
         let (id, root) = worker.next_stream();
@@ -151,7 +119,7 @@ impl Simulator {
                 self.host.clock.get(),
             ),
         );
-        Ok((index, id))
+        Ok(Call::new(index, id, request))
     }
 
     fn check_implemented(&self) -> Result<(), SimulationError> {
@@ -160,36 +128,6 @@ impl Simulator {
                 return Err(SimulationError::Unimplemented(failure.clone()));
             }
         }
-        Ok(())
-    }
-
-    fn next_tick(&self) -> Option<Instant> {
-        self.main
-            .iter()
-            .chain(&self.workers)
-            .filter_map(Worker::next_tick)
-            .min()
-    }
-
-    fn tick(&mut self, now: Instant) {
-        for worker in self.main.iter_mut().chain(&mut self.workers) {
-            worker.tick(now);
-        }
-    }
-
-    /// Lets time pass: the clock moves from timer to timer, and each fires at its instant.
-    ///
-    /// # Errors
-    ///
-    /// When a timer's callback needs what host-sim cannot do.
-    pub fn advance(&mut self, by: Duration) -> Result<(), SimulationError> {
-        let end = self.host.clock.get().after(by);
-        while let Some(due) = self.next_tick().filter(|due| *due <= end) {
-            self.host.clock.set(due.max(self.host.clock.get()));
-            self.tick(due);
-            self.check_implemented()?;
-        }
-        self.host.clock.set(end);
         Ok(())
     }
 
@@ -209,10 +147,12 @@ impl Simulator {
         self.canary(configuration)?;
         for worker in self.main.iter_mut().chain(&mut self.workers) {
             // Envoy passes over VMs that have failed.
-            if worker.failure().is_none() {
-                let outcome = worker.configure(configuration);
-                accepted(&self.host, outcome)?;
+            if worker.failure().is_some() {
+                worker.configure_later(configuration);
+                continue;
             }
+            let outcome = worker.configure(configuration);
+            accepted(&self.host, outcome)?;
         }
         Ok(())
     }

@@ -5,6 +5,8 @@
 //! pass through this very filter; while the response is held they go straight to the client; after its headers were sent all
 //! that is left is to reset the stream.
 
+mod router;
+
 use std::collections::BTreeMap;
 
 use crate::abi::{DataStatus, HeadersStatus, StreamType, TrailersStatus};
@@ -13,7 +15,8 @@ use crate::envoy;
 use crate::header_map::HeaderMap;
 use crate::local_response::LocalResponse;
 use crate::message::{Frame, Message, Part, Passed, TooLarge};
-use crate::target::{Exchange, HttpVersion, Request, Upstream, UpstreamRequest};
+use crate::target::{Exchange, HttpVersion, Request};
+use router::{Flag, Router};
 
 /// A direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +30,12 @@ pub(crate) enum Side {
 pub(crate) enum Next {
     /// Show the plugin this part.
     Show(Side, Part),
-    /// The upstream has the whole request.
+    /// The upstream acts.
     Upstream,
+    /// The upstream holds what it would do next.
+    UpstreamHeld,
+    /// The upstream does nothing, and the router waits for it.
+    UpstreamSilent,
     /// Somebody has to resume this part.
     Held(Side, Part),
     /// The client has its answer.
@@ -53,14 +60,15 @@ pub(crate) struct HttpStream {
     /// The status of the response, known as soon as there is one.
     pub(crate) status: Option<u16>,
     pub(crate) response_details: Option<String>,
+    /// `response.flags`.
+    pub(crate) flags: u64,
     /// Whether the answer to a failed VM was sent; later callbacks are skipped.
     pub(crate) failure_answered: bool,
     http: HttpVersion,
     grpc: bool,
     head: bool,
     limit: usize,
-    upstream: Option<UpstreamRequest>,
-    upstream_ended: bool,
+    router: Router,
     client: Client,
 }
 
@@ -99,10 +107,10 @@ impl HttpStream {
             started: now,
             status: None,
             response_details: None,
+            flags: 0,
             failure_answered: false,
             limit,
-            upstream: None,
-            upstream_ended: false,
+            router: Router::new(request.upstream.clone()),
             client: Client::default(),
         }
     }
@@ -123,8 +131,8 @@ impl HttpStream {
         if self.client.ended || self.client.reset {
             return Next::Complete;
         }
-        if self.upstream_ended && self.response.is_none() {
-            return Next::Upstream;
+        if let Some(next) = self.router.next(self.response.is_some()) {
+            return next;
         }
         match &self.response {
             Some(response) => Next::Held(Side::Response, response.held().unwrap_or(Part::Body)),
@@ -231,20 +239,13 @@ impl HttpStream {
         }
     }
 
-    /// The upstream answers.
-    pub(crate) fn answer(&mut self, upstream: &Upstream) {
-        let (headers, frames) = envoy::response(upstream, self.head, self.http, self.started);
-        self.status = Some(upstream.status);
-        self.response_details = Some("via_upstream".to_owned());
-        self.response = Some(Message::new(headers, frames, self.limit));
-    }
-
     /// A local response in whichever of the three cases applies.
     pub(crate) fn local_response(&mut self, local: &LocalResponse) {
         if self.client.ended || self.client.reset {
             return;
         }
         self.request.close();
+        self.router.cancel();
         self.response_details = Some(local.details.clone());
         let (headers, body) = local.render(self.grpc, self.head);
         if self.client.headers.is_none() {
@@ -294,18 +295,22 @@ impl HttpStream {
         match passed {
             Passed::Headers { end } => {
                 if let Err(local) = envoy::check_request(&self.request.headers) {
+                    if local.status == 404 {
+                        self.flags |= Flag::NoRouteFound.bit();
+                    }
                     return self.local_response(&local);
                 }
-                self.upstream = Some(envoy::upstream_request(&self.request.headers, self.http));
-                self.upstream_ended = end;
+                let request = envoy::upstream_request(&self.request.headers, self.http);
+                self.router.request = Some(request);
+                self.router.request_ended = end;
             }
             Passed::Data { bytes, end } => {
-                if let Some(upstream) = &mut self.upstream {
-                    upstream.body.extend(bytes);
-                    self.upstream_ended = end;
+                if let Some(request) = &mut self.router.request {
+                    request.body.extend(bytes);
+                    self.router.request_ended = end;
                 }
             }
-            Passed::Trailers => self.upstream_ended = self.upstream.is_some(),
+            Passed::Trailers => self.router.request_ended = self.router.request.is_some(),
         }
     }
 
@@ -377,7 +382,7 @@ impl HttpStream {
             body: self.client.body.clone(),
             trailers: trailers.map(HeaderMap::without_pseudo).unwrap_or_default(),
             aborted: self.client.reset,
-            upstream: self.upstream.clone(),
+            upstream: self.router.seen(),
             properties: properties.iter().filter_map(property).collect(),
         }
     }

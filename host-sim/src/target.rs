@@ -272,7 +272,7 @@ pub enum FailurePolicy {
     FailClosed,
     /// Later requests pass without the filter.
     FailOpen,
-    /// The VM is started anew.
+    /// As `FailClosed`, until a request finds the VM to have been loaded for a second or longer, and starts it anew.
     FailReload,
 }
 

@@ -112,6 +112,11 @@ impl VmState {
         id
     }
 
+    /// New contexts get numbers that no context of this other VM has had.
+    pub(crate) fn number_contexts_after(&mut self, other: &Self) {
+        self.next_context = other.next_context;
+    }
+
     /// A callback is about to be made for this context.
     pub(crate) fn enter(&mut self, context: u32) {
         self.current = context;

@@ -3,8 +3,12 @@
 //! The worker asks a stream what is due, makes the callback, hands the answer back, and then does what hostcalls asked for
 //! meanwhile; Envoy defers that until the VM has returned, so that nothing is nested in the guest.
 
+mod reload;
+mod roots;
+mod timers;
+
+use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::time::Duration;
 
 use wasmtime::WasmParams;
 
@@ -16,7 +20,8 @@ use crate::module::Module;
 use crate::stream::{HttpStream, Next, Side};
 use crate::target::{Exchange, FailurePolicy, Upstream};
 use crate::vm::{StartError, Vm, VmFailure};
-use crate::vm_state::{Deferred, Identity, Root};
+use crate::vm_state::{Deferred, Identity};
+use reload::Reload;
 
 /// What streams of all workers have in common.
 #[derive(Clone, Debug)]
@@ -32,6 +37,7 @@ pub(crate) struct Worker {
     vm: Vm,
     root: u32,
     rules: Rc<Rules>,
+    reload: Reload,
 }
 
 /// What became of a configuration.
@@ -51,6 +57,15 @@ pub(crate) enum Progress {
         part: Part,
         moved: bool,
     },
+    /// The upstream holds it.
+    Open {
+        moved: bool,
+    },
+    /// The router gives up waiting for the upstream then.
+    Waits {
+        until: Instant,
+        moved: bool,
+    },
 }
 
 impl Worker {
@@ -62,73 +77,19 @@ impl Worker {
         rules: Rc<Rules>,
         label: String,
     ) -> Result<Self, StartError> {
+        let reload = Reload {
+            module: module.clone(),
+            label: label.clone(),
+            configuration: Vec::new(),
+            loaded: host.clock.get(),
+            orphans: BTreeMap::new(),
+        };
         Ok(Self {
             vm: Vm::new(module, host, identity, label)?,
             root: 0,
             rules,
+            reload,
         })
-    }
-
-    /// Makes a root context for a configuration. If the module refuses it, the old root context stays in force; if it accepts,
-    /// the old one is done.
-    pub(crate) fn configure(&mut self, configuration: &[u8]) -> Result<Configured, VmFailure> {
-        let state = self.vm.store.data_mut();
-        let root = state.take_context_id();
-        state.roots.insert(root, Root::default());
-        let outcome = self.configure_root(root, configuration);
-        let state = self.vm.store.data_mut();
-        if outcome != Ok(true) {
-            state.roots.remove(&root);
-            return outcome.map(|_| Configured::Refused);
-        }
-        let old = std::mem::replace(&mut self.root, root);
-        if old != 0 {
-            self.retire(old)?;
-        }
-        Ok(Configured::Accepted)
-    }
-
-    /// The plugin's configuration can be read while the context is made and configured, but not while the VM starts.
-    fn configure_root(&mut self, root: u32, configuration: &[u8]) -> Result<bool, VmFailure> {
-        self.vm.store.data_mut().configuration = Some(configuration.to_vec());
-        let created = self.vm.on_context_create(root, 0);
-        self.vm.store.data_mut().configuration = None;
-        created?;
-        self.run_deferred();
-        let started = self.vm.on_vm_start(root)?;
-        self.run_deferred();
-        if !started {
-            return Ok(false);
-        }
-        let size = u32::try_from(configuration.len()).unwrap_or(u32::MAX);
-        self.vm.store.data_mut().configuration = Some(configuration.to_vec());
-        let accepted = self.vm.on_configure(root, size);
-        self.vm.store.data_mut().configuration = None;
-        self.run_deferred();
-        accepted
-    }
-
-    /// Ends the work of a root context: `proxy_on_done`, and `proxy_on_delete` now or when the module says `proxy_done`.
-    fn retire(&mut self, root: u32) -> Result<(), VmFailure> {
-        let done = self.vm.on_done(root)?;
-        if done {
-            self.delete_root(root);
-        } else if let Some(root) = self.vm.store.data_mut().roots.get_mut(&root) {
-            root.pending_done = true;
-        }
-        self.run_deferred();
-        Ok(())
-    }
-
-    fn delete_root(&mut self, root: u32) {
-        // A VM that fails here is dead, which later streams will notice.
-        let _ = self.vm.notify("proxy_on_delete", root);
-        self.vm.store.data_mut().roots.remove(&root);
-    }
-
-    /// Ends the work of all root contexts.
-    pub(crate) fn shut_down(&mut self) {
-        let _ = self.retire(self.root);
     }
 
     /// Why the VM is dead, if it is.
@@ -153,13 +114,38 @@ impl Worker {
         self.show(id, Side::Request, Part::Headers);
     }
 
+    /// The upstream holds what it would do next on this stream.
+    pub(crate) fn hold(&mut self, id: u32) {
+        if let Some(stream) = self.stream(id) {
+            stream.hold();
+        }
+    }
+
+    /// The upstream goes on with this stream.
+    pub(crate) fn release(&mut self, id: u32) {
+        if let Some(stream) = self.stream(id) {
+            stream.release();
+        }
+    }
+
+    /// The client of this stream goes away.
+    pub(crate) fn disconnect(&mut self, id: u32) {
+        if let Some(stream) = self.stream(id) {
+            stream.disconnect();
+        }
+    }
+
     fn stream(&mut self, id: u32) -> Option<&mut HttpStream> {
-        self.vm.store.data_mut().streams.get_mut(&id)
+        match self.reload.orphans.get_mut(&id) {
+            Some(orphan) => Some(orphan),
+            None => self.vm.store.data_mut().streams.get_mut(&id),
+        }
     }
 
     /// Goes on with a stream as far as it goes.
     pub(crate) fn pump(&mut self, id: u32) -> Progress {
         let rules = Rc::clone(&self.rules);
+        let now = self.vm.store.data().host.clock.get();
         let mut moved = false;
         loop {
             let Some(stream) = self.stream(id) else {
@@ -168,7 +154,15 @@ impl Worker {
             match stream.next() {
                 Next::Complete => return Progress::Complete,
                 Next::Held(side, part) => return Progress::Held { side, part, moved },
-                Next::Upstream => stream.answer(&rules.upstream),
+                Next::UpstreamHeld => return Progress::Open { moved },
+                Next::UpstreamSilent => {
+                    let until = stream.gives_up(now);
+                    if now < until {
+                        return Progress::Waits { until, moved };
+                    }
+                    stream.upstream_acts(&rules.upstream);
+                }
+                Next::Upstream => stream.upstream_acts(&rules.upstream),
                 Next::Show(side, part) => self.show(id, side, part),
             }
             moved = true;
@@ -255,17 +249,23 @@ impl Worker {
         parameters: P,
         rest: &str,
     ) -> Option<(u32, bool)> {
-        let dead = self.vm.failure().is_some();
-        let result = self.vm.callback::<P, u32>(name, id, parameters, rest);
+        let dead = self.is_dead(id);
+        let result = if dead {
+            None
+        } else {
+            self.vm.callback::<P, u32>(name, id, parameters, rest).ok()
+        };
         let responded = self.vm.store.data().responded;
         match (result, self.rules.failure_policy) {
-            (Ok(number), _) => {
+            (Some(number), _) => {
                 self.run_deferred();
                 Some((number.unwrap_or(0), responded))
             }
-            (Err(_), FailurePolicy::FailOpen) if dead => Some((0, false)),
-            (Err(_), _) => {
-                self.vm.store.data_mut().deferred.clear();
+            (None, FailurePolicy::FailOpen) if dead => Some((0, false)),
+            (None, _) => {
+                if !dead {
+                    self.vm.store.data_mut().deferred.clear();
+                }
                 let stream = self.stream(id)?;
                 if stream.failure_answered {
                     // The answer to the failure itself passes unseen.
@@ -307,18 +307,24 @@ impl Worker {
     /// Ends a stream and says what was seen of it: log, done, delete, in Envoy's order. The access log is written after the
     /// plugin's own `proxy_on_log`, so properties that it sets there are in it.
     pub(crate) fn close(&mut self, id: u32) -> Exchange {
-        self.set_logging(id, true);
-        // A VM that fails here is dead, which later streams will notice.
-        let _ = self.vm.notify("proxy_on_log", id);
-        self.set_logging(id, false);
-        self.run_deferred();
+        let dead = self.is_dead(id);
+        if !dead {
+            self.set_logging(id, true);
+            // A VM that fails here is dead, which later streams will notice.
+            let _ = self.vm.notify("proxy_on_log", id);
+            self.set_logging(id, false);
+            self.run_deferred();
+        }
         let rules = Rc::clone(&self.rules);
         let exchange = self
             .stream(id)
             .map(|stream| stream.exchange(&rules.properties));
-        let _ = self.vm.on_done(id);
-        self.run_deferred();
-        let _ = self.vm.notify("proxy_on_delete", id);
+        if !dead {
+            let _ = self.vm.on_done(id);
+            self.run_deferred();
+            let _ = self.vm.notify("proxy_on_delete", id);
+        }
+        self.reload.orphans.remove(&id);
         self.vm.store.data_mut().streams.remove(&id);
         self.run_deferred();
         exchange.unwrap_or_default()
@@ -327,46 +333,6 @@ impl Worker {
     fn set_logging(&mut self, id: u32, logging: bool) {
         if let Some(stream) = self.stream(id) {
             stream.logging = logging;
-        }
-    }
-
-    /// When the next timer of this worker is due.
-    pub(crate) fn next_tick(&self) -> Option<Instant> {
-        self.vm
-            .failure()
-            .map_or_else(|| self.due_ticks().map(|(due, _)| due).min(), |_| None)
-    }
-
-    fn due_ticks(&self) -> impl Iterator<Item = (Instant, u32)> {
-        self.vm
-            .store
-            .data()
-            .roots
-            .iter()
-            .filter_map(|(id, root)| Some((root.tick?.due, *id)))
-    }
-
-    /// Fires the timers that are due at this instant; each is armed again after its callback.
-    pub(crate) fn tick(&mut self, now: Instant) {
-        let due: Vec<u32> = self
-            .due_ticks()
-            .filter(|(due, _)| *due <= now)
-            .map(|(_, root)| root)
-            .collect();
-        for root in due {
-            // A VM that fails here is dead, which later streams will notice.
-            let _ = self.vm.notify("proxy_on_tick", root);
-            if let Some(tick) = self
-                .vm
-                .store
-                .data_mut()
-                .roots
-                .get_mut(&root)
-                .and_then(|root| root.tick.as_mut())
-            {
-                tick.due = now.after(tick.period.max(Duration::from_millis(1)));
-            }
-            self.run_deferred();
         }
     }
 }

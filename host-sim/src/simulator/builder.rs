@@ -1,5 +1,6 @@
 //! What a simulation is started with: the module, its configurations, Envoy's settings, and what Envoy meets outside.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use jiff::Timestamp;
@@ -10,7 +11,7 @@ use crate::clock::{DEFAULT_START, Instant};
 use crate::envoy::DEFAULT_BUFFER_LIMIT;
 use crate::host::Host;
 use crate::module::Module;
-use crate::target::{FailurePolicy, LogLevel, PluginSettings, Upstream};
+use crate::target::{LogLevel, PluginSettings, Upstream};
 use crate::vm_state::Identity;
 use crate::worker::Rules;
 
@@ -126,9 +127,6 @@ impl Builder {
     ///
     /// When Envoy would not start with this plugin.
     pub fn start(self) -> Result<Simulator, StartError> {
-        if self.settings.failure_policy == FailurePolicy::FailReload {
-            return Err(StartError::Unimplemented("the failure policy FAIL_RELOAD"));
-        }
         let limit = self
             .settings
             .buffer_limit_bytes
@@ -156,6 +154,7 @@ impl Builder {
             workers: Vec::new(),
             next_worker: 0,
             connections: 1,
+            open: BTreeMap::new(),
         };
         simulator.canary(&self.configuration)?;
         simulator.main = Some(simulator.configured("main ".to_owned(), &self.configuration)?);

@@ -26,9 +26,6 @@ pub enum StartError {
         /// What it logged.
         log: Vec<LogLine>,
     },
-    /// The settings ask for something that host-sim cannot do.
-    #[error("host-sim does not implement {0} yet")]
-    Unimplemented(&'static str),
 }
 
 /// Why an exchange came to no end.
@@ -49,6 +46,12 @@ pub enum SimulationError {
     /// The module needs something that host-sim cannot do.
     #[error("{0}")]
     Unimplemented(VmFailure),
+    /// A call was to go on that is not open.
+    #[error("no call `{call}` is open")]
+    NotOpen {
+        /// The name.
+        call: String,
+    },
     /// There is no such worker.
     #[error("worker {worker} does not exist, there are {workers}")]
     NoSuchWorker {
@@ -70,7 +73,7 @@ impl StartError {
                 failure,
                 log: log.split_off(logged.min(log.len())),
             },
-            other => other,
+            Self::Load(error) => Self::Load(error),
         }
     }
 }

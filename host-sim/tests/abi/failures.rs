@@ -1,5 +1,7 @@
 //! VMs that fail, and what becomes of the streams of that worker.
 
+use std::time::Duration;
+
 use host_sim::target::{FailurePolicy, PluginSettings};
 use host_sim::{Simulator, StartError};
 
@@ -92,16 +94,68 @@ fn what_is_not_implemented_is_named() {
         simulator.exchange(&get("/")).unwrap_err().to_string(),
         "proxy_on_request_headers needs more than host-sim can do: host-sim does not implement proxy_http_call yet"
     );
+}
+
+/// Traps on paths that start with `/t`; counts how often it is configured.
+const TRAPS_ON_T: &str = r#"(func (export "proxy_on_configure") (param i32 i32) (result i32)
+        (drop (call $define (i32.const 0) <configured> (i32.const 32)))
+        (drop (call $increment (i32.load (i32.const 32)) (i64.const 1)))
+        i32.const 1)
+    (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+        (drop (call $get (i32.const 0) <:path> (i32.const 0) (i32.const 4)))
+        (if (i32.eq (i32.load8_u offset=1 (i32.load (i32.const 0))) (i32.const 116)) (then unreachable))
+        i32.const 0)
+    (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32) i32.const 0)
+    (func (export "proxy_on_log") (param i32))"#;
+
+#[test]
+fn fail_reload_starts_the_vm_anew_once_it_has_been_loaded_for_a_second() {
     let settings = PluginSettings {
         failure_policy: FailurePolicy::FailReload,
         ..PluginSettings::default()
     };
-    let Err(error) = builder("").settings(settings).start() else {
-        panic!("it starts")
+    let mut simulator = started(builder(TRAPS_ON_T).settings(settings));
+    // The canary, the main thread and the worker.
+    assert_eq!(simulator.metric("configured"), Some(3));
+    let status = |simulator: &mut Simulator, path| simulator.exchange(&get(path)).unwrap().status;
+    assert_eq!(status(&mut simulator, "/t"), 503);
+    // It was loaded just now.
+    assert_eq!(status(&mut simulator, "/"), 503);
+    simulator.advance(Duration::from_millis(999)).unwrap();
+    assert_eq!(status(&mut simulator, "/"), 503);
+    simulator.advance(Duration::from_millis(1)).unwrap();
+    assert_eq!(status(&mut simulator, "/"), 200);
+    assert_eq!(simulator.metric("configured"), Some(4));
+    assert_eq!(simulator.failure(0), None);
+    // The back-off counts from the last start.
+    assert_eq!(status(&mut simulator, "/t"), 503);
+    assert_eq!(status(&mut simulator, "/"), 503);
+    simulator.advance(Duration::from_secs(1)).unwrap();
+    assert_eq!(status(&mut simulator, "/"), 200);
+}
+
+#[test]
+fn streams_of_a_failed_vm_are_never_shown_to_the_new_one() {
+    let settings = PluginSettings {
+        failure_policy: FailurePolicy::FailReload,
+        ..PluginSettings::default()
     };
-    assert_eq!(
-        error.to_string(),
-        "host-sim does not implement the failure policy FAIL_RELOAD yet"
+    let mut simulator = started(builder(TRAPS_ON_T).settings(settings));
+    simulator.open("old", &get("/"), 1).unwrap();
+    simulator.open("lost", &get("/"), 1).unwrap();
+    assert_eq!(simulator.exchange(&get("/t")).unwrap().status, 503);
+    simulator.advance(Duration::from_secs(1)).unwrap();
+    simulator.open("new", &get("/"), 1).unwrap();
+    simulator.take_trace();
+    // The upstream has answered, but the plugin cannot look at it.
+    assert_eq!(simulator.finish("old").unwrap()[0].status, 503);
+    simulator.disconnect("lost").unwrap();
+    assert_eq!(simulator.take_trace(), Vec::<String>::new());
+    assert_eq!(simulator.finish("new").unwrap()[0].status, 200);
+    let traced = simulator.take_trace();
+    assert!(
+        traced.contains(&"[host->vm] proxy_on_log(6)".to_owned()),
+        "{traced:?}"
     );
 }
 

@@ -101,6 +101,75 @@ expect = { status = 429 }
 }
 
 #[test]
+fn calls_overlap_and_upstreams_fail() {
+    let toml = r#"
+about = "Two calls are open at once, and one of them is given up."
+config = {}
+upstream = { body = "usual" }
+
+[[step]]
+open = { call = "kept", request = { headers = { org = "1" }, upstream = { status = 202, streams = true } } }
+
+[[step]]
+open = { call = "lost", request = { headers = { org = "1" } } }
+
+[[step]]
+request = { headers = { org = "1" } }
+expect = { status = 429, upstream = false }
+
+[[step]]
+disconnect = "lost"
+
+[[step]]
+finish = { call = "kept", expect = { status = 202, body = "usual", upstream = true, properties = { calls = 1 } } }
+
+[[step]]
+request = { headers = { org = "2" }, upstream = "reset_after_headers" }
+expect = { status = 200, reset = true }
+
+[[step]]
+request = { headers = { org = "2" }, upstream = "timeout" }
+expect = { status = 504, body = "upstream request timeout", headers = { x-calls = 2 } }
+
+[[step]]
+open = { call = "both", request = { headers = { org = "3" }, upstream = "unreachable" }, count = 2 }
+
+[[step]]
+finish = { call = "both", expect = { status = 503, upstream = false, headers = { x-calls = 1 } } }
+"#;
+    assert_eq!(
+        report(toml),
+        "MISMATCH it.toml on sim\n  step[8].expect.headers.x-calls (call 1 of 2)\n    expected: \"1\"\n    observed: \"2\"\n"
+    );
+    assert_eq!(
+        report(&toml.replace("x-calls = 1", "x-calls = 2")),
+        "ok       it.toml\n"
+    );
+}
+
+#[test]
+fn an_answer_that_is_cut_off_is_not_taken_for_whole() {
+    let toml = r#"
+about = "The answer is whole."
+config = {}
+[[step]]
+request = { headers = { org = "1" }, upstream = "reset_after_headers" }
+expect = { status = 200 }
+"#;
+    let report = report(toml);
+    let shown: Vec<_> = report.lines().take(4).collect();
+    assert_eq!(
+        shown,
+        [
+            "MISMATCH it.toml on sim",
+            "  step[0].expect.reset",
+            "    expected: the answer is whole",
+            "    observed: the answer is cut off"
+        ]
+    );
+}
+
+#[test]
 fn what_differs_is_shown_with_the_trace_of_that_step() {
     let toml = r#"
 about = "This expects too much."

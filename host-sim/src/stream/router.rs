@@ -1,0 +1,232 @@
+//! The far side of a stream: what Envoy's router hands to the upstream, and what comes back from it, answer or failure.
+//!
+//! Bodies, details and flags of the router's own answers are as observed on Envoy 1.40 with an upstream that speaks HTTP/1.1; for
+//! HTTP/2 they follow `Router::Filter::onUpstreamReset`.
+
+use std::time::Duration;
+
+use super::{HttpStream, Next};
+use crate::clock::Instant;
+use crate::envoy;
+use crate::local_response::LocalResponse;
+use crate::message::{Frame, Message};
+use crate::target::{HttpVersion, Upstream, UpstreamBehaviour, UpstreamRequest};
+
+/// How long the router waits for an upstream that never answers.
+const ROUTE_TIMEOUT: Duration = Duration::from_millis(300);
+
+/// Why a stream ended badly: the bits of `response.flags` (`StreamInfo::CoreResponseFlag`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flag {
+    UpstreamRequestTimeout = 2,
+    UpstreamRemoteReset = 4,
+    UpstreamConnectionFailure = 5,
+    UpstreamConnectionTermination = 6,
+    NoRouteFound = 8,
+    DownstreamConnectionTermination = 14,
+    UpstreamProtocolError = 23,
+    DownstreamRemoteReset = 28,
+}
+
+impl Flag {
+    pub(crate) fn bit(self) -> u64 {
+        1_u64.checked_shl(self as u32).unwrap_or(0)
+    }
+}
+
+/// What the router knows.
+#[derive(Debug, Default)]
+pub(super) struct Router {
+    /// What the upstream does with this request.
+    pub(super) behaviour: UpstreamBehaviour,
+    /// Whether the upstream holds what it would do next.
+    pub(super) held: bool,
+    /// The request as far as it has passed the filter.
+    pub(super) request: Option<UpstreamRequest>,
+    /// Whether that is all of it.
+    pub(super) request_ended: bool,
+    /// When the wait for an answer ends.
+    gives_up: Option<Instant>,
+    /// What the upstream does after the first part of its answer.
+    rest: Option<Rest>,
+}
+
+/// How an answer that has started goes on.
+#[derive(Debug)]
+enum Rest {
+    End(Frame),
+    Reset,
+}
+
+impl Router {
+    pub(super) fn new(behaviour: UpstreamBehaviour) -> Self {
+        Self {
+            behaviour,
+            ..Self::default()
+        }
+    }
+
+    /// The request as the upstream saw it.
+    pub(super) fn seen(&self) -> Option<UpstreamRequest> {
+        self.request
+            .clone()
+            .filter(|_| self.behaviour != UpstreamBehaviour::Unreachable)
+    }
+
+    /// What is due on this side, now that everything that came has been shown.
+    pub(super) fn next(&self, answered: bool) -> Option<Next> {
+        if answered {
+            self.rest.as_ref()?;
+            return Some(if self.held {
+                Next::UpstreamHeld
+            } else {
+                Next::Upstream
+            });
+        }
+        match self.behaviour {
+            UpstreamBehaviour::Unreachable => self.request.as_ref().map(|_| Next::Upstream),
+            _ if !self.request_ended => None,
+            UpstreamBehaviour::Timeout => Some(Next::UpstreamSilent),
+            UpstreamBehaviour::Answer(ref answer) if answer.streams => Some(Next::Upstream),
+            _ if self.held => Some(Next::UpstreamHeld),
+            _ => Some(Next::Upstream),
+        }
+    }
+
+    /// Nothing of the upstream's matters any more.
+    pub(super) fn cancel(&mut self) {
+        self.rest = None;
+    }
+}
+
+impl HttpStream {
+    /// From now on the upstream holds what it would do next.
+    pub(crate) fn hold(&mut self) {
+        self.router.held = true;
+    }
+
+    /// The upstream goes on.
+    pub(crate) fn release(&mut self) {
+        self.router.held = false;
+    }
+
+    /// When the router gives up waiting for an upstream that is silent as of now.
+    pub(crate) fn gives_up(&mut self, now: Instant) -> Instant {
+        *self
+            .router
+            .gives_up
+            .get_or_insert_with(|| now.after(ROUTE_TIMEOUT))
+    }
+
+    /// The upstream does what is due, or fails to.
+    pub(crate) fn upstream_acts(&mut self, usual: &Upstream) {
+        if self.response.is_some() {
+            return self.upstream_goes_on();
+        }
+        match self.router.behaviour.clone() {
+            UpstreamBehaviour::Answer(answer) => {
+                self.answer(&answer.over(usual), answer.streams);
+            }
+            UpstreamBehaviour::ResetAfterHeaders => {
+                self.answer(usual, true);
+                self.router.rest = Some(Rest::Reset);
+            }
+            UpstreamBehaviour::Timeout => {
+                self.flags |= Flag::UpstreamRequestTimeout.bit();
+                self.local_response(&LocalResponse::by_envoy(
+                    504,
+                    "upstream request timeout",
+                    "response_timeout",
+                ));
+            }
+            UpstreamBehaviour::Reset => match self.http {
+                HttpVersion::One => self.upstream_failed(
+                    Flag::UpstreamConnectionTermination,
+                    "connection termination",
+                    "connection_termination",
+                ),
+                HttpVersion::Two => {
+                    self.upstream_failed(Flag::UpstreamRemoteReset, "remote reset", "remote_reset")
+                }
+            },
+            UpstreamBehaviour::Unreachable => self.upstream_failed(
+                Flag::UpstreamConnectionFailure,
+                "remote connection failure",
+                "remote_connection_failure|delayed_connect_error:_Connection_refused",
+            ),
+        }
+    }
+
+    fn upstream_failed(&mut self, flag: Flag, reason: &str, details: &str) {
+        self.flags |= flag.bit();
+        self.local_response(&LocalResponse::by_envoy(
+            503,
+            &format!(
+                "upstream connect error or disconnect/reset before headers. reset reason: {reason}"
+            ),
+            &format!("upstream_reset_before_response_started{{{details}}}"),
+        ));
+    }
+
+    /// An answer starts, and ends unless it streams.
+    fn answer(&mut self, answer: &Upstream, streams: bool) {
+        let (headers, mut frames) =
+            envoy::response(answer, self.head, self.http, streams, self.started);
+        self.status = Some(answer.status);
+        self.response_details = Some("via_upstream".to_owned());
+        let bodiless = self.head || answer.status == 204 || answer.status == 304;
+        if !streams || bodiless {
+            self.response = Some(Message::new(headers, frames, self.limit));
+            return;
+        }
+        let end = Frame::Data {
+            bytes: Vec::new(),
+            end: true,
+        };
+        let end = match frames.pop() {
+            Some(Frame::Data { bytes, .. }) if !bytes.is_empty() => {
+                frames.push(Frame::Data { bytes, end: false });
+                end
+            }
+            other => other.unwrap_or(end),
+        };
+        self.router.rest = Some(Rest::End(end));
+        self.response = Some(Message::streaming(headers, frames, self.limit));
+    }
+
+    fn upstream_goes_on(&mut self) {
+        match self.router.rest.take() {
+            None => {}
+            Some(Rest::End(frame)) => {
+                if let Some(response) = &mut self.response {
+                    response.arrive(frame);
+                }
+            }
+            Some(Rest::Reset) => {
+                // An HTTP/1 body that breaks off is malformed rather than closed.
+                let (flag, reason) = match self.http {
+                    HttpVersion::One => (Flag::UpstreamProtocolError, "protocol_error"),
+                    HttpVersion::Two => (Flag::UpstreamRemoteReset, "remote_reset"),
+                };
+                self.flags |= flag.bit();
+                self.response_details =
+                    Some(format!("upstream_reset_after_response_started{{{reason}}}"));
+                self.abort();
+            }
+        }
+    }
+
+    /// The client goes away: over HTTP/1 with its connection, over HTTP/2 by resetting the stream.
+    pub(crate) fn disconnect(&mut self) {
+        let (flag, details) = match self.http {
+            HttpVersion::One => (
+                Flag::DownstreamConnectionTermination,
+                "downstream_remote_disconnect",
+            ),
+            HttpVersion::Two => (Flag::DownstreamRemoteReset, "http2.remote_reset"),
+        };
+        self.flags |= flag.bit();
+        self.response_details = Some(details.to_owned());
+        self.abort();
+    }
+}

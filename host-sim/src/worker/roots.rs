@@ -1,0 +1,70 @@
+//! The root contexts of a worker: one per configuration, from its first callback to its last.
+
+use super::{Configured, Worker};
+use crate::vm::VmFailure;
+use crate::vm_state::Root;
+
+impl Worker {
+    /// Makes a root context for a configuration. If the module refuses it, the old root context stays in force; if it accepts,
+    /// the old one is done.
+    pub(crate) fn configure(&mut self, configuration: &[u8]) -> Result<Configured, VmFailure> {
+        let state = self.vm.store.data_mut();
+        let root = state.take_context_id();
+        state.roots.insert(root, Root::default());
+        let outcome = self.configure_root(root, configuration);
+        let state = self.vm.store.data_mut();
+        if outcome != Ok(true) {
+            state.roots.remove(&root);
+            return outcome.map(|_| Configured::Refused);
+        }
+        self.reload.configuration = configuration.to_vec();
+        let old = std::mem::replace(&mut self.root, root);
+        if old != 0 {
+            self.retire(old)?;
+        }
+        Ok(Configured::Accepted)
+    }
+
+    /// The plugin's configuration can be read while the context is made and configured, but not while the VM starts.
+    fn configure_root(&mut self, root: u32, configuration: &[u8]) -> Result<bool, VmFailure> {
+        self.vm.store.data_mut().configuration = Some(configuration.to_vec());
+        let created = self.vm.on_context_create(root, 0);
+        self.vm.store.data_mut().configuration = None;
+        created?;
+        self.run_deferred();
+        let started = self.vm.on_vm_start(root)?;
+        self.run_deferred();
+        if !started {
+            return Ok(false);
+        }
+        let size = u32::try_from(configuration.len()).unwrap_or(u32::MAX);
+        self.vm.store.data_mut().configuration = Some(configuration.to_vec());
+        let accepted = self.vm.on_configure(root, size);
+        self.vm.store.data_mut().configuration = None;
+        self.run_deferred();
+        accepted
+    }
+
+    /// Ends the work of a root context: `proxy_on_done`, and `proxy_on_delete` now or when the module says `proxy_done`.
+    fn retire(&mut self, root: u32) -> Result<(), VmFailure> {
+        let done = self.vm.on_done(root)?;
+        if done {
+            self.delete_root(root);
+        } else if let Some(root) = self.vm.store.data_mut().roots.get_mut(&root) {
+            root.pending_done = true;
+        }
+        self.run_deferred();
+        Ok(())
+    }
+
+    pub(super) fn delete_root(&mut self, root: u32) {
+        // A VM that fails here is dead, which later streams will notice.
+        let _ = self.vm.notify("proxy_on_delete", root);
+        self.vm.store.data_mut().roots.remove(&root);
+    }
+
+    /// Ends the work of all root contexts.
+    pub(crate) fn shut_down(&mut self) {
+        let _ = self.retire(self.root);
+    }
+}
