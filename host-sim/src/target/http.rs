@@ -95,7 +95,7 @@ pub struct Request {
     pub trailers: Vec<(String, String)>,
     /// The version of HTTP.
     pub http: HttpVersion,
-    /// Which worker serves it, counted from 0; only for hosts with [`Capability::PinWorker`].
+    /// Which worker serves it, counted from 0; only for hosts with [`Capability::PinWorker`](super::Capability::PinWorker).
     pub worker: Option<u32>,
     /// What the upstream does with it.
     pub upstream: UpstreamBehaviour,
@@ -155,7 +155,7 @@ pub struct Exchange {
     pub aborted: bool,
     /// What the upstream saw, even if only in part; `None` when the request never reached it.
     pub upstream: Option<UpstreamRequest>,
-    /// The filter state that the access log would show, for the keys of [`Setup::properties`]; unset keys are missing.
+    /// The filter state that the access log would show, for the keys of [`Setup::properties`](super::Setup::properties); unset keys are missing.
     pub properties: BTreeMap<String, String>,
 }
 
