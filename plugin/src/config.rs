@@ -31,7 +31,10 @@ use crate::{
     response_headers::{HeaderName, ResponseHeaders},
     subscription::Subscriptions,
     unique_map::UniqueMap,
-    usage::{answer::Usage, config::UsageConfig},
+    usage::{
+        answer::Usage,
+        config::{UsageConfig, WarningsConfig},
+    },
 };
 
 /// API credits for Envoy: the configuration of the filter.
@@ -86,6 +89,9 @@ pub struct Config {
     /// Where organizations see what they have used, answered by the filter; without it, nowhere.
     #[serde(default)]
     pub usage: Option<UsageConfig>,
+    /// At which shares of a day's credits the log warns, once a day for each organization and share.
+    #[serde(default)]
+    pub warnings: WarningsConfig,
 }
 
 /// How calls in progress are counted.
@@ -358,6 +364,7 @@ impl Config {
             refunds: self.refunds,
             concurrency,
             enforcement: self.enforcement,
+            warnings: self.warnings.at_percent,
             usage: self
                 .usage
                 .map(|usage| Usage::new(usage, identity_header.as_deref())),

@@ -185,6 +185,9 @@ impl Filter {
 
     fn carry_out(&self, verdict: Verdict) -> Action {
         self.running.count(verdict.counts);
+        for warning in &verdict.warnings {
+            host::log(Level::Warn, warning);
+        }
         if let Some(trouble) = verdict.trouble {
             report(trouble, self.meter.receipt());
         }

@@ -67,6 +67,8 @@ pub struct Verdict {
     pub counts: Counts,
     /// What an operator should read in the log: why an account could not be charged.
     pub trouble: Option<PostingFailure>,
+    /// What else: lines about organizations that have reached a share of their day.
+    pub warnings: Vec<String>,
 }
 
 /// The meter of one call.
@@ -257,6 +259,7 @@ impl Meter {
             step: Step::Forward,
             counts,
             trouble: None,
+            warnings: Vec::new(),
         }
     }
 
@@ -312,6 +315,7 @@ impl Meter {
             step,
             counts,
             trouble: None,
+            warnings: Vec::new(),
         }
     }
 
@@ -337,6 +341,7 @@ impl Verdict {
             step,
             counts: Counts::default(),
             trouble: None,
+            warnings: Vec::new(),
         }
     }
 }

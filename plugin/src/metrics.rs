@@ -18,6 +18,8 @@ pub enum Metric {
     CasRetries,
     /// Calls forwarded to the upstream, free ones included.
     CallsAdmitted,
+    /// Warnings of organizations that have reached a share of their day.
+    Warnings,
     /// Calls refused, by reason.
     CallsRefused(Reason),
     /// Calls forwarded although the policy refuses them, because it is not enforced, by reason.
@@ -26,12 +28,13 @@ pub enum Metric {
 
 impl Metric {
     /// The counters without a reason, in the order of their indices.
-    const PLAIN: [Self; 5] = [
+    const PLAIN: [Self; 6] = [
         Self::CreditsCharged,
         Self::CreditsRefunded,
         Self::CreditsUncollected,
         Self::CasRetries,
         Self::CallsAdmitted,
+        Self::Warnings,
     ];
 
     /// How many counters there are.
@@ -55,6 +58,7 @@ impl Metric {
             Self::CreditsUncollected => 2,
             Self::CasRetries => 3,
             Self::CallsAdmitted => 4,
+            Self::Warnings => 5,
             Self::CallsRefused(reason) => plain.saturating_add(reason as usize),
             Self::CallsNotRefused(reason) => plain
                 .saturating_add(Reason::ALL.len())
@@ -71,6 +75,7 @@ impl Metric {
             Self::CreditsUncollected => "api_credits.credits.uncollected".to_owned(),
             Self::CasRetries => "api_credits.cas.retries".to_owned(),
             Self::CallsAdmitted => "api_credits.calls.admitted".to_owned(),
+            Self::Warnings => "api_credits.warnings".to_owned(),
             Self::CallsRefused(reason) => format!("api_credits.calls.refused.{}", reason.name()),
             Self::CallsNotRefused(reason) => {
                 format!("api_credits.calls.not_refused.{}", reason.name())
@@ -90,6 +95,8 @@ pub struct Counts {
     pub refunded: Credits,
     /// The credits that it cost more than was left.
     pub uncollected: Credits,
+    /// The warnings.
+    pub warnings: u64,
     /// The races lost on the way.
     pub cas_retries: u32,
 }
@@ -102,6 +109,7 @@ impl Counts {
             Some((Metric::CreditsCharged, self.charged.get())),
             Some((Metric::CreditsRefunded, self.refunded.get())),
             Some((Metric::CreditsUncollected, self.uncollected.get())),
+            Some((Metric::Warnings, self.warnings)),
             Some((Metric::CasRetries, u64::from(self.cas_retries))),
         ]
         .into_iter()

@@ -20,7 +20,7 @@ use crate::{
     slots::Group,
     subscription::Subscriptions,
     terms::Schedule,
-    usage::{answer::Usage, details::Plan},
+    usage::{answer::Usage, details::Plan, warnings::Thresholds},
 };
 
 /// Everything that decides calls.
@@ -56,6 +56,8 @@ pub struct Policy {
     pub enforcement: Enforcement,
     /// Where organizations see what they have used; `None` where they do not.
     pub usage: Option<Usage>,
+    /// At which shares of a day's credits is warned.
+    pub warnings: Thresholds,
 }
 
 /// How calls in progress are counted.

@@ -8,12 +8,18 @@ use super::{Meter, Refused, Verdict, peek, settlement::Permit};
 use crate::{
     account::{Account, Admission, NotAdmitted},
     cost_table::{Charge, RuleId},
+    day::{Day, Seconds},
     enforcement::Enforcement,
-    ledger::{Ledger, NotPosted, PostingFailure, SharedData},
+    ledger::{Ledger, NotPosted, Posted, PostingFailure, SharedData},
     policy::AccountHolder,
     receipt::Balance,
     refusal::{Answer, Reason},
     slots::{Claim, Group, Limits},
+    terms::Terms,
+    usage::{
+        local_time::LocalTime,
+        warnings::{Told, Warning},
+    },
 };
 
 impl Meter {
@@ -41,8 +47,12 @@ impl Meter {
             allotment: enforced.then_some(terms.total),
             slot: claim,
         };
-        let posting =
-            Ledger::new(data).post(&holder.key, day.number, |account| account.admit(&admission));
+        let thresholds = &self.policy.warnings;
+        let posting = Ledger::new(data).post(&holder.key, day.number, |account| {
+            let charged = account.admit(&admission)?;
+            let told = thresholds.told_at(charged.used(), terms.total, Told(charged.warned()));
+            Ok::<_, NotAdmitted>(charged.with_warned(told.0))
+        });
         let balance = |account: &Account| Balance {
             allotment: terms.total,
             remaining: account.remaining(terms.total),
@@ -61,14 +71,18 @@ impl Meter {
                     group: claim.map(|claim| claim.group),
                     answered: false,
                 };
+                let warnings = self.warnings(&holder, terms, day, &posted, now);
                 let balance = Some(balance(&posted.after));
-                self.forward(
+                let mut verdict = self.forward(
                     Some(holder),
                     charge.cost,
                     charge.rule,
                     balance,
                     Some(permit),
-                )
+                );
+                verdict.counts.warnings = u64::try_from(warnings.len()).unwrap_or(u64::MAX);
+                verdict.warnings = warnings;
+                verdict
             }
             Err(NotPosted::Declined(declined)) => {
                 let (reason, balance, calls) = match declined {
@@ -109,6 +123,34 @@ impl Meter {
         };
         verdict.counts.cas_retries = posting.retries;
         verdict
+    }
+
+    /// What is to be warned of now that an account has been charged, a line each: this worker is the one to say it, because it stored
+    /// that it is said.
+    fn warnings(
+        &self,
+        holder: &AccountHolder,
+        terms: Terms,
+        day: Day,
+        posted: &Posted,
+        now: Timestamp,
+    ) -> Vec<String> {
+        let (before, after) = (Told(posted.before.warned()), Told(posted.after.warned()));
+        if before == after {
+            return Vec::new();
+        }
+        let warn = |threshold| Warning {
+            organization: &holder.label,
+            edition: holder.edition.as_str(),
+            model: terms.model,
+            threshold,
+            used: posted.after.used(),
+            total: terms.total,
+            resets_at: LocalTime::new(day.end, holder.data_center.calendar.time_zone()),
+            resets_in: Seconds::between(now, day.end),
+        };
+        let new = self.policy.warnings.newly_told(before, after);
+        new.map(|threshold| warn(threshold).log_line()).collect()
     }
 
     /// The slot that a call asks for; `None` where its calls in progress are not limited.

@@ -74,6 +74,7 @@ impl Meter {
             step: Step::Answer(Box::new(answer)),
             counts: Counts::default(),
             trouble: None,
+            warnings: Vec::new(),
         }
     }
 

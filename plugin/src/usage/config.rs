@@ -23,24 +23,6 @@ pub struct UsageConfig {
 pub struct WarningsConfig {
     /// At which percentages, each once a day; none turns warnings off.
     pub at_percent: Thresholds,
-    /// Who is told beside the log.
-    pub webhook: Option<WebhookConfig>,
-}
-
-/// An HTTP server that is told of warnings with a `POST` of JSON.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct WebhookConfig {
-    /// The name of its cluster in the proxy's configuration.
-    pub cluster: CalloutName,
-    /// The host that it is called by (`:authority`).
-    pub authority: CalloutName,
-    /// The path that is called.
-    pub path: WebhookPath,
-    /// How long it may take, in milliseconds.
-    #[serde(default)]
-    pub timeout_ms: TimeoutMs,
 }
 
 /// The path of the usage details.
@@ -59,49 +41,6 @@ pub struct UsagePath(String);
 pub struct InvalidUsagePath {
     /// The text.
     pub path: String,
-}
-
-/// The name of a cluster or a host, for calls of the filter's own.
-///
-/// Invariant: 1 to 255 visible ASCII characters.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct CalloutName(String);
-
-/// A text that cannot name a cluster or a host.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("invalid name {name:?}, expected 1 to 255 visible ASCII characters")]
-pub struct InvalidCalloutName {
-    /// The text.
-    pub name: String,
-}
-
-/// The path of a webhook, with a query if it takes one.
-///
-/// Invariant: absolute, at most 2,048 visible ASCII characters.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct WebhookPath(String);
-
-/// A text that cannot be the path of a webhook.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("invalid path {path:?}, expected `/` and at most 2047 more visible ASCII characters")]
-pub struct InvalidWebhookPath {
-    /// The text.
-    pub path: String,
-}
-
-/// A time-out in milliseconds, from 1 to 60,000.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "u64")]
-pub struct TimeoutMs(u32);
-
-/// A number that is no time-out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("invalid time-out {milliseconds}, expected 1 to 60000 milliseconds")]
-pub struct InvalidTimeout {
-    /// The number.
-    pub milliseconds: u64,
 }
 
 impl UsagePath {
@@ -133,72 +72,6 @@ impl TryFrom<String> for UsagePath {
             Ok(Self(path))
         } else {
             Err(InvalidUsagePath { path })
-        }
-    }
-}
-
-impl CalloutName {
-    /// The name as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl TryFrom<String> for CalloutName {
-    type Error = InvalidCalloutName;
-
-    fn try_from(name: String) -> Result<Self, InvalidCalloutName> {
-        if (1..=255).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_graphic()) {
-            Ok(Self(name))
-        } else {
-            Err(InvalidCalloutName { name })
-        }
-    }
-}
-
-impl WebhookPath {
-    /// The path as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl TryFrom<String> for WebhookPath {
-    type Error = InvalidWebhookPath;
-
-    fn try_from(path: String) -> Result<Self, InvalidWebhookPath> {
-        let visible = path.bytes().all(|b| b.is_ascii_graphic());
-        if path.starts_with('/') && path.len() <= 2_048 && visible {
-            Ok(Self(path))
-        } else {
-            Err(InvalidWebhookPath { path })
-        }
-    }
-}
-
-impl TimeoutMs {
-    /// The time-out.
-    #[must_use]
-    pub const fn duration(self) -> std::time::Duration {
-        std::time::Duration::from_millis(self.0 as u64)
-    }
-}
-
-impl Default for TimeoutMs {
-    fn default() -> Self {
-        Self(1_000)
-    }
-}
-
-impl TryFrom<u64> for TimeoutMs {
-    type Error = InvalidTimeout;
-
-    fn try_from(milliseconds: u64) -> Result<Self, InvalidTimeout> {
-        match u32::try_from(milliseconds) {
-            Ok(valid @ 1..=60_000) => Ok(Self(valid)),
-            _ => Err(InvalidTimeout { milliseconds }),
         }
     }
 }

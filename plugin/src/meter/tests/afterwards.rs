@@ -260,3 +260,23 @@ fn looking_at_usage_details_is_free_and_shows_what_happened() {
     assert_eq!(shown, "unknown_organization - cost 0 left -");
     assert_eq!(desk.data.dump(), before);
 }
+
+#[test]
+fn a_share_of_the_day_is_warned_of_once_a_day() {
+    let mut desk = Desk::new(|config| {
+        config["warnings"] = serde_json::json!({"at_percent": [30, 50, 60, 100]})
+    });
+    let spend = |desk: &Desk| desk.head("GET /list", Some("7"), true).1.warnings;
+    let line = |percent: u32, used: u32| {
+        format!(
+            "organization \"7\" (Ten) has used {percent} % of its credits of the day: {used} of 10, {} are left until 2026-11-23T00:00:00+00:00",
+            10 - used
+        )
+    };
+    assert_eq!(spend(&desk), [line(30, 3)]);
+    assert_eq!(spend(&desk), [line(50, 6), line(60, 6)]);
+    assert!(spend(&desk).is_empty());
+    desk.now = "2026-11-23T01:00:00Z".parse().unwrap();
+    let (_, verdict) = desk.head("GET /list", Some("7"), true);
+    assert_eq!((verdict.warnings.len(), verdict.counts.warnings), (1, 1));
+}

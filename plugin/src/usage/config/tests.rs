@@ -28,18 +28,6 @@ fn everything_has_a_default() {
         .map(|threshold| threshold.percent())
         .collect();
     assert_eq!(percents, [50, 80, 90, 100]);
-    assert_eq!(warnings.webhook, None);
-}
-
-#[test]
-fn a_webhook_is_read() {
-    let json = r#"{"webhook": {"cluster": "alerts", "authority": "alerts.example:8080", "path": "/hook?team=api"}}"#;
-    let warnings: WarningsConfig = serde_json::from_str(json).unwrap();
-    let webhook = warnings.webhook.unwrap();
-    assert_eq!(webhook.cluster.as_str(), "alerts");
-    assert_eq!(webhook.authority.as_str(), "alerts.example:8080");
-    assert_eq!(webhook.path.as_str(), "/hook?team=api");
-    assert_eq!(webhook.timeout_ms.duration().as_millis(), 1_000);
 }
 
 #[test]
@@ -65,22 +53,6 @@ fn what_cannot_be_is_told_with_its_place() {
     assert_eq!(
         error::<UsageConfig>(r#"{"url": "/usage"}"#),
         "url: unknown field `url`, expected `path` or `title`"
-    );
-    assert_eq!(
-        error::<WarningsConfig>(r#"{"webhook": {"cluster": "", "authority": "a", "path": "/"}}"#),
-        "webhook.cluster: invalid name \"\", expected 1 to 255 visible ASCII characters"
-    );
-    assert_eq!(
-        error::<WarningsConfig>(
-            r#"{"webhook": {"cluster": "a", "authority": "a", "path": "hook"}}"#
-        ),
-        "webhook.path: invalid path \"hook\", expected `/` and at most 2047 more visible ASCII characters"
-    );
-    assert_eq!(
-        error::<WarningsConfig>(
-            r#"{"webhook": {"cluster": "a", "authority": "a", "path": "/", "timeout_ms": 0}}"#
-        ),
-        "webhook.timeout_ms: invalid time-out 0, expected 1 to 60000 milliseconds"
     );
     assert_eq!(
         error::<WarningsConfig>(r#"{"at_percent": [50, 50]}"#),
