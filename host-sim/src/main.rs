@@ -48,7 +48,8 @@ A whole scenario:
   request = { path = \"/things\", headers = { orgId = \"7\" } }
   expect = { status = 429, upstream = false, headers = { retry-after = true } }
 
-Other steps: parallel, advance = \"5s\" (moves the clock), metrics, configure, log, cas_conflicts.")]
+Other steps: parallel; open, finish and disconnect (calls that overlap); advance = \"5s\" (moves the
+clock); metrics, configure, log, cas_conflicts.")]
     Run {
         /// The filter, as Envoy loads it
         #[arg(long, value_name = "FILTER.wasm")]
