@@ -1,12 +1,13 @@
 //! What all VMs of one simulation share: the data that Envoy keeps per process, and what a test observes of them.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 
 use crate::clock::Instant;
 use crate::metrics::Metrics;
 use crate::random::Random;
 use crate::shared_data::SharedData;
-use crate::target::{LogLevel, LogLine};
+use crate::target::{LogLevel, LogLine, ServiceBehaviour, UpstreamRequest};
 
 /// The shared part of a simulation. It lives on one thread, so that every run is the same.
 #[derive(Debug)]
@@ -15,6 +16,10 @@ pub(crate) struct Host {
     pub(crate) metrics: RefCell<Metrics>,
     pub(crate) random: RefCell<Random>,
     pub(crate) clock: Cell<Instant>,
+    /// What the services do, by cluster.
+    pub(crate) services: RefCell<BTreeMap<String, ServiceBehaviour>>,
+    /// What they have seen and nobody has looked at yet, by cluster.
+    pub(crate) callouts: RefCell<BTreeMap<String, Vec<UpstreamRequest>>>,
     /// What modules are told is logged; lower lines are dropped.
     pub(crate) log_level: LogLevel,
     log: RefCell<Vec<LogLine>>,
@@ -28,6 +33,8 @@ impl Host {
             metrics: RefCell::default(),
             random: RefCell::new(Random::seeded(seed)),
             clock: Cell::new(start),
+            services: RefCell::default(),
+            callouts: RefCell::default(),
             log_level,
             log: RefCell::default(),
             trace: RefCell::default(),

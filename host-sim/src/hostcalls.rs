@@ -3,6 +3,7 @@
 
 mod buffers;
 mod call;
+mod callouts;
 mod error;
 mod header_maps;
 mod logging;
@@ -31,7 +32,6 @@ const UNIMPLEMENTED: &[&str] = &[
     "proxy_grpc_close",
     "proxy_grpc_send",
     "proxy_grpc_stream",
-    "proxy_http_call",
     "proxy_register_shared_queue",
     "proxy_resolve_shared_queue",
 ];
@@ -50,6 +50,7 @@ pub(crate) fn link(
     shared_data::link(linker)?;
     metrics::link(linker)?;
     streams::link(linker)?;
+    callouts::link(linker)?;
     wasi::link(linker)?;
     for import in module.imports() {
         let name = import.name();

@@ -20,6 +20,7 @@
 
 mod abi;
 mod body;
+mod callout;
 mod clock;
 mod envoy;
 mod header_map;

@@ -235,6 +235,12 @@ impl Walk<'_> {
                 compare_finished(expect, &exchanges, comparison);
             }
             Step::Disconnect(call) => self.session.disconnect(call)?,
+            Step::Service(service) => self.session.serve(service)?,
+            Step::Callouts(expected) => {
+                let count = expected.requests.len();
+                let seen = self.session.callouts(&expected.cluster, count)?;
+                compare::callouts(&expected.requests, &seen, comparison);
+            }
             Step::Advance(by) => self.session.advance(*by)?,
             Step::Metrics(metrics) => self.metrics(metrics, comparison)?,
             Step::Configure { config, rejected } => {

@@ -38,6 +38,12 @@
 //! [[step]]
 //! finish = { call = "a", expect = { status = 201 } }   # the upstream goes on; `disconnect = "a"`: the client goes away
 //!
+//! [[step]]                                     # a service that the plugin itself calls; `[[service]]` says how it starts
+//! service = { cluster = "directory", answers = [{ path = { matches = "/o/.*" }, status = 200, body_json = {} }] }   # or `down`
+//!
+//! [[step]]
+//! callouts = { cluster = "directory", requests = [{ path = "/o/7" }] }   # what it has seen since the last such step
+//!
 //! [[step]]
 //! advance = "5s"                               # the simulator's clock moves; a real host waits
 //!
@@ -53,7 +59,7 @@
 //! [[step]]
 //! cas_conflicts = 3                            # the next three conditional writes to shared data meet a conflict
 //! "#, Path::new("the_last_credit_is_spendable.toml"))?;
-//! assert_eq!(scenario.steps().len(), 10);
+//! assert_eq!(scenario.steps().len(), 12);
 //! # Ok::<(), host_sim::scenario::ScenarioError>(())
 //! ```
 
@@ -63,6 +69,7 @@ mod expect;
 mod json;
 mod pattern;
 mod request;
+mod service;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -80,10 +87,12 @@ pub use expect::{Expect, ExpectParallel, ExpectUpstream};
 pub use json::JsonPattern;
 pub use pattern::Pattern;
 pub use request::Requests;
+pub use service::ExpectCallouts;
 pub use step::{ExpectLog, Open, Parallel, Step};
 
-use crate::target::{Capability, PluginSettings, Setup, Upstream};
+use crate::target::{Capability, PluginSettings, Service, Setup, Upstream};
 use request::UpstreamTable;
+use service::ServiceTable;
 
 /// One behaviour, written down.
 #[derive(Clone, Debug, Deserialize)]
@@ -99,6 +108,8 @@ pub struct Scenario {
     pub config: ConfigSource,
     /// What the upstream answers.
     pub upstream: Upstream,
+    /// The services that the plugin calls itself.
+    pub services: Vec<Service>,
     /// When the clock starts, if that matters.
     pub clock: Option<Timestamp>,
     /// What happens.
@@ -210,6 +221,7 @@ impl Scenario {
             .iter()
             .flat_map(Step::needs)
             .chain(clock)
+            .chain((!self.services.is_empty()).then_some(Capability::Callouts))
             .collect()
     }
 
@@ -243,6 +255,7 @@ impl Scenario {
             config,
             workers: self.workers,
             upstream: self.upstream.clone(),
+            services: self.services.clone(),
             properties: properties.into_iter().collect(),
             clock: self.clock,
         })
@@ -278,6 +291,8 @@ struct RawScenario {
     config_patch: Option<toml::Value>,
     #[serde(default)]
     upstream: UpstreamTable,
+    #[serde(default)]
+    service: Vec<ServiceTable>,
     clock: Option<Timestamp>,
     rejected: Option<Pattern>,
     step: Option<Vec<Step>>,
@@ -312,6 +327,7 @@ impl TryFrom<RawScenario> for Scenario {
                 raw.config_patch,
             )?,
             upstream: raw.upstream.0,
+            services: raw.service.into_iter().map(|table| table.0).collect(),
             clock: raw.clock,
             course,
             known_difference: raw.known_difference,

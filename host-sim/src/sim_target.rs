@@ -9,7 +9,8 @@ use crate::module::Module;
 use crate::scenario::ConfigText;
 use crate::simulator::{SimulationError, Simulator, StartError};
 use crate::target::{
-    Capability, Exchange, LogLevel, LogLine, Request, Session, Setup, Started, Target, TargetError,
+    Capability, Exchange, LogLevel, LogLine, Request, Service, Session, Setup, Started, Target,
+    TargetError, UpstreamRequest,
 };
 
 const NAME: &str = "sim";
@@ -63,7 +64,8 @@ impl Target for SimTarget {
             | Capability::InjectCasConflict
             | Capability::Reconfigure
             | Capability::Overlap
-            | Capability::UpstreamBehaviour => true,
+            | Capability::UpstreamBehaviour
+            | Capability::Callouts => true,
         }
     }
 
@@ -79,6 +81,7 @@ impl Target for SimTarget {
             .configuration(setup.config.at(started_at))
             .workers(setup.workers)
             .upstream(setup.upstream.clone())
+            .services(setup.services.clone())
             .properties(setup.properties.clone())
             .clock(started_at)
             .log_level(LogLevel::Debug)
@@ -131,6 +134,19 @@ impl Session for SimSession {
             .disconnect(call)
             .map(drop)
             .map_err(failed_exchange)
+    }
+
+    fn serve(&mut self, service: &Service) -> Result<(), TargetError> {
+        self.simulator.serve(service);
+        Ok(())
+    }
+
+    fn callouts(
+        &mut self,
+        cluster: &str,
+        _expected: usize,
+    ) -> Result<Vec<UpstreamRequest>, TargetError> {
+        Ok(self.simulator.take_callouts(cluster))
     }
 
     fn advance(&mut self, by: Duration) -> Result<(), TargetError> {

@@ -15,7 +15,7 @@ pub use error::{SimulationError, StartError};
 use crate::host::Host;
 use crate::module::Module;
 use crate::stream::HttpStream;
-use crate::target::{Exchange, LogLine, Request};
+use crate::target::{Exchange, LogLine, Request, Service, UpstreamRequest};
 use crate::vm::{StartError as VmStartError, VmFailure};
 use crate::vm_state::Identity;
 use crate::worker::{Configured, Rules, Worker};
@@ -205,6 +205,18 @@ impl Simulator {
             .borrow()
             .get(&self.identity.vm_id, key)
             .map(|entry| entry.value.clone())
+    }
+
+    /// From now on this service behaves so.
+    pub fn serve(&mut self, service: &Service) {
+        let mut services = self.host.services.borrow_mut();
+        services.insert(service.cluster.clone(), service.behaviour.clone());
+    }
+
+    /// Takes what the service behind a cluster has seen since it was last taken.
+    pub fn take_callouts(&mut self, cluster: &str) -> Vec<UpstreamRequest> {
+        let mut seen = self.host.callouts.borrow_mut();
+        seen.remove(cluster).unwrap_or_default()
     }
 
     /// What the module logged, oldest first.

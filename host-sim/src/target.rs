@@ -4,6 +4,7 @@
 //! what is right or wrong: a target only acts and observes, and the [runner](crate::runner) compares.
 
 mod http;
+mod services;
 
 use std::fmt;
 use std::time::Duration;
@@ -14,6 +15,8 @@ use serde::Deserialize;
 pub use http::{
     AnswerOverride, Exchange, HttpVersion, Request, Upstream, UpstreamBehaviour, UpstreamRequest,
 };
+
+pub use services::{Service, ServiceAnswer, ServiceBehaviour};
 
 use crate::scenario::ConfigText;
 
@@ -135,6 +138,31 @@ pub trait Session {
     /// When the host has no [`Capability::InjectCasConflict`].
     fn inject_cas_conflicts(&mut self, count: u32) -> Result<(), TargetError>;
 
+    /// From now on this service, one of [`Setup::services`], behaves so.
+    ///
+    /// # Errors
+    ///
+    /// When the host died or has no [`Capability::Callouts`].
+    fn serve(&mut self, service: &Service) -> Result<(), TargetError> {
+        let _ = service;
+        Err(TargetError::unsupported(Capability::Callouts))
+    }
+
+    /// What the service behind a cluster has seen since the previous call of `callouts` for it, oldest first. A host that
+    /// runs by itself is asked again until there are `expected` of them, or for five seconds.
+    ///
+    /// # Errors
+    ///
+    /// As [`serve`](Self::serve).
+    fn callouts(
+        &mut self,
+        cluster: &str,
+        expected: usize,
+    ) -> Result<Vec<UpstreamRequest>, TargetError> {
+        let _ = (cluster, expected);
+        Err(TargetError::unsupported(Capability::Callouts))
+    }
+
     /// What the plugin logged so far, oldest first, without the host's own prefix.
     ///
     /// # Errors
@@ -161,6 +189,8 @@ pub enum Capability {
     Overlap,
     /// Say what the upstream does with a single request.
     UpstreamBehaviour,
+    /// Provide services that the plugin calls itself.
+    Callouts,
 }
 
 impl fmt::Display for Capability {
@@ -172,6 +202,7 @@ impl fmt::Display for Capability {
             Self::Reconfigure => "reconfigure",
             Self::Overlap => "overlap",
             Self::UpstreamBehaviour => "upstream-behaviour",
+            Self::Callouts => "callouts",
         })
     }
 }
@@ -226,6 +257,8 @@ pub struct Setup {
     pub workers: u32,
     /// What the upstream answers to every request.
     pub upstream: Upstream,
+    /// The services that the plugin calls itself; only for hosts with [`Capability::Callouts`].
+    pub services: Vec<Service>,
     /// Keys of the filter state (without the prefix `wasm.`) that some step looks at.
     pub properties: Vec<String>,
     /// When the host's clock starts; only for hosts with [`Capability::ManualClock`].

@@ -7,6 +7,7 @@ use std::time::Duration;
 use wasmtime::{Memory, TypedFunc};
 
 use crate::abi::{MapType, StreamType};
+use crate::callout::{Callout, Reply};
 use crate::clock::Instant;
 use crate::header_map::HeaderMap;
 use crate::host::Host;
@@ -77,6 +78,11 @@ pub(crate) struct VmState {
     /// The plugin configuration while callbacks may read it.
     pub(crate) configuration: Option<Vec<u8>>,
     pub(crate) deferred: Vec<Deferred>,
+    /// Calls that have not come back yet, by token.
+    pub(crate) callouts: BTreeMap<u32, Callout>,
+    /// What came back, while its callback runs.
+    pub(crate) reply: Option<Reply>,
+    last_token: u32,
     /// Whether the running callback sent a local response, which overrides what it returns.
     pub(crate) responded: bool,
     pub(crate) effective: Option<u32>,
@@ -98,6 +104,9 @@ impl VmState {
             metric_ids: MetricIds::default(),
             configuration: None,
             deferred: Vec::new(),
+            callouts: BTreeMap::new(),
+            reply: None,
+            last_token: 0,
             responded: false,
             effective: None,
             current: 0,
@@ -110,6 +119,13 @@ impl VmState {
         let id = self.next_context;
         self.next_context = id.saturating_add(1);
         id
+    }
+
+    /// A callout is on its way. Tokens of HTTP calls are multiples of four, as in Envoy.
+    pub(crate) fn add_callout(&mut self, callout: Callout) -> u32 {
+        self.last_token = self.last_token.wrapping_add(4);
+        self.callouts.insert(self.last_token, callout);
+        self.last_token
     }
 
     /// New contexts get numbers that no context of this other VM has had.
@@ -164,6 +180,9 @@ impl VmState {
 
     /// A map for reading: what the plugin may see now, or everything while it logs.
     pub(crate) fn map(&self, of: MapType) -> Option<&HeaderMap> {
+        if of == MapType::HttpCallResponseHeaders {
+            return self.reply.as_ref().map(|reply| &reply.headers);
+        }
         let stream = self.stream()?;
         let request = &stream.request;
         let response = stream.response.as_ref();

@@ -3,6 +3,7 @@
 //! The worker asks a stream what is due, makes the callback, hands the answer back, and then does what hostcalls asked for
 //! meanwhile; Envoy defers that until the VM has returned, so that nothing is nested in the guest.
 
+mod callouts;
 mod reload;
 mod roots;
 mod timers;

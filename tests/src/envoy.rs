@@ -116,7 +116,7 @@ impl Target for EnvoyTarget {
             Capability::InjectCasConflict => false,
             // Needs a configuration that is delivered dynamically.
             Capability::Reconfigure => false,
-            Capability::Overlap | Capability::UpstreamBehaviour => false,
+            Capability::Overlap | Capability::UpstreamBehaviour | Capability::Callouts => false,
         }
     }
 

@@ -90,7 +90,9 @@ fn contents<'c>(call: &'c Call<'_>, of: BufferType) -> Result<&'c [u8], Failure>
             .configuration
             .as_deref()
             .ok_or(Refused::BufferAbsent(of))?,
-        BufferType::HttpCallResponseBody => return Err(Refused::BufferAbsent(of).into()),
+        BufferType::HttpCallResponseBody => {
+            &state.reply.as_ref().ok_or(Refused::BufferAbsent(of))?.body
+        }
         BufferType::DownstreamData
         | BufferType::UpstreamData
         | BufferType::GrpcReceiveBuffer

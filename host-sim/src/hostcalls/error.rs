@@ -54,6 +54,12 @@ pub(crate) enum Refused {
     Metric(MetricError),
     #[error("nothing is pending")]
     NothingPending,
+    #[error("no cluster `{0}`")]
+    UnknownCluster(String),
+    #[error("a call without {0}")]
+    CalloutWithout(&'static str),
+    #[error("a negative time-out")]
+    NegativeTimeout,
     #[error("an HTTP filter has no such stream")]
     NoNetworkStream,
 }
@@ -72,6 +78,9 @@ impl Refused {
             | Self::MapAbsent(_)
             | Self::BufferImmutable(_)
             | Self::StartsInside(_)
+            | Self::UnknownCluster(_)
+            | Self::CalloutWithout(_)
+            | Self::NegativeTimeout
             | Self::Metric(
                 MetricError::NotPositive(_) | MetricError::Histogram | MetricError::NoKind(_),
             ) => Status::BadArgument,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::scenario::{Expect, ExpectUpstream, Pattern};
+use crate::scenario::{Expect, ExpectUpstream, JsonPattern, Pattern};
 use crate::target::{Exchange, UpstreamRequest};
 
 /// What differed so far.
@@ -84,6 +84,25 @@ impl Comparison {
     }
 }
 
+impl Comparison {
+    fn json(&mut self, at: &str, pattern: &JsonPattern, body: &[u8]) {
+        match serde_json::from_slice::<Value>(body) {
+            Ok(value) => {
+                let mut differences = Vec::new();
+                pattern.compare(at, Some(&value), &mut differences);
+                for difference in differences {
+                    self.differs(difference.at, difference.expected, difference.observed);
+                }
+            }
+            Err(error) => {
+                let text = String::from_utf8_lossy(body);
+                let observed = format!("not JSON ({error}): {text:?}");
+                self.differs(at, pattern.to_string(), observed);
+            }
+        }
+    }
+}
+
 /// Compares one exchange with what must be seen of it.
 pub(super) fn exchange(expect: &Expect, observed: &Exchange, comparison: &mut Comparison) {
     if let Some(status) = expect.status
@@ -125,27 +144,11 @@ pub(super) fn exchange(expect: &Expect, observed: &Exchange, comparison: &mut Co
         comparison.body("expect.body", pattern, &observed.body);
     }
     if let Some(pattern) = &expect.body_json {
-        match serde_json::from_slice::<Value>(&observed.body) {
-            Ok(value) => {
-                let mut differences = Vec::new();
-                pattern.compare("expect.body_json", Some(&value), &mut differences);
-                for difference in differences {
-                    comparison.differs(difference.at, difference.expected, difference.observed);
-                }
-            }
-            Err(error) => {
-                let text = String::from_utf8_lossy(&observed.body);
-                comparison.differs(
-                    "expect.body_json",
-                    pattern.to_string(),
-                    format!("not JSON ({error}): {text:?}"),
-                );
-            }
-        }
+        comparison.json("expect.body_json", pattern, &observed.body);
     }
     comparison.fields("expect.trailers", &expect.trailers, &observed.trailers);
     if let (Some(expect), Some(observed)) = (&expect.upstream_request, &observed.upstream) {
-        upstream_request(expect, observed, comparison);
+        upstream_request("expect.upstream_request", expect, observed, comparison);
     }
     for (key, pattern) in &expect.properties {
         let value = observed.properties.get(key).map(String::as_str);
@@ -157,7 +160,36 @@ pub(super) fn exchange(expect: &Expect, observed: &Exchange, comparison: &mut Co
     }
 }
 
+/// Compares what a service has seen with what it must have seen.
+pub(super) fn callouts(
+    expect: &[ExpectUpstream],
+    observed: &[UpstreamRequest],
+    comparison: &mut Comparison,
+) {
+    if expect.len() != observed.len() {
+        let seen: Vec<_> = observed
+            .iter()
+            .map(|request| format!("{} {}", request.method, request.path))
+            .collect();
+        let observed = format!("{} requests: {seen:?}", seen.len());
+        return comparison.differs(
+            "callouts.requests",
+            format!("{} requests", expect.len()),
+            observed,
+        );
+    }
+    for (index, (expect, observed)) in expect.iter().zip(observed).enumerate() {
+        upstream_request(
+            &format!("callouts.requests[{index}]"),
+            expect,
+            observed,
+            comparison,
+        );
+    }
+}
+
 fn upstream_request(
+    at: &str,
     expect: &ExpectUpstream,
     observed: &UpstreamRequest,
     comparison: &mut Comparison,
@@ -166,24 +198,19 @@ fn upstream_request(
         && *method != observed.method
     {
         comparison.differs(
-            "expect.upstream_request.method",
+            format!("{at}.method"),
             method.clone(),
             observed.method.clone(),
         );
     }
     if let Some(path) = &expect.path {
-        comparison.text(
-            "expect.upstream_request.path".to_owned(),
-            path,
-            &[&observed.path],
-        );
+        comparison.text(format!("{at}.path"), path, &[&observed.path]);
     }
-    comparison.fields(
-        "expect.upstream_request.headers",
-        &expect.headers,
-        &observed.headers,
-    );
+    comparison.fields(&format!("{at}.headers"), &expect.headers, &observed.headers);
     if let Some(body) = &expect.body {
-        comparison.body("expect.upstream_request.body", body, &observed.body);
+        comparison.body(&format!("{at}.body"), body, &observed.body);
+    }
+    if let Some(pattern) = &expect.body_json {
+        comparison.json(&format!("{at}.body_json"), pattern, &observed.body);
     }
 }

@@ -48,6 +48,8 @@ pub struct ExpectUpstream {
     pub headers: BTreeMap<String, Pattern>,
     /// The whole request body.
     pub body: Option<Pattern>,
+    /// Members of the JSON request body.
+    pub body_json: Option<JsonPattern>,
 }
 
 /// What must be seen of many exchanges at once.

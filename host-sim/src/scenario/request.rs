@@ -167,7 +167,7 @@ impl<'de> Deserialize<'de> for Behaviour {
 
 /// A table of header fields in the order written; an array gives several values of one name.
 #[derive(Clone, Debug, Default)]
-struct Fields(Vec<(String, String)>);
+pub(super) struct Fields(pub(super) Vec<(String, String)>);
 
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "expected a string or an array of strings")]

@@ -10,7 +10,8 @@ use super::config_source::ConfigSource;
 use super::expect::{Expect, ExpectParallel};
 use super::pattern::Pattern;
 use super::request::Requests;
-use crate::target::{Capability, LogLevel, Request, UpstreamBehaviour};
+use super::service::{ExpectCallouts, ServiceTable};
+use crate::target::{Capability, LogLevel, Request, Service, UpstreamBehaviour};
 
 /// One step.
 #[derive(Clone, Debug, Deserialize)]
@@ -36,6 +37,10 @@ pub enum Step {
     },
     /// The clients of these open calls go away.
     Disconnect(String),
+    /// From now on a service behaves so.
+    Service(Service),
+    /// What a service must have seen.
+    Callouts(ExpectCallouts),
     /// Let time pass.
     Advance(Duration),
     /// Look at metrics; one that does not exist counts as 0.
@@ -112,6 +117,7 @@ impl Step {
             Self::Configure { .. } => Some(Capability::Reconfigure),
             Self::CasConflicts(_) => Some(Capability::InjectCasConflict),
             Self::Open(_) | Self::Finish { .. } | Self::Disconnect(_) => Some(Capability::Overlap),
+            Self::Service(_) | Self::Callouts(_) => Some(Capability::Callouts),
             Self::Exchange { .. }
             | Self::Parallel(_)
             | Self::Advance(_)
@@ -131,6 +137,8 @@ struct RawStep {
     open: Option<Open>,
     finish: Option<RawFinish>,
     disconnect: Option<String>,
+    service: Option<ServiceTable>,
+    callouts: Option<ExpectCallouts>,
     advance: Option<SignedDuration>,
     metrics: Option<BTreeMap<String, Pattern>>,
     configure: Option<RawConfigure>,
@@ -208,6 +216,8 @@ impl TryFrom<RawStep> for Step {
             raw.finish
                 .map(|RawFinish { call, expect }| Self::Finish { call, expect }),
         );
+        steps.extend(raw.service.map(|table| Self::Service(table.0)));
+        steps.extend(raw.callouts.map(Self::Callouts));
         steps.extend(raw.disconnect.map(Self::Disconnect));
         if let Some(advance) = raw.advance {
             let back = |_| {
@@ -244,7 +254,7 @@ impl TryFrom<RawStep> for Step {
         match (steps.pop(), actions) {
             (Some(step), 1) => Ok(step),
             _ => Err(format!(
-                "{actions} actions, expected exactly one of `request`, `parallel`, `open`, `finish`, `disconnect`, \
+                "{actions} actions, expected exactly one of `request`, `parallel`, `open`, `finish`, `disconnect`, `service`, `callouts`, \
                  `advance`, `metrics`, `configure`, `log` and `cas_conflicts`"
             )),
         }

@@ -158,7 +158,7 @@ fn wrong_steps_are_answered_with_their_place() {
         (
             "advnce = '5s'",
             "f.toml:6:1: at `step[1].advnce`: unknown field `advnce`, expected one of `request`, \
-             `expect`, `parallel`, `open`, `finish`, `disconnect`, `advance`, `metrics`, `configure`, `log`, \
+             `expect`, `parallel`, `open`, `finish`, `disconnect`, `service`, `callouts`, `advance`, `metrics`, `configure`, `log`, \
              `cas_conflicts`",
         ),
         (
@@ -168,7 +168,7 @@ fn wrong_steps_are_answered_with_their_place() {
         (
             "request = {}\nadvance = '1s'",
             "f.toml:5:1: at `step[1]`: 2 actions, expected exactly one of `request`, `parallel`, \
-             `open`, `finish`, `disconnect`, `advance`, `metrics`, `configure`, `log` and `cas_conflicts`",
+             `open`, `finish`, `disconnect`, `service`, `callouts`, `advance`, `metrics`, `configure`, `log` and `cas_conflicts`",
         ),
         (
             "request = { headers = { a = 1 } }",
@@ -207,6 +207,14 @@ fn wrong_steps_are_answered_with_their_place() {
         (
             "open = { call = 'a', request = { repeat = 2 } }",
             "f.toml:6:8: at `step[1].open`: `repeat = 2` in an open call, expected `count` alone",
+        ),
+        (
+            "service = { cluster = 'd' }",
+            "f.toml:6:11: at `step[1].service`: expected exactly one of `answers` and `down`",
+        ),
+        (
+            "service = { cluster = 'd', down = 'lost' }",
+            "f.toml:6:35: at `step[1].service.down`: unknown variant `lost`, expected one of `unreachable`, `hang`, `reset`",
         ),
         (
             "disconnect = 'a'",

@@ -11,7 +11,7 @@ use crate::clock::{DEFAULT_START, Instant};
 use crate::envoy::DEFAULT_BUFFER_LIMIT;
 use crate::host::Host;
 use crate::module::Module;
-use crate::target::{LogLevel, PluginSettings, Upstream};
+use crate::target::{LogLevel, PluginSettings, Service, Upstream};
 use crate::vm_state::Identity;
 use crate::worker::Rules;
 
@@ -25,6 +25,7 @@ pub struct Builder {
     environment: Vec<(String, String)>,
     workers: u32,
     upstream: Upstream,
+    services: Vec<Service>,
     properties: Vec<String>,
     clock: Instant,
     seed: u64,
@@ -41,6 +42,7 @@ impl Builder {
             environment: Vec::new(),
             workers: 1,
             upstream: Upstream::default(),
+            services: Vec::new(),
             properties: Vec::new(),
             clock: DEFAULT_START.parse().map_or(
                 Instant::from_timestamp(Timestamp::UNIX_EPOCH),
@@ -90,6 +92,13 @@ impl Builder {
     #[must_use]
     pub fn upstream(mut self, upstream: Upstream) -> Self {
         self.upstream = upstream;
+        self
+    }
+
+    /// The services that the plugin can call, each behind a cluster.
+    #[must_use]
+    pub fn services(mut self, services: Vec<Service>) -> Self {
+        self.services = services;
         self
     }
 
@@ -156,6 +165,9 @@ impl Builder {
             connections: 1,
             open: BTreeMap::new(),
         };
+        for service in &self.services {
+            simulator.serve(service);
+        }
         simulator.canary(&self.configuration)?;
         simulator.main = Some(simulator.configured("main ".to_owned(), &self.configuration)?);
         for index in 0..self.workers {

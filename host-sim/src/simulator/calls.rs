@@ -142,11 +142,11 @@ impl Simulator {
             let done = round.stuck.is_none() && !waits;
             round.merge(&self.round_of_open());
             self.check_implemented()?;
-            if done {
+            if done && !round.moved && !self.deliver_callouts() {
                 return Ok(());
             }
             // One that moved may have resumed one before it; otherwise only time can.
-            if round.moved {
+            if done || round.moved || self.deliver_callouts() {
                 continue;
             }
             let due = earliest(self.next_tick(), round.until).filter(|due| *due <= patience);
@@ -209,7 +209,7 @@ impl Simulator {
         loop {
             let round = self.round_of_open();
             self.check_implemented()?;
-            if round.moved {
+            if round.moved || self.deliver_callouts() {
                 continue;
             }
             let due = earliest(self.next_tick(), round.until);
@@ -222,11 +222,22 @@ impl Simulator {
         Ok(())
     }
 
+    /// Answers to callouts arrive once no other callback can run. Says whether there was any.
+    fn deliver_callouts(&mut self) -> bool {
+        let mut any = false;
+        for worker in self.main.iter_mut().chain(&mut self.workers) {
+            any |= worker.deliver_callouts();
+        }
+        any
+    }
+
+    /// When the next timer fires or the next callout times out.
     fn next_tick(&self) -> Option<Instant> {
         self.main
             .iter()
             .chain(&self.workers)
-            .filter_map(Worker::next_tick)
+            .flat_map(|worker| [worker.next_tick(), worker.next_callout()])
+            .flatten()
             .min()
     }
 

@@ -8,6 +8,7 @@
 )]
 
 mod bodies;
+mod callouts;
 mod contexts;
 mod failures;
 mod guest;

@@ -19,6 +19,7 @@ pub(crate) fn istio_and_envoy_gateway_accept_their_examples(world: &World) -> an
             config: ConfigText::verbatim(&document(file, key)?.to_string()),
             workers: 1,
             upstream: Upstream::default(),
+            services: Vec::new(),
             properties: Vec::new(),
             clock: None,
         };

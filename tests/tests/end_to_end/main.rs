@@ -110,6 +110,7 @@ fn serve(world: &World, config: &Value) -> anyhow::Result<Box<EnvoySession>> {
         config: ConfigText::verbatim(&config.to_string()),
         workers: WORKERS,
         upstream: Upstream::default(),
+        services: Vec::new(),
         properties: Vec::new(),
         clock: None,
     };

@@ -1,0 +1,106 @@
+//! Calls that a plugin makes itself: what it sent, and what comes back.
+//!
+//! As on Envoy, whatever goes wrong between Envoy and the service comes back as an answer of Envoy's own router, 503 or 504.
+
+use std::time::Duration;
+
+use crate::clock::Instant;
+use crate::envoy;
+use crate::header_map::HeaderMap;
+use crate::host::Host;
+use crate::local_response::LocalResponse;
+use crate::message::Frame;
+use crate::target::{HttpVersion, ServiceBehaviour, UpstreamRequest};
+
+/// A call that has not come back yet.
+#[derive(Debug)]
+pub(crate) struct Callout {
+    /// The root context that gets the answer.
+    pub(crate) root: u32,
+    pub(crate) cluster: String,
+    pub(crate) request: UpstreamRequest,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) fate: Fate,
+}
+
+/// How far it is.
+#[derive(Debug)]
+pub(crate) enum Fate {
+    /// The service has not seen it yet.
+    Unsent,
+    /// This comes back now.
+    Answered(Reply),
+    /// Nothing comes back before Envoy gives up, if it ever does.
+    Hangs(Option<Instant>),
+}
+
+/// What comes back.
+#[derive(Clone, Debug)]
+pub(crate) struct Reply {
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Reply {
+    fn by_envoy(status: u32, body: &str) -> Self {
+        let (headers, body) = LocalResponse::by_envoy(status, body, "").render(false, false);
+        Self {
+            headers,
+            body: body.unwrap_or_default(),
+        }
+    }
+}
+
+impl Callout {
+    /// The service gets it, as it behaves now.
+    pub(crate) fn send(&mut self, host: &Host) {
+        let now = host.clock.get();
+        let services = host.services.borrow();
+        let behaviour = services.get(&self.cluster);
+        if !matches!(behaviour, Some(ServiceBehaviour::Unreachable) | None) {
+            let mut seen = host.callouts.borrow_mut();
+            let seen = seen.entry(self.cluster.clone()).or_default();
+            seen.push(self.request.clone());
+        }
+        const ERROR: &str =
+            "upstream connect error or disconnect/reset before headers. reset reason:";
+        self.fate = match behaviour {
+            Some(ServiceBehaviour::Hang) => {
+                Fate::Hangs(self.timeout.map(|timeout| now.after(timeout)))
+            }
+            Some(ServiceBehaviour::Reset) => Fate::Answered(Reply::by_envoy(
+                503,
+                &format!("{ERROR} connection termination"),
+            )),
+            Some(ServiceBehaviour::Unreachable) | None => Fate::Answered(Reply::by_envoy(
+                503,
+                &format!("{ERROR} remote connection failure"),
+            )),
+            Some(behaviour @ ServiceBehaviour::Answers(_)) => {
+                let answer = behaviour.answer(&self.request.path).unwrap_or_default();
+                let head = self.request.method == "HEAD";
+                let (headers, frames) =
+                    envoy::response(&answer, head, HttpVersion::One, false, now);
+                let pieces = frames.into_iter().map(|frame| match frame {
+                    Frame::Data { bytes, .. } => bytes,
+                    Frame::Trailers(_) => Vec::new(),
+                });
+                Fate::Answered(Reply {
+                    headers,
+                    body: pieces.flatten().collect(),
+                })
+            }
+        };
+    }
+
+    /// What comes back by now.
+    pub(crate) fn reply(&self, now: Instant) -> Option<Reply> {
+        match &self.fate {
+            Fate::Answered(reply) => Some(reply.clone()),
+            Fate::Hangs(Some(until)) if *until <= now => {
+                Some(Reply::by_envoy(504, "upstream request timeout"))
+            }
+            Fate::Hangs(_) | Fate::Unsent => None,
+        }
+    }
+}

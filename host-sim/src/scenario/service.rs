@@ -1,0 +1,96 @@
+//! Services that answer the plugin's own calls, as scenarios write them.
+
+use serde::Deserialize;
+
+use super::expect::ExpectUpstream;
+use super::json::Json;
+use super::pattern::Pattern;
+use super::request::Fields;
+use crate::target::{Service, ServiceAnswer, ServiceBehaviour, Upstream};
+
+/// A service.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "RawService")]
+pub(super) struct ServiceTable(pub(super) Service);
+
+/// What a service must have seen since the previous such step, in order and nothing else.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectCallouts {
+    /// The service's cluster.
+    pub cluster: String,
+    /// The requests.
+    pub requests: Vec<ExpectUpstream>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawService {
+    cluster: String,
+    answers: Option<Vec<RawAnswer>>,
+    down: Option<Down>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Down {
+    Unreachable,
+    Hang,
+    Reset,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawAnswer {
+    path: Pattern,
+    status: Option<u16>,
+    #[serde(default)]
+    headers: Fields,
+    body: Option<String>,
+    body_json: Option<Json>,
+}
+
+impl TryFrom<RawService> for ServiceTable {
+    type Error = &'static str;
+
+    fn try_from(raw: RawService) -> Result<Self, Self::Error> {
+        let behaviour = match (raw.answers, raw.down) {
+            (Some(answers), None) => ServiceBehaviour::Answers(
+                answers
+                    .into_iter()
+                    .map(ServiceAnswer::try_from)
+                    .collect::<Result<_, _>>()?,
+            ),
+            (None, Some(Down::Unreachable)) => ServiceBehaviour::Unreachable,
+            (None, Some(Down::Hang)) => ServiceBehaviour::Hang,
+            (None, Some(Down::Reset)) => ServiceBehaviour::Reset,
+            _ => return Err("expected exactly one of `answers` and `down`"),
+        };
+        Ok(Self(Service {
+            cluster: raw.cluster,
+            behaviour,
+        }))
+    }
+}
+
+impl TryFrom<RawAnswer> for ServiceAnswer {
+    type Error = &'static str;
+
+    fn try_from(raw: RawAnswer) -> Result<Self, Self::Error> {
+        let body = match (raw.body, raw.body_json) {
+            (None, None) => Vec::new(),
+            (Some(text), None) => text.into_bytes(),
+            (None, Some(Json(value))) => value.to_string().into_bytes(),
+            (Some(_), Some(_)) => return Err("expected at most one of `body` and `body_json`"),
+        };
+        Ok(Self {
+            path: raw.path,
+            answer: Upstream {
+                status: raw.status.unwrap_or(200),
+                headers: raw.headers.0,
+                body,
+                trailers: Vec::new(),
+            },
+        })
+    }
+}

@@ -1,0 +1,65 @@
+//! The answers to a worker's callouts, which come back in root contexts.
+
+use std::rc::Rc;
+
+use super::Worker;
+use crate::callout::Fate;
+use crate::clock::Instant;
+
+impl Worker {
+    /// Sends what the plugin has called out, and gives it every answer that is there. Says whether there was any.
+    pub(crate) fn deliver_callouts(&mut self) -> bool {
+        if self.vm.failure().is_some() {
+            return false;
+        }
+        let state = self.vm.store.data_mut();
+        let host = Rc::clone(&state.host);
+        let now = host.clock.get();
+        for callout in state.callouts.values_mut() {
+            if matches!(callout.fate, Fate::Unsent) {
+                callout.send(&host);
+            }
+        }
+        let due: Vec<_> = state
+            .callouts
+            .iter()
+            .filter_map(|(token, callout)| Some((*token, callout.root, callout.reply(now)?)))
+            .collect();
+        let any = !due.is_empty();
+        for (token, root, reply) in due {
+            let state = self.vm.store.data_mut();
+            state.callouts.remove(&token);
+            // Envoy cancels the callouts of a root context that is gone.
+            if !state.roots.contains_key(&root) {
+                continue;
+            }
+            let headers = reply.headers.len();
+            let body = u32::try_from(reply.body.len()).unwrap_or(u32::MAX);
+            state.reply = Some(reply);
+            // A VM that fails here is dead, which later streams will notice.
+            let _ = self.vm.callback::<_, ()>(
+                "proxy_on_http_call_response",
+                root,
+                (root, token, headers, body, 0_u32),
+                &format!("{token}, {headers}, {body}, 0"),
+            );
+            self.vm.store.data_mut().reply = None;
+            self.run_deferred();
+        }
+        any
+    }
+
+    /// When Envoy gives up the first of the callouts that hang.
+    pub(crate) fn next_callout(&self) -> Option<Instant> {
+        if self.vm.failure().is_some() {
+            return None;
+        }
+        let callouts = self.vm.store.data().callouts.values();
+        callouts
+            .filter_map(|callout| match callout.fate {
+                Fate::Hangs(until) => until,
+                Fate::Unsent | Fate::Answered(_) => None,
+            })
+            .min()
+    }
+}

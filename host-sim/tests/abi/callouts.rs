@@ -1,0 +1,143 @@
+//! Calls that a plugin makes itself, and what comes back from services that answer or fail.
+
+use std::path::Path;
+
+use host_sim::SimTarget;
+use host_sim::runner::run;
+use host_sim::scenario::Scenario;
+use host_sim::target::{Service, ServiceBehaviour};
+
+use crate::guest::{callbacks, get, hostcalls, module, simulator};
+
+/// Holds every request while it asks a directory for it. What comes back is logged, and the request goes on. The list of
+/// headers is written as the ABI has it, with circled digits for the lengths.
+const ASKS: &str = r#"
+    (global $held (mut i32) (i32.const 0))
+    (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+        (global.set $held (local.get 0))
+        (drop (call $http_call <directory>
+            <③␀␀␀⑩␀␀␀①␀␀␀⑦␀␀␀③␀␀␀⑤␀␀␀④␀␀␀:authority␀d␀:method␀GET␀:path␀/o/7␀>
+            <> <> (i32.const 2000) (i32.const 8)))
+        i32.const 1)
+    (func (export "proxy_on_http_call_response") (param i32 i32 i32 i32 i32)
+        (drop (call $get (i32.const 6) <:status> (i32.const 0) (i32.const 4)))
+        (drop (call $log (i32.const 3) (i32.load (i32.const 0)) (i32.load (i32.const 4))))
+        (drop (call $get_buffer (i32.const 4) (i32.const 0) (i32.const 1000) (i32.const 0) (i32.const 4)))
+        (drop (call $log (i32.const 3) (i32.load (i32.const 0)) (i32.load (i32.const 4))))
+        (drop (call $effective (global.get $held)))
+        (drop (call $continue (i32.const 0))))"#;
+
+fn asks() -> String {
+    [
+        ("①", "\u{1}"),
+        ("③", "\u{3}"),
+        ("④", "\u{4}"),
+        ("⑤", "\u{5}"),
+        ("⑦", "\u{7}"),
+        ("⑩", "\u{a}"),
+    ]
+    .into_iter()
+    .fold(ASKS.to_owned(), |text, (circled, byte)| {
+        text.replace(circled, byte)
+    })
+}
+
+#[test]
+fn a_request_waits_for_the_answer_whatever_it_is() {
+    let toml = r#"
+about = "Every request is asked about, and goes on whatever the directory says."
+config = {}
+
+[[service]]
+cluster = "directory"
+answers = [{ path = "/o/8", status = 500 }, { path = { matches = "/o/.*" }, status = 203, body_json = { a = 1 } }]
+
+[[step]]
+request = {}
+expect = { status = 200, upstream = true }
+
+[[step]]
+callouts = { cluster = "directory", requests = [{ method = "GET", path = "/o/7", headers = { host = "d" }, body = "" }] }
+
+[[step]]
+callouts = { cluster = "directory", requests = [] }
+
+[[step]]
+service = { cluster = "directory", down = "unreachable" }
+
+[[step]]
+request = {}
+expect = { status = 200 }
+
+[[step]]
+callouts = { cluster = "directory", requests = [] }
+
+[[step]]
+service = { cluster = "directory", down = "reset" }
+
+[[step]]
+request = {}
+expect = { status = 200 }
+
+[[step]]
+service = { cluster = "directory", down = "hang" }
+
+[[step]]
+request = {}
+expect = { status = 200 }
+
+[[step]]
+callouts = { cluster = "directory", requests = [{ path = "/o/7" }] }
+"#;
+    let scenario = Scenario::from_toml(toml, Path::new("it.toml")).unwrap();
+    let report = run(&scenario, &SimTarget::new(module(&asks()))).unwrap();
+    let error = "upstream connect error or disconnect/reset before headers. reset reason:";
+    assert_eq!(
+        report
+            .log
+            .iter()
+            .map(|line| line.text.clone())
+            .collect::<Vec<_>>(),
+        [
+            "203".to_owned(),
+            r#"{"a":1}"#.to_owned(),
+            "503".to_owned(),
+            format!("{error} remote connection failure"),
+            "503".to_owned(),
+            format!("{error} connection termination"),
+            "504".to_owned(),
+            "upstream request timeout".to_owned(),
+        ]
+    );
+    let mismatches: Vec<_> = report.mismatches.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        mismatches,
+        [
+            "  step[10].callouts.requests\n    expected: 1 requests\n    observed: 2 requests: [\"GET /o/7\", \"GET /o/7\"]\n"
+        ]
+    );
+}
+
+#[test]
+fn a_call_to_nobody_or_without_its_pseudo_headers_is_refused() {
+    let mut simulator = simulator(
+        r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+            (drop (call $http_call <nobody> <> <> <> (i32.const 0) (i32.const 8)))
+            i32.const 0)
+        (func (export "proxy_on_http_call_response") (param i32 i32 i32 i32 i32))"#,
+    );
+    assert_eq!(simulator.exchange(&get("/")).unwrap().status, 200);
+    assert_eq!(
+        hostcalls(&mut simulator),
+        [r#"proxy_http_call("nobody", {}, "", 0) -> BAD_ARGUMENT (no cluster `nobody`)"#]
+    );
+    simulator.serve(&Service {
+        cluster: "nobody".to_owned(),
+        behaviour: ServiceBehaviour::Hang,
+    });
+    assert_eq!(simulator.exchange(&get("/")).unwrap().status, 200);
+    assert_eq!(
+        callbacks(&mut simulator),
+        ["proxy_on_request_headers(3, 6, true)"]
+    );
+}
