@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::{
     attributes::Attributes,
-    cost_table::{PerRecordQuote, Quote, RuleId},
+    cost_table::{Charge, PerRecordQuote, Quote, RuleId},
     credits::Credits,
     enforcement::Enforcement,
     ledger::{Ledger, PostingFailure, SharedData},
@@ -146,8 +146,14 @@ impl Meter {
             (quote, Payer::Nobody) => self.forward(None, Credits::ZERO, quote.rule(), None, None),
             (Quote::Known(charge), Payer::Holder(holder)) => self.charge(holder, charge, now, data),
             (Quote::PerRecord(quote), Payer::Holder(holder))
-                if head.end_of_stream || holder.schedule.at(now).model == Model::Legacy =>
+                if holder.schedule.at(now).model == Model::Legacy =>
             {
+                // Its records do not matter, and it is not exempt, even if it has none.
+                let Charge { cost, rule } = quote.at_least();
+                let cost = cost.max(Credits::ONE);
+                self.charge(holder, Charge { cost, rule }, now, data)
+            }
+            (Quote::PerRecord(quote), Payer::Holder(holder)) if head.end_of_stream => {
                 self.charge(holder, quote.at_least(), now, data)
             }
             (Quote::PerRecord(quote), Payer::Holder(holder)) => {

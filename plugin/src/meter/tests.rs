@@ -132,6 +132,7 @@ fn under_the_old_model_every_call_counts_one_until_the_data_centre_moves() {
             serde_json::json!({"EU": {"time_zone": "UTC", "credits_from": "2026-11-23"}});
         config["organizations"]["7"] =
             serde_json::json!({"edition": "Ten", "data_center": "EU", "legacy_limit": 30});
+        config["costs"]["rules"][3]["cost"]["per_record"]["at_least"] = serde_json::json!(0);
     });
     assert_eq!(desk.call("GET /count", "7"), "admitted 7 cost 1 left 29");
     assert_eq!(desk.call("GET /healthz", "7"), "admitted 7 cost 0 left 29");
