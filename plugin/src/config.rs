@@ -13,22 +13,23 @@ use serde::Deserialize;
 
 use contradiction::{calendar, contradiction, expected};
 
+pub use concurrency::ConcurrencyConfig;
+pub use sources::{AttributesConfig, SourceConfig};
+
 use crate::{
-    attributes::{AttributeSources, Described},
+    attributes::Described,
     calendar_date::CalendarDate,
     config_error::ConfigError,
     cost_table::{CostTable, CostsConfig},
     data_center::{DEFAULT_NAME, DataCenter},
-    day::Seconds,
     edition::{Edition, EditionName},
     enforcement::Enforcement,
     namespace::Namespace,
     organization::{Organization, OrganizationId},
-    policy::{Concurrency, GroupLimit, Outsiders, Policy},
-    property_path::PropertyPath,
+    policy::{Outsiders, Policy},
     refunds::Refunds,
     refusal::{Answer, Format},
-    response_headers::{HeaderName, ResponseHeaders},
+    response_headers::ResponseHeaders,
     subscription::Subscriptions,
     unique_map::UniqueMap,
     usage::{
@@ -92,56 +93,6 @@ pub struct Config {
     /// At which shares of a day's credits the log warns, once a day for each organization and share.
     #[serde(default)]
     pub warnings: WarningsConfig,
-}
-
-/// How calls in progress are counted.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, default)]
-pub struct ConcurrencyConfig {
-    /// After how many seconds the slots of a crashed worker come back, from 3 to 3600.
-    pub lease_seconds: u32,
-    /// Groups of operations that have a limit of their own: how many of an organization's calls of the group may be in progress.
-    pub groups: UniqueMap<String, u32>,
-}
-
-impl Default for ConcurrencyConfig {
-    fn default() -> Self {
-        Self {
-            lease_seconds: 30,
-            groups: UniqueMap::default(),
-        }
-    }
-}
-
-/// Where something is stated about a call.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum SourceConfig {
-    /// A request header, set by whatever authenticates the caller.
-    Header(HeaderName),
-    /// A property (an Envoy attribute), as path segments: for the claim of a JWT, for instance,
-    /// `["metadata", "filter_metadata", "envoy.filters.http.jwt_authn", "payload", "org"]`.
-    Property(Vec<String>),
-}
-
-/// Where an authentication filter states facts about the organization of a call. Clients must not be able to set any of it.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct AttributesConfig {
-    /// Its edition: a key of `editions`. An organization of which this is not stated is a stranger.
-    pub edition: SourceConfig,
-    /// The number of its agents, light agents not among them.
-    #[serde(default)]
-    pub agents: Option<SourceConfig>,
-    /// Its additional credits.
-    #[serde(default)]
-    pub additional: Option<SourceConfig>,
-    /// Its data centre: a key of `data_centers`.
-    #[serde(default)]
-    pub data_center: Option<SourceConfig>,
 }
 
 /// The day in which credits are counted.
@@ -382,86 +333,6 @@ impl Policy {
     }
 }
 
-impl ConcurrencyConfig {
-    fn into_concurrency(self) -> Result<Concurrency, ConfigError> {
-        if !(3..=3600).contains(&self.lease_seconds) {
-            let value = self.lease_seconds.to_string();
-            return Err(ConfigError::invalid(
-                "concurrency.lease_seconds",
-                value,
-                "from 3 to 3600 seconds",
-            ));
-        }
-        let groups: Vec<_> = self
-            .groups
-            .into_inner()
-            .into_iter()
-            .map(|(name, limit)| GroupLimit { name, limit })
-            .collect();
-        if groups.len() > usize::from(u8::MAX) {
-            let value = format!("{} groups", groups.len());
-            return Err(ConfigError::invalid(
-                "concurrency.groups",
-                value,
-                "at most 255",
-            ));
-        }
-        Ok(Concurrency {
-            lease: Seconds::new(u64::from(self.lease_seconds)),
-            groups,
-        })
-    }
-}
-
-impl SourceConfig {
-    /// The header that is meant, if one is.
-    fn header(&self) -> Option<&str> {
-        match self {
-            Self::Header(name) => Some(name.as_str()),
-            Self::Property(_) => None,
-        }
-    }
-
-    /// The property that is meant; errors are said at `path`.
-    fn into_path(self, path: &str) -> Result<PropertyPath, ConfigError> {
-        let segments = match self {
-            Self::Header(name) => {
-                vec![
-                    "request".to_owned(),
-                    "headers".to_owned(),
-                    name.as_str().to_owned(),
-                ]
-            }
-            Self::Property(segments) => segments,
-        };
-        PropertyPath::new(&segments).ok_or_else(|| {
-            let expected =
-                "the segments of a property's path, at least one, none empty and none with a NUL";
-            ConfigError::invalid(
-                format!("{path}.property"),
-                format!("{segments:?}"),
-                expected,
-            )
-        })
-    }
-}
-
-impl AttributesConfig {
-    fn into_sources(self) -> Result<AttributeSources, ConfigError> {
-        let optional = |name: &str, source: Option<SourceConfig>| {
-            source
-                .map(|source| source.into_path(&format!("attributes.{name}")))
-                .transpose()
-        };
-        Ok(AttributeSources {
-            edition: self.edition.into_path("attributes.edition")?,
-            agents: optional("agents", self.agents)?,
-            additional: optional("additional", self.additional)?,
-            data_center: optional("data_center", self.data_center)?,
-        })
-    }
-}
-
 /// The fields, if no two have the same name.
 fn distinct(headers: ResponseHeaders) -> Result<ResponseHeaders, ConfigError> {
     let mut seen = Vec::new();
@@ -476,8 +347,10 @@ fn distinct(headers: ResponseHeaders) -> Result<ResponseHeaders, ConfigError> {
     Ok(headers)
 }
 
+mod concurrency;
 mod contradiction;
 #[cfg(feature = "schema")]
 pub mod schema;
+mod sources;
 #[cfg(test)]
 mod tests;
