@@ -15,6 +15,7 @@ use hyper::body::{Bytes, Frame};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
+use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use crate::body::{Chunks, header_map};
@@ -39,7 +40,15 @@ pub struct Response {
 
 /// An open connection.
 #[derive(Debug)]
-pub enum Connection {
+pub struct Connection {
+    pub(crate) sender: Sender,
+    /// What reads and writes; aborting it closes the connection.
+    pub(crate) driver: AbortHandle,
+}
+
+/// What takes requests.
+#[derive(Debug)]
+pub(crate) enum Sender {
     /// HTTP/1.1: one exchange after another.
     One(http1::SendRequest<Chunks>),
     /// HTTP/2, by prior knowledge.
@@ -59,18 +68,22 @@ impl Connection {
         stream.set_nodelay(true)?;
         let io = TokioIo::new(stream);
         // How a connection ends is told to whoever waits for a response on it.
-        match version {
+        let (sender, driver) = match version {
             HttpVersion::One => {
                 let (sender, connection) = http1::handshake(io).await?;
-                tokio::spawn(async { connection.await.unwrap_or_default() });
-                Ok(Self::One(sender))
+                let driver = tokio::spawn(async { connection.await.unwrap_or_default() });
+                (Sender::One(sender), driver)
             }
             HttpVersion::Two => {
                 let (sender, connection) = http2::handshake(TokioExecutor::new(), io).await?;
-                tokio::spawn(async { connection.await.unwrap_or_default() });
-                Ok(Self::Two(sender))
+                let driver = tokio::spawn(async { connection.await.unwrap_or_default() });
+                (Sender::Two(sender), driver)
             }
-        }
+        };
+        Ok(Self {
+            sender,
+            driver: driver.abort_handle(),
+        })
     }
 
     /// Sends a request and waits for the response and its end.
@@ -79,7 +92,20 @@ impl Connection {
     ///
     /// When the request cannot be expressed in HTTP, or nothing ends it in time.
     pub async fn send(&mut self, request: &Request) -> anyhow::Result<Response> {
-        timeout(PATIENCE, self.exchange(request))
+        self.send_telling(request, || ()).await
+    }
+
+    /// As [`send`](Self::send), and calls `begun` when the response has begun.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub async fn send_telling(
+        &mut self,
+        request: &Request,
+        begun: impl FnOnce(),
+    ) -> anyhow::Result<Response> {
+        timeout(PATIENCE, self.exchange(request, begun))
             .await
             .with_context(|| {
                 format!(
@@ -90,14 +116,18 @@ impl Connection {
             .with_context(|| format!("{} {}", request.method, request.path))
     }
 
-    async fn exchange(&mut self, request: &Request) -> anyhow::Result<Response> {
+    async fn exchange(
+        &mut self,
+        request: &Request,
+        begun: impl FnOnce(),
+    ) -> anyhow::Result<Response> {
         let request = encode(request)?;
-        let answer = match self {
-            Self::One(sender) => {
+        let answer = match &mut self.sender {
+            Sender::One(sender) => {
                 sender.ready().await?;
                 sender.send_request(request).await
             }
-            Self::Two(sender) => {
+            Sender::Two(sender) => {
                 sender.ready().await?;
                 sender.send_request(request).await
             }
@@ -108,6 +138,7 @@ impl Connection {
                 ..Response::default()
             });
         };
+        begun();
         let (head, mut body) = answer.into_parts();
         let mut response = Response {
             status: head.status.as_u16(),

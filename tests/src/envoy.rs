@@ -75,7 +75,7 @@ impl EnvoyTarget {
             setup,
             config: &config,
             module: &self.artifacts.module,
-            upstream: upstream.address,
+            upstream: &upstream,
             access_log: &access_log,
         };
         match Process::launch(
@@ -116,7 +116,8 @@ impl Target for EnvoyTarget {
             Capability::InjectCasConflict => false,
             // Needs a configuration that is delivered dynamically.
             Capability::Reconfigure => false,
-            Capability::Overlap | Capability::UpstreamBehaviour | Capability::Callouts => false,
+            Capability::Overlap | Capability::UpstreamBehaviour => true,
+            Capability::Callouts => false,
         }
     }
 

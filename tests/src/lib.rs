@@ -2,10 +2,13 @@
 //!
 //! - [`artifacts`] are the module and Envoy itself, built and fetched when they are not there.
 //! - [`envoy`] is the host on which scenarios run, beside the simulator: one real Envoy per scenario.
-//! - [`client`] and [`upstream`] are the two ends of a call through it, and [`body`] is what they send.
+//! - [`client`] and [`upstream`] are the two ends of a call through it, and [`body`] and [`reply`] are what they send; a [`call`] is
+//!   one that is on its way while other things happen.
 
 pub mod artifacts;
 pub mod body;
+pub mod call;
 pub mod client;
 pub mod envoy;
+pub mod reply;
 pub mod upstream;

@@ -1,20 +1,24 @@
-//! The API behind Envoy: it answers every request alike and remembers what it saw.
+//! The API behind Envoy: it answers every request alike, unless told otherwise, and remembers what it saw.
+
+mod plan;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use host_sim::target::{Upstream as Answer, UpstreamRequest};
-use http::{HeaderMap, StatusCode};
+use host_sim::target::{Upstream as Answer, UpstreamBehaviour, UpstreamRequest};
 use http_body_util::BodyExt as _;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinHandle;
 
-use crate::body::{Chunks, fields, header_map};
+use crate::body::fields;
+use crate::reply::Reply;
+pub use plan::Hold;
+use plan::{Action, Plan};
 
 /// The header by which a request is recognized wherever it turns up: here, and in Envoy's access log.
 pub const EXCHANGE: &str = "x-exchange";
@@ -24,13 +28,24 @@ pub const EXCHANGE: &str = "x-exchange";
 pub struct Upstream {
     /// Where it listens.
     pub address: SocketAddr,
-    seen: Arc<Seen>,
+    /// Where nobody listens.
+    pub nowhere: SocketAddr,
+    /// Keeps that port from being given to somebody else.
+    _nowhere: TcpSocket,
+    usual: Answer,
+    state: Arc<State>,
     server: JoinHandle<()>,
 }
 
-/// What it saw, by exchange. A request is in here as soon as its headers are, whatever becomes of its body.
-#[derive(Debug, Default)]
-struct Seen(Mutex<HashMap<String, UpstreamRequest>>);
+/// What it knows of requests, by exchange.
+#[derive(Debug)]
+struct State {
+    /// A request is in here as soon as its headers are, whatever becomes of its body.
+    seen: Mutex<HashMap<String, UpstreamRequest>>,
+    /// What is to be done with requests that are not answered as usual.
+    plans: Mutex<HashMap<String, Plan>>,
+    usual: Action,
+}
 
 impl Upstream {
     /// Starts it.
@@ -41,25 +56,45 @@ impl Upstream {
     pub async fn start(answer: &Answer) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
-        let seen = Arc::new(Seen::default());
-        let response = Arc::new(Response {
-            status: StatusCode::from_u16(answer.status)?,
-            headers: header_map(&answer.headers)?,
-            body: Bytes::from(answer.body.clone()),
-            trailers: header_map(&answer.trailers)?,
+        let nowhere = TcpSocket::new_v4()?;
+        nowhere.bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+        let state = Arc::new(State {
+            seen: Mutex::default(),
+            plans: Mutex::default(),
+            usual: Action::new(&UpstreamBehaviour::default(), answer)?,
         });
-        let server = tokio::spawn(serve(listener, Arc::clone(&seen), response));
+        let server = tokio::spawn(serve(listener, Arc::clone(&state)));
         Ok(Self {
             address,
-            seen,
+            nowhere: nowhere.local_addr()?,
+            _nowhere: nowhere,
+            usual: answer.clone(),
+            state,
             server,
         })
+    }
+
+    /// Says what it does with an exchange, and whether it holds the exchange until it is released.
+    ///
+    /// # Errors
+    ///
+    /// When the answer cannot be expressed in HTTP.
+    pub fn plan(
+        &self,
+        exchange: &str,
+        behaviour: &UpstreamBehaviour,
+        held: bool,
+    ) -> anyhow::Result<Hold> {
+        let (plan, hold) = plan::plan(Action::new(behaviour, &self.usual)?, held);
+        lock(&self.state.plans).insert(exchange.to_owned(), plan);
+        Ok(hold)
     }
 
     /// What it saw of this exchange, if anything.
     #[must_use]
     pub fn take(&self, exchange: &str) -> Option<UpstreamRequest> {
-        self.seen.with(|seen| seen.remove(exchange))
+        lock(&self.state.plans).remove(exchange);
+        lock(&self.state.seen).remove(exchange)
     }
 }
 
@@ -69,28 +104,15 @@ impl Drop for Upstream {
     }
 }
 
-impl Seen {
-    fn with<T>(&self, act: impl FnOnce(&mut HashMap<String, UpstreamRequest>) -> T) -> T {
-        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What it answers, ready to be sent.
-#[derive(Debug)]
-struct Response {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Bytes,
-    trailers: HeaderMap,
-}
-
-async fn serve(listener: TcpListener, seen: Arc<Seen>, response: Arc<Response>) {
+async fn serve(listener: TcpListener, state: Arc<State>) {
     while let Ok((stream, _)) = listener.accept().await {
-        let (seen, response) = (Arc::clone(&seen), Arc::clone(&response));
+        let state = Arc::clone(&state);
         tokio::spawn(async move {
-            let service = service_fn(move |request| {
-                answer(request, Arc::clone(&seen), Arc::clone(&response))
-            });
+            let service = service_fn(move |request| answer(request, Arc::clone(&state)));
             // Envoy hangs up when it is stopped.
             let _ = auto::Builder::new(TokioExecutor::new())
                 .serve_connection(TokioIo::new(stream), service)
@@ -101,9 +123,8 @@ async fn serve(listener: TcpListener, seen: Arc<Seen>, response: Arc<Response>) 
 
 async fn answer(
     request: http::Request<Incoming>,
-    seen: Arc<Seen>,
-    response: Arc<Response>,
-) -> anyhow::Result<http::Response<Chunks>> {
+    state: Arc<State>,
+) -> anyhow::Result<http::Response<Reply>> {
     let (mut head, body) = request.into_parts();
     let exchange = head
         .headers
@@ -120,18 +141,12 @@ async fn answer(
         headers: fields(&head.headers),
         body: Vec::new(),
     };
-    seen.with(|seen| seen.insert(exchange.clone(), request));
+    lock(&state.seen).insert(exchange.clone(), request);
     let body = body.collect().await?.to_bytes();
-    seen.with(|seen| {
-        if let Some(request) = seen.get_mut(&exchange) {
-            request.body = body.to_vec();
-        }
-    });
-    let mut answer = http::Response::new(Chunks::new(
-        [response.body.clone()],
-        response.trailers.clone(),
-    ));
-    *answer.status_mut() = response.status;
-    *answer.headers_mut() = response.headers.clone();
-    Ok(answer)
+    if let Some(request) = lock(&state.seen).get_mut(&exchange) {
+        request.body = body.to_vec();
+    }
+    let plan = lock(&state.plans).get(&exchange).cloned();
+    let plan = plan.unwrap_or_else(|| plan::plan(state.usual.clone(), false).0);
+    plan.act().await
 }

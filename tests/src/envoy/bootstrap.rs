@@ -1,7 +1,7 @@
 //! The configuration of one Envoy process, as JSON: one listener, the filter, one upstream.
 //!
 //! Everything is as an operator has it (envoy/envoy.yaml), except that ports are free ones, that the access log is for the
-//! tests, and that HTTP/2 calls go to the upstream as HTTP/2, so that trailers get through.
+//! tests, that calls whose upstream is to fail have routes of their own, and that HTTP/2 calls go to the upstream as HTTP/2, so that trailers get through.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -9,7 +9,14 @@ use std::path::Path;
 use host_sim::target::{FailurePolicy, Setup};
 use serde_json::{Map, Value, json};
 
-use crate::upstream::EXCHANGE;
+use crate::upstream::{EXCHANGE, Upstream};
+
+/// The header that chooses the route of a request whose upstream fails in a way that needs one.
+pub(super) const ROUTE: &str = "x-route";
+/// The route that soon gives up waiting.
+pub(super) const IMPATIENT: &str = "impatient";
+/// The route to where nobody listens.
+pub(super) const NOWHERE: &str = "nowhere";
 
 /// What differs from one process to the next.
 #[derive(Debug)]
@@ -17,7 +24,7 @@ pub(super) struct Bootstrap<'a> {
     pub(super) setup: &'a Setup,
     pub(super) config: &'a str,
     pub(super) module: &'a Path,
-    pub(super) upstream: SocketAddr,
+    pub(super) upstream: &'a Upstream,
     pub(super) access_log: &'a Path,
 }
 
@@ -41,7 +48,10 @@ impl Bootstrap<'_> {
         }
         json!({
             "admin": { "address": address(SocketAddr::from(([127, 0, 0, 1], 0))) },
-            "static_resources": { "listeners": [listener], "clusters": [self.cluster()] },
+            "static_resources": { "listeners": [listener], "clusters": [
+                cluster("api", self.upstream.address),
+                cluster(NOWHERE, self.upstream.nowhere),
+            ] },
         })
     }
 
@@ -59,7 +69,11 @@ impl Bootstrap<'_> {
             "route_config": { "virtual_hosts": [{
                 "name": "api",
                 "domains": ["*"],
-                "routes": [{ "match": { "prefix": "/" }, "route": { "cluster": "api" } }],
+                "routes": [
+                    route(IMPATIENT, json!({ "cluster": "api", "timeout": "0.3s" })),
+                    route(NOWHERE, json!({ "cluster": NOWHERE })),
+                    { "match": { "prefix": "/" }, "route": { "cluster": "api" } },
+                ],
             }] },
             "access_log": [{
                 "name": "envoy.access_loggers.file",
@@ -110,20 +124,29 @@ impl Bootstrap<'_> {
             .collect();
         json!({ "exchange": format!("%REQ({EXCHANGE})%"), "properties": properties })
     }
+}
 
-    fn cluster(&self) -> Value {
-        json!({
-            "name": "api",
-            "load_assignment": {
-                "cluster_name": "api",
-                "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": address(self.upstream) } }] }],
-            },
-            "typed_extension_protocol_options": { "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-                "use_downstream_protocol_config": { "http_protocol_options": {}, "http2_protocol_options": {} },
-            } },
-        })
-    }
+/// A route that is chosen by [`ROUTE`], which the upstream does not see.
+fn route(name: &str, action: Value) -> Value {
+    json!({
+        "match": { "prefix": "/", "headers": [{ "name": ROUTE, "string_match": { "exact": name } }] },
+        "route": action,
+        "request_headers_to_remove": [ROUTE],
+    })
+}
+
+fn cluster(name: &str, endpoint: SocketAddr) -> Value {
+    json!({
+        "name": name,
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": address(endpoint) } }] }],
+        },
+        "typed_extension_protocol_options": { "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+            "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+            "use_downstream_protocol_config": { "http_protocol_options": {}, "http2_protocol_options": {} },
+        } },
+    })
 }
 
 fn address(address: SocketAddr) -> Value {

@@ -1,24 +1,32 @@
 //! A running Envoy as a scenario sees it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use host_sim::scenario::ConfigText;
-use host_sim::target::{Capability, Exchange, HttpVersion, LogLine, Request, Session, TargetError};
+use host_sim::target::{
+    Capability, Exchange, HttpVersion, LogLine, Request, Session, TargetError, UpstreamBehaviour,
+};
 use tokio::runtime::Runtime;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::access_log::AccessLog;
+use super::bootstrap::{IMPATIENT, NOWHERE, ROUTE};
 use super::process::Process;
 use super::{NAME, failed, log};
 use crate::body::fields;
+use crate::call::Call;
 use crate::client::{Connection, Response};
-use crate::upstream::{EXCHANGE, Upstream};
+use crate::upstream::{EXCHANGE, Hold, Upstream};
+
+/// How long an open call may take until the upstream has it.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One Envoy, its upstream, and a client.
 #[derive(Debug)]
@@ -29,6 +37,8 @@ pub struct EnvoySession {
     access_log: AccessLog,
     /// How many exchanges there were: the name of the next one.
     exchanges: u64,
+    /// Calls on their way, by the name that the scenario gives them.
+    open: HashMap<String, Vec<Open>>,
     /// When the previous step ended.
     step_ended: Instant,
 }
@@ -38,6 +48,59 @@ struct Named {
     index: usize,
     exchange: String,
     request: Request,
+    /// Of a request that the upstream does not just answer as usual.
+    hold: Option<Hold>,
+}
+
+/// A call on its way.
+#[derive(Debug)]
+struct Open {
+    exchange: String,
+    hold: Option<Hold>,
+    call: Call,
+}
+
+impl Named {
+    /// Sends it and waits for the whole response.
+    async fn send(&self, connection: &mut Connection) -> anyhow::Result<Response> {
+        let begun = || {
+            if let Some(hold) = &self.hold {
+                hold.begun();
+            }
+        };
+        connection.send_telling(&self.request, begun).await
+    }
+}
+
+impl Open {
+    async fn begin(api: SocketAddr, named: Named) -> anyhow::Result<Self> {
+        let hold = named.hold.clone();
+        let begun = move || {
+            if let Some(hold) = hold {
+                hold.begun();
+            }
+        };
+        Ok(Self {
+            exchange: named.exchange,
+            hold: named.hold,
+            call: Call::begin(api, named.request, begun).await?,
+        })
+    }
+
+    /// Waits until the upstream has it all, and the client what the upstream does not hold, or until it was answered without
+    /// the upstream.
+    async fn settle(&mut self, streams: bool) {
+        let Some(hold) = &mut self.hold else {
+            return self.call.over().await;
+        };
+        let arrived = tokio::select! {
+            () = hold.arrived() => true,
+            () = self.call.over() => false,
+        };
+        if arrived && streams {
+            self.call.begun().await;
+        }
+    }
 }
 
 impl EnvoySession {
@@ -54,6 +117,7 @@ impl EnvoySession {
             upstream,
             access_log,
             exchanges: 0,
+            open: HashMap::new(),
             step_ended: Instant::now(),
         }
     }
@@ -87,19 +151,38 @@ impl EnvoySession {
         outcome.map_err(failed(doing))
     }
 
-    /// Makes a request recognizable.
-    fn name(&mut self, index: usize, request: &Request) -> Named {
+    /// Makes a request recognizable, and tells the upstream what to do with it.
+    fn name(&mut self, index: usize, request: &Request, held: bool) -> anyhow::Result<Named> {
         let exchange = self.exchanges.to_string();
         self.exchanges = self.exchanges.saturating_add(1);
         let mut request = request.clone();
         request
             .headers
             .push((EXCHANGE.to_owned(), exchange.clone()));
-        Named {
+        let route = match request.upstream {
+            UpstreamBehaviour::Timeout => Some(IMPATIENT),
+            UpstreamBehaviour::Unreachable => Some(NOWHERE),
+            _ => None,
+        };
+        let route = route.map(|route| (ROUTE.to_owned(), route.to_owned()));
+        request.headers.extend(route);
+        let hold = if held || request.upstream != UpstreamBehaviour::default() {
+            Some(self.upstream.plan(&exchange, &request.upstream, held)?)
+        } else {
+            None
+        };
+        Ok(Named {
             index,
             exchange,
             request,
-        }
+            hold,
+        })
+    }
+
+    fn take_open(&mut self, call: &str) -> Result<Vec<Open>, TargetError> {
+        self.open.remove(call).ok_or_else(|| TargetError::NotOpen {
+            call: call.to_owned(),
+        })
     }
 
     /// Adds what the upstream and the access log know of an exchange to what the client got.
@@ -130,7 +213,7 @@ impl EnvoySession {
                 HttpVersion::One => 1,
                 HttpVersion::Two => 2,
             };
-            let named = self.name(index, request);
+            let named = self.name(index, request, false)?;
             shares.entry((connection, version)).or_default().push(named);
         }
         let start = Arc::new(Barrier::new(shares.len()));
@@ -148,11 +231,8 @@ impl EnvoySession {
                 let mut connection = connection?;
                 let mut responses = Vec::new();
                 for named in share {
-                    responses.push((
-                        named.index,
-                        named.exchange,
-                        connection.send(&named.request).await?,
-                    ));
+                    let response = named.send(&mut connection).await?;
+                    responses.push((named.index, named.exchange, response));
                 }
                 anyhow::Ok(responses)
             });
@@ -174,14 +254,64 @@ impl EnvoySession {
 impl Session for EnvoySession {
     fn exchange(&mut self, request: &Request) -> Result<Exchange, TargetError> {
         self.step("sending a request", async |session| {
-            let Named {
-                exchange, request, ..
-            } = session.name(0, request);
-            let response = Connection::open(session.process.api, request.http)
-                .await?
-                .send(&request)
-                .await?;
-            session.observe(&exchange, response).await
+            let named = session.name(0, request, false)?;
+            let mut connection = Connection::open(session.process.api, request.http).await?;
+            let response = named.send(&mut connection).await?;
+            session.observe(&named.exchange, response).await
+        })
+    }
+
+    fn open(&mut self, call: &str, request: &Request, count: u32) -> Result<(), TargetError> {
+        self.step("opening calls", async |session| {
+            let mut calls = Vec::new();
+            for _ in 0..count {
+                let named = session.name(0, request, true)?;
+                calls.push(Open::begin(session.process.api, named).await?);
+            }
+            let streams =
+                matches!(&request.upstream, UpstreamBehaviour::Answer(answer) if answer.streams);
+            for call in &mut calls {
+                timeout(PATIENCE, call.settle(streams))
+                    .await
+                    .with_context(|| {
+                        format!("a call does not reach the upstream within {PATIENCE:?}")
+                    })?;
+            }
+            session
+                .open
+                .entry(call.to_owned())
+                .or_default()
+                .extend(calls);
+            Ok(())
+        })
+    }
+
+    fn finish(&mut self, call: &str) -> Result<Vec<Exchange>, TargetError> {
+        let calls = self.take_open(call)?;
+        self.step("finishing calls", async |session| {
+            for hold in calls.iter().filter_map(|call| call.hold.as_ref()) {
+                hold.release();
+            }
+            let mut exchanges = Vec::new();
+            for Open { exchange, call, .. } in calls {
+                let response = call.response().await?;
+                exchanges.push(session.observe(&exchange, response).await?);
+            }
+            Ok(exchanges)
+        })
+    }
+
+    fn disconnect(&mut self, call: &str) -> Result<(), TargetError> {
+        let calls = self.take_open(call)?;
+        self.step("giving up calls", async |session| {
+            for call in &calls {
+                call.call.abandon();
+            }
+            for call in &calls {
+                session.access_log.take(&call.exchange).await?;
+                let _ = session.upstream.take(&call.exchange);
+            }
+            Ok(())
         })
     }
 

@@ -1,0 +1,189 @@
+//! What the upstream does with one request, and when.
+
+use std::io;
+use std::sync::Arc;
+
+use host_sim::target::{Upstream as Answer, UpstreamBehaviour};
+use http::{HeaderMap, StatusCode};
+use hyper::body::Bytes;
+use tokio::sync::watch;
+
+use crate::body::{Chunks, header_map};
+use crate::reply::{End, Reply};
+
+/// What is done with a request.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    pub(super) action: Action,
+    /// Tells the holder that the whole request is here.
+    pub(super) arrived: Arc<watch::Sender<bool>>,
+    /// How far the holder lets it go.
+    pub(super) allowed: watch::Receiver<Allowed>,
+}
+
+/// What an upstream can do.
+#[derive(Clone, Debug)]
+pub(super) enum Action {
+    /// It answers.
+    Answer(Arc<Response>),
+    /// It sends all but the end at once.
+    Stream(Arc<Response>),
+    /// It hangs up.
+    Reset,
+    /// It hangs up within its answer.
+    Cut(Arc<Response>),
+    /// It never answers.
+    Nothing,
+}
+
+/// How far the holder lets a request go.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Allowed {
+    /// The upstream may answer, or end its answer.
+    released: bool,
+    /// The client has the beginning of the answer, so that it can be cut off.
+    begun: bool,
+}
+
+/// The other side of a [`Plan`].
+#[derive(Clone, Debug)]
+pub struct Hold {
+    arrived: watch::Receiver<bool>,
+    allowed: Arc<watch::Sender<Allowed>>,
+}
+
+impl Hold {
+    /// Waits until the upstream has the whole request.
+    pub async fn arrived(&mut self) {
+        if self.arrived.wait_for(|arrived| *arrived).await.is_err() {
+            // The upstream has given up on the request: then it never arrives.
+            std::future::pending().await
+        }
+    }
+
+    /// Lets the upstream go on.
+    pub fn release(&self) {
+        self.allowed.send_modify(|allowed| allowed.released = true);
+    }
+
+    /// Says that the client has the beginning of the response.
+    pub fn begun(&self) {
+        self.allowed.send_modify(|allowed| allowed.begun = true);
+    }
+}
+
+/// A plan and the hold on it.
+pub(super) fn plan(action: Action, held: bool) -> (Plan, Hold) {
+    let (arrived, has_arrived) = watch::channel(false);
+    let (allow, allowed) = watch::channel(Allowed {
+        released: !held,
+        begun: false,
+    });
+    let plan = Plan {
+        action,
+        arrived: Arc::new(arrived),
+        allowed,
+    };
+    let hold = Hold {
+        arrived: has_arrived,
+        allowed: Arc::new(allow),
+    };
+    (plan, hold)
+}
+
+impl Action {
+    /// What this behaviour means for an upstream that usually answers so.
+    pub(super) fn new(behaviour: &UpstreamBehaviour, usual: &Answer) -> anyhow::Result<Self> {
+        Ok(match behaviour {
+            UpstreamBehaviour::Answer(answer) => {
+                let response = Arc::new(Response::new(&answer.over(usual))?);
+                if answer.streams {
+                    Self::Stream(response)
+                } else {
+                    Self::Answer(response)
+                }
+            }
+            // Who is unreachable gets no request; should one come, it is seen there, which the scenario does not expect.
+            UpstreamBehaviour::Reset | UpstreamBehaviour::Unreachable => Self::Reset,
+            UpstreamBehaviour::ResetAfterHeaders => Self::Cut(Arc::new(Response::new(usual)?)),
+            UpstreamBehaviour::Timeout => Self::Nothing,
+        })
+    }
+}
+
+impl Plan {
+    /// Acts, once the whole request is here. An error hangs up.
+    pub(super) async fn act(mut self) -> anyhow::Result<http::Response<Reply>> {
+        self.arrived.send_replace(true);
+        let response = match &self.action {
+            Action::Stream(response) => {
+                let (response, trailers) = (Arc::clone(response), response.trailers.clone());
+                let end = Box::pin(async move {
+                    self.until(|allowed| allowed.released).await;
+                    Ok(trailers)
+                });
+                return Ok(response.until(end));
+            }
+            Action::Nothing => std::future::pending().await,
+            Action::Reset => None,
+            Action::Answer(response) | Action::Cut(response) => Some(Arc::clone(response)),
+        };
+        self.until(|allowed| allowed.released).await;
+        match (response, &self.action) {
+            (Some(response), Action::Cut(_)) => {
+                let end = Box::pin(async move {
+                    self.until(|allowed| allowed.begun).await;
+                    Err(io::ErrorKind::ConnectionReset.into())
+                });
+                Ok(response.until(end))
+            }
+            (Some(response), _) => Ok(response.whole()),
+            (None, _) => anyhow::bail!("the request is to be reset"),
+        }
+    }
+
+    /// A holder that is gone holds nothing.
+    async fn until(&mut self, so_far: fn(&Allowed) -> bool) {
+        let _ = self.allowed.wait_for(so_far).await;
+    }
+}
+
+/// An answer, ready to be sent.
+#[derive(Debug)]
+pub(super) struct Response {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+    trailers: HeaderMap,
+}
+
+impl Response {
+    /// This answer, if it can be expressed in HTTP.
+    pub(super) fn new(answer: &Answer) -> anyhow::Result<Self> {
+        Ok(Self {
+            status: StatusCode::from_u16(answer.status)?,
+            headers: header_map(&answer.headers)?,
+            body: Bytes::from(answer.body.clone()),
+            trailers: header_map(&answer.trailers)?,
+        })
+    }
+
+    fn whole(&self) -> http::Response<Reply> {
+        self.with(Reply::whole(Chunks::new(
+            [self.body.clone()],
+            self.trailers.clone(),
+        )))
+    }
+
+    fn until(&self, end: End) -> http::Response<Reply> {
+        let data = Chunks::new([self.body.clone()], HeaderMap::new());
+        self.with(Reply::until(data, end))
+    }
+
+    fn with(&self, reply: Reply) -> http::Response<Reply> {
+        let mut answer = http::Response::new(reply);
+        *answer.status_mut() = self.status;
+        *answer.headers_mut() = self.headers.clone();
+        answer
+    }
+}
