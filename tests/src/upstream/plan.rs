@@ -45,7 +45,7 @@ pub(super) struct Allowed {
     begun: bool,
 }
 
-/// The other side of a [`Plan`].
+/// Of a request that is not just answered as usual: what its sender tells the upstream, and learns from it.
 #[derive(Clone, Debug)]
 pub struct Hold {
     arrived: watch::Receiver<bool>,
