@@ -16,7 +16,7 @@ const STYLE: &str = include_str!("page.css");
 
 /// The value of `Content-Security-Policy` for the page: its own style by hash, and nothing else from anywhere. A test computes the hash.
 pub const SECURITY_POLICY: &str = "default-src 'none'; \
-     style-src 'sha256-PZ7m7f638hD52jD6uPEPC7uFAeTV2mihCfWpCg9qYwE='; \
+     style-src 'sha256-87zvKh9wCYC0q5uJbS6NrEjRiGr5NIPqxlTXwvOiaCY='; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The page, with everything as it is shown.
@@ -30,7 +30,9 @@ pub struct Page<'a> {
     /// `credits` or `calls`.
     unit: &'static str,
     unit_title: &'static str,
-    notes: Vec<&'static str>,
+    /// As `unit`, for what remains.
+    remaining_unit: &'static str,
+    notes: Vec<Note>,
     /// The class of the percentage.
     level: &'static str,
     total: String,
@@ -44,6 +46,14 @@ pub struct Page<'a> {
     operations: Vec<OperationRow<'a>>,
     plan: Vec<(&'static str, String)>,
     outcomes: Vec<(String, String)>,
+}
+
+/// What the reader should know before reading numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Note {
+    /// `alarm` for what calls for action, nothing for what only explains.
+    class: &'static str,
+    text: &'static str,
 }
 
 /// A part of the total in the bar, in percent of the whole bar.
@@ -106,6 +116,11 @@ impl<'a> Page<'a> {
             style: STYLE,
             unit,
             unit_title,
+            remaining_unit: if details.remaining == Credits::ONE {
+                unit.trim_end_matches('s')
+            } else {
+                unit
+            },
             notes: notes(details),
             level: match details.percentage.tenths() {
                 0..800 => "",
@@ -140,35 +155,41 @@ impl<'a> Page<'a> {
     }
 }
 
-/// What the reader should know before reading numbers.
-fn notes(details: &Details) -> Vec<&'static str> {
-    let mut notes = Vec::new();
-    if !details.enforced {
-        notes.push("Not enforced: calls beyond the limit are counted, and they still succeed.");
-    } else if details.remaining.is_zero() {
-        notes.push(match details.model {
-            Model::Legacy => "All calls of today are used. Further calls are refused until the reset.",
-            Model::Credits | Model::Grandfathered => {
-                "All credits of today are used. Calls that cost credits are refused until the reset."
-            }
-        });
-    }
-    match details.model {
-        Model::Credits => {}
-        Model::Legacy => notes.push("Every call counts as one against your API limit."),
-        Model::Grandfathered => {
-            let keeps = details
-                .parts
-                .iter()
-                .any(|part| part.kind == PartKind::Grandfathered);
-            notes.push(if keeps {
-                "Your former API limit is higher than the credits of your plan, so you keep its number."
-            } else {
-                "Your plan gives you more credits than your former API limit."
-            });
-        }
-    }
-    notes
+/// What is special about the organization's day, the urgent first.
+fn notes(details: &Details) -> Vec<Note> {
+    let explain = |text| Note { class: "", text };
+    let alarm = |text| Note {
+        class: "alarm",
+        text,
+    };
+    let keeps_limit = || {
+        let mut kinds = details.parts.iter().map(|part| part.kind);
+        kinds.any(|kind| kind == PartKind::Grandfathered)
+    };
+    let is_used_up = details.remaining.is_zero();
+    let enforcement = match (details.enforced, details.model) {
+        (false, _) => Some(explain(
+            "Not enforced: calls beyond the limit are counted, and they still succeed.",
+        )),
+        (true, Model::Legacy) if is_used_up => Some(alarm(
+            "All calls of today are used. Further calls are refused until the reset.",
+        )),
+        (true, _) if is_used_up => Some(alarm(
+            "All credits of today are used. Calls that cost credits are refused until the reset.",
+        )),
+        (true, _) => None,
+    };
+    let model = match details.model {
+        Model::Credits => None,
+        Model::Legacy => Some(explain("Every call counts as one against your API limit.")),
+        Model::Grandfathered if keeps_limit() => Some(explain(
+            "Your former API limit is higher than the credits of your plan, so you keep its number.",
+        )),
+        Model::Grandfathered => Some(explain(
+            "Your plan gives you more credits than your former API limit.",
+        )),
+    };
+    enforcement.into_iter().chain(model).collect()
 }
 
 /// The parts side by side, and the used length of each.

@@ -86,26 +86,52 @@ fn the_bar_shows_each_part_and_how_much_of_it_is_used() {
 
 #[test]
 fn what_a_reader_should_know_is_noted() {
-    assert_eq!(notes(&ordinary()), [""; 0]);
-    assert_eq!(
-        notes(&grandfathered()),
-        ["Your former API limit is higher than the credits of your plan, so you keep its number."]
+    let check = |details: &Details, expected: &[(&str, &str)]| {
+        let notes: Vec<_> = notes(details)
+            .iter()
+            .map(|note| (note.class, note.text))
+            .collect();
+        assert_eq!(notes, expected);
+    };
+    const LEGACY: (&str, &str) = ("", "Every call counts as one against your API limit.");
+    check(&ordinary(), &[]);
+    check(
+        &grandfathered(),
+        &[(
+            "",
+            "Your former API limit is higher than the credits of your plan, so you keep its number.",
+        )],
     );
-    assert_eq!(
-        notes(&legacy()),
-        ["Every call counts as one against your API limit."]
+    let mut more = ordinary();
+    more.model = Model::Grandfathered;
+    check(
+        &more,
+        &[(
+            "",
+            "Your plan gives you more credits than your former API limit.",
+        )],
     );
-    let mut exhausted = ordinary();
-    exhausted.remaining = Credits::ZERO;
-    assert_eq!(
-        notes(&exhausted),
-        ["All credits of today are used. Calls that cost credits are refused until the reset."]
-    );
-    exhausted.enforced = false;
-    assert_eq!(
-        notes(&exhausted),
-        ["Not enforced: calls beyond the limit are counted, and they still succeed."]
-    );
+    check(&legacy(), &[LEGACY]);
+    let mut used_up = legacy();
+    used_up.remaining = Credits::ZERO;
+    let no_calls = "All calls of today are used. Further calls are refused until the reset.";
+    check(&used_up, &[("alarm", no_calls), LEGACY]);
+    let mut used_up = ordinary();
+    used_up.remaining = Credits::ZERO;
+    let no_credits =
+        "All credits of today are used. Calls that cost credits are refused until the reset.";
+    check(&used_up, &[("alarm", no_credits)]);
+    used_up.enforced = false;
+    let shadow = "Not enforced: calls beyond the limit are counted, and they still succeed.";
+    check(&used_up, &[("", shadow)]);
+}
+
+#[test]
+fn one_credit_is_one() {
+    let mut details = ordinary();
+    details.remaining = Credits::ONE;
+    let words = words(&html(&details));
+    assert_eq!(words.matches("| 1 | credit left |").count(), 1);
 }
 
 #[test]

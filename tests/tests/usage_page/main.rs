@@ -1,0 +1,160 @@
+//! The usage page in a real Chromium: what people see, with the headers that the filter sends.
+//!
+//! Each page is opened on a phone and on a desktop, in light and in dark, and asked what it looks like: nothing overflows, every text
+//! has enough contrast, nothing was blocked, fetched or run. Screenshots go to `target/usage-page/`.
+
+mod browser;
+mod chromium;
+mod inspection;
+mod pages;
+mod server;
+
+use std::{
+    fs,
+    path::PathBuf,
+    process::ExitCode,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use anyhow::{Context as _, ensure};
+use libtest_mimic::{Arguments, Failed, Trial};
+
+use crate::{
+    browser::Browser,
+    inspection::{Screen, inspect},
+    pages::{PAGES, Page},
+    server::Server,
+};
+
+/// What the tests share: one browser, used by one test at a time.
+struct World {
+    browser: Mutex<Browser>,
+    server: Server,
+    screenshots: PathBuf,
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    let arguments = Arguments::from_args();
+    let screenshots = screenshots()?;
+    let server = Server::start(PAGES.iter().map(Page::rendered).collect::<Result<_, _>>()?)?;
+    let browser = Browser::start(&chromium::obtain()?)?;
+    let world = Arc::new(World {
+        browser: Mutex::new(browser),
+        server,
+        screenshots,
+    });
+    let looks = PAGES.iter().flat_map(|page| {
+        Screen::ALL.iter().map(move |screen| {
+            let name = format!("{}::{}", page.name, screen.name());
+            (name, page, screen)
+        })
+    });
+    let mut trials: Vec<_> = looks
+        .map(|(name, page, screen)| trial(&world, name, move |world| look(world, page, screen)))
+        .collect();
+    trials.push(trial(
+        &world,
+        "the_inspection_sees_what_is_wrong".to_owned(),
+        the_inspection_sees_what_is_wrong,
+    ));
+    Ok(libtest_mimic::run(&arguments, trials).exit_code())
+}
+
+fn trial(
+    world: &Arc<World>,
+    name: String,
+    test: impl Fn(&World) -> anyhow::Result<()> + Send + 'static,
+) -> Trial {
+    let world = Arc::clone(world);
+    Trial::test(name, move || {
+        test(&world).map_err(|error| Failed::from(format!("{error:#}")))
+    })
+}
+
+/// Where the screenshots go: emptied first, so that none is of an earlier run.
+fn screenshots() -> anyhow::Result<PathBuf> {
+    let test = std::env::current_exe()?;
+    let target = test.ancestors().nth(3).context("no target directory")?;
+    let screenshots = target.join("usage-page");
+    if screenshots.exists() {
+        fs::remove_dir_all(&screenshots)?;
+    }
+    fs::create_dir_all(&screenshots)?;
+    Ok(screenshots)
+}
+
+/// Opens a page on a screen and looks at everything.
+fn look(world: &World, page: &Page, screen: &Screen) -> anyhow::Result<()> {
+    let mut browser = world.browser.lock().unwrap_or_else(PoisonError::into_inner);
+    let found = inspect(&mut browser, &world.server.url(page.name), screen)?;
+    let file = format!("{}-{}.png", page.name, screen.name());
+    fs::write(world.screenshots.join(file), &found.screenshot)?;
+
+    ensure!(
+        found.complaints.is_empty(),
+        "the browser complains: {:#?}",
+        found.complaints
+    );
+    ensure!(found.scripts == 0, "{} scripts", found.scripts);
+    ensure!(found.fetched.is_empty(), "fetched: {:?}", found.fetched);
+    ensure!(
+        found.overflowing.is_empty(),
+        "overflowing: {:#?}",
+        found.overflowing
+    );
+    ensure!(
+        page.may_scroll || found.scrolling == 0,
+        "{} tables do not fit",
+        found.scrolling
+    );
+    ensure!(
+        found.faint.is_empty(),
+        "too little contrast: {:#?}",
+        found.faint
+    );
+    ensure!(
+        found.is_dark == screen.is_dark,
+        "the scheme is not followed"
+    );
+    ensure!(
+        found.language == "en",
+        "the language is {:?}",
+        found.language
+    );
+    assert_text("title", &found.title, page.title)?;
+    assert_text("header", &found.header, page.header)?;
+    assert_text("notes", &found.notes.join("\n"), page.notes)?;
+    assert_text("today", &found.today, page.today)?;
+    assert_text("parts", &found.parts.join("\n"), page.parts)?;
+    assert_text("operations", &found.operations.join("\n"), page.operations)?;
+    assert_text("outline", &found.outline.join("\n"), page.outline())?;
+    assert_text("image", &found.images.join("\n"), page.image)?;
+    Ok(())
+}
+
+fn assert_text(what: &str, found: &str, expected: &str) -> anyhow::Result<()> {
+    ensure!(
+        found == expected,
+        "{what}: found\n{found}\n\nexpected\n{expected}"
+    );
+    Ok(())
+}
+
+/// The inspection itself is worth something: a page on which everything is wrong is found out.
+fn the_inspection_sees_what_is_wrong(world: &World) -> anyhow::Result<()> {
+    let mut browser = world.browser.lock().unwrap_or_else(PoisonError::into_inner);
+    let found = inspect(
+        &mut browser,
+        &world.server.url(server::SABOTAGED),
+        &Screen::ALL[0],
+    )?;
+    ensure!(found.scripts == 1, "{} scripts", found.scripts);
+    ensure!(
+        found.complaints.len() >= 3,
+        "blocked: a script, a style and an image: {:#?}",
+        found.complaints
+    );
+    ensure!(!found.overflowing.is_empty(), "nothing overflows");
+    ensure!(!found.faint.is_empty(), "everything has contrast");
+    Ok(())
+}
