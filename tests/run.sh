@@ -93,6 +93,7 @@ step tests "units and properties" cargo test "${native[@]}" --lib --bins "${othe
 step tests "the core on wasm32, in Node" cargo test --locked -p api-credits --lib --target wasm32-unknown-unknown
 step tests "scenarios on the simulator and on Envoy" cargo test "${native[@]}" --test scenarios
 step tests "end to end" cargo test "${native[@]}" --test end_to_end
+step tests "the usage page in Chromium" cargo test "${native[@]}" --test usage_page
 step check "examples in the documentation" cargo test "${native[@]}" --doc
 
 echo "$passed passed, $failed failed"
