@@ -1,6 +1,8 @@
 //! Calls in progress, and what becomes of a charge once its call is answered; refusals that are not meant.
 
 use super::*;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 /// A configuration in which organization 7 may have two calls in progress, one of them an export.
 fn busy_desk() -> Desk {
