@@ -3,6 +3,12 @@
 //! Each page is opened on a phone and on a desktop, in light and in dark, and asked what it looks like: nothing overflows, every text
 //! has enough contrast, nothing was blocked, fetched or run. Screenshots go to `target/usage-page/`.
 
+#![allow(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test that cannot go on fails"
+)]
+
 mod browser;
 mod chromium;
 mod inspection;
