@@ -10,8 +10,9 @@
 //! - who pays, and where that is stated: [`policy`], [`attributes`], [`property_path`];
 //! - what a call costs: [`cost_table`];
 //! - what was used: [`account`] (pure steps of one record), [`ledger`] (the accounts behind a two-method port), [`namespace`];
-//! - what is decided: [`meter`] (the state machine of one call), [`receipt`], [`policy`];
-//! - what is shown: [`refusal`], [`response_headers`], [`metrics`];
+//! - what is in progress: [`slots`] (as an account tells), [`worker`] (what one worker remembers between calls);
+//! - what is decided: [`meter`] (the state machine of one call), [`receipt`], [`refunds`], [`enforcement`];
+//! - what is shown: [`refusal`], [`response_headers`], [`metrics`], [`usage`];
 //! - what is configured: [`config`], [`config_error`], [`unique_map`].
 //!
 //! Around it, on `wasm32-wasip1` alone, lies a thin shell of three files: `plugin` and `filter` (the callbacks, which decide nothing)
