@@ -1,6 +1,6 @@
 # The README's commands, and nothing else.
 #
-#   make run     the filter in a real Envoy on 127.0.0.1:10000 (PORT=, ADMIN_PORT=, WORKERS=, ENVOY=, CONFIG=)
+#   make run     the filter in a real Envoy on 127.0.0.1:10000 (PORT=, ADMIN_PORT=, WORKERS=, ENVOY=, CONFIG=, ENVOY_YAML=)
 #   make test    everything that can be checked; closes with `N passed, N failed`
 
 .PHONY: run test

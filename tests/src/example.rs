@@ -1,0 +1,241 @@
+//! The example as an operator runs it: `envoy/run` with the files of `envoy/`, adapted to a test as an operator adapts them.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read};
+use std::net::SocketAddr;
+use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use host_sim::target::{HttpVersion, Request};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::time::{Instant, sleep};
+
+use crate::artifacts::{Artifacts, root};
+use crate::client::{self, Connection};
+
+/// How long Envoy may take until it serves.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long what is awaited may take.
+const SOON: Duration = Duration::from_secs(10);
+const INTERVAL: Duration = Duration::from_millis(20);
+
+/// Where the example's filter answers for its organizations.
+const USAGE: &str = "/.well-known/api-credits";
+
+/// A running example. Dropping it stops it, as an operator does.
+#[derive(Debug)]
+pub struct Example {
+    /// Where clients call.
+    pub api: SocketAddr,
+    admin: SocketAddr,
+    run: Child,
+    _folder: TempDir,
+}
+
+/// The file of this name in `envoy/`, with the cluster `api` at this address in place of the example's own stand-in.
+///
+/// # Errors
+///
+/// When the file cannot be read or has no such cluster.
+pub fn in_front_of(file: &str, upstream: SocketAddr) -> anyhow::Result<String> {
+    let yaml = fs::read_to_string(root().join("envoy").join(file))
+        .with_context(|| format!("cannot read envoy/{file}"))?;
+    let stand_in = "{ envoy_internal_address: { server_listener_name: upstream } }";
+    ensure!(
+        yaml.matches(stand_in).count() == 1,
+        "envoy/{file} has not one {stand_in}"
+    );
+    let address = format!(
+        "{{ socket_address: {{ address: {}, port_value: {} }} }}",
+        upstream.ip(),
+        upstream.port()
+    );
+    Ok(yaml.replace(stand_in, &address))
+}
+
+impl Example {
+    /// Runs Envoy with this configuration of it and of the filter, and waits until it serves.
+    ///
+    /// # Errors
+    ///
+    /// When it does not serve.
+    pub fn start(
+        artifacts: &Artifacts,
+        yaml: &str,
+        filter: &Value,
+        workers: u32,
+    ) -> anyhow::Result<Self> {
+        let folder = tempfile::Builder::new()
+            .prefix("api-credits-test-")
+            .tempdir()?;
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            fs::write(&path, text).map(|()| path)
+        };
+        let mut run = Command::new(root().join("envoy/run"))
+            .arg(&artifacts.module)
+            .env("PORT", "0")
+            .env("ADMIN_PORT", "0")
+            .env("WORKERS", workers.to_string())
+            .env("ENVOY", &artifacts.envoy)
+            .env("ENVOY_YAML", file("envoy.yaml", yaml)?)
+            .env("CONFIG", file("filter.json", &filter.to_string())?)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("cannot run envoy/run")?;
+        let lines = lines(run.stdout.take(), run.stderr.take());
+        // From here on, dropping it stops it.
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut example = Self {
+            api: nowhere,
+            admin: nowhere,
+            run,
+            _folder: folder,
+        };
+        let mut shown = Vec::new();
+        loop {
+            let line = lines
+                .recv_timeout(PATIENCE)
+                .with_context(|| format!("the example does not serve: {shown:#?}"))?;
+            if let Some((api, admin)) = addresses(&line) {
+                (example.api, example.admin) = (api?, admin?);
+            }
+            if line.starts_with("Ctrl-C") {
+                return Ok(example);
+            }
+            shown.push(line);
+        }
+    }
+
+    /// Makes one call over a connection of its own, with these headers.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::send`].
+    pub async fn get(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> anyhow::Result<client::Response> {
+        let headers = headers.iter();
+        let request = Request {
+            path: path.to_owned(),
+            headers: headers
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+            ..Request::default()
+        };
+        Connection::open(self.api, HttpVersion::One)
+            .await?
+            .send(&request)
+            .await
+    }
+
+    /// What the filter tells the organization that these headers state of its day.
+    ///
+    /// # Errors
+    ///
+    /// When it tells nothing.
+    pub async fn usage(&self, headers: &[(&str, &str)]) -> anyhow::Result<Value> {
+        let response = self.get(USAGE, headers).await?;
+        let text = String::from_utf8_lossy(&response.body).into_owned();
+        ensure!(response.status == 200, "{}: {text}", response.status);
+        Ok(serde_json::from_str(&text)?)
+    }
+
+    /// Waits until that many of the organization's calls are in progress, and returns what it is told then.
+    ///
+    /// # Errors
+    ///
+    /// When there are others for ten seconds.
+    pub async fn in_progress(
+        &self,
+        headers: &[(&str, &str)],
+        expected: u64,
+    ) -> anyhow::Result<Value> {
+        let deadline = Instant::now()
+            .checked_add(SOON)
+            .context("no clock goes that far")?;
+        loop {
+            let usage = self.usage(headers).await?;
+            let observed = number(&usage, "/concurrency/inProgress")?;
+            if observed == expected {
+                return Ok(usage);
+            }
+            ensure!(
+                Instant::now() < deadline,
+                "{observed} calls are in progress after {SOON:?}, expected {expected}"
+            );
+            sleep(INTERVAL).await;
+        }
+    }
+
+    /// The value of one of Envoy's counters or gauges.
+    ///
+    /// # Errors
+    ///
+    /// When there is none of this name.
+    pub async fn stat(&self, name: &str) -> anyhow::Result<u64> {
+        let path = format!("/stats?filter=^{}$", name.replace('.', "%5C."));
+        let response = client::get(self.admin, &path).await?;
+        let text = String::from_utf8(response.body)?;
+        let value = text
+            .trim_end()
+            .strip_prefix(name)
+            .and_then(|rest| rest.strip_prefix(": "));
+        let value = value.with_context(|| format!("no {name} in {text:?}"))?;
+        value.parse().with_context(|| format!("{name}: {value}"))
+    }
+}
+
+impl Drop for Example {
+    fn drop(&mut self) {
+        // Ctrl-C, for a program that is not at a terminal. What has ended already needs none.
+        let _ = Command::new("kill").arg(self.run.id().to_string()).status();
+        let _ = self.run.wait();
+    }
+}
+
+/// The whole number at this place of a document.
+///
+/// # Errors
+///
+/// When there is none.
+pub fn number(document: &Value, pointer: &str) -> anyhow::Result<u64> {
+    let found = document.pointer(pointer).and_then(Value::as_u64);
+    found.with_context(|| format!("no number at {pointer} of {document}"))
+}
+
+/// Everything that is written, line by line. The pipes are emptied to their ends whether or not somebody listens.
+fn lines(output: Option<ChildStdout>, errors: Option<ChildStderr>) -> Receiver<String> {
+    let (tell, told) = mpsc::channel();
+    let output = output.map(|pipe| Box::new(pipe) as Box<dyn Read + Send>);
+    let errors = errors.map(|pipe| Box::new(pipe) as Box<dyn Read + Send>);
+    for pipe in output.into_iter().chain(errors) {
+        let tell = tell.clone();
+        thread::spawn(move || {
+            for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+                let _ = tell.send(line);
+            }
+        });
+    }
+    told
+}
+
+/// The addresses of the API and of the admin interface, in the line that names them.
+fn addresses(line: &str) -> Option<(anyhow::Result<SocketAddr>, anyhow::Result<SocketAddr>)> {
+    let mut urls = line.split("http://").skip(1);
+    let mut address = || {
+        let url = urls.next()?;
+        let end = url.find(['/', ' ']).unwrap_or(url.len());
+        let address = url.get(..end)?;
+        Some(address.parse().with_context(|| format!("in {line:?}")))
+    };
+    Some((address()?, address()?))
+}
