@@ -95,11 +95,11 @@ impl Described {
     /// When they make no organization.
     pub fn holder(
         &self,
-        id: OrganizationId,
+        id: &OrganizationId,
         attributes: &Attributes,
         subscriptions: &Subscriptions,
     ) -> Result<Option<Rc<AccountHolder>>, InvalidAttributes> {
-        if let Some((known, holder)) = self.latest.borrow().get(&id)
+        if let Some((known, holder)) = self.latest.borrow().get(id)
             && known == attributes
         {
             return Ok(Some(Rc::clone(holder)));
@@ -107,12 +107,12 @@ impl Described {
         let Some(organization) = attributes.organization()? else {
             return Ok(None);
         };
-        let holder = Rc::new(subscriptions.subscribe(&id, &organization)?);
+        let holder = Rc::new(subscriptions.subscribe(id, &organization)?);
         let mut latest = self.latest.borrow_mut();
         if latest.len() >= Self::MOST {
             latest.clear();
         }
-        latest.insert(id, (attributes.clone(), Rc::clone(&holder)));
+        latest.insert(id.clone(), (attributes.clone(), Rc::clone(&holder)));
         Ok(Some(holder))
     }
 }
@@ -158,7 +158,7 @@ mod tests {
         let id = OrganizationId::try_from("7".to_owned()).unwrap();
         let holder = policy
             .described
-            .holder(id, attributes, &policy.subscriptions);
+            .holder(&id, attributes, &policy.subscriptions);
         let total = |holder: Rc<AccountHolder>| holder.allotment.total().get();
         holder
             .map(|holder| holder.map(total))
@@ -208,7 +208,7 @@ mod tests {
             let attributes = stated(Some("Pro"), agents, "", "");
             let holder = policy
                 .described
-                .holder(id, &attributes, &policy.subscriptions);
+                .holder(&id, &attributes, &policy.subscriptions);
             holder.unwrap().unwrap().allotment.total().get()
         };
         assert_eq!(

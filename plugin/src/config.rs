@@ -22,6 +22,7 @@ use crate::{
     config_error::ConfigError,
     cost_table::{CostTable, CostsConfig},
     data_center::{DEFAULT_NAME, DataCenter},
+    directory::DirectoryConfig,
     edition::{Edition, EditionName},
     enforcement::Enforcement,
     namespace::Namespace,
@@ -36,6 +37,7 @@ use crate::{
         answer::Usage,
         config::{UsageConfig, WarningsConfig},
     },
+    webhook::WebhookConfig,
 };
 
 /// API credits for Envoy: the configuration of the filter.
@@ -51,6 +53,9 @@ pub struct Config {
     /// Where an authentication filter states facts about the organization of a call that is not listed here.
     #[serde(default)]
     pub attributes: Option<AttributesConfig>,
+    /// An HTTP service that knows the organizations that are neither listed here nor described by their calls.
+    #[serde(default)]
+    pub directory: Option<DirectoryConfig>,
     /// The day in which credits are counted.
     #[serde(default)]
     pub day: DayConfig,
@@ -296,6 +301,10 @@ impl Config {
             }
         }
         let response_headers = distinct(self.response_headers)?;
+        let directory = self
+            .directory
+            .map(|directory| directory.into_directory(&subscriptions))
+            .transpose()?;
         let identity_header = self.identity.header().map(str::to_owned);
         Ok(Policy {
             identity: self.identity.into_path("identity")?,
@@ -304,6 +313,7 @@ impl Config {
                 .map(AttributesConfig::into_sources)
                 .transpose()?,
             described: Described::default(),
+            directory,
             subscriptions,
             organizations,
             strangers,
@@ -316,6 +326,7 @@ impl Config {
             concurrency,
             enforcement: self.enforcement,
             warnings: self.warnings.at_percent,
+            webhook: self.warnings.webhook.map(WebhookConfig::into_webhook),
             usage: self
                 .usage
                 .map(|usage| Usage::new(usage, identity_header.as_deref())),

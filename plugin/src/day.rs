@@ -51,6 +51,15 @@ impl Seconds {
         Self(whole.saturating_add(u64::from(left.subsec_nanos() > 0)))
     }
 
+    /// The instant so long after `start`; the end of time if that is beyond it.
+    #[must_use]
+    pub fn after(self, start: Timestamp) -> Timestamp {
+        let seconds = i64::try_from(self.0).unwrap_or(i64::MAX);
+        start
+            .checked_add(jiff::SignedDuration::from_secs(seconds))
+            .unwrap_or(Timestamp::MAX)
+    }
+
     /// The number of seconds.
     #[must_use]
     pub const fn get(self) -> u64 {

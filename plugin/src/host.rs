@@ -2,7 +2,7 @@
 //!
 //! The calls are declared here instead of taken from the SDK, whose wrappers panic on every status that they do not expect, and a
 //! panic kills the worker's VM with all its calls. Here every status is a value: what cannot be read is absent, what cannot be told
-//! is left untold, and only what must not fail silently (shared data) is an error.
+//! is left untold, and only what must not fail silently (shared data) is an error. The one exception is said at [`call_out`].
 
 #![allow(
     unsafe_code,
@@ -12,8 +12,12 @@
 use std::{ptr::null_mut, time::Duration};
 
 use jiff::Timestamp;
+use proxy_wasm::hostcalls::dispatch_http_call;
 
-use crate::ledger::{Cas, HostRefused, SetError, SharedData, Versioned};
+use crate::{
+    callout::{Callout, CalloutId},
+    ledger::{Cas, HostRefused, SetError, SharedData, Versioned},
+};
 
 // The host functions used, as in the Proxy-Wasm ABI 0.2.1. All return a status.
 #[link(wasm_import_module = "env")]
@@ -76,6 +80,13 @@ unsafe extern "C" {
         headers_len: usize,
         grpc_status: i32,
     ) -> u32;
+    fn proxy_set_effective_context(context: u32) -> u32;
+    fn proxy_continue_stream(stream: u32) -> u32;
+}
+
+// A callback of the SDK's own, which it exports to the host.
+unsafe extern "C" {
+    fn proxy_on_queue_ready(context: u32, queue: u32);
 }
 
 const OK: u32 = 0;
@@ -83,10 +94,14 @@ const NOT_FOUND: u32 = 1;
 const CAS_MISMATCH: u32 = 8;
 
 const REQUEST_BODY: u32 = 0;
+const CALLOUT_BODY: u32 = 4;
 const PLUGIN_CONFIGURATION: u32 = 7;
 
 const REQUEST_HEADERS: u32 = 0;
 const RESPONSE_HEADERS: u32 = 2;
+const CALLOUT_HEADERS: u32 = 6;
+
+const REQUEST: u32 = 0;
 
 const COUNTER: u32 = 0;
 
@@ -162,6 +177,54 @@ pub(crate) fn client_is_gone() -> bool {
     let flags = property("response\0flags").unwrap_or_default();
     let flags = flags.as_slice().try_into().map_or(0, u64::from_le_bytes);
     flags & (DOWNSTREAM_CONNECTION_TERMINATION | DOWNSTREAM_REMOTE_RESET) != 0
+}
+
+/// A header of the answer to one of the filter's own calls.
+pub(crate) fn callout_header(name: &str) -> Option<Vec<u8>> {
+    header(CALLOUT_HEADERS, name)
+}
+
+/// The body of the answer to one of the filter's own calls, at most `max` bytes.
+pub(crate) fn callout_body(max: usize) -> Vec<u8> {
+    buffer(CALLOUT_BODY, max)
+}
+
+/// Makes a call. Its answer comes to the context in which the SDK is, which has to be the plugin's: see [`enter_plugin`].
+///
+/// The SDK's own function is used, because the SDK panics at answers to calls that it does not know. It handles the two statuses by
+/// which hosts refuse a call.
+pub(crate) fn call_out(callout: &Callout) -> Result<CalloutId, HostRefused> {
+    let headers = callout
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    let body = (!callout.body.is_empty()).then_some(callout.body.as_slice());
+    dispatch_http_call(&callout.cluster, headers, body, Vec::new(), callout.timeout)
+        .map(CalloutId)
+        .map_err(|status| HostRefused {
+            call: "proxy_http_call",
+            status: status as u32,
+        })
+}
+
+/// Has the SDK call the plugin's `on_queue_ready`, so that calls that are made there are the plugin's: the SDK notes the context that
+/// it called last as the one that gets the answer, and answers to a context that is gone are dropped.
+pub(crate) fn enter_plugin(context: u32) {
+    // SAFETY: two numbers. The SDK borrows the plugins' contexts for it, which the callback of a call leaves alone.
+    unsafe { proxy_on_queue_ready(context, 0) };
+}
+
+/// From now on hostcalls are about this call, until the callback returns; whether there is such a call.
+pub(crate) fn enter_call(context: u32) -> bool {
+    // SAFETY: one number.
+    unsafe { proxy_set_effective_context(context) == OK }
+}
+
+/// Lets the call go on that hostcalls are about.
+pub(crate) fn continue_request() {
+    // SAFETY: one number. Every host that can hold a call lets it go on.
+    unsafe { proxy_continue_stream(REQUEST) };
 }
 
 /// Removes every value of a request header.

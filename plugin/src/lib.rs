@@ -7,16 +7,17 @@
 //!
 //! - what is counted: [`credits`], [`edition`], [`organization`], [`allotment`], [`day`];
 //! - by which model: [`terms`], [`legacy_limit`], [`data_center`], [`calendar_date`], [`subscription`];
-//! - who pays, and where that is stated: [`policy`], [`attributes`], [`property_path`];
+//! - who pays, and where that is stated: [`policy`], [`attributes`], [`property_path`], [`directory`];
 //! - what a call costs: [`cost_table`];
 //! - what was used: [`account`] (pure steps of one record), [`ledger`] (the accounts behind a two-method port), [`namespace`];
 //! - what is in progress: [`slots`] (as an account tells), [`worker`] (what one worker remembers between calls);
 //! - what is decided: [`meter`] (the state machine of one call), [`receipt`], [`refunds`], [`enforcement`];
-//! - what is shown: [`refusal`], [`response_headers`], [`metrics`], [`usage`];
+//! - what is shown: [`refusal`], [`response_headers`], [`metrics`], [`usage`], [`webhook`];
+//! - whom the filter calls itself: [`callout`];
 //! - what is configured: [`config`], [`config_error`], [`unique_map`].
 //!
-//! Around it, on `wasm32-wasip1` alone, lies a thin shell of three files: `plugin` and `filter` (the callbacks, which decide nothing)
-//! and `host` (the only file that makes hostcalls).
+//! Around it, on `wasm32-wasip1` alone, lies a thin shell of four files: `plugin` and `filter` (the callbacks), `call` (what is
+//! read of a call and done to it; nothing is decided there) and `host` (the only file that makes hostcalls).
 //!
 //! # A request
 //!
@@ -37,12 +38,14 @@ pub mod account;
 pub mod allotment;
 pub mod attributes;
 pub mod calendar_date;
+pub mod callout;
 pub mod config;
 pub mod config_error;
 pub mod cost_table;
 pub mod credits;
 pub mod data_center;
 pub mod day;
+pub mod directory;
 pub mod edition;
 pub mod enforcement;
 pub mod ledger;
@@ -62,8 +65,11 @@ pub mod subscription;
 pub mod terms;
 pub mod unique_map;
 pub mod usage;
+pub mod webhook;
 pub mod worker;
 
+#[cfg(target_os = "wasi")]
+mod call;
 #[cfg(target_os = "wasi")]
 mod filter;
 #[cfg(target_os = "wasi")]

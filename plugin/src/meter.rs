@@ -14,6 +14,7 @@ use crate::{
     enforcement::Enforcement,
     ledger::{Ledger, PostingFailure, SharedData},
     metrics::{Counts, Metric},
+    organization::OrganizationId,
     policy::{AccountHolder, Payer, Policy},
     receipt::{Balance, Outcome, Receipt},
     refusal::{Answer, Reason, Refusal},
@@ -52,6 +53,8 @@ pub enum Step {
     Forward,
     /// Hold it, and ask again when more of its body is there.
     HoldForBody,
+    /// Hold it, and ask again from its head when the directory has answered about this organization.
+    HoldForDirectory(OrganizationId),
     /// Answer it with a refusal.
     Refuse(Box<Refusal>),
     /// Answer it with usage details.
@@ -137,12 +140,13 @@ impl Meter {
         data: &impl SharedData,
     ) -> Verdict {
         let quote = self.policy.costs.quote(head.method, head.path);
-        let payer = self.policy.payer(head.identity, head.attributes);
+        let payer = self.policy.payer(head.identity, head.attributes, now);
         match (quote, payer) {
             (Quote::Known(charge), payer) if charge.cost.is_zero() => {
                 self.forward_exempt(payer, charge.rule, now, data)
             }
             (_, Payer::Refused(reason, answer)) => self.refuse(reason, answer, Refused::default()),
+            (_, Payer::Awaited(organization)) => Verdict::of(Step::HoldForDirectory(organization)),
             (quote, Payer::Nobody) => self.forward(None, Credits::ZERO, quote.rule(), None, None),
             (Quote::Known(charge), Payer::Holder(holder)) => self.charge(holder, charge, now, data),
             (Quote::PerRecord(quote), Payer::Holder(holder))

@@ -20,6 +20,14 @@ pub enum Metric {
     CallsAdmitted,
     /// Warnings of organizations that have reached a share of their day.
     Warnings,
+    /// Warnings that the webhook was told.
+    WebhookTold,
+    /// Warnings that the webhook could not be told.
+    WebhookGivenUp,
+    /// Answers of the directory, that it does not know an organization among them.
+    DirectoryAnswers,
+    /// Questions that the directory did not answer, or not so that it makes sense.
+    DirectoryFailures,
     /// Calls refused, by reason.
     CallsRefused(Reason),
     /// Calls forwarded although the policy refuses them, because it is not enforced, by reason.
@@ -28,13 +36,17 @@ pub enum Metric {
 
 impl Metric {
     /// The counters without a reason, in the order of their indices.
-    const PLAIN: [Self; 6] = [
+    const PLAIN: [Self; 10] = [
         Self::CreditsCharged,
         Self::CreditsRefunded,
         Self::CreditsUncollected,
         Self::CasRetries,
         Self::CallsAdmitted,
         Self::Warnings,
+        Self::WebhookTold,
+        Self::WebhookGivenUp,
+        Self::DirectoryAnswers,
+        Self::DirectoryFailures,
     ];
 
     /// How many counters there are.
@@ -59,6 +71,10 @@ impl Metric {
             Self::CasRetries => 3,
             Self::CallsAdmitted => 4,
             Self::Warnings => 5,
+            Self::WebhookTold => 6,
+            Self::WebhookGivenUp => 7,
+            Self::DirectoryAnswers => 8,
+            Self::DirectoryFailures => 9,
             Self::CallsRefused(reason) => plain.saturating_add(reason as usize),
             Self::CallsNotRefused(reason) => plain
                 .saturating_add(Reason::ALL.len())
@@ -76,6 +92,10 @@ impl Metric {
             Self::CasRetries => "api_credits.cas.retries".to_owned(),
             Self::CallsAdmitted => "api_credits.calls.admitted".to_owned(),
             Self::Warnings => "api_credits.warnings".to_owned(),
+            Self::WebhookTold => "api_credits.webhook.told".to_owned(),
+            Self::WebhookGivenUp => "api_credits.webhook.given_up".to_owned(),
+            Self::DirectoryAnswers => "api_credits.directory.answers".to_owned(),
+            Self::DirectoryFailures => "api_credits.directory.failures".to_owned(),
             Self::CallsRefused(reason) => format!("api_credits.calls.refused.{}", reason.name()),
             Self::CallsNotRefused(reason) => {
                 format!("api_credits.calls.not_refused.{}", reason.name())

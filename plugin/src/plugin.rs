@@ -1,6 +1,14 @@
 //! The plugin: what the host calls once for each configuration and worker.
+//!
+//! It makes the filter's own calls, because the SDK hands the answer to whoever made the call, and a call of a client may be gone by
+//! then while others wait for the same answer.
 
-use std::{cell::Cell, rc::Rc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    rc::{Rc, Weak},
+    time::Duration,
+};
 
 use proxy_wasm::{
     traits::{Context, HttpContext, RootContext},
@@ -8,15 +16,20 @@ use proxy_wasm::{
 };
 
 use crate::{
+    call::Call,
+    callout::{CalloutId, Reply},
+    directory::{Answered, LookupError},
     filter::Filter,
     host::{self, Counter, HostSharedData, Level},
     metrics::{Counts, Metric},
+    organization::OrganizationId,
     policy::Policy,
+    webhook::Delivery,
     worker::Worker,
 };
 
 proxy_wasm::main! {{
-    proxy_wasm::set_root_context(|_| Box::new(Plugin { running: None }));
+    proxy_wasm::set_root_context(|context| Box::new(Plugin { context, running: None }));
 }}
 
 /// Said once by each worker: a client that goes away early looks the same.
@@ -26,21 +39,41 @@ const BODIES_MAY_BE_MISSING: &str = "a call that is priced by its records ended 
 /// How often a worker tells what it has counted and renews its slots. A lease is three of them at least.
 const TICK: Duration = Duration::from_secs(1);
 
+/// The most that is read of an answer to one of the filter's own calls, in bytes.
+const LONGEST_REPLY: usize = 65_536;
+
 /// The plugin: one for each configuration and worker.
 struct Plugin {
+    context: u32,
     running: Option<Rc<Running>>,
 }
 
 /// What a configured plugin shares with its calls.
 pub(crate) struct Running {
+    /// The plugin, as the proxy knows it.
+    context: u32,
     pub(crate) policy: Rc<Policy>,
     pub(crate) worker: Rc<Worker>,
     counters: Vec<Option<Counter>>,
     /// Whether this worker has said that bodies of held calls may not be arriving.
     warned: Cell<bool>,
+    /// Calls that wait for the directory's answer about an organization.
+    held: RefCell<HashMap<OrganizationId, Vec<Held>>>,
 }
 
-impl Context for Plugin {}
+/// A call that waits, as the proxy knows it and, as long as it lasts, as it is.
+struct Held {
+    context: u32,
+    call: Weak<RefCell<Call>>,
+}
+
+impl Context for Plugin {
+    fn on_http_call_response(&mut self, callout: u32, headers: usize, _: usize, _: usize) {
+        if let Some(running) = &self.running {
+            running.on_reply(CalloutId(callout), headers > 0);
+        }
+    }
+}
 
 impl RootContext for Plugin {
     fn on_configure(&mut self, _: usize) -> bool {
@@ -51,10 +84,12 @@ impl RootContext for Plugin {
                     .map(|metric| Counter::define(&metric.name()))
                     .collect();
                 self.running = Some(Rc::new(Running {
+                    context: self.context,
                     policy: Rc::new(policy),
                     worker: Rc::default(),
                     counters,
                     warned: Cell::new(false),
+                    held: RefCell::default(),
                 }));
                 true
             }
@@ -72,6 +107,15 @@ impl RootContext for Plugin {
                 host::now(),
                 &HostSharedData,
             );
+            running.ask_directory();
+            running.tell_webhook();
+        }
+    }
+
+    /// No queue is used: [`Running::ask`] comes by here to be in the plugin's context.
+    fn on_queue_ready(&mut self, _: u32) {
+        if let Some(running) = &self.running {
+            running.ask_directory();
         }
     }
 
@@ -79,9 +123,9 @@ impl RootContext for Plugin {
         Some(ContextType::HttpContext)
     }
 
-    fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
+    fn create_http_context(&self, context: u32) -> Option<Box<dyn HttpContext>> {
         Some(match &self.running {
-            Some(running) => Box::new(Filter::new(Rc::clone(running))),
+            Some(running) => Box::new(Filter::new(running, context)),
             None => Box::new(Unconfigured),
         })
     }
@@ -101,6 +145,135 @@ impl Running {
     pub(crate) fn warn_of_missing_bodies(&self) {
         if !self.warned.replace(true) {
             host::log(Level::Warn, BODIES_MAY_BE_MISSING);
+        }
+    }
+
+    /// Whether the directory is to be asked anything.
+    pub(crate) fn has_questions(&self) -> bool {
+        let directory = self.policy.directory.as_ref();
+        directory.is_some_and(crate::directory::Directory::has_due)
+    }
+
+    /// Asks the directory whatever is to be asked, from within the callback of a call.
+    pub(crate) fn ask(&self) {
+        host::enter_plugin(self.context);
+    }
+
+    /// Keeps a call until the directory has answered about `organization`.
+    pub(crate) fn hold(
+        &self,
+        organization: OrganizationId,
+        context: u32,
+        call: Weak<RefCell<Call>>,
+    ) {
+        let mut held = self.held.borrow_mut();
+        held.entry(organization)
+            .or_default()
+            .push(Held { context, call });
+    }
+
+    fn ask_directory(&self) {
+        let Some(directory) = &self.policy.directory else {
+            return;
+        };
+        for (organization, callout) in directory.take_due() {
+            match host::call_out(&callout) {
+                Ok(id) => directory.note(id, organization),
+                Err(refused) => {
+                    let error = LookupError::NotCalled(refused);
+                    let (subscriptions, now) = (&self.policy.subscriptions, host::now());
+                    let answered = directory.fail(organization, error, subscriptions, now);
+                    self.report(&answered);
+                }
+            }
+        }
+    }
+
+    fn tell_webhook(&self) {
+        let Some(webhook) = &self.policy.webhook else {
+            return;
+        };
+        let now = host::now();
+        for (letter, callout) in webhook.take_due(now) {
+            match host::call_out(&callout) {
+                Ok(id) => webhook.note(id, letter),
+                Err(refused) => self.note(webhook.not_sent(letter, refused, now)),
+            }
+        }
+    }
+
+    fn on_reply(&self, callout: CalloutId, answered: bool) {
+        let status = host::callout_header(":status").filter(|_| answered);
+        let status = status.and_then(|status| std::str::from_utf8(&status).ok()?.parse().ok());
+        let body = host::callout_body(LONGEST_REPLY);
+        let reply = Reply {
+            status,
+            body: &body,
+        };
+        let (policy, now) = (&self.policy, host::now());
+        if let Some(webhook) = &policy.webhook
+            && let Some(delivery) = webhook.hear(callout, reply, now)
+        {
+            return self.note(delivery);
+        }
+        if let Some(directory) = &policy.directory
+            && let Some(answered) = directory.learn(callout, reply, &policy.subscriptions, now)
+        {
+            self.report(&answered);
+            self.release(&answered.organization);
+        }
+    }
+
+    /// Lets the calls go on that waited for an answer about `organization`.
+    fn release(&self, organization: &OrganizationId) {
+        let held = self
+            .held
+            .borrow_mut()
+            .remove(organization)
+            .unwrap_or_default();
+        for Held { context, call } in held {
+            let Some(shared) = call.upgrade() else {
+                continue;
+            };
+            if !host::enter_call(context) {
+                continue;
+            }
+            shared.borrow_mut().resume();
+            // The answer may have been forgotten at once, if the clock leapt.
+            if let Some(organization) = shared.borrow().awaits() {
+                self.hold(organization.clone(), context, call);
+            }
+        }
+    }
+
+    fn report(&self, answered: &Answered) {
+        self.add(if answered.failed {
+            Metric::DirectoryFailures
+        } else {
+            Metric::DirectoryAnswers
+        });
+        if let Some(trouble) = &answered.trouble {
+            let organization = answered.organization.as_str();
+            let message =
+                format!("the directory cannot be asked about {organization:?}: {trouble}");
+            host::log(Level::Warn, &message);
+        }
+    }
+
+    fn note(&self, delivery: Delivery) {
+        match delivery {
+            Delivery::Told => self.add(Metric::WebhookTold),
+            Delivery::Postponed => {}
+            Delivery::GivenUp(why) => {
+                self.add(Metric::WebhookGivenUp);
+                host::log(Level::Warn, &format!("the webhook missed a warning, {why}"));
+            }
+        }
+    }
+
+    fn add(&self, metric: Metric) {
+        if let Some(Some(counter)) = self.counters.get(metric.index()) {
+            counter.add(1);
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::{collections::HashMap, rc::Rc};
 
+use jiff::Timestamp;
+
 use crate::{
     allotment::Allotment,
     attributes::{AttributeSources, Attributes, Described},
@@ -9,6 +11,7 @@ use crate::{
     credits::Credits,
     data_center::DataCenter,
     day::Seconds,
+    directory::{Directory, Found, WhenDown},
     edition::EditionName,
     enforcement::Enforcement,
     ledger::AccountKey,
@@ -21,6 +24,7 @@ use crate::{
     subscription::Subscriptions,
     terms::Schedule,
     usage::{answer::Usage, details::Plan, warnings::Thresholds},
+    webhook::Webhook,
 };
 
 /// Everything that decides calls.
@@ -32,6 +36,8 @@ pub struct Policy {
     pub attributes: Option<AttributeSources>,
     /// Organizations that calls have described.
     pub described: Described,
+    /// Where other organizations are looked up.
+    pub directory: Option<Directory>,
     /// What organizations can subscribe to.
     pub subscriptions: Subscriptions,
     /// The organizations that are known.
@@ -58,6 +64,8 @@ pub struct Policy {
     pub usage: Option<Usage>,
     /// At which shares of a day's credits is warned.
     pub warnings: Thresholds,
+    /// Who is told of warnings, beside the log.
+    pub webhook: Option<Webhook>,
 }
 
 /// How calls in progress are counted.
@@ -121,6 +129,8 @@ pub enum Payer {
     Holder(Rc<AccountHolder>),
     /// Nobody: the call is forwarded without being counted.
     Nobody,
+    /// Whoever the directory says, which is being asked.
+    Awaited(OrganizationId),
     /// The call is refused.
     Refused(Reason, Answer),
 }
@@ -156,9 +166,15 @@ impl Policy {
         plain.chain(shadow.into_iter().flatten())
     }
 
-    /// Who pays for a call that states `identity`, and these facts about it. What the configuration lists is not described otherwise.
+    /// Who pays for a call at `now` that states `identity`, and these facts about it. What the configuration lists is not described
+    /// otherwise, and what a call describes is not looked up.
     #[must_use]
-    pub fn payer(&self, identity: Option<&str>, attributes: Option<&Attributes>) -> Payer {
+    pub fn payer(
+        &self,
+        identity: Option<&str>,
+        attributes: Option<&Attributes>,
+        now: Timestamp,
+    ) -> Payer {
         let Some(text) = identity.filter(|id| !id.is_empty()) else {
             return self.anonymous.payer(Reason::NoOrganization);
         };
@@ -168,13 +184,26 @@ impl Policy {
         let Ok(id) = OrganizationId::try_from(text.to_owned()) else {
             return Payer::Refused(Reason::InvalidOrganization, Answer::default());
         };
-        let Some(attributes) = attributes else {
-            return self.strangers.payer(Reason::UnknownOrganization);
+        if let Some(attributes) = attributes {
+            match self.described.holder(&id, attributes, &self.subscriptions) {
+                Ok(Some(holder)) => return Payer::Holder(holder),
+                Ok(None) => {}
+                Err(_) => {
+                    return Payer::Refused(Reason::InvalidSubscription, Answer::default());
+                }
+            }
+        }
+        let stranger = Reason::UnknownOrganization;
+        let Some(directory) = &self.directory else {
+            return self.strangers.payer(stranger);
         };
-        match self.described.holder(id, attributes, &self.subscriptions) {
-            Ok(Some(holder)) => Payer::Holder(holder),
-            Ok(None) => self.strangers.payer(Reason::UnknownOrganization),
-            Err(_) => Payer::Refused(Reason::InvalidSubscription, Answer::default()),
+        match directory.find(&id, now) {
+            Found::Holder(holder) => Payer::Holder(holder),
+            Found::Unknown => self.strangers.payer(stranger),
+            Found::Awaited => Payer::Awaited(id),
+            Found::Down(_, Some(holder)) => Payer::Holder(holder),
+            Found::Down(WhenDown::Allow, None) => Payer::Nobody,
+            Found::Down(_, None) => Payer::Refused(Reason::DirectoryUnavailable, Answer::default()),
         }
     }
 }

@@ -34,11 +34,13 @@ pub enum Reason {
     Contended,
     /// The account cannot be read or changed.
     AccountUnavailable,
+    /// The directory that knows the organization does not answer.
+    DirectoryUnavailable,
 }
 
 impl Reason {
     /// Every reason, in the order of their numbers.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::DailyCredits,
         Self::ExceedsAllotment,
         Self::TooManyRequests,
@@ -50,6 +52,7 @@ impl Reason {
         Self::BodyUnreadable,
         Self::Contended,
         Self::AccountUnavailable,
+        Self::DirectoryUnavailable,
     ];
 
     /// The reason's name in metrics and access logs.
@@ -67,6 +70,7 @@ impl Reason {
             Self::BodyUnreadable => "body_unreadable",
             Self::Contended => "contended",
             Self::AccountUnavailable => "account_unavailable",
+            Self::DirectoryUnavailable => "directory_unavailable",
         }
     }
 
@@ -116,7 +120,10 @@ impl Reason {
             ),
             Self::BodyTooLarge => (413, "BODY_TOO_LARGE", GrpcStatus::ResourceExhausted, BLANK),
             Self::BodyUnreadable => (400, "BODY_UNREADABLE", GrpcStatus::InvalidArgument, BLANK),
-            Self::Contended | Self::AccountUnavailable | Self::InvalidSubscription => (
+            Self::Contended
+            | Self::AccountUnavailable
+            | Self::DirectoryUnavailable
+            | Self::InvalidSubscription => (
                 503,
                 "TEMPORARILY_UNAVAILABLE",
                 GrpcStatus::Unavailable,
@@ -228,7 +235,9 @@ impl Refusal {
     pub fn retry_after(&self, now: Timestamp) -> Option<Seconds> {
         match self.reason {
             Reason::DailyCredits => self.balance.map(|balance| balance.resets_in(now)),
-            Reason::Contended | Reason::AccountUnavailable => Some(Seconds::new(1)),
+            Reason::Contended | Reason::AccountUnavailable | Reason::DirectoryUnavailable => {
+                Some(Seconds::new(1))
+            }
             Reason::ExceedsAllotment
             | Reason::TooManyRequests
             | Reason::UnknownOrganization
@@ -315,7 +324,7 @@ impl Refusal {
             Reason::InvalidSubscription => "Invalid subscription",
             Reason::BodyTooLarge => "Body too large to be priced",
             Reason::BodyUnreadable => "Body cannot be priced",
-            Reason::Contended | Reason::AccountUnavailable => {
+            Reason::Contended | Reason::AccountUnavailable | Reason::DirectoryUnavailable => {
                 "API credits are temporarily unavailable"
             }
         }
@@ -355,6 +364,10 @@ impl Refusal {
             }
             (Reason::DailyCredits | Reason::ExceedsAllotment, ..) => {
                 "The day's API credits cannot pay for this call.".to_owned()
+            }
+            (Reason::DirectoryUnavailable, ..) => {
+                "This organization cannot be looked up at the moment. Nothing was charged."
+                    .to_owned()
             }
             (Reason::Contended | Reason::AccountUnavailable, ..) => {
                 "The API credits cannot be counted at the moment. Nothing was charged.".to_owned()

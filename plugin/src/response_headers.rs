@@ -10,7 +10,7 @@ use crate::receipt::Receipt;
 /// The name of a header field, in lower case, as HTTP/2 and Envoy spell it.
 ///
 /// Invariant: a token (RFC 9110, section 5.1) that is not one of the fields by which a message is framed or routed.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub struct HeaderName(String);
 
@@ -41,6 +41,12 @@ impl HeaderName {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl std::fmt::Display for HeaderName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

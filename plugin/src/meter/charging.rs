@@ -87,6 +87,9 @@ impl Meter {
             Err(NotPosted::Declined(declined)) => {
                 let (reason, balance, calls) = match declined {
                     NotAdmitted::Insufficient(short) => {
+                        if let Some(directory) = &self.policy.directory {
+                            directory.refused(&holder.label, now);
+                        }
                         let beyond = charge.cost > terms.total;
                         let reason = if beyond {
                             Reason::ExceedsAllotment
@@ -149,8 +152,17 @@ impl Meter {
             resets_at: LocalTime::new(day.end, holder.data_center.calendar.time_zone()),
             resets_in: Seconds::between(now, day.end),
         };
-        let new = self.policy.warnings.newly_told(before, after);
-        new.map(|threshold| warn(threshold).log_line()).collect()
+        let new: Vec<_> = self
+            .policy
+            .warnings
+            .newly_told(before, after)
+            .map(warn)
+            .collect();
+        if let Some(webhook) = &self.policy.webhook {
+            new.iter()
+                .for_each(|warning| webhook.tell(warning.document()));
+        }
+        new.iter().map(Warning::log_line).collect()
     }
 
     /// The slot that a call asks for; `None` where its calls in progress are not limited.

@@ -28,17 +28,20 @@ impl Meter {
         now: Timestamp,
         data: &impl SharedData,
     ) -> Verdict {
-        let holder = match self.policy.payer(head.identity, head.attributes) {
+        let holder = match self.policy.payer(head.identity, head.attributes, now) {
             Payer::Holder(holder) => holder,
             Payer::Refused(reason, answer) => {
                 return self.refuse(reason, answer, Refused::default());
             }
+            Payer::Awaited(organization) => {
+                return Verdict::of(Step::HoldForDirectory(organization));
+            }
             Payer::Nobody => {
-                return self.refuse(
-                    Reason::NoOrganization,
-                    Answer::default(),
-                    Refused::default(),
-                );
+                let reason = match head.identity {
+                    None | Some("") => Reason::NoOrganization,
+                    Some(_) => Reason::DirectoryUnavailable,
+                };
+                return self.refuse(reason, Answer::default(), Refused::default());
             }
         };
         let Some(details) = self.details(&holder, now, data) else {

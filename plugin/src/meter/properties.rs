@@ -142,7 +142,7 @@ proptest! {
                         prop_assert_eq!(data.dump(), before, "a refused call changes no account");
                     }
                 }
-                Step::HoldForBody | Step::Answer(_) => prop_assert!(false, "nothing to hold for"),
+                Step::HoldForBody | Step::HoldForDirectory(_) | Step::Answer(_) => prop_assert!(false, "nothing to hold for"),
             }
             prop_assert_eq!(verdict.counts.charged, receipt.cost);
 

@@ -136,6 +136,7 @@ fn every_reason_has_a_status_a_code_and_a_grpc_status() {
             "body_unreadable 400 BODY_UNREADABLE InvalidArgument",
             "contended 503 TEMPORARILY_UNAVAILABLE Unavailable",
             "account_unavailable 503 TEMPORARILY_UNAVAILABLE Unavailable",
+            "directory_unavailable 503 TEMPORARILY_UNAVAILABLE Unavailable",
         ]
     );
     for (index, reason) in Reason::ALL.into_iter().enumerate() {

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::warnings::Thresholds;
+use crate::webhook::WebhookConfig;
 
 /// The usage details: where organizations see them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -23,6 +24,8 @@ pub struct UsageConfig {
 pub struct WarningsConfig {
     /// At which percentages, each once a day; none turns warnings off.
     pub at_percent: Thresholds,
+    /// Who is told beside the log.
+    pub webhook: Option<WebhookConfig>,
 }
 
 /// The path of the usage details.

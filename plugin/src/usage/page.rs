@@ -325,6 +325,7 @@ fn reason(name: &str) -> String {
         "body_too_large" => "Body too large to be priced",
         "body_unreadable" => "Body that could not be read",
         "contended" | "account_unavailable" => "Account temporarily unavailable",
+        "invalid_subscription" => "Subscription that makes no sense",
         "other" => "Other reasons",
         name => return name.replace('_', " "),
     };

@@ -3,9 +3,13 @@
 //! Each threshold is told once a day. Which ones have been told are the bits of a number that lies beside what was used, in the same
 //! record, so that of all workers exactly one sets a bit and tells.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::local_time::LocalTime;
+use super::{
+    details::Percentage,
+    json::{self, OneDecimal},
+    local_time::LocalTime,
+};
 use crate::{credits::Credits, day::Seconds, terms::Model};
 
 /// The shares of a day's credits at which is warned.
@@ -53,6 +57,26 @@ pub struct Warning<'a> {
     pub resets_at: LocalTime,
     /// How long that is from now.
     pub resets_in: Seconds,
+}
+
+/// What the webhook is told: the body of a `POST`, as `application/json`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document<'a> {
+    /// `api_credits.threshold_reached`.
+    event: &'static str,
+    /// The same for each attempt to tell the same thing: organization, end of the day and threshold.
+    id: String,
+    organization: &'a str,
+    edition: &'a str,
+    model: &'static str,
+    threshold: u8,
+    limit: u64,
+    used: u64,
+    remaining: u64,
+    percentage_used: OneDecimal,
+    resets_at: &'a str,
+    resets_in_seconds: u64,
 }
 
 impl Threshold {
@@ -150,6 +174,27 @@ impl Warning<'_> {
             total.saturating_sub(*used),
             self.resets_at.rfc3339,
         )
+    }
+
+    /// The JSON for the webhook.
+    #[must_use]
+    pub fn document(&self) -> String {
+        let threshold = self.threshold.percent();
+        let resets_at = self.resets_at.rfc3339.as_str();
+        json::text(&Document {
+            event: "api_credits.threshold_reached",
+            id: format!("{}/{resets_at}/{threshold}", self.organization),
+            organization: self.organization,
+            edition: self.edition,
+            model: self.model.name(),
+            threshold,
+            limit: self.total.get(),
+            used: self.used.get(),
+            remaining: self.total.saturating_sub(self.used).get(),
+            percentage_used: OneDecimal(Percentage::of(self.used, self.total)),
+            resets_at,
+            resets_in_seconds: self.resets_in.get(),
+        })
     }
 }
 

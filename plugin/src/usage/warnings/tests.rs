@@ -108,3 +108,23 @@ fn the_log_line_says_who_has_what_left_until_when() {
          2026-11-23T00:00:00-08:00"
     );
 }
+
+#[test]
+fn the_webhook_is_told_the_same() {
+    let body: serde_json::Value = serde_json::from_str(&warning(&ordinary()).document()).unwrap();
+    let expected = serde_json::json!({
+        "event": "api_credits.threshold_reached",
+        "id": "2389290/2026-11-23T00:00:00-08:00/80",
+        "organization": "2389290",
+        "edition": "Professional",
+        "model": "credits",
+        "threshold": 80,
+        "limit": 85_000,
+        "used": 68_010,
+        "remaining": 16_990,
+        "percentageUsed": 80,
+        "resetsAt": "2026-11-23T00:00:00-08:00",
+        "resetsInSeconds": 18_720,
+    });
+    assert_eq!(body, expected);
+}

@@ -1,0 +1,397 @@
+//! A call: what the filter reads of it, asks the meter about it, and does to it. It decides nothing.
+
+use std::rc::Rc;
+
+use proxy_wasm::types::Action;
+
+use crate::{
+    attributes::{AttributeSources, Attributes},
+    host::{self, HostSharedData, Level},
+    ledger::PostingFailure,
+    meter::{Ending, Meter, RequestHead, ResponseHead, Step, Verdict},
+    metrics::Counts,
+    organization::OrganizationId,
+    plugin::Running,
+    policy::Policy,
+    property_path::{self, PropertyPath},
+    receipt::Receipt,
+    refusal::Refusal,
+    usage::answer::{Request, Resource},
+};
+
+/// One call, from its head until its end.
+pub(crate) struct Call {
+    running: Rc<Running>,
+    meter: Meter,
+    /// Whether its head is all of it.
+    headers_only: bool,
+    /// Whether the proxy has shown any of the body.
+    body_seen: bool,
+    /// Whether it has shown all of it.
+    body_complete: bool,
+    /// The organization about which the directory has to answer before the call goes on.
+    awaits: Option<OrganizationId>,
+    /// Whether the call has ended.
+    ended: bool,
+}
+
+impl Call {
+    /// A new call.
+    pub(crate) fn new(running: Rc<Running>) -> Self {
+        let meter = Meter::new(Rc::clone(&running.policy), Rc::clone(&running.worker));
+        Self {
+            running,
+            meter,
+            headers_only: false,
+            body_seen: false,
+            body_complete: false,
+            awaits: None,
+            ended: false,
+        }
+    }
+
+    /// What the call waits for, if it waits for the directory.
+    pub(crate) fn awaits(&self) -> Option<&OrganizationId> {
+        self.awaits.as_ref()
+    }
+
+    /// The head of the request is there.
+    pub(crate) fn on_head(&mut self, end_of_stream: bool) -> Action {
+        self.headers_only = end_of_stream;
+        for name in self.running.policy.reserved_headers() {
+            host::remove_request_header(name.as_str());
+        }
+        let action = self.decide();
+        if !self.running.has_questions() {
+            return action;
+        }
+        self.running.ask();
+        if self.awaits.is_some() {
+            // By now it may be known that the directory cannot be asked.
+            self.decide()
+        } else {
+            action
+        }
+    }
+
+    /// The directory has answered, and this call is the one that hostcalls are about.
+    pub(crate) fn resume(&mut self) {
+        let action = match self.decide() {
+            Action::Pause if self.meter.is_holding() && self.body_complete => {
+                self.on_complete_body()
+            }
+            action => action,
+        };
+        if action == Action::Continue {
+            host::continue_request();
+        }
+    }
+
+    /// Decides by the head, which can be read as long as the call is held.
+    fn decide(&mut self) -> Action {
+        self.awaits = None;
+        let policy = Rc::clone(&self.running.policy);
+        let method = host::request_header(":method").unwrap_or_default();
+        let path = host::request_header(":path").unwrap_or_default();
+        let identity = host::property(policy.identity.as_str());
+        let identity = identity.as_deref().map(property_path::text);
+        let attributes = policy.attributes.as_ref().map(read);
+        let (method, path) = (
+            String::from_utf8_lossy(&method),
+            String::from_utf8_lossy(&path),
+        );
+        let head = RequestHead {
+            method: &method,
+            path: &path,
+            identity: identity.as_deref(),
+            attributes: attributes.as_ref(),
+            end_of_stream: self.headers_only,
+        };
+        let looked_at = policy
+            .usage
+            .as_ref()
+            .and_then(|usage| usage.resource(&method, &path));
+        let verdict = match looked_at {
+            Some(resource) => self.look(resource, head),
+            None => self
+                .meter
+                .on_request_headers(head, host::now(), &HostSharedData),
+        };
+        self.carry_out(verdict)
+    }
+
+    /// More of the body is there, `size` bytes of it in all.
+    pub(crate) fn on_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        if self.awaits.is_some() {
+            self.body_seen = true;
+            self.body_complete = end_of_stream;
+            return self.await_with(size);
+        }
+        if !self.meter.is_holding() {
+            return Action::Continue;
+        }
+        self.body_seen = true;
+        if end_of_stream {
+            return self.on_complete_body();
+        }
+        let verdict = self
+            .meter
+            .on_request_body_growing(size, host::now(), &HostSharedData);
+        self.carry_out(verdict)
+    }
+
+    /// The trailers are there, and with them the whole body.
+    pub(crate) fn on_trailers(&mut self) -> Action {
+        if self.awaits.is_some() {
+            self.body_complete = true;
+            Action::Pause
+        } else if self.meter.is_holding() {
+            self.on_complete_body()
+        } else {
+            Action::Continue
+        }
+    }
+
+    /// Waits on, unless the body has become so large that the proxy might refuse to hold more of it.
+    fn await_with(&mut self, size: usize) -> Action {
+        let policy = Rc::clone(&self.running.policy);
+        if let (Some(organization), Some(directory)) = (&self.awaits, &policy.directory)
+            && size > policy.costs.body().max_bytes
+        {
+            directory.give_up(organization, &policy.subscriptions, host::now());
+            return self.decide();
+        }
+        Action::Pause
+    }
+
+    /// The head of the response is there. The filter sees its own refusals here too; they were sent with their headers.
+    pub(crate) fn on_response_head(&mut self) {
+        if !self
+            .meter
+            .receipt()
+            .is_some_and(|receipt| receipt.outcome.is_forwarded())
+        {
+            return;
+        }
+        let now = host::now();
+        let status = host::response_header(":status").unwrap_or_default();
+        let stated = self.meter.settles_from().and_then(host::response_header);
+        let head = ResponseHead {
+            status: String::from_utf8_lossy(&status).parse().unwrap_or_default(),
+            stated_cost: stated
+                .as_deref()
+                .and_then(|cost| std::str::from_utf8(cost).ok()),
+        };
+        let counts = self.meter.on_response_headers(head, now, &HostSharedData);
+        self.running.count(counts);
+        if let Some(receipt) = self.meter.receipt() {
+            if counts != Counts::default() {
+                publish(receipt, &self.running.policy);
+            }
+            for (name, value) in self
+                .running
+                .policy
+                .headers(receipt.enforcement)
+                .of(receipt, now)
+            {
+                host::set_response_header(name, value.as_deref());
+            }
+        }
+    }
+
+    /// The call is over, and what the proxy logs of it is next.
+    pub(crate) fn on_log(&mut self) {
+        if self.meter.is_holding() && !self.body_seen {
+            self.running.warn_of_missing_bodies();
+        }
+        self.end();
+    }
+
+    /// The call has ended. Only the first time counts.
+    pub(crate) fn end(&mut self) {
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
+        let ending = if self.meter.is_unanswered() && host::client_is_gone() {
+            Ending::ClientGone
+        } else {
+            Ending::Over
+        };
+        let counts = self.meter.on_end(ending, host::now(), &HostSharedData);
+        self.running.count(counts);
+        if counts != Counts::default()
+            && let Some(receipt) = self.meter.receipt()
+        {
+            publish(receipt, &self.running.policy);
+        }
+    }
+
+    fn on_complete_body(&mut self) -> Action {
+        let max = self.running.policy.costs.body().max_bytes;
+        // One byte more than is allowed shows that a body is too large.
+        let body = host::request_body(max.saturating_add(1));
+        let verdict = self
+            .meter
+            .on_request_body(&body, host::now(), &HostSharedData);
+        self.carry_out(verdict)
+    }
+
+    fn carry_out(&mut self, verdict: Verdict) -> Action {
+        self.running.count(verdict.counts);
+        for warning in &verdict.warnings {
+            host::log(Level::Warn, warning);
+        }
+        if let Some(trouble) = verdict.trouble {
+            report(trouble, self.meter.receipt());
+        }
+        if let Some(receipt) = self.meter.receipt() {
+            publish(receipt, &self.running.policy);
+        }
+        match verdict.step {
+            Step::Forward => Action::Continue,
+            Step::HoldForBody => Action::Pause,
+            Step::HoldForDirectory(organization) => {
+                self.awaits = Some(organization);
+                Action::Pause
+            }
+            Step::Refuse(refusal) => {
+                self.refuse(&refusal);
+                Action::Pause
+            }
+            Step::Answer(answer) => {
+                let headers: Vec<_> = answer
+                    .headers
+                    .iter()
+                    .map(|(name, value)| (*name, value.as_str()))
+                    .collect();
+                self.answer(answer.status, "usage_details", &headers, &answer.body, 0);
+                Action::Pause
+            }
+        }
+    }
+
+    /// Answers a request for usage details.
+    fn look(&mut self, resource: Resource<'_>, head: RequestHead<'_>) -> Verdict {
+        let accept = host::property(ACCEPT);
+        let if_none_match = host::request_header("if-none-match");
+        let text = |value: &Option<Vec<u8>>| {
+            value
+                .as_deref()
+                .map(|value| String::from_utf8_lossy(value).into_owned())
+        };
+        let (accept, if_none_match) = (text(&accept), text(&if_none_match));
+        let request = Request {
+            method: head.method,
+            accept: accept.as_deref(),
+            if_none_match: if_none_match.as_deref(),
+        };
+        self.meter
+            .on_usage_request(resource, &request, head, host::now(), &HostSharedData)
+    }
+
+    fn refuse(&self, refusal: &Refusal) {
+        let policy = &self.running.policy;
+        let name = policy.response_headers.policy_name.as_str();
+        let response = refusal.response(policy.refusals, name, host::now());
+        let is_grpc = is_grpc();
+        // Proxies turn the body of an answer to a gRPC call into its message, and set the content type themselves.
+        let body = if is_grpc {
+            &response.message
+        } else {
+            &response.body
+        };
+        let headers: Vec<_> = response
+            .headers
+            .iter()
+            .filter(|(name, _)| !(is_grpc && *name == "content-type"))
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        let grpc_status = response.grpc_status as i32;
+        self.answer(
+            response.status,
+            refusal.reason.name(),
+            &headers,
+            body,
+            grpc_status,
+        );
+    }
+
+    /// Answers the call, with what the receipt tells beside `headers`.
+    fn answer(
+        &self,
+        status: u16,
+        details: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+        grpc_status: i32,
+    ) {
+        let told: Vec<_> = self.meter.receipt().map_or_else(Vec::new, |receipt| {
+            let fields = self
+                .running
+                .policy
+                .headers(receipt.enforcement)
+                .of(receipt, host::now());
+            fields
+                .filter_map(|(name, value)| Some((name, value?)))
+                .collect()
+        });
+        let told = told.iter().map(|(name, value)| (*name, value.as_str()));
+        let headers: Vec<_> = headers.iter().copied().chain(told).collect();
+        if let Err(refused) =
+            host::send_local_response(status, details, &headers, body, grpc_status)
+        {
+            let message = format!("a call cannot be answered and is held: {refused}");
+            host::log(Level::Error, &message);
+        }
+    }
+}
+
+/// The property that holds all values of the field `Accept`.
+const ACCEPT: &str = "request\0headers\0accept";
+
+/// What the authentication filter states about the call's organization.
+fn read(sources: &AttributeSources) -> Attributes {
+    let value = |path: &PropertyPath| {
+        host::property(path.as_str()).map(|value| property_path::text(&value).into_owned())
+    };
+    Attributes {
+        edition: value(&sources.edition),
+        agents: sources.agents.as_ref().and_then(value),
+        additional: sources.additional.as_ref().and_then(value),
+        data_center: sources.data_center.as_ref().and_then(value),
+    }
+}
+
+/// Shows the receipt to access logs.
+fn publish(receipt: &Receipt, policy: &Policy) {
+    if let Some(holder) = &receipt.holder {
+        host::set_property("api_credits.organization", &holder.label);
+        host::set_property("api_credits.edition", holder.edition.as_str());
+    }
+    if let Some(rule) = receipt.rule {
+        host::set_property("api_credits.rule", policy.costs.rule_name(rule));
+    }
+    if let Some(balance) = receipt.balance {
+        host::set_property("api_credits.remaining", &balance.remaining.to_string());
+    }
+    host::set_property("api_credits.cost", &receipt.cost.to_string());
+    host::set_property("api_credits.verdict", &receipt.outcome.name());
+}
+
+fn report(trouble: PostingFailure, receipt: Option<&Receipt>) {
+    let holder = receipt.and_then(|receipt| receipt.holder.as_ref());
+    let label = holder.map_or("nobody", |holder| holder.label.as_str());
+    host::log(
+        Level::Warn,
+        &format!("the account of {label:?} cannot be charged: {trouble}"),
+    );
+}
+
+/// Whether the call is a gRPC call, as Envoy tells them: `application/grpc`, alone or with a suffix such as `+proto`
+/// (Envoy, `source/common/grpc/common.cc`).
+fn is_grpc() -> bool {
+    let content_type = host::request_header("content-type").unwrap_or_default();
+    content_type
+        .strip_prefix(b"application/grpc")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"+"))
+}

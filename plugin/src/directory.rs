@@ -1,0 +1,305 @@
+//! The directory: an HTTP service that knows the organizations, asked about each when it first calls and every so often afterwards.
+//!
+//! What it answered serves while it is new, and longer while a newer answer is on its way, so that only the first call of an
+//! organization ever waits, and never longer than the call-out's time-out. Each worker asks about an organization once at a time and
+//! remembers a bounded number of answers, of failures too. Nothing here calls anybody: [`Directory::take_due`] says whom to ask about.
+//!
+//! A refusal for want of credits has the directory asked again, at most once a second, so that a purchase counts as soon as it is
+//! known there and not only when the answer is old.
+
+mod answer;
+mod cache;
+mod config;
+mod path;
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    rc::Rc,
+};
+
+use jiff::Timestamp;
+
+pub use answer::LookupError;
+use cache::Cache;
+pub use config::{DirectoryConfig, WhenDownConfig};
+pub use path::{InvalidOrganizationsPath, OrganizationsPath};
+
+use crate::{
+    callout::{Callout, CalloutId, Reply, Service},
+    day::Seconds,
+    edition::EditionName,
+    organization::{Organization, OrganizationId},
+    policy::AccountHolder,
+    subscription::Subscriptions,
+};
+
+/// The directory, and what a worker knows from it.
+#[derive(Debug)]
+pub struct Directory {
+    service: Service,
+    path: OrganizationsPath,
+    limits: Limits,
+    when_down: WhenDown,
+    entries: RefCell<Cache<Entry>>,
+    due: RefCell<Vec<OrganizationId>>,
+    asked: RefCell<HashMap<CalloutId, OrganizationId>>,
+    failing: Cell<bool>,
+}
+
+/// How long answers serve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How long an answer is new.
+    pub fresh: Seconds,
+    /// How long it serves after that, until there is a newer one.
+    pub stale: Seconds,
+    /// How long an organization stays unknown.
+    pub unknown: Seconds,
+    /// How long after a failure the directory is not asked about the same organization.
+    pub retry: Seconds,
+}
+
+/// What becomes of organizations that are not known because the directory does not answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WhenDown {
+    /// Their calls are refused.
+    Refuse,
+    /// Their calls are forwarded, and nobody is charged.
+    Allow,
+    /// They are held to subscribe to this edition.
+    Edition(EditionName),
+}
+
+/// What is known of an organization.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// Its account.
+    Holder(Rc<AccountHolder>),
+    /// The directory does not know it.
+    Unknown,
+    /// The directory is being asked, and its answer is to be waited for.
+    Awaited,
+    /// Nothing, and the directory does not answer. An account, if it is to be held for one of some edition.
+    Down(WhenDown, Option<Rc<AccountHolder>>),
+}
+
+/// An answer that has come back.
+#[derive(Debug)]
+pub struct Answered {
+    /// Of which organization.
+    pub organization: OrganizationId,
+    /// What an operator should know: the first failure after an answer.
+    pub trouble: Option<LookupError>,
+    /// Whether it failed.
+    pub failed: bool,
+}
+
+/// What is remembered of an organization.
+#[derive(Debug, Default)]
+struct Entry {
+    known: Option<Known>,
+    failed: Option<Failed>,
+    /// Since when an answer is awaited.
+    asked: Option<Timestamp>,
+}
+
+/// An answer: the organization's account, or `None` for one that the directory does not know.
+#[derive(Clone, Debug)]
+struct Known {
+    holder: Option<Rc<AccountHolder>>,
+    since: Timestamp,
+}
+
+#[derive(Clone, Debug)]
+struct Failed {
+    at: Timestamp,
+    instead: Option<Rc<AccountHolder>>,
+}
+
+impl Directory {
+    /// How old an answer is at least before a refusal has the directory asked again.
+    const REFUSED_BY: Seconds = Seconds::new(1);
+
+    /// A directory of which nothing is known yet, and of which about `most` answers are remembered.
+    #[must_use]
+    pub fn new(
+        service: Service,
+        path: OrganizationsPath,
+        limits: Limits,
+        when_down: WhenDown,
+        most: usize,
+    ) -> Self {
+        Self {
+            service,
+            path,
+            limits,
+            when_down,
+            entries: RefCell::new(Cache::new(most)),
+            due: RefCell::default(),
+            asked: RefCell::default(),
+            failing: Cell::new(false),
+        }
+    }
+
+    /// What is known of `id` at `now`. Whatever has to be asked for that is [due](Self::take_due) afterwards.
+    pub fn find(&self, id: &OrganizationId, now: Timestamp) -> Found {
+        let mut entries = self.entries.borrow_mut();
+        let entry = entries.entry(id);
+        let known = entry.known.clone().filter(|known| self.serves(known, now));
+        let new = known.as_ref().is_some_and(|known| self.is_new(known, now));
+        let failed = entry
+            .failed
+            .clone()
+            .filter(|failed| self.is_recent(failed, now));
+        if !new && !self.is_asking(entry, now) && failed.is_none() {
+            entry.asked = Some(now);
+            self.due.borrow_mut().push(id.clone());
+        }
+        match (known, failed) {
+            (Some(known), _) => known.holder.map_or(Found::Unknown, Found::Holder),
+            (None, Some(failed)) => Found::Down(self.when_down.clone(), failed.instead),
+            (None, None) => Found::Awaited,
+        }
+    }
+
+    /// A call of the organization called `id` was refused for want of credits: it may have bought some.
+    pub fn refused(&self, id: &str, now: Timestamp) {
+        let mut entries = self.entries.borrow_mut();
+        let (Some(entry), Ok(id)) = (entries.get_mut(id), OrganizationId::try_from(id.to_owned()))
+        else {
+            return;
+        };
+        let failed = entry
+            .failed
+            .as_ref()
+            .is_some_and(|failed| self.is_recent(failed, now));
+        let old = |known: &Known| Seconds::between(known.since, now) > Self::REFUSED_BY;
+        if !self.is_asking(entry, now) && !failed && entry.known.as_ref().is_some_and(old) {
+            entry.asked = Some(now);
+            self.due.borrow_mut().push(id);
+        }
+    }
+
+    /// A call of the organization called `id` cannot wait any longer: until there is an answer, the directory counts as down for it.
+    pub fn give_up(&self, id: &OrganizationId, subscriptions: &Subscriptions, now: Timestamp) {
+        let failed = self.failed(id, subscriptions, now);
+        self.entries.borrow_mut().entry(id).failed = Some(failed);
+    }
+
+    /// Whether the directory is to be asked anything.
+    #[must_use]
+    pub fn has_due(&self) -> bool {
+        !self.due.borrow().is_empty()
+    }
+
+    /// What is to be asked now. Each must be [noted](Self::note) as asked, or as [failed](Self::fail).
+    #[must_use]
+    pub fn take_due(&self) -> Vec<(OrganizationId, Callout)> {
+        let due = self.due.take();
+        due.into_iter()
+            .map(|id| {
+                let callout = self.service.get(self.path.of(&id));
+                (id, callout)
+            })
+            .collect()
+    }
+
+    /// The host has taken the call about an organization.
+    pub fn note(&self, callout: CalloutId, id: OrganizationId) {
+        self.asked.borrow_mut().insert(callout, id);
+    }
+
+    /// The directory cannot be asked about an organization, or gave an answer that makes no sense.
+    pub fn fail(
+        &self,
+        id: OrganizationId,
+        error: LookupError,
+        subscriptions: &Subscriptions,
+        now: Timestamp,
+    ) -> Answered {
+        let failed = self.failed(&id, subscriptions, now);
+        let mut entries = self.entries.borrow_mut();
+        let entry = entries.entry(&id);
+        entry.asked = None;
+        entry.failed = Some(failed);
+        Answered {
+            organization: id,
+            trouble: (!self.failing.replace(true)).then_some(error),
+            failed: true,
+        }
+    }
+
+    /// Learns from what has come back from a call; `None` if the call was none of the directory's.
+    pub fn learn(
+        &self,
+        callout: CalloutId,
+        reply: Reply<'_>,
+        subscriptions: &Subscriptions,
+        now: Timestamp,
+    ) -> Option<Answered> {
+        let id = self.asked.borrow_mut().remove(&callout)?;
+        let answer = answer::read(reply).and_then(|organization| {
+            let holder =
+                organization.map(|organization| subscriptions.subscribe(&id, &organization));
+            Ok(holder.transpose()?.map(Rc::new))
+        });
+        let holder = match answer {
+            Ok(holder) => holder,
+            Err(error) => return Some(self.fail(id, error, subscriptions, now)),
+        };
+        self.failing.set(false);
+        *self.entries.borrow_mut().entry(&id) = Entry {
+            known: Some(Known { holder, since: now }),
+            failed: None,
+            asked: None,
+        };
+        Some(Answered {
+            organization: id,
+            trouble: None,
+            failed: false,
+        })
+    }
+
+    fn failed(&self, id: &OrganizationId, subscriptions: &Subscriptions, at: Timestamp) -> Failed {
+        let instead = match &self.when_down {
+            WhenDown::Refuse | WhenDown::Allow => None,
+            // The configuration was refused if there is no such edition.
+            WhenDown::Edition(edition) => subscriptions
+                .subscribe(id, &Organization::of(edition.clone()))
+                .ok()
+                .map(Rc::new),
+        };
+        Failed { at, instead }
+    }
+
+    /// Whether an answer is on its way. One that is long overdue never comes.
+    fn is_asking(&self, entry: &Entry, now: Timestamp) -> bool {
+        let patience = Seconds::new(self.service.timeout.duration().as_secs().saturating_add(5));
+        entry
+            .asked
+            .is_some_and(|asked| Seconds::between(asked, now) <= patience)
+    }
+
+    fn is_new(&self, known: &Known, now: Timestamp) -> bool {
+        let limit = match known.holder {
+            Some(_) => self.limits.fresh,
+            None => self.limits.unknown,
+        };
+        Seconds::between(known.since, now) <= limit
+    }
+
+    fn serves(&self, known: &Known, now: Timestamp) -> bool {
+        let Limits { fresh, stale, .. } = self.limits;
+        let limit = Seconds::new(fresh.get().saturating_add(stale.get()));
+        self.is_new(known, now)
+            || (known.holder.is_some() && Seconds::between(known.since, now) <= limit)
+    }
+
+    fn is_recent(&self, failed: &Failed, now: Timestamp) -> bool {
+        Seconds::between(failed.at, now) <= self.limits.retry
+    }
+}
+
+#[cfg(test)]
+mod tests;

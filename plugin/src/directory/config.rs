@@ -1,0 +1,147 @@
+//! What is configured about the directory of organizations.
+
+use serde::Deserialize;
+
+use super::{Directory, Limits, OrganizationsPath, WhenDown};
+use crate::{
+    callout::{CalloutName, HeaderValue, Service, TimeoutMs},
+    config_error::ConfigError,
+    day::Seconds,
+    edition::EditionName,
+    response_headers::HeaderName,
+    subscription::Subscriptions,
+    unique_map::UniqueMap,
+};
+
+/// An HTTP service that knows the organizations. It is asked with `GET`, and answers 200 with the same members as an organization of
+/// this configuration has (others are ignored), or 404 for one that it does not know.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct DirectoryConfig {
+    /// The name of its cluster in the proxy's configuration.
+    pub cluster: CalloutName,
+    /// The host that it is called by (`:authority`).
+    pub authority: CalloutName,
+    /// The path of an organization; `{id}` stands for its id. `/organizations/{id}` unless stated otherwise.
+    #[serde(default)]
+    pub path: OrganizationsPath,
+    /// Header fields of every call, such as `authorization`.
+    #[serde(default)]
+    pub headers: UniqueMap<HeaderName, HeaderValue>,
+    /// How long an answer may take, in milliseconds: as long as the first call of an organization waits at the most.
+    #[serde(default = "quarter_of_a_second")]
+    pub timeout_ms: TimeoutMs,
+    /// For how many seconds an answer is new. Later ones are asked for while calls go on with the old one.
+    #[serde(default = "minute")]
+    pub ttl_seconds: u32,
+    /// For how many seconds after that an old answer serves, if there is no newer one.
+    #[serde(default = "day")]
+    pub stale_seconds: u32,
+    /// For how many seconds an organization stays unknown that the directory did not know.
+    #[serde(default = "half_a_minute")]
+    pub unknown_seconds: u32,
+    /// How many seconds after a failure the directory is asked again about the same organization.
+    #[serde(default = "moment")]
+    pub retry_seconds: u32,
+    /// About how many organizations each worker remembers answers, from 16 to 1,000,000.
+    #[serde(default = "thousands")]
+    pub max_organizations: u32,
+    /// What becomes of calls whose organization is not known because the directory does not answer.
+    #[serde(default)]
+    pub when_down: WhenDownConfig,
+}
+
+/// What becomes of calls whose organization is not known because the directory does not answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum WhenDownConfig {
+    /// They are refused, with 503.
+    #[default]
+    Refuse,
+    /// They are forwarded, and nobody is charged.
+    Allow,
+    /// They are charged to the organization's account, as if it subscribed to this edition without agents: a key of `editions`.
+    Edition(EditionName),
+}
+
+const fn quarter_of_a_second() -> TimeoutMs {
+    TimeoutMs::of(250)
+}
+
+const fn moment() -> u32 {
+    5
+}
+
+const fn half_a_minute() -> u32 {
+    30
+}
+
+const fn minute() -> u32 {
+    60
+}
+
+const fn day() -> u32 {
+    86_400
+}
+
+const fn thousands() -> u32 {
+    10_000
+}
+
+impl DirectoryConfig {
+    /// The directory, of which nothing is known yet.
+    ///
+    /// # Errors
+    /// When a number is out of its range, or there is no such edition.
+    pub fn into_directory(self, subscriptions: &Subscriptions) -> Result<Directory, ConfigError> {
+        let seconds = |name: &str, value: u32, least: u32| {
+            if (least..=31_536_000).contains(&value) {
+                return Ok(Seconds::new(u64::from(value)));
+            }
+            let expected = format!("from {least} to 31536000 seconds, a year");
+            let path = format!("directory.{name}");
+            Err(ConfigError::invalid(path, value.to_string(), expected))
+        };
+        let limits = Limits {
+            fresh: seconds("ttl_seconds", self.ttl_seconds, 1)?,
+            stale: seconds("stale_seconds", self.stale_seconds, 0)?,
+            unknown: seconds("unknown_seconds", self.unknown_seconds, 1)?,
+            retry: seconds("retry_seconds", self.retry_seconds, 1)?,
+        };
+        if !(16..=1_000_000).contains(&self.max_organizations) {
+            return Err(ConfigError::invalid(
+                "directory.max_organizations",
+                self.max_organizations.to_string(),
+                "from 16 to 1000000 organizations",
+            ));
+        }
+        let when_down = match self.when_down {
+            WhenDownConfig::Refuse => WhenDown::Refuse,
+            WhenDownConfig::Allow => WhenDown::Allow,
+            WhenDownConfig::Edition(edition) if subscriptions.editions.contains_key(&edition) => {
+                WhenDown::Edition(edition)
+            }
+            WhenDownConfig::Edition(edition) => {
+                let path = "directory.when_down.edition";
+                let known: Vec<_> = subscriptions
+                    .editions
+                    .keys()
+                    .map(|name| format!("{:?}", name.as_str()))
+                    .collect();
+                let expected = format!("one of the `editions`: {}", known.join(", "));
+                let value = format!("{:?}", edition.as_str());
+                return Err(ConfigError::invalid(path, value, expected));
+            }
+        };
+        let service = Service {
+            cluster: self.cluster,
+            authority: self.authority,
+            headers: self.headers.into_inner().into_iter().collect(),
+            timeout: self.timeout_ms,
+        };
+        let most = usize::try_from(self.max_organizations).unwrap_or(usize::MAX);
+        Ok(Directory::new(service, self.path, limits, when_down, most))
+    }
+}

@@ -1,0 +1,254 @@
+//! What a worker knows from the directory, asks it, and does without it.
+
+use super::*;
+use crate::{
+    ledger::HostRefused,
+    policy::{Payer, Policy},
+};
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+/// A policy with a directory: answers are new for 60 seconds and serve for 600 more.
+fn policy(change: impl FnOnce(&mut serde_json::Value)) -> Policy {
+    let mut config = serde_json::json!({
+        "identity": {"header": "o"},
+        "editions": {"Free": {"base": 10}, "Pro": {"base": 100, "per_agent": 10}},
+        "organizations": {"listed": {"edition": "Free"}},
+        "directory": {
+            "cluster": "crm", "authority": "crm.internal",
+            "ttl_seconds": 60, "stale_seconds": 600, "unknown_seconds": 30, "retry_seconds": 5,
+        },
+        "costs": {"default": 1},
+    });
+    change(&mut config["directory"]);
+    Policy::from_json(config.to_string().as_bytes()).unwrap()
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + second).unwrap()
+}
+
+/// Who pays for a call of `id`, in words.
+fn payer(policy: &Policy, id: &str, second: i64) -> String {
+    match policy.payer(Some(id), None, at(second)) {
+        Payer::Holder(holder) => format!("{} {}", holder.edition, holder.allotment.total()),
+        Payer::Nobody => "nobody".to_owned(),
+        Payer::Awaited(organization) => format!("awaited {organization}"),
+        Payer::Refused(reason, _) => reason.name().to_owned(),
+    }
+}
+
+/// Asks whatever is due, and says about whom.
+fn ask(policy: &Policy) -> Vec<String> {
+    let directory = policy.directory.as_ref().unwrap();
+    let due = directory.take_due().into_iter();
+    due.map(|(id, _)| {
+        let callout = CalloutId(id.as_str().len() as u32 * 4);
+        let name = id.to_string();
+        directory.note(callout, id);
+        name
+    })
+    .collect()
+}
+
+/// Answers the question about `id`; what an operator is told.
+fn answer(policy: &Policy, id: &str, status: u16, body: &str, second: i64) -> Option<String> {
+    let reply = Reply {
+        status: Some(status),
+        body: body.as_bytes(),
+    };
+    let directory = policy.directory.as_ref().unwrap();
+    let callout = CalloutId(id.len() as u32 * 4);
+    let answered = directory.learn(callout, reply, &policy.subscriptions, at(second));
+    answered.unwrap().trouble.map(|trouble| trouble.to_string())
+}
+
+const PRO: &str = r#"{"edition": "Pro", "agents": 2}"#;
+
+#[test]
+fn only_the_first_call_waits_and_one_question_is_asked_at_a_time() {
+    let policy = policy(|_| ());
+    assert_eq!(payer(&policy, "listed", 0), "Free 10");
+    assert_eq!(ask(&policy), [""; 0]);
+    assert_eq!(payer(&policy, "7", 0), "awaited 7");
+    assert_eq!(payer(&policy, "7", 0), "awaited 7");
+    assert_eq!(ask(&policy), ["7"]);
+    assert_eq!(payer(&policy, "7", 0), "awaited 7");
+    assert_eq!(ask(&policy), [""; 0], "the answer is on its way");
+    assert_eq!(answer(&policy, "7", 200, PRO, 1), None);
+    assert_eq!(payer(&policy, "7", 61), "Pro 120");
+    assert_eq!(ask(&policy), [""; 0], "60 seconds are new");
+}
+
+#[test]
+fn an_old_answer_serves_while_it_is_renewed() {
+    let policy = policy(|_| ());
+    payer(&policy, "7", 0);
+    ask(&policy);
+    answer(&policy, "7", 200, PRO, 0);
+    assert_eq!(payer(&policy, "7", 62), "Pro 120");
+    assert_eq!(ask(&policy), ["7"]);
+    assert_eq!(payer(&policy, "7", 62), "Pro 120");
+    assert_eq!(ask(&policy), [""; 0]);
+    answer(&policy, "7", 200, r#"{"edition": "Free"}"#, 63);
+    assert_eq!(
+        payer(&policy, "7", 63),
+        "Free 10",
+        "from the very next call on"
+    );
+}
+
+#[test]
+fn an_outage_is_outlived_and_asked_about_now_and_then() {
+    let policy = policy(|_| ());
+    payer(&policy, "7", 0);
+    ask(&policy);
+    answer(&policy, "7", 200, PRO, 0);
+    payer(&policy, "7", 100);
+    assert_eq!(ask(&policy), ["7"]);
+    let told = answer(&policy, "7", 503, "upstream connect error", 100);
+    assert_eq!(told.as_deref(), Some("it answered 503"));
+    assert_eq!(payer(&policy, "7", 105), "Pro 120");
+    assert_eq!(ask(&policy), [""; 0], "5 seconds of peace");
+    assert_eq!(payer(&policy, "7", 106), "Pro 120");
+    assert_eq!(ask(&policy), ["7"]);
+    assert_eq!(answer(&policy, "7", 503, "", 106), None, "told once");
+    assert_eq!(payer(&policy, "7", 660), "Pro 120");
+    ask(&policy);
+    answer(&policy, "7", 503, "", 660);
+    assert_eq!(payer(&policy, "7", 661), "directory_unavailable", "too old");
+    assert_eq!(payer(&policy, "7", 666), "awaited 7");
+    ask(&policy);
+    answer(&policy, "7", 200, PRO, 667);
+    assert_eq!(payer(&policy, "7", 667), "Pro 120");
+}
+
+#[test]
+fn an_unknown_organization_is_a_stranger_for_a_while() {
+    let policy = policy(|_| ());
+    payer(&policy, "7", 0);
+    ask(&policy);
+    assert_eq!(answer(&policy, "7", 404, "", 0), None);
+    assert_eq!(payer(&policy, "7", 30), "unknown_organization");
+    assert_eq!(ask(&policy), [""; 0]);
+    assert_eq!(
+        payer(&policy, "7", 31),
+        "awaited 7",
+        "it may have signed up"
+    );
+}
+
+#[test]
+fn without_an_answer_calls_are_treated_as_configured() {
+    for (when_down, expected) in [
+        (serde_json::json!("refuse"), "directory_unavailable"),
+        (serde_json::json!("allow"), "nobody"),
+        (serde_json::json!({"edition": "Free"}), "Free 10"),
+    ] {
+        let policy = policy(|directory| directory["when_down"] = when_down);
+        payer(&policy, "7", 0);
+        ask(&policy);
+        answer(&policy, "7", 500, "", 0);
+        assert_eq!(payer(&policy, "7", 0), expected);
+        assert_eq!(payer(&policy, "7", 5), expected, "without waiting");
+        assert_eq!(payer(&policy, "7", 6), "awaited 7");
+    }
+}
+
+#[test]
+fn an_answer_that_makes_no_sense_is_none() {
+    let policy = policy(|_| ());
+    payer(&policy, "7", 0);
+    ask(&policy);
+    assert_eq!(
+        answer(&policy, "7", 200, r#"{"edition": "Gold"}"#, 0).as_deref(),
+        Some(
+            r#"its answer contradicts the configuration: "Gold" is not one of the `editions`: "Free", "Pro""#
+        )
+    );
+    assert_eq!(payer(&policy, "7", 0), "directory_unavailable");
+}
+
+#[test]
+fn a_question_that_cannot_be_asked_has_failed() {
+    let policy = policy(|_| ());
+    payer(&policy, "7", 0);
+    let directory = policy.directory.as_ref().unwrap();
+    let (id, callout) = directory.take_due().remove(0);
+    assert_eq!(
+        callout.headers[1],
+        (":path".to_owned(), "/organizations/7".to_owned())
+    );
+    let refused = HostRefused {
+        call: "proxy_http_call",
+        status: 2,
+    };
+    let error = LookupError::NotCalled(refused);
+    let answered = directory.fail(id, error, &policy.subscriptions, at(0));
+    assert_eq!(
+        answered.trouble.unwrap().to_string(),
+        "it cannot be called: proxy_http_call failed with status 2"
+    );
+    assert_eq!(payer(&policy, "7", 0), "directory_unavailable");
+}
+
+#[test]
+fn a_refusal_has_the_directory_asked_again_after_a_second() {
+    let policy = policy(|_| ());
+    payer(&policy, "7", 0);
+    ask(&policy);
+    answer(&policy, "7", 200, PRO, 0);
+    let directory = policy.directory.as_ref().unwrap();
+    directory.refused("7", at(1));
+    directory.refused("strangers", at(9));
+    assert_eq!(ask(&policy), [""; 0]);
+    directory.refused("7", at(2));
+    directory.refused("7", at(2));
+    assert_eq!(ask(&policy), ["7"]);
+    answer(&policy, "7", 200, r#"{"edition": "Pro", "agents": 3}"#, 2);
+    assert_eq!(payer(&policy, "7", 2), "Pro 130");
+}
+
+#[test]
+fn a_call_that_cannot_wait_is_decided_without_the_answer() {
+    let policy = policy(|_| ());
+    let id = OrganizationId::try_from("7".to_owned()).unwrap();
+    payer(&policy, "7", 0);
+    ask(&policy);
+    let directory = policy.directory.as_ref().unwrap();
+    directory.give_up(&id, &policy.subscriptions, at(0));
+    assert_eq!(payer(&policy, "7", 0), "directory_unavailable");
+    answer(&policy, "7", 200, PRO, 1);
+    assert_eq!(payer(&policy, "7", 1), "Pro 120");
+}
+
+#[test]
+fn an_answer_that_never_comes_is_not_waited_for_for_ever() {
+    let policy = policy(|_| ());
+    payer(&policy, "7", 0);
+    assert_eq!(ask(&policy), ["7"]);
+    payer(&policy, "7", 5);
+    assert_eq!(ask(&policy), [""; 0]);
+    payer(&policy, "7", 6);
+    assert_eq!(ask(&policy), ["7"]);
+}
+
+#[test]
+fn an_answer_is_learned_once() {
+    let policy = policy(|_| ());
+    payer(&policy, "7", 0);
+    ask(&policy);
+    answer(&policy, "7", 200, PRO, 0);
+    let directory = policy.directory.as_ref().unwrap();
+    let reply = Reply {
+        status: Some(404),
+        body: b"",
+    };
+    let callout = CalloutId(4);
+    assert!(
+        directory
+            .learn(callout, reply, &policy.subscriptions, at(0))
+            .is_none()
+    );
+    assert_eq!(payer(&policy, "7", 0), "Pro 120");
+}
