@@ -3,9 +3,11 @@
 mod access_log;
 mod bootstrap;
 mod log;
+mod named;
 mod process;
 mod session;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -14,10 +16,12 @@ use jiff::Timestamp;
 use tokio::runtime::Runtime;
 
 use crate::artifacts::Artifacts;
+use crate::service::Service;
 use crate::upstream::Upstream;
 use bootstrap::Bootstrap;
 use process::{Launch, Process};
 pub use session::EnvoySession;
+use session::World;
 
 /// The real Envoy as a host for scenarios.
 #[derive(Debug)]
@@ -65,6 +69,13 @@ impl EnvoyTarget {
         let upstream = Upstream::start(&setup.upstream)
             .await
             .context("cannot start the upstream")?;
+        let mut services = BTreeMap::new();
+        for service in &setup.services {
+            let started = Service::start(&service.behaviour)
+                .await
+                .with_context(|| format!("cannot start the service `{}`", service.cluster))?;
+            services.insert(service.cluster.clone(), started);
+        }
         let config = String::from_utf8(setup.config.at(Timestamp::now()))
             .context("the configuration is not UTF-8")?;
         let folder = tempfile::Builder::new()
@@ -76,6 +87,7 @@ impl EnvoyTarget {
             config: &config,
             module: &self.artifacts.module,
             upstream: &upstream,
+            services: &services,
             access_log: &access_log,
         };
         match Process::launch(
@@ -87,8 +99,12 @@ impl EnvoyTarget {
         .await?
         {
             Launch::Ready(process) => {
-                let session =
-                    EnvoySession::new(Arc::clone(&self.runtime), process, upstream, &access_log);
+                let world = World {
+                    process,
+                    upstream,
+                    services,
+                };
+                let session = EnvoySession::new(Arc::clone(&self.runtime), world, &access_log);
                 Ok(Served::Running(Box::new(session)))
             }
             Launch::Ended { log } => {
@@ -116,8 +132,7 @@ impl Target for EnvoyTarget {
             Capability::InjectCasConflict => false,
             // Needs a configuration that is delivered dynamically.
             Capability::Reconfigure => false,
-            Capability::Overlap | Capability::UpstreamBehaviour => true,
-            Capability::Callouts => false,
+            Capability::Overlap | Capability::UpstreamBehaviour | Capability::Callouts => true,
         }
     }
 

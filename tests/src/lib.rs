@@ -2,13 +2,16 @@
 //!
 //! - [`artifacts`] are the module and Envoy itself, built and fetched when they are not there.
 //! - [`envoy`] is the host on which scenarios run, beside the simulator: one real Envoy per scenario.
-//! - [`client`] and [`upstream`] are the two ends of a call through it, and [`body`] and [`reply`] are what they send; a [`call`] is
-//!   one that is on its way while other things happen.
+//! - [`example`] is the example that operators copy, run as they run it.
+//! - [`client`] and [`upstream`] are the two ends of a call through it, a [`service`] is what the plugin calls itself, and
+//!   [`body`] and [`reply`] are what they send; a [`call`] is one that is on its way while other things happen.
 
 pub mod artifacts;
 pub mod body;
 pub mod call;
 pub mod client;
 pub mod envoy;
+pub mod example;
 pub mod reply;
+pub mod service;
 pub mod upstream;

@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 use crate::body::fields;
 use crate::reply::Reply;
 pub use plan::Hold;
+pub(crate) use plan::Response;
 use plan::{Action, Plan};
 
 /// The header by which a request is recognized wherever it turns up: here, and in Envoy's access log.

@@ -1,5 +1,8 @@
 //! Every scenario on every host: `tests/scenarios/a/b.toml` becomes the tests `sim::a/b` and `envoy::a/b`.
 //!
+//! Those in `tests/scenarios` are about the module that ships. Those in `tests/guests/a` are about the hosts, which are to treat
+//! the guest `tests/guests/a.wat` alike; they are called `sim::guests/a/b` and `envoy::guests/a/b`.
+//!
 //! `cargo test --test scenarios envoy::a` runs some of them. A scenario that a host cannot run, because a step needs what
 //! only the other one can do, is shown as ignored there; a missing Envoy is a failure.
 
@@ -27,32 +30,72 @@ fn main() -> anyhow::Result<ExitCode> {
             .map(|cores| cores.get().saturating_mul(2));
     }
     let artifacts = Artifacts::obtain()?;
-    let module = Module::from_file(&artifacts.module)?;
-    let hosts: [Arc<dyn Target>; 2] = [
-        Arc::new(SimTarget::new(module)),
-        Arc::new(EnvoyTarget::new(artifacts)?),
-    ];
-
-    let folder = root().join("tests/scenarios");
+    let guests = tempfile::tempdir()?;
+    let mut suites = vec![Suite {
+        name: String::new(),
+        folder: root().join("tests/scenarios"),
+        module: artifacts.module.clone(),
+    }];
+    suites.extend(of_guests(guests.path())?);
     let mut trials = Vec::new();
-    for path in scenarios(&folder)? {
-        let name = path
-            .strip_prefix(&folder)?
-            .with_extension("")
-            .display()
-            .to_string();
-        let scenario = Scenario::from_file(&path)
-            .map(Arc::new)
-            .map_err(|error| Failed::from(error.to_string()));
-        for host in &hosts {
-            trials.push(trial(
-                format!("{}::{name}", host.name()),
-                scenario.clone(),
-                Arc::clone(host),
-            ));
-        }
+    for suite in suites {
+        trials.extend(suite.trials(&artifacts)?);
     }
     Ok(libtest_mimic::run(&arguments, trials).exit_code())
+}
+
+/// Scenarios about one module.
+struct Suite {
+    /// What their names begin with.
+    name: String,
+    folder: PathBuf,
+    module: PathBuf,
+}
+
+impl Suite {
+    fn trials(&self, artifacts: &Artifacts) -> anyhow::Result<Vec<Trial>> {
+        let artifacts = Artifacts {
+            module: self.module.clone(),
+            ..artifacts.clone()
+        };
+        let hosts: [Arc<dyn Target>; 2] = [
+            Arc::new(SimTarget::new(Module::from_file(&self.module)?)),
+            Arc::new(EnvoyTarget::new(artifacts)?),
+        ];
+        let mut trials = Vec::new();
+        for path in files(&self.folder, "toml")? {
+            let name = path.strip_prefix(&self.folder)?.with_extension("");
+            let name = format!("{}{}", self.name, name.display());
+            let scenario = Scenario::from_file(&path)
+                .map(Arc::new)
+                .map_err(|error| Failed::from(error.to_string()));
+            for host in &hosts {
+                trials.push(trial(
+                    format!("{}::{name}", host.name()),
+                    scenario.clone(),
+                    Arc::clone(host),
+                ));
+            }
+        }
+        Ok(trials)
+    }
+}
+
+/// The scenarios about guests, which are written as text and go to `output` as Envoy loads them.
+fn of_guests(output: &Path) -> anyhow::Result<Vec<Suite>> {
+    let mut suites = Vec::new();
+    for text in files(&root().join("tests/guests"), "wat")? {
+        let guest = text.file_stem().context("a guest without a name")?;
+        let guest = guest.to_string_lossy().into_owned();
+        let module = output.join(&guest).with_extension("wasm");
+        fs::write(&module, wat::parse_file(&text)?)?;
+        suites.push(Suite {
+            name: format!("guests/{guest}/"),
+            folder: text.with_extension(""),
+            module,
+        });
+    }
+    Ok(suites)
 }
 
 fn trial(name: String, scenario: Result<Arc<Scenario>, Failed>, host: Arc<dyn Target>) -> Trial {
@@ -71,16 +114,16 @@ fn trial(name: String, scenario: Result<Arc<Scenario>, Failed>, host: Arc<dyn Ta
     Trial::test(name, test).with_ignored_flag(missing)
 }
 
-/// All scenario files below a folder, in the order of their names.
-fn scenarios(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+/// All files of a kind below a folder, in the order of their names.
+fn files(folder: &Path, extension: &str) -> anyhow::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let entries =
         fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
     for entry in entries {
         let path = entry?.path();
         if path.is_dir() {
-            found.extend(scenarios(&path)?);
-        } else if path.extension() == Some(OsStr::new("toml")) {
+            found.extend(files(&path, extension)?);
+        } else if path.extension() == Some(OsStr::new(extension)) {
             found.push(path);
         }
     }

@@ -3,12 +3,14 @@
 //! Everything is as an operator has it (envoy/envoy.yaml), except that ports are free ones, that the access log is for the
 //! tests, that calls whose upstream is to fail have routes of their own, and that HTTP/2 calls go to the upstream as HTTP/2, so that trailers get through.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 
 use host_sim::target::{FailurePolicy, Setup};
 use serde_json::{Map, Value, json};
 
+use crate::service::Service;
 use crate::upstream::{EXCHANGE, Upstream};
 
 /// The header that chooses the route of a request whose upstream fails in a way that needs one.
@@ -25,6 +27,7 @@ pub(super) struct Bootstrap<'a> {
     pub(super) config: &'a str,
     pub(super) module: &'a Path,
     pub(super) upstream: &'a Upstream,
+    pub(super) services: &'a BTreeMap<String, Service>,
     pub(super) access_log: &'a Path,
 }
 
@@ -46,12 +49,16 @@ impl Bootstrap<'_> {
         ) {
             listener.insert("per_connection_buffer_limit_bytes".to_owned(), json!(bytes));
         }
+        let mut clusters = vec![
+            upstream_cluster("api", self.upstream.address),
+            upstream_cluster(NOWHERE, self.upstream.nowhere),
+        ];
+        let services = self.services.iter();
+        clusters
+            .extend(services.map(|(name, service)| Value::Object(cluster(name, service.address))));
         json!({
             "admin": { "address": address(SocketAddr::from(([127, 0, 0, 1], 0))) },
-            "static_resources": { "listeners": [listener], "clusters": [
-                cluster("api", self.upstream.address),
-                cluster(NOWHERE, self.upstream.nowhere),
-            ] },
+            "static_resources": { "listeners": [listener], "clusters": clusters },
         })
     }
 
@@ -135,18 +142,25 @@ fn route(name: &str, action: Value) -> Value {
     })
 }
 
-fn cluster(name: &str, endpoint: SocketAddr) -> Value {
-    json!({
-        "name": name,
-        "load_assignment": {
-            "cluster_name": name,
-            "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": address(endpoint) } }] }],
-        },
-        "typed_extension_protocol_options": { "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-            "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-            "use_downstream_protocol_config": { "http_protocol_options": {}, "http2_protocol_options": {} },
-        } },
-    })
+fn upstream_cluster(name: &str, endpoint: SocketAddr) -> Value {
+    let mut cluster = cluster(name, endpoint);
+    let options = json!({ "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+        "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+        "use_downstream_protocol_config": { "http_protocol_options": {}, "http2_protocol_options": {} },
+    } });
+    cluster.insert("typed_extension_protocol_options".to_owned(), options);
+    Value::Object(cluster)
+}
+
+fn cluster(name: &str, endpoint: SocketAddr) -> Map<String, Value> {
+    let assignment = json!({
+        "cluster_name": name,
+        "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": address(endpoint) } }] }],
+    });
+    Map::from_iter([
+        ("name".to_owned(), json!(name)),
+        ("load_assignment".to_owned(), assignment),
+    ])
 }
 
 fn address(address: SocketAddr) -> Value {

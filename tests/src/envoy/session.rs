@@ -1,7 +1,6 @@
 //! A running Envoy as a scenario sees it.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,31 +8,43 @@ use std::time::Duration;
 use anyhow::Context as _;
 use host_sim::scenario::ConfigText;
 use host_sim::target::{
-    Capability, Exchange, HttpVersion, LogLine, Request, Session, TargetError, UpstreamBehaviour,
+    Capability, Exchange, HttpVersion, LogLine, Request, Service as Behaviour, Session,
+    TargetError, UpstreamBehaviour, UpstreamRequest,
 };
 use tokio::runtime::Runtime;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::access_log::AccessLog;
 use super::bootstrap::{IMPATIENT, NOWHERE, ROUTE};
+use super::named::{Named, Open};
 use super::process::Process;
 use super::{NAME, failed, log};
 use crate::body::fields;
-use crate::call::Call;
 use crate::client::{Connection, Response};
-use crate::upstream::{EXCHANGE, Hold, Upstream};
+use crate::service::Service;
+use crate::upstream::{EXCHANGE, Upstream};
 
-/// How long an open call may take until the upstream has it.
+/// How long an open call may take until the upstream has it, and Envoy until it has noticed a change.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How often Envoy is asked whether it has noticed.
+const INTERVAL: Duration = Duration::from_millis(5);
+
+/// What runs while a scenario does.
+#[derive(Debug)]
+pub(super) struct World {
+    pub(super) process: Process,
+    pub(super) upstream: Upstream,
+    /// By cluster.
+    pub(super) services: BTreeMap<String, Service>,
+}
 
 /// One Envoy, its upstream, and a client.
 #[derive(Debug)]
 pub struct EnvoySession {
     runtime: Arc<Runtime>,
-    process: Process,
-    upstream: Upstream,
+    world: World,
     access_log: AccessLog,
     /// How many exchanges there were: the name of the next one.
     exchanges: u64,
@@ -43,78 +54,12 @@ pub struct EnvoySession {
     step_ended: Instant,
 }
 
-/// A request and the name of its exchange.
-struct Named {
-    index: usize,
-    exchange: String,
-    request: Request,
-    /// Of a request that the upstream does not just answer as usual.
-    hold: Option<Hold>,
-}
-
-/// A call on its way.
-#[derive(Debug)]
-struct Open {
-    exchange: String,
-    hold: Option<Hold>,
-    call: Call,
-}
-
-impl Named {
-    /// Sends it and waits for the whole response.
-    async fn send(&self, connection: &mut Connection) -> anyhow::Result<Response> {
-        let begun = || {
-            if let Some(hold) = &self.hold {
-                hold.begun();
-            }
-        };
-        connection.send_telling(&self.request, begun).await
-    }
-}
-
-impl Open {
-    async fn begin(api: SocketAddr, named: Named) -> anyhow::Result<Self> {
-        let hold = named.hold.clone();
-        let begun = move || {
-            if let Some(hold) = hold {
-                hold.begun();
-            }
-        };
-        Ok(Self {
-            exchange: named.exchange,
-            hold: named.hold,
-            call: Call::begin(api, named.request, begun).await?,
-        })
-    }
-
-    /// Waits until the upstream has it all, and the client what the upstream does not hold, or until it was answered without
-    /// the upstream.
-    async fn settle(&mut self, streams: bool) {
-        let Some(hold) = &mut self.hold else {
-            return self.call.over().await;
-        };
-        let arrived = tokio::select! {
-            () = hold.arrived() => true,
-            () = self.call.over() => false,
-        };
-        if arrived && streams {
-            self.call.begun().await;
-        }
-    }
-}
-
 impl EnvoySession {
-    pub(super) fn new(
-        runtime: Arc<Runtime>,
-        process: Process,
-        upstream: Upstream,
-        access_log: &Path,
-    ) -> Self {
+    pub(super) fn new(runtime: Arc<Runtime>, world: World, access_log: &Path) -> Self {
         let access_log = AccessLog::new(access_log.to_owned());
         Self {
             runtime,
-            process,
-            upstream,
+            world,
             access_log,
             exchanges: 0,
             open: HashMap::new(),
@@ -131,7 +76,7 @@ impl EnvoySession {
         let mut busy = 0_u32;
         for worker in 0..workers {
             let name = format!("listener.api.worker_{worker}.downstream_cx_total");
-            let connections = self.runtime.block_on(self.process.stat(&name))?;
+            let connections = self.runtime.block_on(self.world.process.stat(&name))?;
             if connections.context("Envoy does not count the connections of a worker")? > 0 {
                 busy = busy.saturating_add(1);
             }
@@ -167,7 +112,11 @@ impl EnvoySession {
         let route = route.map(|route| (ROUTE.to_owned(), route.to_owned()));
         request.headers.extend(route);
         let hold = if held || request.upstream != UpstreamBehaviour::default() {
-            Some(self.upstream.plan(&exchange, &request.upstream, held)?)
+            Some(
+                self.world
+                    .upstream
+                    .plan(&exchange, &request.upstream, held)?,
+            )
         } else {
             None
         };
@@ -194,7 +143,7 @@ impl EnvoySession {
             body: response.body,
             trailers: fields(&response.trailers),
             aborted: response.aborted,
-            upstream: self.upstream.take(exchange),
+            upstream: self.world.upstream.take(exchange),
             properties,
         })
     }
@@ -219,7 +168,7 @@ impl EnvoySession {
         let start = Arc::new(Barrier::new(shares.len()));
         let mut senders = JoinSet::new();
         for share in shares.into_values() {
-            let (start, api) = (Arc::clone(&start), self.process.api);
+            let (start, api) = (Arc::clone(&start), self.world.process.api);
             senders.spawn(async move {
                 let version = share
                     .first()
@@ -255,7 +204,7 @@ impl Session for EnvoySession {
     fn exchange(&mut self, request: &Request) -> Result<Exchange, TargetError> {
         self.step("sending a request", async |session| {
             let named = session.name(0, request, false)?;
-            let mut connection = Connection::open(session.process.api, request.http).await?;
+            let mut connection = Connection::open(session.world.process.api, request.http).await?;
             let response = named.send(&mut connection).await?;
             session.observe(&named.exchange, response).await
         })
@@ -266,7 +215,7 @@ impl Session for EnvoySession {
             let mut calls = Vec::new();
             for _ in 0..count {
                 let named = session.name(0, request, true)?;
-                calls.push(Open::begin(session.process.api, named).await?);
+                calls.push(Open::begin(session.world.process.api, named).await?);
             }
             let streams =
                 matches!(&request.upstream, UpstreamBehaviour::Answer(answer) if answer.streams);
@@ -309,7 +258,7 @@ impl Session for EnvoySession {
             }
             for call in &calls {
                 session.access_log.take(&call.exchange).await?;
-                let _ = session.upstream.take(&call.exchange);
+                let _ = session.world.upstream.take(&call.exchange);
             }
             Ok(())
         })
@@ -341,7 +290,7 @@ impl Session for EnvoySession {
         // Looking is no step of its own: time is counted from the last one that did something.
         let runtime = Arc::clone(&self.runtime);
         runtime
-            .block_on(self.process.stat(&name))
+            .block_on(self.world.process.stat(&name))
             .map_err(failed("reading a metric"))
     }
 
@@ -350,6 +299,44 @@ impl Session for EnvoySession {
             target: NAME,
             capability: Capability::Reconfigure,
         })
+    }
+
+    fn serve(&mut self, service: &Behaviour) -> Result<(), TargetError> {
+        self.step("changing a service", async |session| {
+            let World {
+                process, services, ..
+            } = &mut session.world;
+            let server = find(services, &service.cluster)?;
+            server.behave(&service.behaviour).await?;
+            if server.is_reachable() {
+                return Ok(());
+            }
+            // Envoy would send the next request over a connection that it does not know to be closed.
+            let open = format!("cluster.{}.upstream_cx_active", service.cluster);
+            let noticed = async {
+                while process.stat(&open).await?.unwrap_or_default() > server.connections() {
+                    sleep(INTERVAL).await;
+                }
+                anyhow::Ok(())
+            };
+            timeout(PATIENCE, noticed).await.with_context(|| {
+                format!(
+                    "Envoy keeps connections to `{}`, which is gone",
+                    service.cluster
+                )
+            })?
+        })
+    }
+
+    fn callouts(
+        &mut self,
+        cluster: &str,
+        expected: usize,
+    ) -> Result<Vec<UpstreamRequest>, TargetError> {
+        // Looking is no step of its own: time is counted from the last one that did something.
+        let runtime = Arc::clone(&self.runtime);
+        let server = find(&mut self.world.services, cluster).map_err(failed("reading callouts"))?;
+        Ok(runtime.block_on(server.take(expected)))
     }
 
     fn inject_cas_conflicts(&mut self, _count: u32) -> Result<(), TargetError> {
@@ -361,7 +348,11 @@ impl Session for EnvoySession {
 
     fn log(&mut self) -> Result<Vec<LogLine>, TargetError> {
         Ok(log::plugin_lines(
-            &self.process.log().map_err(failed("reading the log"))?,
+            &self
+                .world
+                .process
+                .log()
+                .map_err(failed("reading the log"))?,
         ))
     }
 
@@ -369,4 +360,13 @@ impl Session for EnvoySession {
         // Envoy does not say what a plugin calls.
         Vec::new()
     }
+}
+
+fn find<'a>(
+    services: &'a mut BTreeMap<String, Service>,
+    cluster: &str,
+) -> anyhow::Result<&'a mut Service> {
+    services
+        .get_mut(cluster)
+        .with_context(|| format!("there is no service `{cluster}`"))
 }

@@ -150,7 +150,7 @@ impl Plan {
 
 /// An answer, ready to be sent.
 #[derive(Debug)]
-pub(super) struct Response {
+pub(crate) struct Response {
     status: StatusCode,
     headers: HeaderMap,
     body: Bytes,
@@ -159,7 +159,7 @@ pub(super) struct Response {
 
 impl Response {
     /// This answer, if it can be expressed in HTTP.
-    pub(super) fn new(answer: &Answer) -> anyhow::Result<Self> {
+    pub(crate) fn new(answer: &Answer) -> anyhow::Result<Self> {
         Ok(Self {
             status: StatusCode::from_u16(answer.status)?,
             headers: header_map(&answer.headers)?,
@@ -168,7 +168,8 @@ impl Response {
         })
     }
 
-    fn whole(&self) -> http::Response<Reply> {
+    /// It, with its body and its end.
+    pub(crate) fn whole(&self) -> http::Response<Reply> {
         self.with(Reply::whole(Chunks::new(
             [self.body.clone()],
             self.trailers.clone(),
