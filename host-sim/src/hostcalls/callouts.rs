@@ -49,6 +49,10 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
                 let authority = pseudo(":authority")?;
                 let (method, path) = (pseudo(":method")?, pseudo(":path")?);
                 let timeout = u64::try_from(timeout).map_err(|_| Refused::NegativeTimeout)?;
+                headers.set("x-envoy-internal", "true");
+                if timeout > 0 {
+                    headers.set("x-envoy-expected-rq-timeout-ms", timeout.to_string());
+                }
                 let mut sent = vec![("host".to_owned(), authority)];
                 sent.extend(headers.without_pseudo());
                 if !body.is_empty() && headers.get("content-length").is_none() {
