@@ -3,12 +3,39 @@
 use std::fmt;
 
 /// The versions of the ABI that a module can be built for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AbiVersion {
+    /// 0.1.0 (2020-02), with resume functions of its own and without the end of the stream in headers callbacks.
+    V0_1_0,
     /// 0.2.0 (2020-08-03).
     V0_2_0,
     /// 0.2.1 (2020-08-04), with `proxy_get_log_level`.
     V0_2_1,
+}
+
+impl AbiVersion {
+    /// All versions, oldest first.
+    pub const ALL: [Self; 3] = [Self::V0_1_0, Self::V0_2_0, Self::V0_2_1];
+
+    /// The export by which a module says that it was built for this version.
+    #[must_use]
+    pub fn export(self) -> &'static str {
+        match self {
+            Self::V0_1_0 => "proxy_abi_version_0_1_0",
+            Self::V0_2_0 => "proxy_abi_version_0_2_0",
+            Self::V0_2_1 => "proxy_abi_version_0_2_1",
+        }
+    }
+}
+
+impl fmt::Display for AbiVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V0_1_0 => "0.1.0",
+            Self::V0_2_0 => "0.2.0",
+            Self::V0_2_1 => "0.2.1",
+        })
+    }
 }
 
 /// What a hostcall answers.

@@ -1,6 +1,7 @@
 //! The functions that a module can call, file by file as in the ABI. These files only translate: between guest memory and
 //! values, and between outcomes and statuses. What the calls do is in the state machines beside them.
 
+mod abi_0_1_0;
 mod buffers;
 mod call;
 mod callouts;
@@ -36,6 +37,29 @@ const UNIMPLEMENTED: &[&str] = &[
     "proxy_resolve_shared_queue",
 ];
 
+/// The functions of `env` that only some versions of the ABI have.
+const OF_SOME_VERSIONS: &[(&str, &[AbiVersion])] = &[
+    ("proxy_get_configuration", &[AbiVersion::V0_1_0]),
+    ("proxy_continue_request", &[AbiVersion::V0_1_0]),
+    ("proxy_continue_response", &[AbiVersion::V0_1_0]),
+    ("proxy_clear_route_cache", &[AbiVersion::V0_1_0]),
+    (
+        "proxy_continue_stream",
+        &[AbiVersion::V0_2_0, AbiVersion::V0_2_1],
+    ),
+    (
+        "proxy_close_stream",
+        &[AbiVersion::V0_2_0, AbiVersion::V0_2_1],
+    ),
+    ("proxy_get_log_level", &[AbiVersion::V0_2_1]),
+];
+
+/// The versions of the ABI that have a function which not all of them have.
+pub(crate) fn versions_of(function: &str) -> &'static [AbiVersion] {
+    let found = OF_SOME_VERSIONS.iter().find(|(name, _)| *name == function);
+    found.map_or(&[], |(_, versions)| versions)
+}
+
 /// Everything that a module of this version may import.
 pub(crate) fn link(
     linker: &mut Linker<VmState>,
@@ -45,11 +69,14 @@ pub(crate) fn link(
     logging::link(linker, abi)?;
     time::link(linker)?;
     buffers::link(linker)?;
-    header_maps::link(linker)?;
+    header_maps::link(linker, abi)?;
     properties::link(linker)?;
     shared_data::link(linker)?;
     metrics::link(linker)?;
-    streams::link(linker)?;
+    streams::link(linker, abi)?;
+    if abi == AbiVersion::V0_1_0 {
+        abi_0_1_0::link(linker)?;
+    }
     callouts::link(linker)?;
     wasi::link(linker)?;
     for import in module.imports() {

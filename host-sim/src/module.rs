@@ -18,6 +18,9 @@ pub struct Module {
     abi: AbiVersion,
 }
 
+const EXPECTED_VERSIONS: &str =
+    "proxy_abi_version_0_1_0, proxy_abi_version_0_2_0 or proxy_abi_version_0_2_1";
+
 /// Why Envoy would not load a module.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
@@ -33,14 +36,10 @@ pub enum LoadError {
     #[error("not a WebAssembly module: {0}")]
     NotWasm(String),
     /// No export says which ABI the module was built for.
-    #[error(
-        "missing or unknown Proxy-Wasm ABI version: no export named proxy_abi_version_0_2_0 or proxy_abi_version_0_2_1"
-    )]
+    #[error("missing or unknown Proxy-Wasm ABI version: no export named {EXPECTED_VERSIONS}")]
     MissingAbiVersion,
     /// The module was built for an ABI that host-sim does not know.
-    #[error(
-        "unknown Proxy-Wasm ABI version `{0}`, expected proxy_abi_version_0_2_0 or proxy_abi_version_0_2_1"
-    )]
+    #[error("unknown Proxy-Wasm ABI version `{0}`, expected {EXPECTED_VERSIONS}")]
     UnknownAbiVersion(String),
     /// Neither `malloc` nor `proxy_on_memory_allocate` is exported.
     #[error("the module exports no allocator, expected `malloc` or `proxy_on_memory_allocate`")]
@@ -58,6 +57,27 @@ pub enum LoadError {
         module: String,
         /// Its name.
         name: String,
+    },
+    /// Envoy offers this import to modules of other versions only.
+    #[error(
+        "failed to load the module due to a missing import: env.{name} belongs to ABI {}, and the module says that it was built for {abi}",
+        .versions.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
+    )]
+    ImportOfOtherVersion {
+        /// Its name.
+        name: String,
+        /// What the module was built for.
+        abi: AbiVersion,
+        /// Who may import it.
+        versions: &'static [AbiVersion],
+    },
+    /// The module is a filter for connections: it has such callbacks and none of an HTTP filter's.
+    #[error(
+        "the module is a TCP filter: it exports {callback} and no callback of an HTTP filter; host-sim simulates HTTP filters"
+    )]
+    TcpFilter {
+        /// The first such callback.
+        callback: &'static str,
     },
     /// The import exists, with another type.
     #[error("failed to link the module: {0}")]
@@ -94,16 +114,14 @@ impl Module {
         {
             return Err(LoadError::MissingAllocator);
         }
+        refuse_tcp_filters(&module)?;
         let mut linker = Linker::new(&engine);
         hostcalls::link(&mut linker, &module, abi)
             .map_err(|error| LoadError::Link(innermost(&error)))?;
         let instance = linker.instantiate_pre(&module).map_err(|error| {
             error.downcast_ref::<UnknownImportError>().map_or_else(
                 || LoadError::Link(format!("{error:#}")),
-                |unknown| LoadError::UnknownImport {
-                    module: unknown.module().to_owned(),
-                    name: unknown.name().to_owned(),
-                },
+                |unknown| missing_import(unknown, abi),
             )
         })?;
         Ok(Self { instance, abi })
@@ -129,14 +147,53 @@ fn abi_version(module: &wasmtime::Module) -> Result<AbiVersion, LoadError> {
     const PREFIX: &str = "proxy_abi_version_";
     let mut unknown = None;
     for export in module.exports() {
-        match (export.name(), export.ty()) {
-            ("proxy_abi_version_0_2_0", ExternType::Func(_)) => return Ok(AbiVersion::V0_2_0),
-            ("proxy_abi_version_0_2_1", ExternType::Func(_)) => return Ok(AbiVersion::V0_2_1),
-            (name, _) if name.starts_with(PREFIX) => unknown = Some(name.to_owned()),
+        let name = export.name();
+        let known = AbiVersion::ALL
+            .into_iter()
+            .find(|version| version.export() == name);
+        match (known, export.ty()) {
+            (Some(version), ExternType::Func(_)) => return Ok(version),
+            _ if name.starts_with(PREFIX) => unknown = Some(name.to_owned()),
             _ => {}
         }
     }
     Err(unknown.map_or(LoadError::MissingAbiVersion, LoadError::UnknownAbiVersion))
+}
+
+fn missing_import(import: &UnknownImportError, abi: AbiVersion) -> LoadError {
+    let (module, name) = (import.module().to_owned(), import.name().to_owned());
+    match hostcalls::versions_of(&name) {
+        versions @ [_, ..] if module == "env" => LoadError::ImportOfOtherVersion {
+            name,
+            abi,
+            versions,
+        },
+        _ => LoadError::UnknownImport { module, name },
+    }
+}
+
+/// A module with callbacks for connections only would load and never be called.
+fn refuse_tcp_filters(module: &wasmtime::Module) -> Result<(), LoadError> {
+    const OF_TCP: [&str; 5] = [
+        "proxy_on_new_connection",
+        "proxy_on_downstream_data",
+        "proxy_on_upstream_data",
+        "proxy_on_downstream_connection_close",
+        "proxy_on_upstream_connection_close",
+    ];
+    let is_http = |name: &str| {
+        name.starts_with("proxy_on_request_")
+            || name.starts_with("proxy_on_response_")
+            || name == "proxy_on_log"
+    };
+    if module.exports().any(|export| is_http(export.name())) {
+        return Ok(());
+    }
+    let mut of_tcp = OF_TCP.into_iter();
+    match of_tcp.find(|name| module.get_export(name).is_some()) {
+        Some(callback) => Err(LoadError::TcpFilter { callback }),
+        None => Ok(()),
+    }
 }
 
 fn innermost(error: &wasmtime::Error) -> String {

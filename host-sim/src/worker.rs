@@ -13,7 +13,7 @@ use std::rc::Rc;
 
 use wasmtime::WasmParams;
 
-use crate::abi::{DataStatus, HeadersStatus, TrailersStatus};
+use crate::abi::{AbiVersion, DataStatus, HeadersStatus, TrailersStatus};
 use crate::clock::Instant;
 use crate::host::Host;
 use crate::message::Part;
@@ -188,10 +188,14 @@ impl Worker {
             Side::Request => "proxy_on_request_headers",
             Side::Response => "proxy_on_response_headers",
         };
-        let parameters = (id, count, u32::from(end));
-        let Some((number, responded)) =
+        // The first ABI does not say whether the headers are all.
+        let answer = if self.reload.module.abi() == AbiVersion::V0_1_0 {
+            self.answer(id, name, (id, count), &count.to_string())
+        } else {
+            let parameters = (id, count, u32::from(end));
             self.answer(id, name, parameters, &format!("{count}, {end}"))
-        else {
+        };
+        let Some((number, responded)) = answer else {
             return;
         };
         let allowed = self.rules.allow_on_headers_stop_iteration;

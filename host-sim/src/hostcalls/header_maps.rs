@@ -4,14 +4,15 @@ use wasmtime::{Caller, Linker};
 
 use super::call::{Call, answer, quoted, region, returned};
 use super::error::{Failure, Refused};
-use crate::abi::MapType;
+use crate::abi::{AbiVersion, MapType};
 use crate::header_map::HeaderMap;
 use crate::pairs;
 use crate::vm_state::VmState;
 
-pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
+pub(super) fn link(linker: &mut Linker<VmState>, abi: AbiVersion) -> wasmtime::Result<()> {
     link_whole_maps(linker)?;
-    link_values(linker)
+    link_value(linker, abi)?;
+    link_edits(linker)
 }
 
 fn link_whole_maps(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
@@ -61,32 +62,37 @@ fn link_whole_maps(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
     Ok(())
 }
 
-fn link_values(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
+fn link_value(linker: &mut Linker<VmState>, abi: AbiVersion) -> wasmtime::Result<()> {
     linker.func_wrap(
         "env",
         "proxy_get_header_map_value",
-        |caller: Caller<'_, VmState>,
-         of: u32,
-         name: u32,
-         name_length: u32,
-         value: u32,
-         value_length: u32| {
+        move |caller: Caller<'_, VmState>,
+              of: u32,
+              name: u32,
+              name_length: u32,
+              value: u32,
+              value_length: u32| {
             answer(caller, "proxy_get_header_map_value", |call| {
                 let of = map_type(call, of)?;
                 let name = name_at(call, name, name_length)?;
-                let logging = call.state().stream().is_some_and(|stream| stream.logging);
-                let absent = if logging {
-                    Refused::MapAbsentInLog(of)
-                } else {
-                    Refused::MapAbsent(of)
+                let found = match value_of(call.state(), of, &name) {
+                    // To modules of the first ABI a missing header is an empty one.
+                    Err(Refused::MapAbsentInLog(_) | Refused::NoSuchHeader)
+                        if abi == AbiVersion::V0_1_0 =>
+                    {
+                        Vec::new()
+                    }
+                    found => found?,
                 };
-                let map = call.state().map(of).ok_or(absent)?;
-                let found = map.get(&name).ok_or(Refused::NoSuchHeader)?.to_vec();
                 call.answered(quoted(&found));
                 call.give(&found, returned(value, value_length))
             })
         },
     )?;
+    Ok(())
+}
+
+fn link_edits(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
     linker.func_wrap(
         "env",
         "proxy_add_header_map_value",
@@ -136,6 +142,17 @@ fn link_values(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
         },
     )?;
     Ok(())
+}
+
+fn value_of(state: &VmState, of: MapType, name: &str) -> Result<Vec<u8>, Refused> {
+    let logging = state.stream().is_some_and(|stream| stream.logging);
+    let absent = if logging {
+        Refused::MapAbsentInLog(of)
+    } else {
+        Refused::MapAbsent(of)
+    };
+    let map = state.map(of).ok_or(absent)?;
+    Ok(map.get(name).ok_or(Refused::NoSuchHeader)?.to_vec())
 }
 
 fn map_type(call: &mut Call<'_>, number: u32) -> Result<MapType, Refused> {

@@ -4,15 +4,28 @@ use wasmtime::{Caller, Linker};
 
 use super::call::{Call, answer, quoted, region};
 use super::error::Refused;
-use crate::abi::StreamType;
+use crate::abi::{AbiVersion, StreamType};
 use crate::local_response::LocalResponse;
 use crate::pairs;
 use crate::stream::Side;
 use crate::vm_state::{Deferred, VmState};
 
-pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
-    link_streams(linker)?;
+pub(super) fn link(linker: &mut Linker<VmState>, abi: AbiVersion) -> wasmtime::Result<()> {
+    if abi != AbiVersion::V0_1_0 {
+        link_streams(linker)?;
+    }
+    link_responses(linker)?;
     link_contexts(linker)
+}
+
+/// Asks for a message to go on once the callback has returned. Envoy forgets its pointers to the request at once.
+pub(super) fn resume(call: &mut Call<'_>, side: Side) {
+    let state = call.state_mut();
+    let context = state.context();
+    if let Some(stream) = state.stream_mut() {
+        stream.forget_request();
+        state.deferred.push(Deferred::Resume(context, side));
+    }
 }
 
 fn link_streams(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
@@ -29,12 +42,7 @@ fn link_streams(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
                         return Err(Refused::NoNetworkStream.into());
                     }
                 };
-                let state = call.state_mut();
-                let context = state.context();
-                if let Some(stream) = state.stream_mut() {
-                    stream.forget_request();
-                    state.deferred.push(Deferred::Resume(context, side));
-                }
+                resume(call, side);
                 Ok(())
             })
         },
@@ -51,6 +59,10 @@ fn link_streams(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
             })
         },
     )?;
+    Ok(())
+}
+
+fn link_responses(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
     linker.func_wrap(
         "env",
         "proxy_send_local_response",

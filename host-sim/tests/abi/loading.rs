@@ -5,6 +5,7 @@ use host_sim::{AbiVersion, Module};
 use crate::guest::module;
 
 const BASE: &str = r#"(memory (export "memory") 1) (func (export "malloc") (param i32) (result i32) i32.const 1024)"#;
+const V0_1_0: &str = r#"(func (export "proxy_abi_version_0_1_0"))"#;
 const V0_2_0: &str = r#"(func (export "proxy_abi_version_0_2_0"))"#;
 const V0_2_1: &str = r#"(func (export "proxy_abi_version_0_2_1"))"#;
 
@@ -16,7 +17,9 @@ fn load(parts: &[&str]) -> Result<AbiVersion, String> {
 
 #[test]
 fn the_first_known_version_wins() {
+    assert_eq!(load(&[BASE, V0_1_0]), Ok(AbiVersion::V0_1_0));
     assert_eq!(load(&[BASE, V0_2_0]), Ok(AbiVersion::V0_2_0));
+    assert_eq!(load(&[BASE, V0_1_0, V0_2_1]), Ok(AbiVersion::V0_1_0));
     assert_eq!(load(&[BASE, V0_2_1, V0_2_0]), Ok(AbiVersion::V0_2_1));
     assert_eq!(module("").abi(), AbiVersion::V0_2_1);
 }
@@ -27,12 +30,12 @@ fn modules_that_envoy_would_refuse_are_refused_with_the_reason() {
         (
             &[BASE][..],
             "missing or unknown Proxy-Wasm ABI version: \
-             no export named proxy_abi_version_0_2_0 or proxy_abi_version_0_2_1",
+             no export named proxy_abi_version_0_1_0, proxy_abi_version_0_2_0 or proxy_abi_version_0_2_1",
         ),
         (
-            &[BASE, r#"(func (export "proxy_abi_version_0_1_0"))"#],
-            "unknown Proxy-Wasm ABI version `proxy_abi_version_0_1_0`, \
-             expected proxy_abi_version_0_2_0 or proxy_abi_version_0_2_1",
+            &[BASE, r#"(func (export "proxy_abi_version_0_3_0"))"#],
+            "unknown Proxy-Wasm ABI version `proxy_abi_version_0_3_0`, \
+             expected proxy_abi_version_0_1_0, proxy_abi_version_0_2_0 or proxy_abi_version_0_2_1",
         ),
         (
             &[V0_2_1],
@@ -49,7 +52,35 @@ fn modules_that_envoy_would_refuse_are_refused_with_the_reason() {
                 BASE,
                 V0_2_0,
             ],
-            "failed to load the module due to a missing import: env.proxy_get_log_level",
+            "failed to load the module due to a missing import: \
+             env.proxy_get_log_level belongs to ABI 0.2.1, and the module says that it was built for 0.2.0",
+        ),
+        (
+            &[
+                r#"(import "env" "proxy_continue_stream" (func (param i32) (result i32)))"#,
+                BASE,
+                V0_1_0,
+            ],
+            "failed to load the module due to a missing import: \
+             env.proxy_continue_stream belongs to ABI 0.2.0 and 0.2.1, and the module says that it was built for 0.1.0",
+        ),
+        (
+            &[
+                r#"(import "env" "proxy_continue_request" (func (result i32)))"#,
+                BASE,
+                V0_2_1,
+            ],
+            "failed to load the module due to a missing import: \
+             env.proxy_continue_request belongs to ABI 0.1.0, and the module says that it was built for 0.2.1",
+        ),
+        (
+            &[
+                r#"(func (export "proxy_on_downstream_data") (param i32 i32 i32) (result i32) i32.const 0)"#,
+                BASE,
+                V0_2_1,
+            ],
+            "the module is a TCP filter: it exports proxy_on_downstream_data and no callback of an HTTP filter; \
+             host-sim simulates HTTP filters",
         ),
     ] {
         assert_eq!(load(parts), Err(message.to_owned()));

@@ -7,6 +7,7 @@
     reason = "a test that panics says so by failing"
 )]
 
+mod abi_0_1_0;
 mod bodies;
 mod callouts;
 mod contexts;
