@@ -4,6 +4,7 @@
 mod exactness;
 mod examples;
 mod fetch;
+mod killed_clients;
 mod operations;
 mod run_command;
 mod terminal;
@@ -48,6 +49,10 @@ const TESTS: &[(&str, Test)] = &[
     (
         "exactness::organizations_do_not_touch_each_other",
         exactness::organizations_do_not_touch_each_other,
+    ),
+    (
+        "killed_clients::a_thousand_killed_clients_leave_nothing_in_progress",
+        killed_clients::a_thousand_killed_clients_leave_nothing_in_progress,
     ),
     (
         "operations::every_operation_costs_what_the_price_list_says",
