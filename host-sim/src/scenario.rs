@@ -250,6 +250,7 @@ impl Scenario {
                 properties.extend(expect.properties.keys().cloned());
             }
         }
+        let reconfigures = self.needs().contains(&Capability::Reconfigure);
         Ok(Setup {
             plugin: self.plugin.clone(),
             config,
@@ -258,6 +259,7 @@ impl Scenario {
             services: self.services.clone(),
             properties: properties.into_iter().collect(),
             clock: self.clock,
+            reconfigures,
         })
     }
 }

@@ -132,12 +132,16 @@ impl Simulator {
     }
 
     /// Gives the running plugin a new configuration: first a canary VM tries it, then every worker makes a new root context in
-    /// its VM. A refused configuration changes nothing.
+    /// its VM. A refused configuration changes nothing. The one that is in force already is not even looked at.
     ///
     /// # Errors
     ///
     /// When the module refuses it or fails on it.
     pub fn configure(&mut self, configuration: &[u8]) -> Result<(), StartError> {
+        let mut workers = self.workers.iter();
+        if workers.all(|worker| worker.configuration() == configuration) {
+            return Ok(());
+        }
         let logged = self.host.log_lines().len();
         let outcome = self.try_configure(configuration);
         outcome.map_err(|error| error.since(logged))

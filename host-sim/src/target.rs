@@ -263,6 +263,8 @@ pub struct Setup {
     pub properties: Vec<String>,
     /// When the host's clock starts; only for hosts with [`Capability::ManualClock`].
     pub clock: Option<Timestamp>,
+    /// Whether the plugin will get new configurations, for which Envoy must be told to expect them.
+    pub reconfigures: bool,
 }
 
 /// Envoy's own settings of the plugin (`envoy.extensions.wasm.v3.PluginConfig`).

@@ -332,6 +332,7 @@ impl Worker {
         self.reload.orphans.remove(&id);
         self.vm.store.data_mut().streams.remove(&id);
         self.run_deferred();
+        let _ = self.retire_idle();
         exchange.unwrap_or_default()
     }
 

@@ -2,6 +2,7 @@
 
 mod access_log;
 mod bootstrap;
+mod filter;
 mod log;
 mod named;
 mod process;
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use host_sim::scenario::ConfigText;
 use host_sim::target::{Capability, LogLine, Setup, Started, Target, TargetError};
 use jiff::Timestamp;
 use tokio::runtime::Runtime;
@@ -19,6 +21,7 @@ use crate::artifacts::Artifacts;
 use crate::service::Service;
 use crate::upstream::Upstream;
 use bootstrap::Bootstrap;
+use filter::{Delivery, Filter};
 use process::{Launch, Process};
 pub use session::EnvoySession;
 use session::World;
@@ -76,33 +79,43 @@ impl EnvoyTarget {
                 .with_context(|| format!("cannot start the service `{}`", service.cluster))?;
             services.insert(service.cluster.clone(), started);
         }
-        let config = String::from_utf8(setup.config.at(Timestamp::now()))
-            .context("the configuration is not UTF-8")?;
+        let started_at = Timestamp::now();
+        let config = text(&setup.config, started_at)?;
         let folder = tempfile::Builder::new()
             .prefix("api-credits-test-")
             .tempdir()?;
         let access_log = folder.path().join("access.log");
+        let filter = Filter {
+            settings: setup.plugin.clone(),
+            module: self.artifacts.module.clone(),
+        };
+        let (filter, delivery) = if setup.reconfigures {
+            let delivery = Delivery::new(filter, folder.path())?;
+            delivery.deliver(&config)?;
+            (delivery.discovery(), Some(delivery))
+        } else {
+            (filter.fixed(&config), None)
+        };
         let bootstrap = Bootstrap {
             setup,
-            config: &config,
-            module: &self.artifacts.module,
+            filter,
             upstream: &upstream,
             services: &services,
             access_log: &access_log,
-        };
-        match Process::launch(
-            &self.artifacts.envoy,
-            folder,
-            &bootstrap.render(),
-            setup.workers,
-        )
-        .await?
-        {
+        }
+        .render();
+        let envoy = &self.artifacts.envoy;
+        match Process::launch(envoy, folder, &bootstrap, setup.workers).await? {
             Launch::Ready(process) => {
+                if delivery.is_some() && process.deliveries().await?.refused > 0 {
+                    return Ok(Served::Rejected(log::plugin_lines(&process.log()?)));
+                }
                 let world = World {
                     process,
                     upstream,
                     services,
+                    delivery,
+                    started_at,
                 };
                 let session = EnvoySession::new(Arc::clone(&self.runtime), world, &access_log);
                 Ok(Served::Running(Box::new(session)))
@@ -119,6 +132,11 @@ impl EnvoyTarget {
     }
 }
 
+/// The configuration for a host that was started then.
+fn text(config: &ConfigText, started_at: Timestamp) -> anyhow::Result<String> {
+    String::from_utf8(config.at(started_at)).context("the configuration is not UTF-8")
+}
+
 impl Target for EnvoyTarget {
     fn name(&self) -> &'static str {
         NAME
@@ -130,9 +148,10 @@ impl Target for EnvoyTarget {
             Capability::ManualClock | Capability::PinWorker => false,
             // Other workers cause real conflicts; nobody can order one.
             Capability::InjectCasConflict => false,
-            // Needs a configuration that is delivered dynamically.
-            Capability::Reconfigure => false,
-            Capability::Overlap | Capability::UpstreamBehaviour | Capability::Callouts => true,
+            Capability::Reconfigure
+            | Capability::Overlap
+            | Capability::UpstreamBehaviour
+            | Capability::Callouts => true,
         }
     }
 

@@ -45,6 +45,8 @@ struct State {
     seen: watch::Sender<Vec<UpstreamRequest>>,
     /// Tells the connections to end; each of them listens.
     closing: watch::Sender<()>,
+    /// Each request that is never answered has this too.
+    hanging: Arc<()>,
 }
 
 impl Service {
@@ -64,6 +66,7 @@ impl Service {
                 behaviour: Mutex::new(ServiceBehaviour::Unreachable),
                 seen: watch::Sender::default(),
                 closing: watch::Sender::default(),
+                hanging: Arc::new(()),
             }),
             listening: None,
         };
@@ -109,10 +112,12 @@ impl Service {
         Ok(())
     }
 
-    /// How many connections there are. Of an unreachable service only those stay whose request is never answered.
+    /// How many requests there are that it never answers, each over a connection of its own. When it is unreachable, all other
+    /// connections end.
     #[must_use]
-    pub fn connections(&self) -> u64 {
-        u64::try_from(self.state.closing.receiver_count()).unwrap_or(u64::MAX)
+    pub fn hanging(&self) -> u64 {
+        let others = Arc::strong_count(&self.state.hanging).saturating_sub(1);
+        u64::try_from(others).unwrap_or(u64::MAX)
     }
 
     /// Whether it can be reached.
@@ -186,7 +191,10 @@ async fn answer(
             let answer: Answer = behaviour.answer(&path).unwrap_or_default();
             Ok(Response::new(&answer)?.whole())
         }
-        ServiceBehaviour::Hang => std::future::pending().await,
+        ServiceBehaviour::Hang => {
+            let _hanging = Arc::clone(&state.hanging);
+            std::future::pending().await
+        }
         ServiceBehaviour::Reset | ServiceBehaviour::Unreachable => {
             anyhow::bail!("the request is to be reset")
         }

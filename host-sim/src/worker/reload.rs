@@ -71,6 +71,11 @@ impl Worker {
         self.vm.failure().is_some() || self.reload.orphans.contains_key(&id)
     }
 
+    /// The configuration in force, or to be in force once the VM is started anew.
+    pub(crate) fn configuration(&self) -> &[u8] {
+        &self.reload.configuration
+    }
+
     /// A new configuration for a VM that has failed takes effect when the VM is started anew.
     pub(crate) fn configure_later(&mut self, configuration: &[u8]) {
         self.reload.configuration = configuration.to_vec();

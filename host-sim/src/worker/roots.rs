@@ -6,7 +6,7 @@ use crate::vm_state::Root;
 
 impl Worker {
     /// Makes a root context for a configuration. If the module refuses it, the old root context stays in force; if it accepts,
-    /// the old one is done.
+    /// the old one has no new streams any more.
     pub(crate) fn configure(&mut self, configuration: &[u8]) -> Result<Configured, VmFailure> {
         let state = self.vm.store.data_mut();
         let root = state.take_context_id();
@@ -18,11 +18,26 @@ impl Worker {
             return outcome.map(|_| Configured::Refused);
         }
         self.reload.configuration = configuration.to_vec();
-        let old = std::mem::replace(&mut self.root, root);
-        if old != 0 {
-            self.retire(old)?;
-        }
+        self.root = root;
+        self.retire_idle()?;
         Ok(Configured::Accepted)
+    }
+
+    /// Ends the work of root contexts that are not in force any more and whose last stream is gone. Until then their timers go
+    /// on as well.
+    pub(super) fn retire_idle(&mut self) -> Result<(), VmFailure> {
+        let state = self.vm.store.data();
+        let streams = || state.streams.values();
+        let idle = |id: u32| id != self.root && streams().all(|stream| stream.root != id);
+        let roots = state.roots.iter();
+        let done: Vec<_> = roots
+            .filter(|(id, root)| !root.pending_done && idle(**id))
+            .map(|(id, _)| *id)
+            .collect();
+        for root in done {
+            self.retire(root)?;
+        }
+        Ok(())
     }
 
     /// The plugin's configuration can be read while the context is made and configured, but not while the VM starts.

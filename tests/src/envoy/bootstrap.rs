@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use host_sim::target::{FailurePolicy, Setup};
+use host_sim::target::Setup;
 use serde_json::{Map, Value, json};
 
 use crate::service::Service;
@@ -24,8 +24,8 @@ pub(super) const NOWHERE: &str = "nowhere";
 #[derive(Debug)]
 pub(super) struct Bootstrap<'a> {
     pub(super) setup: &'a Setup,
-    pub(super) config: &'a str,
-    pub(super) module: &'a Path,
+    /// The element of `http_filters`.
+    pub(super) filter: Value,
     pub(super) upstream: &'a Upstream,
     pub(super) services: &'a BTreeMap<String, Service>,
     pub(super) access_log: &'a Path,
@@ -57,6 +57,8 @@ impl Bootstrap<'_> {
         clusters
             .extend(services.map(|(name, service)| Value::Object(cluster(name, service.address))));
         json!({
+            // Envoy asks for them as soon as anything is delivered to it.
+            "node": { "id": "tests", "cluster": "tests" },
             "admin": { "address": address(SocketAddr::from(([127, 0, 0, 1], 0))) },
             "static_resources": { "listeners": [listener], "clusters": clusters },
         })
@@ -67,7 +69,7 @@ impl Bootstrap<'_> {
             "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
             "stat_prefix": "api",
             "http_filters": [
-                { "name": "plugin", "typed_config": self.plugin() },
+                self.filter,
                 {
                     "name": "envoy.filters.http.router",
                     "typed_config": { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" },
@@ -90,29 +92,6 @@ impl Bootstrap<'_> {
                     "log_format": { "json_format": self.access_log_line() },
                 },
             }],
-        })
-    }
-
-    fn plugin(&self) -> Value {
-        let plugin = &self.setup.plugin;
-        json!({
-            "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
-            "config": {
-                "name": plugin.name,
-                "root_id": plugin.root_id,
-                "vm_config": {
-                    "vm_id": plugin.vm_id,
-                    "runtime": "envoy.wasm.runtime.v8",
-                    "code": { "local": { "filename": self.module } },
-                },
-                "allow_on_headers_stop_iteration": plugin.allow_on_headers_stop_iteration,
-                "failure_policy": match plugin.failure_policy {
-                    FailurePolicy::FailClosed => "FAIL_CLOSED",
-                    FailurePolicy::FailOpen => "FAIL_OPEN",
-                    FailurePolicy::FailReload => "FAIL_RELOAD",
-                },
-                "configuration": { "@type": "type.googleapis.com/google.protobuf.StringValue", "value": self.config },
-            },
         })
     }
 

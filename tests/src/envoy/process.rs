@@ -11,7 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 
-use super::{access_log, log};
+use super::{access_log, filter, log};
 use crate::client;
 
 /// How long Envoy may take until it serves; it compiles the module first, and other tests want the same two cores.
@@ -27,6 +27,13 @@ pub(super) struct Process {
     admin: SocketAddr,
     /// Where clients call.
     pub(super) api: SocketAddr,
+}
+
+/// How many delivered configurations Envoy has accepted and refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Deliveries {
+    pub(super) accepted: u64,
+    pub(super) refused: u64,
 }
 
 /// What became of an attempt to start Envoy.
@@ -135,6 +142,19 @@ impl Process {
             )),
             None => Ok(None),
         }
+    }
+
+    /// What became of the configurations that were delivered to it.
+    pub(super) async fn deliveries(&self) -> anyhow::Result<Deliveries> {
+        let of = format!("extension_config_discovery.http_filter.{}", filter::NAME);
+        let outcome = async |outcome| {
+            let value = self.stat(&format!("{of}.{outcome}")).await?;
+            value.with_context(|| format!("Envoy does not count {of}.{outcome}"))
+        };
+        Ok(Deliveries {
+            accepted: outcome("update_success").await?,
+            refused: outcome("update_rejected").await?,
+        })
     }
 
     /// All that Envoy wrote so far.

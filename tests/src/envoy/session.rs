@@ -11,6 +11,7 @@ use host_sim::target::{
     Capability, Exchange, HttpVersion, LogLine, Request, Service as Behaviour, Session,
     TargetError, UpstreamBehaviour, UpstreamRequest,
 };
+use jiff::Timestamp;
 use tokio::runtime::Runtime;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
@@ -18,6 +19,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::access_log::AccessLog;
 use super::bootstrap::{IMPATIENT, NOWHERE, ROUTE};
+use super::filter::Delivery;
 use super::named::{Named, Open};
 use super::process::Process;
 use super::{NAME, failed, log};
@@ -38,6 +40,10 @@ pub(super) struct World {
     pub(super) upstream: Upstream,
     /// By cluster.
     pub(super) services: BTreeMap<String, Service>,
+    /// How the plugin gets new configurations, if it does.
+    pub(super) delivery: Option<Delivery>,
+    /// What placeholders in configurations are counted from.
+    pub(super) started_at: Timestamp,
 }
 
 /// One Envoy, its upstream, and a client.
@@ -294,10 +300,33 @@ impl Session for EnvoySession {
             .map_err(failed("reading a metric"))
     }
 
-    fn configure(&mut self, _config: &ConfigText) -> Result<Result<(), Vec<LogLine>>, TargetError> {
-        Err(TargetError::Unsupported {
-            target: NAME,
-            capability: Capability::Reconfigure,
+    fn configure(&mut self, config: &ConfigText) -> Result<Result<(), Vec<LogLine>>, TargetError> {
+        self.step("delivering a configuration", async |session| {
+            let world = &session.world;
+            let delivery = world
+                .delivery
+                .as_ref()
+                .context("Envoy was started without any way to deliver one")?;
+            let before = world.process.deliveries().await?;
+            let logged = log::plugin_lines(&world.process.log()?).len();
+            delivery.deliver(&super::text(config, world.started_at)?)?;
+            let noticed = async {
+                loop {
+                    let now = world.process.deliveries().await?;
+                    if now != before {
+                        return anyhow::Ok(now);
+                    }
+                    sleep(INTERVAL).await;
+                }
+            };
+            let now = timeout(PATIENCE, noticed)
+                .await
+                .context("Envoy does not read the delivered configuration")??;
+            if now.refused == before.refused {
+                return Ok(Ok(()));
+            }
+            let lines = log::plugin_lines(&world.process.log()?);
+            Ok(Err(lines.into_iter().skip(logged).collect()))
         })
     }
 
@@ -314,7 +343,7 @@ impl Session for EnvoySession {
             // Envoy would send the next request over a connection that it does not know to be closed.
             let open = format!("cluster.{}.upstream_cx_active", service.cluster);
             let noticed = async {
-                while process.stat(&open).await?.unwrap_or_default() > server.connections() {
+                while process.stat(&open).await?.unwrap_or_default() > server.hanging() {
                     sleep(INTERVAL).await;
                 }
                 anyhow::Ok(())

@@ -22,6 +22,7 @@ pub(crate) fn istio_and_envoy_gateway_accept_their_examples(world: &World) -> an
             services: Vec::new(),
             properties: Vec::new(),
             clock: None,
+            reconfigures: false,
         };
         let mut session = match world.envoy.serve(&setup)? {
             Served::Running(session) => session,

@@ -118,6 +118,7 @@ fn serve(world: &World, config: &Value) -> anyhow::Result<Box<EnvoySession>> {
         services: Vec::new(),
         properties: Vec::new(),
         clock: None,
+        reconfigures: false,
     };
     match world.envoy.serve(&setup)? {
         Served::Running(session) => Ok(session),
