@@ -19,6 +19,10 @@ use crate::{
     usage::answer::{Request, Resource},
 };
 
+/// The most of a body that is held while the directory is asked, in bytes: half of what Envoy holds unless told otherwise
+/// (`per_connection_buffer_limit_bytes`), beyond which it answers 413 by itself.
+const AWAIT_WITH: usize = 524_288;
+
 /// One call, from its head until its end.
 pub(crate) struct Call {
     running: Rc<Running>,
@@ -76,14 +80,18 @@ impl Call {
 
     /// The directory has answered, and this call is the one that hostcalls are about.
     pub(crate) fn resume(&mut self) {
-        let action = match self.decide() {
+        if self.decide_late() == Action::Continue {
+            host::continue_request();
+        }
+    }
+
+    /// Decides by the head after some of the body, or all of it.
+    fn decide_late(&mut self) -> Action {
+        match self.decide() {
             Action::Pause if self.meter.is_holding() && self.body_complete => {
                 self.on_complete_body()
             }
             action => action,
-        };
-        if action == Action::Continue {
-            host::continue_request();
         }
     }
 
@@ -156,10 +164,10 @@ impl Call {
     fn await_with(&mut self, size: usize) -> Action {
         let policy = Rc::clone(&self.running.policy);
         if let (Some(organization), Some(directory)) = (&self.awaits, &policy.directory)
-            && size > policy.costs.body().max_bytes
+            && size > AWAIT_WITH
         {
             directory.give_up(organization, &policy.subscriptions, host::now());
-            return self.decide();
+            return self.decide_late();
         }
         Action::Pause
     }

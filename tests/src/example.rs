@@ -24,7 +24,7 @@ const SOON: Duration = Duration::from_secs(10);
 const INTERVAL: Duration = Duration::from_millis(20);
 
 /// Where the example's filter answers for its organizations.
-const USAGE: &str = "/.well-known/api-credits";
+pub const USAGE: &str = "/.well-known/api-credits";
 
 /// A running example. Dropping it stops it, as an operator does.
 #[derive(Debug)]
@@ -171,6 +171,28 @@ impl Example {
             ensure!(
                 Instant::now() < deadline,
                 "{observed} calls are in progress after {SOON:?}, expected {expected}"
+            );
+            sleep(INTERVAL).await;
+        }
+    }
+
+    /// Waits until one of Envoy's counters or gauges has this value.
+    ///
+    /// # Errors
+    ///
+    /// When it has another for ten seconds.
+    pub async fn until_stat(&self, name: &str, expected: u64) -> anyhow::Result<()> {
+        let deadline = Instant::now()
+            .checked_add(SOON)
+            .context("no clock goes that far")?;
+        loop {
+            let observed = self.stat(name).await?;
+            if observed == expected {
+                return Ok(());
+            }
+            ensure!(
+                Instant::now() < deadline,
+                "{name} is {observed} after {SOON:?}, expected {expected}"
             );
             sleep(INTERVAL).await;
         }
