@@ -46,6 +46,7 @@ pub(crate) enum Status {
     BadArgument = 2,
     SerializationFailure = 3,
     InvalidMemoryAccess = 6,
+    Empty = 7,
     CasMismatch = 8,
     Unimplemented = 12,
 }
@@ -58,6 +59,7 @@ impl fmt::Display for Status {
             Self::BadArgument => "BAD_ARGUMENT",
             Self::SerializationFailure => "SERIALIZATION_FAILURE",
             Self::InvalidMemoryAccess => "INVALID_MEMORY_ACCESS",
+            Self::Empty => "EMPTY",
             Self::CasMismatch => "CAS_MISMATCH",
             Self::Unimplemented => "UNIMPLEMENTED",
         })

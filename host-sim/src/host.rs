@@ -7,12 +7,14 @@ use crate::clock::Instant;
 use crate::metrics::Metrics;
 use crate::random::Random;
 use crate::shared_data::SharedData;
+use crate::shared_queue::SharedQueues;
 use crate::target::{LogLevel, LogLine, ServiceBehaviour, UpstreamRequest};
 
 /// The shared part of a simulation. It lives on one thread, so that every run is the same.
 #[derive(Debug)]
 pub(crate) struct Host {
     pub(crate) shared_data: RefCell<SharedData>,
+    pub(crate) shared_queues: RefCell<SharedQueues>,
     pub(crate) metrics: RefCell<Metrics>,
     pub(crate) random: RefCell<Random>,
     pub(crate) clock: Cell<Instant>,
@@ -22,6 +24,7 @@ pub(crate) struct Host {
     pub(crate) callouts: RefCell<BTreeMap<String, Vec<UpstreamRequest>>>,
     /// What modules are told is logged; lower lines are dropped.
     pub(crate) log_level: LogLevel,
+    vms: Cell<u32>,
     log: RefCell<Vec<LogLine>>,
     trace: RefCell<Vec<String>>,
 }
@@ -30,15 +33,24 @@ impl Host {
     pub(crate) fn new(start: Instant, seed: u64, log_level: LogLevel) -> Self {
         Self {
             shared_data: RefCell::default(),
+            shared_queues: RefCell::default(),
             metrics: RefCell::default(),
             random: RefCell::new(Random::seeded(seed)),
             clock: Cell::new(start),
             services: RefCell::default(),
             callouts: RefCell::default(),
             log_level,
+            vms: Cell::default(),
             log: RefCell::default(),
             trace: RefCell::default(),
         }
+    }
+
+    /// A number for a new VM; no two have the same.
+    pub(crate) fn number_vm(&self) -> u32 {
+        let number = self.vms.get();
+        self.vms.set(number.saturating_add(1));
+        number
     }
 
     pub(crate) fn log(&self, level: LogLevel, text: String) {

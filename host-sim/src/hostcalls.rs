@@ -6,11 +6,14 @@ mod buffers;
 mod call;
 mod callouts;
 mod error;
+mod foreign_functions;
 mod header_maps;
 mod logging;
 mod metrics;
 mod properties;
 mod shared_data;
+mod shared_queues;
+mod status;
 mod streams;
 mod time;
 mod wasi;
@@ -19,22 +22,16 @@ use wasmtime::{ExternType, Linker, Module};
 
 use crate::abi::AbiVersion;
 use crate::vm_state::VmState;
-pub(crate) use error::Fatal;
+pub(crate) use error::{Fatal, Refused};
 
 /// Hostcalls that exist and that host-sim cannot do yet. Modules that import them load, and trap when they make them.
 const UNIMPLEMENTED: &[&str] = &[
     "envoy_resolve_dns",
-    "proxy_call_foreign_function",
-    "proxy_dequeue_shared_queue",
-    "proxy_enqueue_shared_queue",
-    "proxy_get_status",
     "proxy_grpc_call",
     "proxy_grpc_cancel",
     "proxy_grpc_close",
     "proxy_grpc_send",
     "proxy_grpc_stream",
-    "proxy_register_shared_queue",
-    "proxy_resolve_shared_queue",
 ];
 
 /// The functions of `env` that only some versions of the ABI have.
@@ -78,6 +75,9 @@ pub(crate) fn link(
         abi_0_1_0::link(linker)?;
     }
     callouts::link(linker)?;
+    shared_queues::link(linker)?;
+    status::link(linker)?;
+    foreign_functions::link(linker)?;
     wasi::link(linker)?;
     for import in module.imports() {
         let name = import.name();

@@ -53,6 +53,8 @@ pub(crate) struct HttpStream {
     pub(crate) logging: bool,
     /// The filter state under keys without the prefix `wasm.`.
     pub(crate) filter_state: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// Objects of the filter state that Envoy's own parts look for.
+    pub(crate) filter_objects: BTreeMap<String, Vec<u8>>,
     pub(crate) connection: u64,
     pub(crate) source: String,
     pub(crate) protocol: &'static str,
@@ -100,6 +102,7 @@ impl HttpStream {
             root,
             logging: false,
             filter_state: BTreeMap::new(),
+            filter_objects: BTreeMap::new(),
             connection,
             source: envoy::source_address(connection),
             protocol: envoy::protocol(request.http),

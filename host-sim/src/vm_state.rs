@@ -1,6 +1,6 @@
 //! What hostcalls find behind them: the contexts of one VM, and whose turn it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -54,6 +54,17 @@ pub(crate) struct Root {
     pub(crate) tick: Option<Tick>,
     /// `proxy_on_done` said "not yet".
     pub(crate) pending_done: bool,
+    /// How the call that is just coming back went.
+    pub(crate) status: CallStatus,
+    /// Properties that were declared.
+    pub(crate) declared: BTreeSet<String>,
+}
+
+/// What `proxy_get_status` tells.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CallStatus {
+    pub(crate) code: u32,
+    pub(crate) message: String,
 }
 
 /// A timer.
@@ -67,6 +78,8 @@ pub(crate) struct Tick {
 pub(crate) struct VmState {
     pub(crate) host: Rc<Host>,
     pub(crate) identity: Rc<Identity>,
+    /// By which the process knows this VM.
+    pub(crate) number: u32,
     /// How traces call this VM; empty when there is only one.
     pub(crate) label: String,
     pub(crate) phase: Phase,
@@ -93,6 +106,7 @@ pub(crate) struct VmState {
 impl VmState {
     pub(crate) fn new(host: Rc<Host>, identity: Rc<Identity>, label: String) -> Self {
         Self {
+            number: host.number_vm(),
             host,
             identity,
             label,

@@ -4,6 +4,7 @@
 //! meanwhile; Envoy defers that until the VM has returned, so that nothing is nested in the guest.
 
 mod callouts;
+mod queues;
 mod reload;
 mod roots;
 mod timers;
@@ -62,6 +63,8 @@ pub(crate) enum Progress {
     Open {
         moved: bool,
     },
+    /// Something was posted that comes first.
+    Posted,
     /// The router gives up waiting for the upstream then.
     Waits {
         until: Instant,
@@ -146,7 +149,8 @@ impl Worker {
     /// Goes on with a stream as far as it goes.
     pub(crate) fn pump(&mut self, id: u32) -> Progress {
         let rules = Rc::clone(&self.rules);
-        let now = self.vm.store.data().host.clock.get();
+        let host = Rc::clone(&self.vm.store.data().host);
+        let now = host.clock.get();
         let mut moved = false;
         loop {
             let Some(stream) = self.stream(id) else {
@@ -162,6 +166,10 @@ impl Worker {
                         return Progress::Waits { until, moved };
                     }
                     stream.upstream_acts(&rules.upstream);
+                }
+                // Who is to be told of a shared queue is told before anything comes from outside.
+                Next::Upstream if host.shared_queues.borrow().is_ready() => {
+                    return Progress::Posted;
                 }
                 Next::Upstream => stream.upstream_acts(&rules.upstream),
                 Next::Show(side, part) => self.show(id, side, part),

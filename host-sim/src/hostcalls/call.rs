@@ -191,17 +191,38 @@ impl<'a> Call<'a> {
 
     /// Gives the guest a region of its own memory: allocated by the guest, filled by the host. No bytes are a null pointer.
     pub(super) fn give(&mut self, bytes: &[u8], at: Returned) -> Result<(), Failure> {
+        let pointer = self.copy_in(bytes)?;
         let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        let pointer = if bytes.is_empty() {
-            0
-        } else {
-            self.allocate(length)?
-        };
-        if pointer != 0 {
-            self.write(pointer, bytes)?;
-        }
         self.write(at.pointer, &pointer.to_le_bytes())?;
         self.write(at.length, &length.to_le_bytes())
+    }
+
+    /// The same for a guest that says by null pointers what it does not want to know. Without a wish for the bytes, none are
+    /// allocated.
+    pub(super) fn give_wanted(
+        &mut self,
+        bytes: &[u8],
+        pointer_at: u32,
+        length_at: u32,
+    ) -> Result<(), Failure> {
+        if pointer_at != 0 {
+            let pointer = self.copy_in(bytes)?;
+            self.write(pointer_at, &pointer.to_le_bytes())?;
+        }
+        if length_at != 0 {
+            let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+            self.write(length_at, &length.to_le_bytes())?;
+        }
+        Ok(())
+    }
+
+    fn copy_in(&mut self, bytes: &[u8]) -> Result<u32, Failure> {
+        if bytes.is_empty() {
+            return Ok(0);
+        }
+        let pointer = self.allocate(u32::try_from(bytes.len()).unwrap_or(u32::MAX))?;
+        self.write(pointer, bytes)?;
+        Ok(pointer)
     }
 
     fn allocate(&mut self, length: u32) -> Result<u32, Failure> {

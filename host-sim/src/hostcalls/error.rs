@@ -5,6 +5,7 @@ use crate::body::StartsInside;
 use crate::metrics::MetricError;
 use crate::property::PropertyError;
 use crate::shared_data::CasMismatch;
+use crate::shared_queue::QueueError;
 
 /// A hostcall that is answered with a status other than OK.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +61,22 @@ pub(crate) enum Refused {
     CalloutWithout(&'static str),
     #[error("a negative time-out")]
     NegativeTimeout,
+    #[error("{}", match .0 { QueueError::Unknown => "no such queue", QueueError::Empty => "the queue is empty" })]
+    Queue(QueueError),
+    #[error("no foreign function `{0}`")]
+    UnknownForeignFunction(String),
+    #[error("Envoy has the foreign function `{0}`, and host-sim has not")]
+    ForeignFunctionNotSimulated(String),
+    #[error("the argument is not the message that the function expects")]
+    MalformedArgument,
+    #[error("the property is declared already")]
+    AlreadyDeclared,
+    #[error("no part of Envoy looks for `{0}` in the filter state")]
+    UnknownFilterState(String),
+    #[error("it cannot be compressed")]
+    NotCompressible,
+    #[error("not in the format of zlib")]
+    NotCompressed,
     #[error("an HTTP filter has no such stream")]
     NoNetworkStream,
 }
@@ -81,6 +98,8 @@ impl Refused {
             | Self::UnknownCluster(_)
             | Self::CalloutWithout(_)
             | Self::NegativeTimeout
+            | Self::MalformedArgument
+            | Self::AlreadyDeclared
             | Self::Metric(
                 MetricError::NotPositive(_) | MetricError::Histogram | MetricError::NoKind(_),
             ) => Status::BadArgument,
@@ -90,9 +109,16 @@ impl Refused {
             | Self::Property(PropertyError::NotFound)
             | Self::NoStream
             | Self::NoSuchKey
+            | Self::Queue(QueueError::Unknown)
+            | Self::UnknownForeignFunction(_)
+            | Self::ForeignFunctionNotSimulated(_)
+            | Self::UnknownFilterState(_)
             | Self::Metric(MetricError::Unknown(_))
             | Self::NothingPending => Status::NotFound,
-            Self::Property(PropertyError::NotSerializable) => Status::SerializationFailure,
+            Self::Property(PropertyError::NotSerializable)
+            | Self::NotCompressible
+            | Self::NotCompressed => Status::SerializationFailure,
+            Self::Queue(QueueError::Empty) => Status::Empty,
             Self::CasMismatch(_) => Status::CasMismatch,
             Self::NoNetworkStream => Status::Unimplemented,
         }
@@ -114,6 +140,12 @@ impl From<MetricError> for Refused {
 impl From<PropertyError> for Refused {
     fn from(error: PropertyError) -> Self {
         Self::Property(error)
+    }
+}
+
+impl From<QueueError> for Refused {
+    fn from(error: QueueError) -> Self {
+        Self::Queue(error)
     }
 }
 

@@ -141,6 +141,7 @@ impl Simulator {
             let waits = goal == Goal::Ended && round.until.is_some();
             let done = round.stuck.is_none() && !waits;
             round.merge(&self.round_of_open());
+            round.moved |= self.tell_queues();
             self.check_implemented()?;
             if done && !round.moved && !self.deliver_callouts() {
                 return Ok(());
@@ -179,6 +180,7 @@ impl Simulator {
                     moved
                 }
                 Progress::Open { moved } => moved,
+                Progress::Posted => true,
                 Progress::Waits { until, moved } => {
                     round.until = earliest(round.until, Some(until));
                     moved
@@ -209,7 +211,7 @@ impl Simulator {
         loop {
             let round = self.round_of_open();
             self.check_implemented()?;
-            if round.moved || self.deliver_callouts() {
+            if round.moved || self.tell_queues() || self.deliver_callouts() {
                 continue;
             }
             let due = earliest(self.next_tick(), round.until);
@@ -220,6 +222,18 @@ impl Simulator {
         }
         self.host.clock.set(end);
         Ok(())
+    }
+
+    /// Everybody is told of what was put into shared queues. Says whether there was any.
+    fn tell_queues(&mut self) -> bool {
+        let mut any = false;
+        for worker in self.main.iter_mut().chain(&mut self.workers) {
+            any |= worker.deliver_queues();
+        }
+        if !any {
+            self.host.shared_queues.borrow_mut().forget_ready();
+        }
+        any
     }
 
     /// Answers to callouts arrive once no other callback can run. Says whether there was any.

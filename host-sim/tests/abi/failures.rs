@@ -88,11 +88,11 @@ fn a_failure_after_the_headers_were_sent_resets_the_stream() {
 fn what_is_not_implemented_is_named() {
     let mut simulator = simulator(
         r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
-            (call $status (i32.const 0) (i32.const 4) (i32.const 8)))"#,
+            (call $resolve_dns <api.example> (i32.const 8)))"#,
     );
     assert_eq!(
         simulator.exchange(&get("/")).unwrap_err().to_string(),
-        "proxy_on_request_headers needs more than host-sim can do: host-sim does not implement proxy_get_status yet"
+        "proxy_on_request_headers needs more than host-sim can do: host-sim does not implement envoy_resolve_dns yet"
     );
 }
 
