@@ -7,6 +7,7 @@ mod log;
 mod named;
 mod process;
 mod session;
+mod world;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,7 +25,7 @@ use bootstrap::Bootstrap;
 use filter::{Delivery, Filter};
 use process::{Launch, Process};
 pub use session::EnvoySession;
-use session::World;
+use world::World;
 
 /// The real Envoy as a host for scenarios.
 #[derive(Debug)]

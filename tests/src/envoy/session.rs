@@ -8,43 +8,25 @@ use std::time::Duration;
 use anyhow::Context as _;
 use host_sim::scenario::ConfigText;
 use host_sim::target::{
-    Capability, Exchange, HttpVersion, LogLine, Request, Service as Behaviour, Session,
-    TargetError, UpstreamBehaviour, UpstreamRequest,
+    Capability, Exchange, HttpVersion, LogLine, Request, Service, Session, TargetError,
+    UpstreamBehaviour, UpstreamRequest,
 };
-use jiff::Timestamp;
 use tokio::runtime::Runtime;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::access_log::AccessLog;
 use super::bootstrap::{IMPATIENT, NOWHERE, ROUTE};
-use super::filter::Delivery;
 use super::named::{Named, Open};
-use super::process::Process;
+use super::world::World;
 use super::{NAME, failed, log};
 use crate::body::fields;
 use crate::client::{Connection, Response};
-use crate::service::Service;
-use crate::upstream::{EXCHANGE, Upstream};
+use crate::upstream::EXCHANGE;
 
-/// How long an open call may take until the upstream has it, and Envoy until it has noticed a change.
+/// How long an open call may take until the upstream has it.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How often Envoy is asked whether it has noticed.
-const INTERVAL: Duration = Duration::from_millis(5);
-
-/// What runs while a scenario does.
-#[derive(Debug)]
-pub(super) struct World {
-    pub(super) process: Process,
-    pub(super) upstream: Upstream,
-    /// By cluster.
-    pub(super) services: BTreeMap<String, Service>,
-    /// How the plugin gets new configurations, if it does.
-    pub(super) delivery: Option<Delivery>,
-    /// What placeholders in configurations are counted from.
-    pub(super) started_at: Timestamp,
-}
 
 /// One Envoy, its upstream, and a client.
 #[derive(Debug)]
@@ -302,58 +284,13 @@ impl Session for EnvoySession {
 
     fn configure(&mut self, config: &ConfigText) -> Result<Result<(), Vec<LogLine>>, TargetError> {
         self.step("delivering a configuration", async |session| {
-            let world = &session.world;
-            let delivery = world
-                .delivery
-                .as_ref()
-                .context("Envoy was started without any way to deliver one")?;
-            let before = world.process.deliveries().await?;
-            let logged = log::plugin_lines(&world.process.log()?).len();
-            delivery.deliver(&super::text(config, world.started_at)?)?;
-            let noticed = async {
-                loop {
-                    let now = world.process.deliveries().await?;
-                    if now != before {
-                        return anyhow::Ok(now);
-                    }
-                    sleep(INTERVAL).await;
-                }
-            };
-            let now = timeout(PATIENCE, noticed)
-                .await
-                .context("Envoy does not read the delivered configuration")??;
-            if now.refused == before.refused {
-                return Ok(Ok(()));
-            }
-            let lines = log::plugin_lines(&world.process.log()?);
-            Ok(Err(lines.into_iter().skip(logged).collect()))
+            session.world.deliver(config).await
         })
     }
 
-    fn serve(&mut self, service: &Behaviour) -> Result<(), TargetError> {
+    fn serve(&mut self, service: &Service) -> Result<(), TargetError> {
         self.step("changing a service", async |session| {
-            let World {
-                process, services, ..
-            } = &mut session.world;
-            let server = find(services, &service.cluster)?;
-            server.behave(&service.behaviour).await?;
-            if server.is_reachable() {
-                return Ok(());
-            }
-            // Envoy would send the next request over a connection that it does not know to be closed.
-            let open = format!("cluster.{}.upstream_cx_active", service.cluster);
-            let noticed = async {
-                while process.stat(&open).await?.unwrap_or_default() > server.hanging() {
-                    sleep(INTERVAL).await;
-                }
-                anyhow::Ok(())
-            };
-            timeout(PATIENCE, noticed).await.with_context(|| {
-                format!(
-                    "Envoy keeps connections to `{}`, which is gone",
-                    service.cluster
-                )
-            })?
+            session.world.change(service).await
         })
     }
 
@@ -364,8 +301,9 @@ impl Session for EnvoySession {
     ) -> Result<Vec<UpstreamRequest>, TargetError> {
         // Looking is no step of its own: time is counted from the last one that did something.
         let runtime = Arc::clone(&self.runtime);
-        let server = find(&mut self.world.services, cluster).map_err(failed("reading callouts"))?;
-        Ok(runtime.block_on(server.take(expected)))
+        runtime
+            .block_on(self.world.callouts(cluster, expected))
+            .map_err(failed("reading callouts"))
     }
 
     fn inject_cas_conflicts(&mut self, _count: u32) -> Result<(), TargetError> {
@@ -389,13 +327,4 @@ impl Session for EnvoySession {
         // Envoy does not say what a plugin calls.
         Vec::new()
     }
-}
-
-fn find<'a>(
-    services: &'a mut BTreeMap<String, Service>,
-    cluster: &str,
-) -> anyhow::Result<&'a mut Service> {
-    services
-        .get_mut(cluster)
-        .with_context(|| format!("there is no service `{cluster}`"))
 }
