@@ -34,6 +34,7 @@ impl Context for Filter {}
 impl HttpContext for Filter {
     fn on_http_request_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
         let action = self.call.borrow_mut().on_head(end_of_stream);
+        crash_on_demand("charged");
         if let Some(organization) = self.call.borrow().awaits() {
             let call = Rc::downgrade(&self.call);
             self.running.hold(organization.clone(), self.context, call);
@@ -51,10 +52,12 @@ impl HttpContext for Filter {
 
     fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
         self.call.borrow_mut().on_response_head();
+        crash_on_demand("answered");
         Action::Continue
     }
 
     fn on_log(&mut self) {
+        crash_on_demand("over");
         self.call.borrow_mut().on_log();
     }
 }
@@ -63,5 +66,15 @@ impl HttpContext for Filter {
 impl Drop for Filter {
     fn drop(&mut self) {
         self.call.borrow_mut().end();
+    }
+}
+
+/// A crash of the worker at this point of a call that asks for it, for tests of what becomes of the others. No module that is shipped
+/// can do that.
+fn crash_on_demand(_point: &str) {
+    #[cfg(feature = "crash_on_demand")]
+    if crate::host::property("request\0headers\0x-crash-when").as_deref() == Some(_point.as_bytes())
+    {
+        std::process::abort();
     }
 }

@@ -4,6 +4,7 @@
 //! a program is missing. Two environment variables name others: `API_CREDITS_MODULE` a module, `ENVOY` an Envoy.
 
 use std::env;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -46,6 +47,27 @@ fn module() -> anyhow::Result<PathBuf> {
     if let Some(path) = env::var_os("API_CREDITS_MODULE") {
         return existing(PathBuf::from(path), "API_CREDITS_MODULE");
     }
+    build(&[])
+}
+
+/// The module with the feature `crash_on_demand`, which makes a worker crash on a call that asks for it. It is built apart, so that
+/// it is never taken for the one that is shipped.
+///
+/// # Errors
+///
+/// When it does not compile.
+pub fn crashing_module() -> anyhow::Result<PathBuf> {
+    let target = env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    let apart = root().join(target).join("crash_on_demand");
+    build(&[
+        OsStr::new("--features"),
+        OsStr::new("crash_on_demand"),
+        OsStr::new("--target-dir"),
+        apart.as_os_str(),
+    ])
+}
+
+fn build(options: &[&OsStr]) -> anyhow::Result<PathBuf> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .args([
@@ -60,6 +82,7 @@ fn module() -> anyhow::Result<PathBuf> {
             "api-credits",
         ])
         .args(["--message-format", "json-render-diagnostics"])
+        .args(options)
         .current_dir(root())
         .stderr(Stdio::inherit())
         .output()

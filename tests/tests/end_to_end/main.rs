@@ -1,6 +1,9 @@
 //! What needs the real programs and does not fit into a scenario: exactness under load, every operation of a real API, and
 //! the README's commands as a person types them.
 
+mod allotments;
+mod crashes;
+mod directory;
 mod exactness;
 mod examples;
 mod fetch;
@@ -8,6 +11,8 @@ mod killed_clients;
 mod operations;
 mod run_command;
 mod terminal;
+mod tokens;
+mod websockets;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -30,6 +35,26 @@ struct World {
 }
 
 const TESTS: &[(&str, Test)] = &[
+    (
+        "allotments::every_organization_is_shown_what_the_announcement_gives_it",
+        allotments::every_organization_is_shown_what_the_announcement_gives_it,
+    ),
+    (
+        "crashes::a_crash_takes_nothing_from_the_calls_of_other_workers",
+        crashes::a_crash_takes_nothing_from_the_calls_of_other_workers,
+    ),
+    (
+        "directory::who_asked_first_may_go_away",
+        directory::who_asked_first_may_go_away,
+    ),
+    (
+        "directory::a_body_may_be_complete_before_the_answer",
+        directory::a_body_may_be_complete_before_the_answer,
+    ),
+    (
+        "directory::a_large_body_does_not_wait",
+        directory::a_large_body_does_not_wait,
+    ),
     (
         "fetch::a_tampered_download_is_thrown_away",
         fetch::a_tampered_download_is_thrown_away,
@@ -77,6 +102,22 @@ const TESTS: &[(&str, Test)] = &[
     (
         "run_command::a_taken_port_is_explained",
         run_command::a_taken_port_is_explained,
+    ),
+    (
+        "tokens::a_token_says_what_its_organization_may_use",
+        tokens::a_token_says_what_its_organization_may_use,
+    ),
+    (
+        "tokens::tokens_that_describe_nobody_are_charged_to_nobody",
+        tokens::tokens_that_describe_nobody_are_charged_to_nobody,
+    ),
+    (
+        "websockets::open_websockets_are_calls_in_progress",
+        websockets::open_websockets_are_calls_in_progress,
+    ),
+    (
+        "websockets::websockets_over_http2_are_calls_in_progress",
+        websockets::websockets_over_http2_are_calls_in_progress,
     ),
 ];
 
