@@ -3,6 +3,7 @@
 
 mod allotments;
 mod crashes;
+mod delivery;
 mod directory;
 mod exactness;
 mod examples;
@@ -58,6 +59,14 @@ const TESTS: &[(&str, Test)] = &[
     (
         "fetch::a_tampered_download_is_thrown_away",
         fetch::a_tampered_download_is_thrown_away,
+    ),
+    (
+        "delivery::credits_bought_while_envoy_runs_pay_for_the_next_call",
+        delivery::credits_bought_while_envoy_runs_pay_for_the_next_call,
+    ),
+    (
+        "delivery::without_a_first_configuration_nothing_is_served",
+        delivery::without_a_first_configuration_nothing_is_served,
     ),
     (
         "examples::istio_and_envoy_gateway_accept_their_examples",
