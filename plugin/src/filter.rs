@@ -9,7 +9,7 @@ use proxy_wasm::{
     types::Action,
 };
 
-use crate::{call::Call, plugin::Running};
+use crate::{call::Call, host, plugin::Running};
 
 /// What the proxy calls for one call.
 pub(crate) struct Filter {
@@ -34,7 +34,7 @@ impl Context for Filter {}
 impl HttpContext for Filter {
     fn on_http_request_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
         let action = self.call.borrow_mut().on_head(end_of_stream);
-        crash_on_demand("charged");
+        crash_on_demand("charged", host::request_header);
         if let Some(organization) = self.call.borrow().awaits() {
             let call = Rc::downgrade(&self.call);
             self.running.hold(organization.clone(), self.context, call);
@@ -52,12 +52,12 @@ impl HttpContext for Filter {
 
     fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
         self.call.borrow_mut().on_response_head();
-        crash_on_demand("answered");
+        crash_on_demand("answered", host::response_header);
         Action::Continue
     }
 
     fn on_log(&mut self) {
-        crash_on_demand("over");
+        crash_on_demand("over", host::request_header);
         self.call.borrow_mut().on_log();
     }
 }
@@ -69,12 +69,11 @@ impl Drop for Filter {
     }
 }
 
-/// A crash of the worker at this point of a call that asks for it, for tests of what becomes of the others. No module that is shipped
-/// can do that.
-fn crash_on_demand(_point: &str) {
+/// A crash of the worker at this point of a call, if a header asks for it: for tests of what becomes of the other calls. No module that
+/// is shipped can do that.
+fn crash_on_demand(_point: &str, _header: fn(&str) -> Option<Vec<u8>>) {
     #[cfg(feature = "crash_on_demand")]
-    if crate::host::property("request\0headers\0x-crash-when").as_deref() == Some(_point.as_bytes())
-    {
+    if _header("x-crash-when").as_deref() == Some(_point.as_bytes()) {
         std::process::abort();
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Those in `tests/scenarios` are about the module that ships. Those in `tests/guests/a` are about the hosts, which are to treat
 //! the guest `tests/guests/a.wat` alike; they are called `sim::guests/a/b` and `envoy::guests/a/b`. Those in `tests/crashes` are about
-//! the module with workers that crash when a call asks for it, in the header `x-crash-when`.
+//! the module with workers that crash when a call or its answer asks for it, in the header `x-crash-when`.
 //!
 //! `cargo test --test scenarios envoy::a` runs some of them. A scenario that a host cannot run, because a step needs what
 //! only the other one can do, is shown as ignored there; a missing Envoy is a failure.
