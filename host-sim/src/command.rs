@@ -1,0 +1,3 @@
+//! The command's parts: one file for each thing that it does.
+
+pub(crate) mod inspect;

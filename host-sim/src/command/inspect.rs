@@ -1,0 +1,252 @@
+//! `host-sim inspect`: what a module is, what it needs from Envoy, and what Envoy will call in it.
+//!
+//! The file is only read, and compiled to see whether it loads; nothing of it runs.
+
+mod anatomy;
+mod callback;
+mod envoy_release;
+mod table;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::Args;
+use host_sim::{AbiVersion, Imports, Module, Support};
+use serde::Serialize;
+
+use anatomy::{Anatomy, Export, Memory, Section};
+use callback::{Callback, Called};
+use envoy_release::EnvoyRelease;
+
+/// What `host-sim inspect` is told.
+#[derive(Args, Debug)]
+pub(crate) struct Inspect {
+    /// The module, as Envoy loads it
+    #[arg(value_name = "FILTER.wasm")]
+    module: PathBuf,
+    /// Judge by this release of Envoy
+    #[arg(long, value_name = "VERSION", default_value_t = EnvoyRelease::NEWEST)]
+    envoy: EnvoyRelease,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+/// Everything that is known of a module.
+#[derive(Debug, Serialize)]
+struct Inspection {
+    file: PathBuf,
+    bytes: u64,
+    functions: u64,
+    abi: Option<String>,
+    memory: Option<Memory>,
+    /// What it was made with.
+    producers: BTreeMap<String, Vec<String>>,
+    /// The release of Envoy by which it is judged.
+    envoy: String,
+    /// Why that Envoy would not load it; empty when it would.
+    problems: Vec<String>,
+    exports: Vec<InspectedExport>,
+    imports: Vec<InspectedImport>,
+    sections: Vec<Section>,
+}
+
+#[derive(Debug, Serialize)]
+struct InspectedExport {
+    name: String,
+    called: Called,
+    when: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct InspectedImport {
+    module: String,
+    name: String,
+    /// Whether that Envoy offers it to modules of this ABI.
+    in_envoy: bool,
+    /// Whether host-sim simulates it.
+    simulated: bool,
+    /// What else there is to say.
+    remark: String,
+}
+
+impl Inspect {
+    /// Whether that Envoy would load the module.
+    pub(crate) fn execute(&self) -> anyhow::Result<bool> {
+        let inspection = Inspection::of(&self.module, self.envoy)?;
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(&inspection)?);
+        } else {
+            print!("{}", table::text(&inspection));
+        }
+        Ok(inspection.problems.is_empty())
+    }
+}
+
+impl Inspection {
+    fn of(file: &Path, envoy: EnvoyRelease) -> anyhow::Result<Self> {
+        let place = || file.display().to_string();
+        let bytes = fs::read(file).with_context(place)?;
+        let bytes = binary(bytes).with_context(place)?;
+        let anatomy = Anatomy::of(&bytes)
+            .with_context(|| format!("{}: not a WebAssembly module", file.display()))?;
+        let abi = abi_of(&anatomy.exports);
+        let imports = inspect_imports(&anatomy, abi, envoy)?;
+        let mut problems = Vec::new();
+        for import in imports.iter().filter(|import| !import.in_envoy) {
+            let InspectedImport {
+                module,
+                name,
+                remark,
+                ..
+            } = import;
+            problems.push(format!("the import {module}.{name} is missing: {remark}"));
+        }
+        problems.extend(
+            anatomy
+                .exports
+                .iter()
+                .filter_map(|export| wrong_type(export, abi)),
+        );
+        // What the lists above do not know, loading it shows.
+        if problems.is_empty()
+            && let Err(error) = Module::from_bytes(&bytes)
+        {
+            problems.push(error.to_string());
+        }
+        Ok(Self {
+            file: file.to_owned(),
+            bytes: anatomy.size,
+            functions: anatomy.functions,
+            abi: abi.map(|abi| abi.to_string()),
+            memory: anatomy.memory,
+            producers: anatomy.producers,
+            envoy: envoy.to_string(),
+            problems,
+            exports: inspect_exports(&anatomy.exports, abi),
+            imports,
+            sections: anatomy.sections,
+        })
+    }
+}
+
+/// The module in its binary form; the text format is for people and tests.
+fn binary(bytes: Vec<u8>) -> anyhow::Result<Vec<u8>> {
+    if bytes.starts_with(b"\0asm") {
+        return Ok(bytes);
+    }
+    Ok(wat::parse_bytes(&bytes)?.into_owned())
+}
+
+/// The first export that names a version wins, as in Envoy.
+fn abi_of(exports: &[Export]) -> Option<AbiVersion> {
+    exports.iter().find_map(|export| {
+        AbiVersion::ALL
+            .into_iter()
+            .find(|version| version.export() == export.name)
+    })
+}
+
+fn inspect_imports(
+    anatomy: &Anatomy,
+    abi: Option<AbiVersion>,
+    envoy: EnvoyRelease,
+) -> anyhow::Result<Vec<InspectedImport>> {
+    let known = Imports::of(abi.unwrap_or(AbiVersion::V0_2_1)).map_err(anyhow::Error::msg)?;
+    let inspected = anatomy.imports.iter().map(|import| {
+        let support = known.support(&import.module, &import.name);
+        let is_wasi = ["wasi_snapshot_preview1", "wasi_unstable"].contains(&import.module.as_str());
+        let (in_envoy, remark) = if is_wasi {
+            of_wasi(&import.name, envoy, support)
+        } else {
+            of_env(support, abi)
+        };
+        InspectedImport {
+            module: import.module.clone(),
+            name: import.name.clone(),
+            in_envoy,
+            simulated: support == Support::Simulated,
+            remark,
+        }
+    });
+    Ok(inspected.collect())
+}
+
+const NOT_SIMULATED: &str = "host-sim does not simulate it: calling it ends the VM";
+
+fn of_wasi(name: &str, envoy: EnvoyRelease, support: Support) -> (bool, String) {
+    let remark = match (EnvoyRelease::with_wasi(name), envoy.has_wasi(name)) {
+        (None, _) => "no Envoy has this function of WASI".to_owned(),
+        (Some(releases), false) => format!("only Envoy {releases} have it"),
+        (Some(_), true) if support == Support::Simulated => String::new(),
+        (Some(_), true) => "host-sim does not load modules with it".to_owned(),
+    };
+    (envoy.has_wasi(name), remark)
+}
+
+fn of_env(support: Support, abi: Option<AbiVersion>) -> (bool, String) {
+    match support {
+        Support::Simulated => (true, String::new()),
+        Support::Missing => (true, NOT_SIMULATED.to_owned()),
+        Support::OtherVersions(versions) => {
+            let versions: Vec<_> = versions.iter().map(ToString::to_string).collect();
+            let of = abi.map_or_else(|| "unknown".to_owned(), |abi| abi.to_string());
+            let remark = format!("it belongs to ABI {}, not {of}", versions.join(" and "));
+            (false, remark)
+        }
+        Support::Unknown => (false, "no function of the proxy-wasm ABI".to_owned()),
+    }
+}
+
+fn inspect_exports(exports: &[Export], abi: Option<AbiVersion>) -> Vec<InspectedExport> {
+    let has = |name: &str| exports.iter().any(|export| export.name == name);
+    let mut inspected: Vec<_> = exports
+        .iter()
+        .filter_map(|export| {
+            let callback = Callback::named(&export.name, abi);
+            if callback.is_none() && !callback::looks_like_one(&export.name) {
+                return None;
+            }
+            let shadowed = match export.name.as_str() {
+                "_start" => has("_initialize"),
+                "main" => !has("_initialize"),
+                "__main_void" => !has("_initialize") || has("main"),
+                "proxy_on_memory_allocate" => has("malloc"),
+                _ => false,
+            };
+            Some(InspectedExport {
+                name: export.name.clone(),
+                called: callback
+                    .filter(|_| !shadowed)
+                    .map_or(Called::Never, |callback| callback.called),
+                when: callback.map_or("", |callback| callback.when),
+            })
+        })
+        .collect();
+    inspected.sort_by_key(|export| export.called);
+    inspected
+}
+
+/// What Envoy would say of an export of another type than it expects.
+fn wrong_type(export: &Export, abi: Option<AbiVersion>) -> Option<String> {
+    let callback = Callback::named(&export.name, abi)?;
+    let Some(signature) = &export.function else {
+        return Some(format!("the export {} is no function", export.name));
+    };
+    let parameters = vec!["i32".to_owned(); callback.parameters];
+    let results = vec!["i32".to_owned(); usize::from(callback.returns)];
+    if signature.parameters == parameters && signature.results == results {
+        return None;
+    }
+    let shown = |parameters: &[String], results: &[String]| {
+        format!("({}) -> ({})", parameters.join(", "), results.join(", "))
+    };
+    Some(format!(
+        "the export {} has the type {}, expected {}",
+        export.name,
+        shown(&signature.parameters, &signature.results),
+        shown(&parameters, &results)
+    ))
+}
