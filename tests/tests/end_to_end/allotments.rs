@@ -3,6 +3,11 @@
 //! Nothing of the filter is used but the module, on the simulator, whose clock stands wherever it matters: around the instants at
 //! which data centres move to credits, at which the transition is complete, and at which clocks are put forward or back.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    reason = "small numbers, and the rules are to be read as they are announced"
+)]
+
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
@@ -17,7 +22,9 @@ use serde_json::{Map, Value, json};
 use crate::World;
 
 /// Name, credits a day, credits a day for each agent, and whether it is paid for.
-const EDITIONS: [(&str, u64, u64, bool); 6] = [
+type Edition = (&'static str, u64, u64, bool);
+
+const EDITIONS: [Edition; 6] = [
     ("Free", 5_000, 0, false),
     ("Express", 25_000, 100, true),
     ("Standard", 50_000, 250, true),
@@ -79,7 +86,7 @@ const SIGN_UPS: [Option<Date>; 5] = [
 #[derive(Clone, Debug)]
 struct Organization {
     id: String,
-    edition: usize,
+    edition: Edition,
     agents: u64,
     additional: u64,
     limit: Limit,
@@ -144,7 +151,7 @@ pub(crate) fn every_organization_is_shown_what_the_announcement_gives_it(
 /// Every edition with every limit and every date of sign-up, of any size.
 fn organizations(random: &mut u64) -> Vec<Organization> {
     let mut organizations = Vec::new();
-    for edition in 0..EDITIONS.len() {
+    for edition in EDITIONS {
         for limit in LIMITS {
             for signed_up in SIGN_UPS {
                 organizations.push(Organization {
@@ -166,7 +173,11 @@ fn any(random: &mut u64, choices: &[u64]) -> u64 {
     *random = random
         .wrapping_mul(6_364_136_223_846_793_005)
         .wrapping_add(1_442_695_040_888_963_407);
-    choices[(*random >> 33) as usize % choices.len()]
+    let at = (*random >> 33).checked_rem(choices.len() as u64);
+    let at = at
+        .and_then(|at| usize::try_from(at).ok())
+        .unwrap_or_default();
+    choices.get(at).copied().unwrap_or_default()
 }
 
 fn config(place: &DataCenter, organizations: &[Organization]) -> Value {
@@ -209,7 +220,7 @@ fn ask(simulator: &mut Simulator, organization: &Organization) -> anyhow::Result
 
 impl Organization {
     fn configured(&self, place: &DataCenter) -> Value {
-        let (edition, ..) = EDITIONS[self.edition];
+        let (edition, ..) = self.edition;
         let mut configured = json!({
             "edition": edition, "agents": self.agents, "light_agents": 7, "additional": self.additional,
             "data_center": place.name,
@@ -235,7 +246,7 @@ impl Organization {
         place: &DataCenter,
         now: Timestamp,
     ) -> anyhow::Result<Vec<(&'static str, Option<Value>)>> {
-        let (_, base, per_agent, paid) = EDITIONS[self.edition];
+        let (_, base, per_agent, paid) = self.edition;
         let variable = per_agent * self.agents;
         let credits = base + variable + self.additional;
         let limit = match self.limit {

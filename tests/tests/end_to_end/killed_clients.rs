@@ -59,9 +59,9 @@ pub(crate) fn a_thousand_killed_clients_leave_nothing_in_progress(
         let upstream = Upstream::start(&host_sim::target::Upstream::default()).await?;
         let yaml = in_front_of("envoy.yaml", upstream.address)?;
         let example = Example::start(&world.artifacts, &yaml, &config()?, WORKERS)?;
-        for round in 0..ROUNDS {
+        for round in 1..=ROUNDS {
             kill_everybody(&example, &upstream, round).await?;
-            check_books(&example, (round + 1) * LIMIT).await?;
+            check_books(&example, round.saturating_mul(LIMIT)).await?;
         }
         // The whole limit fits once more, and is free again when the calls end by themselves.
         let mut last = Clients::default();
@@ -70,7 +70,7 @@ pub(crate) fn a_thousand_killed_clients_leave_nothing_in_progress(
             .await?;
         expect_no_more(&example).await?;
         holds.iter().for_each(Hold::release);
-        check_books(&example, (ROUNDS + 1) * LIMIT).await
+        check_books(&example, ROUNDS.saturating_add(1).saturating_mul(LIMIT)).await
     })
 }
 

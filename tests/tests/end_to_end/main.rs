@@ -1,5 +1,6 @@
-//! What needs the real programs and does not fit into a scenario: exactness under load, every operation of a real API, and
-//! the README's commands as a person types them.
+//! What needs the real programs and does not fit into a scenario: exactness under load, killed clients, WebSockets, signed tokens, one
+//! crashing worker of several, every operation of a real API, every organization of the announcement, and the README's commands as a
+//! person types them.
 
 mod allotments;
 mod crashes;
