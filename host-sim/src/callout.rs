@@ -42,6 +42,14 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
+    /// What comes back of a service that refuses connections.
+    pub(crate) fn unreachable() -> Self {
+        Self::by_envoy(
+            503,
+            "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure",
+        )
+    }
+
     fn by_envoy(status: u32, body: &str) -> Self {
         let (headers, body) = LocalResponse::by_envoy(status, body, "").render(false, false);
         Self {

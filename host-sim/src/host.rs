@@ -63,6 +63,10 @@ impl Host {
         self.log.borrow().clone()
     }
 
+    pub(crate) fn take_log(&self) -> Vec<LogLine> {
+        self.log.take()
+    }
+
     pub(crate) fn trace(&self, line: String) {
         self.trace.borrow_mut().push(line);
     }

@@ -25,7 +25,7 @@ use crate::vm_state::VmState;
 pub(crate) use error::{Fatal, Refused};
 
 /// Hostcalls that exist and that host-sim cannot do yet. Modules that import them load, and trap when they make them.
-const UNIMPLEMENTED: &[&str] = &[
+pub(crate) const UNIMPLEMENTED: &[&str] = &[
     "envoy_resolve_dns",
     "proxy_grpc_call",
     "proxy_grpc_cancel",
@@ -57,10 +57,9 @@ pub(crate) fn versions_of(function: &str) -> &'static [AbiVersion] {
     found.map_or(&[], |(_, versions)| versions)
 }
 
-/// Everything that a module of this version may import.
-pub(crate) fn link(
+/// Everything that a module of this version may import and that host-sim has.
+pub(crate) fn link_simulated(
     linker: &mut Linker<VmState>,
-    module: &Module,
     abi: AbiVersion,
 ) -> wasmtime::Result<()> {
     logging::link(linker, abi)?;
@@ -78,7 +77,16 @@ pub(crate) fn link(
     shared_queues::link(linker)?;
     status::link(linker)?;
     foreign_functions::link(linker)?;
-    wasi::link(linker)?;
+    wasi::link(linker)
+}
+
+/// Everything that this module, of this version, may import.
+pub(crate) fn link(
+    linker: &mut Linker<VmState>,
+    module: &Module,
+    abi: AbiVersion,
+) -> wasmtime::Result<()> {
+    link_simulated(linker, abi)?;
     for import in module.imports() {
         let name = import.name();
         if let ExternType::Func(ty) = import.ty()

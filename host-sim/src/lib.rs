@@ -23,10 +23,12 @@ mod body;
 mod callout;
 mod clock;
 mod envoy;
+mod explanation;
 mod foreign_function;
 mod header_map;
 mod host;
 mod hostcalls;
+mod imports;
 mod inline_headers;
 mod local_response;
 mod message;
@@ -49,7 +51,11 @@ mod vm_state;
 mod worker;
 
 pub use abi::AbiVersion;
+pub use explanation::Explanation;
+pub use imports::{Imports, Support};
 pub use module::{LoadError, Module};
 pub use sim_target::SimTarget;
-pub use simulator::{Builder, SimulationError, Simulator, StartError};
+pub use simulator::{
+    Builder, CallId, CalloutId, Happening, SimulationError, Simulator, StartError,
+};
 pub use vm::VmFailure;

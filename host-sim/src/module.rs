@@ -104,8 +104,23 @@ impl Module {
     ///
     /// When Envoy would not load it.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, LoadError> {
-        let engine = Engine::default();
-        let module = wasmtime::Module::new(&engine, bytes)
+        Self::compile(&Engine::default(), bytes)
+    }
+
+    /// The same with fuel: every instruction that its callbacks execute is counted, which makes them slower.
+    ///
+    /// # Errors
+    ///
+    /// When Envoy would not load it.
+    pub fn metered(bytes: &[u8]) -> Result<Self, LoadError> {
+        let mut config = wasmtime::Config::new();
+        config.consume_fuel(true);
+        let engine = Engine::new(&config).map_err(|error| LoadError::Link(innermost(&error)))?;
+        Self::compile(&engine, bytes)
+    }
+
+    fn compile(engine: &Engine, bytes: &[u8]) -> Result<Self, LoadError> {
+        let module = wasmtime::Module::new(engine, bytes)
             .map_err(|error| LoadError::NotWasm(innermost(&error)))?;
         let abi = abi_version(&module)?;
         if ["malloc", "proxy_on_memory_allocate"]
@@ -115,7 +130,7 @@ impl Module {
             return Err(LoadError::MissingAllocator);
         }
         refuse_tcp_filters(&module)?;
-        let mut linker = Linker::new(&engine);
+        let mut linker = Linker::new(engine);
         hostcalls::link(&mut linker, &module, abi)
             .map_err(|error| LoadError::Link(innermost(&error)))?;
         let instance = linker.instantiate_pre(&module).map_err(|error| {

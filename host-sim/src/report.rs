@@ -4,6 +4,7 @@ use std::fmt;
 
 use similar::TextDiff;
 
+use crate::explanation::Explanation;
 use crate::target::{Capability, LogLine};
 
 /// The outcome of one scenario on one target.
@@ -101,6 +102,12 @@ impl fmt::Display for Report {
         if !self.log.is_empty() {
             writeln!(f, "  what the module logged so far:")?;
             for line in &self.log {
+                writeln!(f, "    {line}")?;
+            }
+        }
+        if let Some(explanation) = Explanation::of(&self.trace, &self.log) {
+            writeln!(f, "  why the module died:")?;
+            for line in explanation.to_string().lines() {
                 writeln!(f, "    {line}")?;
             }
         }

@@ -3,6 +3,7 @@
 mod builder;
 mod calls;
 mod error;
+mod live;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -11,6 +12,7 @@ use jiff::Timestamp;
 
 pub use builder::Builder;
 pub use error::{SimulationError, StartError};
+pub use live::{CallId, CalloutId, Happening};
 
 use crate::host::Host;
 use crate::module::Module;
@@ -53,6 +55,7 @@ pub struct Simulator {
     connections: u64,
     /// Calls whose answers the upstream holds, by the name they were opened under.
     open: BTreeMap<String, Vec<Call>>,
+    live: live::Live,
 }
 
 impl Simulator {

@@ -5,6 +5,7 @@
 //! pass through this very filter; while the response is held they go straight to the client; after its headers were sent all
 //! that is left is to reset the stream.
 
+mod live;
 mod router;
 
 use std::collections::BTreeMap;

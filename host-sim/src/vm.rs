@@ -81,6 +81,8 @@ impl Vm {
     ) -> Result<Self, StartError> {
         let engine = module.instance.module().engine();
         let mut store = Store::new(engine, VmState::new(host, identity, label));
+        // Only engines that count fuel have any; it is not meant to run out.
+        let _ = store.set_fuel(u64::MAX);
         let instance = module
             .instance
             .instantiate(&mut store)

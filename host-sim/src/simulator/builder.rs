@@ -164,6 +164,7 @@ impl Builder {
             next_worker: 0,
             connections: 1,
             open: BTreeMap::new(),
+            live: super::live::Live::default(),
         };
         for service in &self.services {
             simulator.serve(service);

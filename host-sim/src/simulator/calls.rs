@@ -58,6 +58,11 @@ impl Call {
         }
     }
 
+    /// Its worker and its stream there.
+    pub(super) fn place(&self) -> (usize, u32) {
+        (self.worker, self.id)
+    }
+
     pub(super) fn into_exchange(self) -> Option<Exchange> {
         self.exchange
     }
@@ -225,7 +230,7 @@ impl Simulator {
     }
 
     /// Everybody is told of what was put into shared queues. Says whether there was any.
-    fn tell_queues(&mut self) -> bool {
+    pub(super) fn tell_queues(&mut self) -> bool {
         let mut any = false;
         for worker in self.main.iter_mut().chain(&mut self.workers) {
             any |= worker.deliver_queues();
@@ -237,7 +242,7 @@ impl Simulator {
     }
 
     /// Answers to callouts arrive once no other callback can run. Says whether there was any.
-    fn deliver_callouts(&mut self) -> bool {
+    pub(super) fn deliver_callouts(&mut self) -> bool {
         let mut any = false;
         for worker in self.main.iter_mut().chain(&mut self.workers) {
             any |= worker.deliver_callouts();
@@ -246,7 +251,7 @@ impl Simulator {
     }
 
     /// When the next timer fires or the next callout times out.
-    fn next_tick(&self) -> Option<Instant> {
+    pub(super) fn next_tick(&self) -> Option<Instant> {
         self.main
             .iter()
             .chain(&self.workers)
@@ -256,7 +261,7 @@ impl Simulator {
     }
 
     /// The clock moves to this instant, and the timers that are due fire.
-    fn pass_to(&mut self, due: Instant) {
+    pub(super) fn pass_to(&mut self, due: Instant) {
         self.host.clock.set(due.max(self.host.clock.get()));
         for worker in self.main.iter_mut().chain(&mut self.workers) {
             worker.tick(due);

@@ -1,0 +1,59 @@
+//! `host-sim check`: whether Envoy would accept a configuration.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use host_sim::StartError;
+use host_sim::target::{LogLevel, LogLine};
+
+use super::plugin::PluginOptions;
+
+/// What `host-sim check` is told.
+#[derive(Args, Debug)]
+pub(crate) struct Check {
+    #[command(flatten)]
+    plugin: PluginOptions,
+    /// The configuration, as the filter gets it
+    #[arg(value_name = "FILTER.json")]
+    configuration: Option<PathBuf>,
+}
+
+impl Check {
+    /// Whether the configuration is accepted.
+    pub(crate) fn execute(&self) -> anyhow::Result<bool> {
+        let options = self.plugin.clone().with_config(self.configuration.as_ref());
+        if !options.is_configured() {
+            bail!("there is nothing to check: name FILTER.json, --config-text or --envoy-yaml");
+        }
+        let plugin = options.resolve()?;
+        let module = plugin.load()?;
+        match plugin.builder(&module).start() {
+            Ok(_) => {
+                println!("accepted");
+                Ok(true)
+            }
+            Err(StartError::Rejected { log }) => {
+                for line in reasons(&log) {
+                    println!("{line}");
+                }
+                Ok(false)
+            }
+            Err(StartError::Failed { failure, log }) => {
+                let logged: String = log.iter().map(|line| format!("\n  {line}")).collect();
+                bail!("{}: {failure}{logged}", plugin.name())
+            }
+            Err(error) => Err(error).with_context(|| plugin.name().to_string()),
+        }
+    }
+}
+
+/// What the filter says of a configuration that it refuses.
+pub(crate) fn reasons(log: &[LogLine]) -> Vec<&str> {
+    let lines = log.iter().filter(|line| line.level >= LogLevel::Error);
+    let reasons: Vec<_> = lines.map(|line| line.text.as_str()).collect();
+    if reasons.is_empty() {
+        return vec!["refused, and the filter does not say why"];
+    }
+    reasons
+}

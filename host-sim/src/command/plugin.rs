@@ -1,0 +1,147 @@
+//! The plugin that a command runs: its module, its configuration and Envoy's settings, from flags or from an Envoy configuration.
+
+mod envoy_yaml;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use clap::{Args, ValueEnum};
+use host_sim::target::{FailurePolicy, PluginSettings};
+use host_sim::{Builder, Module, Simulator};
+
+use envoy_yaml::Found;
+
+/// Which plugin to run, and with what.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct PluginOptions {
+    /// The filter, as Envoy loads it
+    #[arg(
+        long,
+        value_name = "FILTER.wasm",
+        required_unless_present = "envoy_yaml"
+    )]
+    plugin: Option<PathBuf>,
+    /// The file with its configuration, which the filter gets as it is
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Its configuration itself
+    #[arg(long, value_name = "TEXT", conflicts_with = "config")]
+    config_text: Option<String>,
+    /// Take the module, the configuration and all settings from an Envoy configuration (flags go before it)
+    #[arg(long, value_name = "FILE")]
+    envoy_yaml: Option<PathBuf>,
+    /// Which filter of that configuration, when it has several of wasm
+    #[arg(long, value_name = "NAME", requires = "envoy_yaml")]
+    filter: Option<String>,
+    /// Which root context of the module
+    #[arg(long, value_name = "ID")]
+    root_id: Option<String>,
+    /// What becomes of requests once the VM has failed
+    #[arg(long, value_enum)]
+    failure_policy: Option<Policy>,
+    /// How many workers
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    workers: u32,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Policy {
+    FailClosed,
+    FailOpen,
+    FailReload,
+}
+
+/// A plugin, with all that it is started with.
+#[derive(Clone, Debug)]
+pub(crate) struct Plugin {
+    /// The module's file.
+    pub(crate) file: PathBuf,
+    pub(crate) configuration: Vec<u8>,
+    /// Files that it depends on.
+    pub(crate) files: Vec<PathBuf>,
+    settings: PluginSettings,
+    vm_configuration: Vec<u8>,
+    environment: Vec<(String, String)>,
+    workers: u32,
+}
+
+impl PluginOptions {
+    /// The same with this file for the configuration.
+    pub(crate) fn with_config(mut self, file: Option<&PathBuf>) -> Self {
+        if let Some(file) = file {
+            self.config = Some(file.clone());
+            self.config_text = None;
+        }
+        self
+    }
+
+    /// Whether there is any configuration.
+    pub(crate) fn is_configured(&self) -> bool {
+        self.config.is_some() || self.config_text.is_some() || self.envoy_yaml.is_some()
+    }
+
+    /// Reads everything that the options name.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be read, or the Envoy configuration has no such filter.
+    pub(crate) fn resolve(&self) -> anyhow::Result<Plugin> {
+        let found = match &self.envoy_yaml {
+            Some(file) => envoy_yaml::read(file, self.filter.as_deref())?,
+            None => Found::default(),
+        };
+        let Some(file) = self.plugin.clone().or(found.module) else {
+            bail!("the filter's code is not a local file: name it with --plugin");
+        };
+        let mut files = vec![file.clone()];
+        files.extend(self.envoy_yaml.clone());
+        files.extend(self.config.clone());
+        let configuration = match (&self.config, &self.config_text) {
+            (Some(file), _) => fs::read(file).with_context(|| file.display().to_string())?,
+            (None, Some(text)) => text.clone().into_bytes(),
+            (None, None) => found.configuration,
+        };
+        let mut settings = found.settings;
+        if let Some(root_id) = &self.root_id {
+            settings.root_id.clone_from(root_id);
+        }
+        match self.failure_policy {
+            Some(Policy::FailClosed) => settings.failure_policy = FailurePolicy::FailClosed,
+            Some(Policy::FailOpen) => settings.failure_policy = FailurePolicy::FailOpen,
+            Some(Policy::FailReload) => settings.failure_policy = FailurePolicy::FailReload,
+            None => {}
+        }
+        Ok(Plugin {
+            file,
+            configuration,
+            files,
+            settings,
+            vm_configuration: found.vm_configuration,
+            environment: found.environment,
+            workers: self.workers,
+        })
+    }
+}
+
+impl Plugin {
+    /// A simulation of it.
+    pub(crate) fn builder(&self, module: &Module) -> Builder {
+        Simulator::builder(module)
+            .settings(self.settings.clone())
+            .configuration(&self.configuration)
+            .vm_configuration(&self.vm_configuration)
+            .environment(self.environment.clone())
+            .workers(self.workers)
+    }
+
+    /// The module, compiled.
+    pub(crate) fn load(&self) -> anyhow::Result<Module> {
+        super::load(&self.file)
+    }
+
+    /// The same with a fresh look at its files.
+    pub(crate) fn name(&self) -> std::path::Display<'_> {
+        Path::new(&self.file).display()
+    }
+}

@@ -1,0 +1,218 @@
+//! A wasm filter's settings in an Envoy configuration, wherever in it they are.
+//!
+//! What makes a filter one of wasm is the type of its `typed_config`, `envoy.extensions.filters.http.wasm.v3.Wasm`; below it is what
+//! Envoy calls a `PluginConfig`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow, bail};
+use host_sim::target::{FailurePolicy, PluginSettings};
+use serde_json::{Map, Value};
+
+use crate::command::diagnostic::Pointed;
+
+/// What the configuration says of a filter.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) module: Option<PathBuf>,
+    pub(super) settings: PluginSettings,
+    pub(super) configuration: Vec<u8>,
+    pub(super) vm_configuration: Vec<u8>,
+    pub(super) environment: Vec<(String, String)>,
+}
+
+/// A filter, and the listener's buffer limit that holds for it.
+struct Candidate<'a> {
+    name: String,
+    plugin: &'a Map<String, Value>,
+    buffer_limit: Option<u64>,
+}
+
+/// Reads the filter of this name, or the only one.
+///
+/// # Errors
+///
+/// When the file cannot be read, has no such filter, or says of it what Envoy would not understand.
+pub(super) fn read(file: &Path, name: Option<&str>) -> anyhow::Result<Found> {
+    let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    let document = parse(file, text)?;
+    let mut candidates = Vec::new();
+    search(&document, None, None, &mut candidates);
+    let names: Vec<_> = candidates.iter().map(|found| found.name.clone()).collect();
+    candidates.retain(|found| name.is_none_or(|name| found.name == name));
+    let place = file.display();
+    match (candidates.as_slice(), name) {
+        ([only], _) => {
+            found(only, file).with_context(|| format!("{place}: filter `{}`", only.name))
+        }
+        ([], Some(name)) if !names.is_empty() => bail!(
+            "{place}: no filter of wasm is named `{name}`, there are: {}",
+            names.join(", ")
+        ),
+        ([], _) => bail!(
+            "{place}: no filter of the type envoy.extensions.filters.http.wasm.v3.Wasm is in it"
+        ),
+        (_, None) => bail!(
+            "{place}: several filters are of wasm, choose one with --filter: {}",
+            names.join(", ")
+        ),
+        (_, Some(name)) => bail!("{place}: several filters of wasm are named `{name}`"),
+    }
+}
+
+fn parse(file: &Path, text: String) -> anyhow::Result<Value> {
+    let error = match serde_norway::from_str(&text) {
+        Ok(document) => return Ok(document),
+        Err(error) => error,
+    };
+    let message = error.to_string();
+    Err(match error.location() {
+        Some(at) => Pointed::new(file, text, (at.line(), at.column()), message, "here").into(),
+        None => anyhow!("{}: {message}", file.display()),
+    })
+}
+
+/// Finds all filters of wasm below a value.
+fn search<'a>(
+    value: &'a Value,
+    name: Option<&str>,
+    buffer_limit: Option<u64>,
+    candidates: &mut Vec<Candidate<'a>>,
+) {
+    match value {
+        Value::Array(items) => {
+            for item in items {
+                search(item, name, buffer_limit, candidates);
+            }
+        }
+        Value::Object(object) => {
+            let name = object.get("name").and_then(Value::as_str).or(name);
+            let limit = object.get("per_connection_buffer_limit_bytes");
+            let buffer_limit = limit.and_then(Value::as_u64).or(buffer_limit);
+            if let Some(plugin) = plugin_of(object) {
+                candidates.push(Candidate {
+                    name: name.unwrap_or_default().to_owned(),
+                    plugin,
+                    buffer_limit,
+                });
+                return;
+            }
+            for value in object.values() {
+                search(value, name, buffer_limit, candidates);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The plugin's settings, if this is the `typed_config` of a filter of wasm.
+fn plugin_of(object: &Map<String, Value>) -> Option<&Map<String, Value>> {
+    const TYPE: &str = "envoy.extensions.filters.http.wasm.v3.Wasm";
+    let is_wasm = |key: &str| {
+        let named = object.get(key).and_then(Value::as_str);
+        named.is_some_and(|named| named.rsplit('/').next() == Some(TYPE))
+    };
+    if is_wasm("@type") {
+        return object.get("config")?.as_object();
+    }
+    // A `TypedStruct` names the type beside the value.
+    if is_wasm("type_url") {
+        return object.get("value")?.get("config")?.as_object();
+    }
+    None
+}
+
+fn found(candidate: &Candidate<'_>, file: &Path) -> anyhow::Result<Found> {
+    let plugin = candidate.plugin;
+    let text = |from: &Map<String, Value>, key: &str| {
+        let text = from.get(key).and_then(Value::as_str);
+        text.unwrap_or_default().to_owned()
+    };
+    let nothing = Map::new();
+    let vm = plugin
+        .get("vm_config")
+        .and_then(Value::as_object)
+        .unwrap_or(&nothing);
+    let limit = candidate.buffer_limit.map(u32::try_from).transpose();
+    let settings = PluginSettings {
+        name: text(plugin, "name"),
+        root_id: text(plugin, "root_id"),
+        vm_id: text(vm, "vm_id"),
+        allow_on_headers_stop_iteration: plugin
+            .get("allow_on_headers_stop_iteration")
+            .and_then(Value::as_bool)
+            .unwrap_or(false),
+        failure_policy: failure_policy(plugin)?,
+        buffer_limit_bytes: limit.context("per_connection_buffer_limit_bytes")?,
+    };
+    Ok(Found {
+        module: module(vm, file)?,
+        settings,
+        configuration: bytes(plugin.get("configuration")).context("config.configuration")?,
+        vm_configuration: bytes(vm.get("configuration"))
+            .context("config.vm_config.configuration")?,
+        environment: environment(vm),
+    })
+}
+
+fn failure_policy(plugin: &Map<String, Value>) -> anyhow::Result<FailurePolicy> {
+    if plugin.get("fail_open").and_then(Value::as_bool) == Some(true) {
+        return Ok(FailurePolicy::FailOpen);
+    }
+    Ok(match plugin.get("failure_policy").and_then(Value::as_str) {
+        None | Some("UNSPECIFIED" | "FAIL_CLOSED") => FailurePolicy::FailClosed,
+        Some("FAIL_OPEN") => FailurePolicy::FailOpen,
+        Some("FAIL_RELOAD") => FailurePolicy::FailReload,
+        Some(other) => bail!(
+            "config.failure_policy: unknown policy `{other}`, expected FAIL_CLOSED, FAIL_OPEN or FAIL_RELOAD"
+        ),
+    })
+}
+
+/// The module's file; relative ones are looked for where the command runs, as Envoy does, and beside the configuration.
+fn module(vm: &Map<String, Value>, file: &Path) -> anyhow::Result<Option<PathBuf>> {
+    let name = vm
+        .get("code")
+        .and_then(|code| code.pointer("/local/filename"));
+    let Some(name) = name.and_then(Value::as_str) else {
+        return Ok(None);
+    };
+    let path = PathBuf::from(name);
+    let beside = file.parent().unwrap_or(Path::new("")).join(&path);
+    match (path.exists(), beside.exists()) {
+        (true, _) => Ok(Some(path)),
+        (false, true) => Ok(Some(beside)),
+        (false, false) => bail!(
+            "config.vm_config.code.local.filename: there is no file `{name}`; another can be named with --plugin"
+        ),
+    }
+}
+
+/// What Envoy makes of an `Any` for the plugin: the text of a `StringValue`, the JSON of a `Struct`.
+fn bytes(any: Option<&Value>) -> anyhow::Result<Vec<u8>> {
+    let Some(any) = any else {
+        return Ok(Vec::new());
+    };
+    let ty = any.get("@type").and_then(Value::as_str).unwrap_or_default();
+    let value = any.get("value").unwrap_or(&Value::Null);
+    match (ty.rsplit('/').next(), value) {
+        (Some("google.protobuf.StringValue"), Value::String(text)) => Ok(text.clone().into_bytes()),
+        (Some("google.protobuf.Struct"), value) => Ok(value.to_string().into_bytes()),
+        (Some("google.protobuf.StringValue"), other) => {
+            bail!("`value` is {other}, expected a text: write `value: |` before JSON")
+        }
+        _ => bail!(
+            "the type is `{ty}`, expected type.googleapis.com/google.protobuf.StringValue or …Struct"
+        ),
+    }
+}
+
+fn environment(vm: &Map<String, Value>) -> Vec<(String, String)> {
+    let variables = vm.get("environment_variables");
+    let values = variables.and_then(|variables| variables.get("key_values"));
+    let values = values.and_then(Value::as_object).into_iter().flatten();
+    values
+        .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
+        .collect()
+}

@@ -1,0 +1,95 @@
+//! A request as the command line says it.
+
+use clap::Args;
+use host_sim::target::{HttpVersion, Request, Upstream};
+
+/// A request, and what the upstream answers.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct RequestOptions {
+    /// The method
+    #[arg(long, default_value = "GET", help_heading = "The request")]
+    method: String,
+    /// Path and query
+    #[arg(long, default_value = "/", help_heading = "The request")]
+    path: String,
+    /// A header, as in `--header 'x-user: 7'`; may be repeated
+    #[arg(long, short = 'H', value_name = "NAME: VALUE", value_parser = header, help_heading = "The request")]
+    header: Vec<(String, String)>,
+    /// The body; repeat it for a body in several pieces
+    #[arg(long, value_name = "TEXT", help_heading = "The request")]
+    body: Vec<String>,
+    /// Send it over HTTP/2
+    #[arg(long, help_heading = "The request")]
+    http2: bool,
+    /// The status that the upstream answers
+    #[arg(
+        long,
+        value_name = "CODE",
+        default_value_t = 200,
+        help_heading = "The upstream's answer"
+    )]
+    answer_status: u16,
+    /// A header of its answer; may be repeated
+    #[arg(long, value_name = "NAME: VALUE", value_parser = header, help_heading = "The upstream's answer")]
+    answer_header: Vec<(String, String)>,
+    /// The body of its answer
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        help_heading = "The upstream's answer"
+    )]
+    answer_body: String,
+}
+
+/// A header on the command line.
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text
+        .split_once(':')
+        .ok_or("a header is written as `name: value`")?;
+    Ok((name.trim().to_ascii_lowercase(), value.trim().to_owned()))
+}
+
+impl RequestOptions {
+    /// The request.
+    pub(crate) fn request(&self) -> Request {
+        let host = |(name, value): &(String, String)| (name == "host").then(|| value.clone());
+        let default = Request::default();
+        Request {
+            method: self.method.clone(),
+            path: self.path.clone(),
+            authority: self
+                .header
+                .iter()
+                .find_map(host)
+                .unwrap_or(default.authority),
+            headers: self
+                .header
+                .iter()
+                .filter(|(name, _)| name != "host")
+                .cloned()
+                .collect(),
+            body: self
+                .body
+                .iter()
+                .map(|text| text.clone().into_bytes())
+                .collect(),
+            http: if self.http2 {
+                HttpVersion::Two
+            } else {
+                HttpVersion::One
+            },
+            ..Request::default()
+        }
+    }
+
+    /// The upstream.
+    pub(crate) fn upstream(&self) -> Upstream {
+        Upstream {
+            status: self.answer_status,
+            headers: self.answer_header.clone(),
+            body: self.answer_body.clone().into_bytes(),
+            trailers: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! `host-sim run`: scenarios, and which of them do not hold.
+
+mod json;
+mod junit;
+mod outcome;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use host_sim::SimTarget;
+use host_sim::runner::{self, RunError};
+use host_sim::scenario::{ConfigSource, Scenario};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::diagnostic::Pointed;
+use super::watch::Watch;
+use outcome::{Outcome, Verdict};
+
+/// What `host-sim run` is told.
+#[derive(Args, Debug)]
+pub(crate) struct Run {
+    /// The filter, as Envoy loads it
+    #[arg(long, value_name = "FILTER.wasm")]
+    plugin: PathBuf,
+    /// Scenario files, or directories that are searched for *.toml
+    #[arg(required = true, value_name = "SCENARIO")]
+    scenarios: Vec<PathBuf>,
+    /// Run only scenarios with this text in their path or their sentence
+    #[arg(long, value_name = "TEXT")]
+    filter: Option<String>,
+    /// Also write the results to a file, as JUnit's XML
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Print one JSON document in place of the text
+    #[arg(long)]
+    json: bool,
+    /// Run again whenever the filter, a scenario or a configuration changes
+    #[arg(long)]
+    watch: bool,
+}
+
+/// From how many scenarios on a bar shows how far they are.
+const MANY: usize = 20;
+
+impl Run {
+    /// Whether all scenarios hold.
+    pub(crate) fn execute(&self) -> anyhow::Result<bool> {
+        if !self.watch {
+            return self.once(&mut BTreeSet::new());
+        }
+        let mut watch = Watch::new()?;
+        watch.add(&self.plugin)?;
+        for path in &self.scenarios {
+            watch.add(path)?;
+        }
+        loop {
+            let mut read = BTreeSet::new();
+            if let Err(error) = self.once(&mut read) {
+                super::print_error(&error);
+            }
+            for file in &read {
+                watch.add(file)?;
+            }
+            println!("watching for changes");
+            watch.until_one_changes()?;
+        }
+    }
+
+    /// Runs them once, and notes which files that took.
+    fn once(&self, read: &mut BTreeSet<PathBuf>) -> anyhow::Result<bool> {
+        let scenarios = self.read_scenarios(read)?;
+        let target = SimTarget::new(super::load(&self.plugin)?);
+        let bar = self.bar(scenarios.len())?;
+        let mut outcomes = Vec::new();
+        for scenario in &scenarios {
+            let outcome = run_one(scenario, &target)?;
+            if !self.json {
+                bar.suspend(|| print!("{}", outcome.text));
+            }
+            bar.inc(1);
+            outcomes.push(outcome);
+        }
+        bar.finish_and_clear();
+        if let Some(file) = &self.junit {
+            junit::write(file, &outcomes).with_context(|| file.display().to_string())?;
+        }
+        let count = |held: bool| {
+            outcomes
+                .iter()
+                .filter(|outcome| outcome.held() == held)
+                .count()
+        };
+        if self.json {
+            println!("{}", json::text(&outcomes)?);
+        } else {
+            println!("{} passed, {} failed", count(true), count(false));
+        }
+        Ok(count(false) == 0)
+    }
+
+    /// All are read before the first one runs, so that a typing error is not found halfway.
+    fn read_scenarios(&self, read: &mut BTreeSet<PathBuf>) -> anyhow::Result<Vec<Scenario>> {
+        let mut scenarios = Vec::new();
+        for path in &self.scenarios {
+            for file in scenario_files(path)? {
+                read.insert(file.clone());
+                let scenario = Scenario::from_file(&file).map_err(Pointed::of_scenario)?;
+                if let ConfigSource::File { path, .. } = &scenario.config {
+                    read.insert(scenario.directory().join(path));
+                }
+                scenarios.push(scenario);
+            }
+        }
+        if let Some(filter) = &self.filter {
+            scenarios.retain(|scenario| {
+                scenario.about.contains(filter) || scenario.path.to_string_lossy().contains(filter)
+            });
+            if scenarios.is_empty() {
+                bail!("no scenario has `{filter}` in its path or its sentence");
+            }
+        }
+        Ok(scenarios)
+    }
+
+    /// How far it is, for people who wait for many.
+    fn bar(&self, count: usize) -> anyhow::Result<ProgressBar> {
+        if count < MANY || self.json {
+            return Ok(ProgressBar::hidden());
+        }
+        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {eta}")?;
+        Ok(ProgressBar::new(u64::try_from(count)?).with_style(style))
+    }
+}
+
+/// What came of one scenario. A filter that hangs or dies is what the scenario has found, and the others go on.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long a scenario takes on the machine is told, and nothing follows from it"
+)]
+fn run_one(scenario: &Scenario, target: &SimTarget) -> anyhow::Result<Outcome> {
+    let started = Instant::now();
+    let result = runner::run(scenario, target);
+    let took = started.elapsed();
+    let (verdict, text) = match result {
+        Ok(report) => {
+            let text = report.to_string();
+            (Verdict::Compared(report), text)
+        }
+        Err(error @ RunError::Target { .. }) => {
+            let text = format!("FAILED   {error}\n");
+            (Verdict::Broken(error.to_string()), text)
+        }
+        Err(RunError::Scenario(error)) => return Err(Pointed::of_scenario(error)),
+    };
+    Ok(Outcome {
+        scenario: scenario.path.display().to_string(),
+        about: scenario.about.clone(),
+        took,
+        verdict,
+        text,
+    })
+}
+
+/// A file itself, or the scenarios in a directory and below it, in the order of their names.
+fn scenario_files(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let unreadable = || format!("{}", path.display());
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(path).with_context(unreadable)? {
+        entries.push(entry.with_context(unreadable)?.path());
+    }
+    entries.sort();
+    let mut files = Vec::new();
+    for entry in entries {
+        if entry.is_dir() {
+            files.extend(scenario_files(&entry).unwrap_or_default());
+        } else if entry
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+        {
+            files.push(entry);
+        }
+    }
+    if files.is_empty() {
+        bail!("{}: no *.toml in this directory", path.display());
+    }
+    Ok(files)
+}

@@ -1,0 +1,100 @@
+//! Results as one JSON document.
+
+use serde::Serialize;
+
+use super::outcome::{Outcome, Verdict};
+
+#[derive(Serialize)]
+struct Document<'a> {
+    passed: usize,
+    failed: usize,
+    scenarios: Vec<Entry<'a>>,
+}
+
+#[derive(Serialize)]
+struct Entry<'a> {
+    scenario: &'a str,
+    about: &'a str,
+    outcome: &'static str,
+    seconds: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    mismatches: Vec<Difference<'a>>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    trace: &'a [String],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    log: Vec<Logged<'a>>,
+}
+
+#[derive(Serialize)]
+struct Difference<'a> {
+    /// Counted from 0; absent for the start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step: Option<usize>,
+    what: &'a str,
+    expected: &'a str,
+    observed: &'a str,
+}
+
+#[derive(Serialize)]
+struct Logged<'a> {
+    level: String,
+    text: &'a str,
+}
+
+/// The document.
+///
+/// # Errors
+///
+/// Never in practice: everything in it can be written as JSON.
+pub(super) fn text(outcomes: &[Outcome]) -> serde_json::Result<String> {
+    let failed = outcomes.iter().filter(|outcome| !outcome.held()).count();
+    serde_json::to_string_pretty(&Document {
+        passed: outcomes.len().saturating_sub(failed),
+        failed,
+        scenarios: outcomes.iter().map(entry).collect(),
+    })
+}
+
+fn entry(outcome: &Outcome) -> Entry<'_> {
+    let mut entry = Entry {
+        scenario: &outcome.scenario,
+        about: &outcome.about,
+        outcome: "failed",
+        seconds: outcome.took.as_secs_f64(),
+        error: None,
+        mismatches: Vec::new(),
+        trace: &[],
+        log: Vec::new(),
+    };
+    match &outcome.verdict {
+        Verdict::Broken(reason) => entry.error = Some(reason),
+        Verdict::Compared(report) => {
+            if outcome.held() {
+                entry.outcome = match (report.skipped, &report.known_difference) {
+                    (Some(_), _) => "skipped",
+                    (None, Some(_)) => "known_difference",
+                    (None, None) => "passed",
+                };
+            }
+            entry.mismatches = report
+                .mismatches
+                .iter()
+                .map(|mismatch| Difference {
+                    step: mismatch.step,
+                    what: &mismatch.what,
+                    expected: &mismatch.expected,
+                    observed: &mismatch.observed,
+                })
+                .collect();
+            entry.trace = &report.trace;
+            let logged = report.log.iter().map(|line| Logged {
+                level: line.level.to_string(),
+                text: &line.text,
+            });
+            entry.log = logged.collect();
+        }
+    }
+    entry
+}

@@ -1,0 +1,176 @@
+//! `host-sim trace`: every callback and hostcall of one request, or of a scenario.
+
+mod line;
+mod traced;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Context as _;
+use clap::Args;
+use host_sim::scenario::Scenario;
+use host_sim::target::Exchange;
+use host_sim::{Explanation, SimTarget, runner};
+use serde::Serialize;
+
+use super::diagnostic::Pointed;
+use super::plugin::PluginOptions;
+use super::request::RequestOptions;
+use line::TraceLine;
+use traced::Traced;
+
+/// What `host-sim trace` is told.
+#[derive(Args, Debug)]
+pub(crate) struct Trace {
+    #[command(flatten)]
+    plugin: PluginOptions,
+    #[command(flatten)]
+    request: RequestOptions,
+    /// Trace the steps of a scenario, with its configuration, in place of a request
+    #[arg(long, value_name = "FILE.toml")]
+    scenario: Option<PathBuf>,
+    /// Also show what happens before the request: how the VMs start
+    #[arg(long)]
+    start: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    trace: Vec<TraceLine<'a>>,
+    log: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answer: Option<Answer>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    died: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: String,
+    aborted: bool,
+    reached_upstream: bool,
+}
+
+impl Trace {
+    /// Always true: whatever the filter does is what was to be shown.
+    pub(crate) fn execute(&self) -> anyhow::Result<bool> {
+        match &self.scenario {
+            Some(file) => self.of_scenario(file)?,
+            None => self.of_request()?,
+        }
+        Ok(true)
+    }
+
+    fn of_request(&self) -> anyhow::Result<()> {
+        let plugin = self.plugin.resolve()?;
+        let module = plugin.load()?;
+        let builder = plugin.builder(&module).upstream(self.request.upstream());
+        let mut simulator = super::started(builder.start(), &plugin)?;
+        let mut trace = simulator.take_trace();
+        if !self.start {
+            trace.clear();
+        }
+        let outcome = simulator.exchange(&self.request.request());
+        trace.extend(simulator.take_trace());
+        let log = simulator.log();
+        let died = Explanation::of(&trace, &log).map(|explanation| explanation.to_string());
+        let logged: Vec<_> = log.iter().map(ToString::to_string).collect();
+        if self.json {
+            let answer = outcome.as_ref().ok().map(answer);
+            return print_json(&trace, logged, answer, died);
+        }
+        for line in &trace {
+            println!("{line}");
+        }
+        if !logged.is_empty() {
+            println!("\nlogged");
+            for line in &logged {
+                println!("  {line}");
+            }
+        }
+        match outcome {
+            Ok(exchange) => print!("\n{}", shown(&exchange)),
+            Err(error) => println!("\nno answer: {error}"),
+        }
+        if let Some(died) = died {
+            print!("\n{died}");
+        }
+        Ok(())
+    }
+
+    fn of_scenario(&self, file: &std::path::Path) -> anyhow::Result<()> {
+        let scenario = Scenario::from_file(file).map_err(Pointed::of_scenario)?;
+        let plugin = self.plugin.resolve()?;
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let target = Traced::new(
+            SimTarget::new(plugin.load()?),
+            Arc::clone(&lines),
+            self.start,
+        );
+        let report = runner::run(&scenario, &target).context("running the scenario")?;
+        let trace = std::mem::take(&mut *lines.lock().unwrap_or_else(PoisonError::into_inner));
+        if self.json {
+            let logged = report.log.iter().map(ToString::to_string).collect();
+            return print_json(&trace, logged, None, None);
+        }
+        for line in &trace {
+            println!("{line}");
+        }
+        if !report.is_good() {
+            print!("\n{report}");
+        }
+        Ok(())
+    }
+}
+
+fn print_json(
+    trace: &[String],
+    log: Vec<String>,
+    answer: Option<Answer>,
+    died: Option<String>,
+) -> anyhow::Result<()> {
+    let trace = trace.iter().map(|line| TraceLine::parse(line)).collect();
+    let document = Document {
+        trace,
+        log,
+        answer,
+        died,
+    };
+    println!("{}", serde_json::to_string_pretty(&document)?);
+    Ok(())
+}
+
+fn answer(exchange: &Exchange) -> Answer {
+    Answer {
+        status: exchange.status,
+        headers: exchange.headers.clone(),
+        body: String::from_utf8_lossy(&exchange.body).into_owned(),
+        aborted: exchange.aborted,
+        reached_upstream: exchange.upstream.is_some(),
+    }
+}
+
+/// What the client gets.
+fn shown(exchange: &Exchange) -> String {
+    let mut text = match (exchange.status, exchange.aborted) {
+        (0, _) => "the client gets no answer: the stream is reset\n".to_owned(),
+        (status, true) => format!("the client gets {status}, and then the stream is reset\n"),
+        (status, false) => format!("the client gets {status}\n"),
+    };
+    for (name, value) in &exchange.headers {
+        text.push_str(&format!("  {name}: {value}\n"));
+    }
+    if !exchange.body.is_empty() {
+        let body = String::from_utf8_lossy(&exchange.body);
+        text.push_str(&format!("\n{}\n", body.trim_end()));
+    }
+    if exchange.upstream.is_none() {
+        text.push_str("the upstream saw nothing of it\n");
+    }
+    text
+}

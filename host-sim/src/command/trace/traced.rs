@@ -1,0 +1,148 @@
+//! A host that writes down its trace step by step.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use host_sim::SimTarget;
+use host_sim::scenario::ConfigText;
+use host_sim::target::{
+    Capability, Exchange, LogLine, Request, Service, Session, Setup, Started, Target, TargetError,
+    UpstreamRequest,
+};
+
+/// Where the lines go.
+pub(super) type Lines = Arc<Mutex<Vec<String>>>;
+
+/// The simulator, writing down what it does.
+pub(super) struct Traced {
+    target: SimTarget,
+    lines: Lines,
+    start: bool,
+}
+
+impl Traced {
+    /// With `start`, the start of the VMs is written down as well.
+    pub(super) fn new(target: SimTarget, lines: Lines, start: bool) -> Self {
+        Self {
+            target,
+            lines,
+            start,
+        }
+    }
+}
+
+struct TracedSession {
+    session: Box<dyn Session>,
+    lines: Lines,
+}
+
+impl TracedSession {
+    /// Writes down what one action did, under a line of its own.
+    fn note<T>(&mut self, action: &str, outcome: T) -> T {
+        let trace = self.session.trace();
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.push(format!("-- {action}"));
+        lines.extend(trace);
+        outcome
+    }
+}
+
+impl Target for Traced {
+    fn name(&self) -> &'static str {
+        self.target.name()
+    }
+
+    fn supports(&self, capability: Capability) -> bool {
+        self.target.supports(capability)
+    }
+
+    fn start(&self, setup: &Setup) -> Result<Started, TargetError> {
+        let Started::Running(mut session) = self.target.start(setup)? else {
+            return self.target.start(setup);
+        };
+        let trace = session.trace();
+        if self.start {
+            let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+            lines.push("-- start".to_owned());
+            lines.extend(trace);
+        }
+        Ok(Started::Running(Box::new(TracedSession {
+            session,
+            lines: Arc::clone(&self.lines),
+        })))
+    }
+}
+
+fn named(request: &Request) -> String {
+    format!("{} {}", request.method, request.path)
+}
+
+impl Session for TracedSession {
+    fn exchange(&mut self, request: &Request) -> Result<Exchange, TargetError> {
+        let outcome = self.session.exchange(request);
+        self.note(&named(request), outcome)
+    }
+
+    fn parallel(
+        &mut self,
+        requests: &[Request],
+        connections: usize,
+    ) -> Result<Vec<Exchange>, TargetError> {
+        let outcome = self.session.parallel(requests, connections);
+        self.note(&format!("{} requests at once", requests.len()), outcome)
+    }
+
+    fn open(&mut self, call: &str, request: &Request, count: u32) -> Result<(), TargetError> {
+        let outcome = self.session.open(call, request, count);
+        self.note(&format!("open `{call}`: {}", named(request)), outcome)
+    }
+
+    fn finish(&mut self, call: &str) -> Result<Vec<Exchange>, TargetError> {
+        let outcome = self.session.finish(call);
+        self.note(&format!("finish `{call}`"), outcome)
+    }
+
+    fn disconnect(&mut self, call: &str) -> Result<(), TargetError> {
+        let outcome = self.session.disconnect(call);
+        self.note(&format!("disconnect `{call}`"), outcome)
+    }
+
+    fn advance(&mut self, by: Duration) -> Result<(), TargetError> {
+        let outcome = self.session.advance(by);
+        self.note(&format!("advance {by:?}"), outcome)
+    }
+
+    fn configure(&mut self, config: &ConfigText) -> Result<Result<(), Vec<LogLine>>, TargetError> {
+        let outcome = self.session.configure(config);
+        self.note("configure", outcome)
+    }
+
+    fn metric(&mut self, name: &str) -> Result<Option<u64>, TargetError> {
+        self.session.metric(name)
+    }
+
+    fn inject_cas_conflicts(&mut self, count: u32) -> Result<(), TargetError> {
+        self.session.inject_cas_conflicts(count)
+    }
+
+    fn serve(&mut self, service: &Service) -> Result<(), TargetError> {
+        self.session.serve(service)
+    }
+
+    fn callouts(
+        &mut self,
+        cluster: &str,
+        expected: usize,
+    ) -> Result<Vec<UpstreamRequest>, TargetError> {
+        self.session.callouts(cluster, expected)
+    }
+
+    fn log(&mut self) -> Result<Vec<LogLine>, TargetError> {
+        self.session.log()
+    }
+
+    /// Everything has been written down already.
+    fn trace(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+}

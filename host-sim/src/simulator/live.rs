@@ -1,0 +1,253 @@
+//! A simulation in the real world: real clients, a real upstream and real services, and a clock that somebody outside moves.
+//!
+//! Nothing here waits. [`Simulator::begin`] takes a request, [`Simulator::settle`] goes on with everything as far as it goes and says
+//! what has happened, and what comes back from outside is handed in by [`Simulator::answer`] and [`Simulator::answer_callout`].
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::Simulator;
+use super::error::SimulationError;
+use crate::clock::Instant;
+use crate::target::{Exchange, LogLine, Request, Upstream, UpstreamBehaviour, UpstreamRequest};
+use crate::worker::{Progress, Worker};
+
+/// A call of a real client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CallId(u64);
+
+/// A call that the plugin makes itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CalloutId {
+    worker: usize,
+    token: u32,
+}
+
+/// Something that has happened and that somebody outside must act on.
+#[derive(Debug)]
+pub enum Happening {
+    /// The upstream is to get this request; [`Simulator::answer`] takes what it does.
+    Forward {
+        /// Whose it is.
+        call: CallId,
+        /// The request as it left the filter.
+        request: UpstreamRequest,
+    },
+    /// The client is to get this answer. The call is gone.
+    Ended {
+        /// Whose it is.
+        call: CallId,
+        /// The answer.
+        exchange: Exchange,
+    },
+    /// A service is to get this request; [`Simulator::answer_callout`] takes its answer.
+    Callout {
+        /// Whose it is.
+        callout: CalloutId,
+        /// The cluster that the plugin named.
+        cluster: String,
+        /// The request.
+        request: UpstreamRequest,
+        /// After how long the plugin is told that there is no answer; never if `None`.
+        timeout: Option<Duration>,
+    },
+}
+
+/// Calls from outside.
+#[derive(Debug, Default)]
+pub(super) struct Live {
+    calls: BTreeMap<CallId, LiveCall>,
+    begun: u64,
+    /// When the next router gives up waiting.
+    until: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct LiveCall {
+    worker: usize,
+    id: u32,
+    forwarded: bool,
+}
+
+impl Simulator {
+    /// Takes a request. Its [`upstream`](Request::upstream) does not count: [`answer`](Self::answer) says what the upstream does.
+    ///
+    /// # Errors
+    ///
+    /// When it names a worker that does not exist.
+    pub fn begin(&mut self, request: &Request) -> Result<CallId, SimulationError> {
+        let request = Request {
+            upstream: UpstreamBehaviour::default(),
+            ..request.clone()
+        };
+        let (worker, id) = self.call(&request)?.place();
+        if let Some(worker) = self.workers.get_mut(worker) {
+            worker.hold(id);
+        }
+        self.live.begun = self.live.begun.saturating_add(1);
+        let call = CallId(self.live.begun);
+        self.live.calls.insert(
+            call,
+            LiveCall {
+                worker,
+                id,
+                forwarded: false,
+            },
+        );
+        Ok(call)
+    }
+
+    /// What the upstream has done with a call. One that is gone is passed over.
+    pub fn answer(&mut self, call: CallId, behaviour: UpstreamBehaviour) {
+        self.on_live(call, |worker, id| worker.answered_with(id, behaviour));
+    }
+
+    /// The client of a call has gone away.
+    pub fn leave(&mut self, call: CallId) {
+        self.on_live(call, Worker::disconnect);
+    }
+
+    fn on_live(&mut self, call: CallId, act: impl FnOnce(&mut Worker, u32)) {
+        let Some(live) = self.live.calls.get(&call) else {
+            return;
+        };
+        if let Some(worker) = self.workers.get_mut(live.worker) {
+            act(worker, live.id);
+        }
+    }
+
+    /// What a service has answered; `None` when it cannot be reached.
+    pub fn answer_callout(&mut self, callout: CalloutId, answer: Option<&Upstream>) {
+        // The main thread's VM stands behind the workers'.
+        if let Some(worker) = self.workers.get_mut(callout.worker) {
+            worker.answer_callout(callout.token, answer);
+        } else if let Some(main) = &mut self.main {
+            main.answer_callout(callout.token, answer);
+        }
+    }
+
+    /// Goes on with everything as far as it goes and says what has happened.
+    ///
+    /// # Errors
+    ///
+    /// When the module needs what host-sim cannot do.
+    pub fn settle(&mut self) -> Result<Vec<Happening>, SimulationError> {
+        let mut happenings = Vec::new();
+        loop {
+            let mut moved = self.round_of_live(&mut happenings);
+            moved |= self.tell_queues();
+            self.take_callouts_out(&mut happenings);
+            moved |= self.deliver_callouts();
+            self.check_implemented()?;
+            if !moved {
+                return Ok(happenings);
+            }
+        }
+    }
+
+    fn round_of_live(&mut self, happenings: &mut Vec<Happening>) -> bool {
+        let mut any = false;
+        let mut calls = std::mem::take(&mut self.live.calls);
+        self.live.until = None;
+        calls.retain(|call, live| {
+            let Some(worker) = self.workers.get_mut(live.worker) else {
+                return false;
+            };
+            match worker.pump(live.id) {
+                Progress::Complete => {
+                    any = true;
+                    let exchange = worker.close(live.id);
+                    happenings.push(Happening::Ended {
+                        call: *call,
+                        exchange,
+                    });
+                    return false;
+                }
+                Progress::Open { moved } => {
+                    any |= moved;
+                    if !live.forwarded
+                        && let Some(request) = worker.forwarded(live.id)
+                    {
+                        live.forwarded = true;
+                        happenings.push(Happening::Forward {
+                            call: *call,
+                            request,
+                        });
+                    }
+                }
+                Progress::Held { moved, .. } => any |= moved,
+                Progress::Posted => any = true,
+                Progress::Waits { until, moved } => {
+                    any |= moved;
+                    let earliest = self.live.until.map_or(until, |other| other.min(until));
+                    self.live.until = Some(earliest);
+                }
+            }
+            true
+        });
+        self.live.calls = calls;
+        any
+    }
+
+    /// Callouts go out to the real services before the simulated ones see them.
+    fn take_callouts_out(&mut self, happenings: &mut Vec<Happening>) {
+        for (index, worker) in self.workers.iter_mut().chain(&mut self.main).enumerate() {
+            for unsent in worker.take_unsent() {
+                happenings.push(Happening::Callout {
+                    callout: CalloutId {
+                        worker: index,
+                        token: unsent.token,
+                    },
+                    cluster: unsent.cluster,
+                    request: unsent.request,
+                    timeout: unsent.timeout,
+                });
+            }
+        }
+    }
+
+    /// Moves the clock to this instant, never back. Timers that are due by then fire, each at its own instant.
+    pub fn advance_to(&mut self, now: Timestamp) {
+        let now = Instant::from_timestamp(now);
+        while let Some(due) = self.next_tick().filter(|due| *due <= now) {
+            self.pass_to(due);
+        }
+        self.host.clock.set(now.max(self.host.clock.get()));
+    }
+
+    /// When something happens by itself, if nothing comes from outside.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Timestamp> {
+        let due = [self.next_tick(), self.live.until];
+        due.into_iter().flatten().min().map(Instant::as_timestamp)
+    }
+
+    /// How many calls of real clients have not ended.
+    #[must_use]
+    pub fn live_calls(&self) -> usize {
+        self.live.calls.len()
+    }
+
+    /// Takes what the module has logged since it was last taken.
+    pub fn take_log(&mut self) -> Vec<LogLine> {
+        self.host.take_log()
+    }
+
+    /// How much memory each worker's VM has, in bytes.
+    #[must_use]
+    pub fn memory_bytes(&self) -> Vec<usize> {
+        self.workers.iter().map(Worker::memory_bytes).collect()
+    }
+
+    /// How much fuel the workers' callbacks have taken since the start; `None` unless the module is [metered](crate::Module::metered).
+    #[must_use]
+    pub fn fuel_used(&self) -> Option<u64> {
+        let mut sum = 0_u64;
+        for worker in &self.workers {
+            sum = sum.saturating_add(worker.fuel_used()?);
+        }
+        Some(sum)
+    }
+}

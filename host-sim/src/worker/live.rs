@@ -1,0 +1,90 @@
+//! A worker whose upstream and whose services are outside of the simulation.
+
+use std::time::Duration;
+
+use super::Worker;
+use crate::callout::{Fate, Reply};
+use crate::envoy;
+use crate::message::Frame;
+use crate::target::{HttpVersion, Upstream, UpstreamBehaviour, UpstreamRequest};
+
+/// A callout that somebody outside is to answer.
+#[derive(Debug)]
+pub(crate) struct Unsent {
+    pub(crate) token: u32,
+    pub(crate) cluster: String,
+    pub(crate) request: UpstreamRequest,
+    pub(crate) timeout: Option<Duration>,
+}
+
+impl Worker {
+    /// The request of this stream as it goes to the upstream.
+    pub(crate) fn forwarded(&mut self, id: u32) -> Option<UpstreamRequest> {
+        self.stream(id)?.forwarded()
+    }
+
+    /// What the upstream has done with this stream.
+    pub(crate) fn answered_with(&mut self, id: u32, behaviour: UpstreamBehaviour) {
+        if let Some(stream) = self.stream(id) {
+            stream.answered_with(behaviour);
+        }
+    }
+
+    /// Callouts that nobody has taken yet. Envoy gives them up after their time-out.
+    pub(crate) fn take_unsent(&mut self) -> Vec<Unsent> {
+        let state = self.vm.store.data_mut();
+        let now = state.host.clock.get();
+        let mut taken = Vec::new();
+        for (token, callout) in &mut state.callouts {
+            if !matches!(callout.fate, Fate::Unsent) {
+                continue;
+            }
+            callout.fate = Fate::Hangs(callout.timeout.map(|timeout| now.after(timeout)));
+            taken.push(Unsent {
+                token: *token,
+                cluster: callout.cluster.clone(),
+                request: callout.request.clone(),
+                timeout: callout.timeout,
+            });
+        }
+        taken
+    }
+
+    /// The answer to a callout, or that the service cannot be reached.
+    pub(crate) fn answer_callout(&mut self, token: u32, answer: Option<&Upstream>) {
+        let state = self.vm.store.data_mut();
+        let now = state.host.clock.get();
+        // One that has timed out or was cancelled is gone.
+        let Some(callout) = state.callouts.get_mut(&token) else {
+            return;
+        };
+        let reply = match answer {
+            None => Reply::unreachable(),
+            Some(answer) => {
+                let head = callout.request.method == "HEAD";
+                let (headers, frames) = envoy::response(answer, head, HttpVersion::One, false, now);
+                let pieces = frames.into_iter().map(|frame| match frame {
+                    Frame::Data { bytes, .. } => bytes,
+                    Frame::Trailers(_) => Vec::new(),
+                });
+                Reply {
+                    headers,
+                    body: pieces.flatten().collect(),
+                }
+            }
+        };
+        callout.fate = Fate::Answered(reply);
+    }
+
+    /// How much memory the VM has, in bytes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let memory = self.vm.store.data().memory;
+        memory.map_or(0, |memory| memory.data_size(&self.vm.store))
+    }
+
+    /// How much fuel its callbacks have taken, if the module is metered.
+    pub(crate) fn fuel_used(&self) -> Option<u64> {
+        let left = self.vm.store.get_fuel().ok()?;
+        Some(u64::MAX.saturating_sub(left))
+    }
+}
