@@ -1,5 +1,6 @@
 //! The command's parts: one file for each thing that it does, and what several of them need.
 
+pub(crate) mod bench;
 pub(crate) mod check;
 mod diagnostic;
 pub(crate) mod inspect;
@@ -7,6 +8,7 @@ pub(crate) mod new;
 mod plugin;
 mod request;
 pub(crate) mod run;
+pub(crate) mod serve;
 pub(crate) mod trace;
 mod watch;
 

@@ -66,6 +66,23 @@ advance = \"5s\" (moves the clock); metrics, configure, log, cas_conflicts.")]
   host-sim trace --envoy-yaml envoy.yaml --method POST --body '{}'
   host-sim trace --plugin FILTER.wasm --scenario the_last_credit.toml")]
     Trace(command::trace::Trace),
+    /// Serve HTTP on a port, with the filter in front of an upstream, so that curl can call it
+    ///
+    /// A proxy for HTTP/1.1 and HTTP/2 that runs the filter as Envoy does, with real time and real callouts. Ctrl-C ends it.
+    #[command(after_help = "\
+  host-sim serve --plugin FILTER.wasm --config FILTER.json --upstream http://127.0.0.1:8080 --watch
+  host-sim serve --envoy-yaml envoy.yaml --cluster directory=http://127.0.0.1:9000 --listen 127.0.0.1:0
+
+Requests and answers are read whole before they go on, so what streams for long is not for it.")]
+    Serve(command::serve::Serve),
+    /// Measure what a request costs in the module, and whether its memory grows
+    ///
+    /// Hostcalls and fuel (instructions) are the same on every machine; the time is that of the module and the simulated host together.
+    /// Exits with 1 when the memory grew in both halves of the run.
+    #[command(after_help = "\
+  host-sim bench --plugin FILTER.wasm --config FILTER.json --path /things -H 'x-user: 7' -n 10000
+  host-sim bench --plugin FILTER.wasm --scenario the_last_credit.toml --json")]
+    Bench(command::bench::Bench),
     /// Say what a module is, what it needs from Envoy, and what Envoy will call in it
     ///
     /// Tells the ABI, every import (does Envoy have it? does host-sim?), every export and how often Envoy calls it, the memory and
@@ -78,6 +95,8 @@ fn main() -> ExitCode {
         Command::Run(run) => run.execute(),
         Command::New(new) => new.execute(),
         Command::Check(check) => check.execute(),
+        Command::Serve(serve) => serve.execute(),
+        Command::Bench(bench) => bench.execute(),
         Command::Trace(trace) => trace.execute(),
         Command::Inspect(inspect) => inspect.execute(),
     };

@@ -106,9 +106,8 @@ impl fmt::Display for Report {
             }
         }
         if let Some(explanation) = Explanation::of(&self.trace, &self.log) {
-            writeln!(f, "  why the module died:")?;
             for line in explanation.to_string().lines() {
-                writeln!(f, "    {line}")?;
+                writeln!(f, "  {line}")?;
             }
         }
         Ok(())

@@ -4,6 +4,7 @@ mod builder;
 mod calls;
 mod error;
 mod live;
+mod setup;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;

@@ -1,0 +1,226 @@
+//! `host-sim bench`: what a request costs in a module, and whether its memory grows.
+//!
+//! The time is that of the whole simulation, the module's callbacks and the simulated host around them, on one thread of this
+//! machine. Hostcalls and fuel do not depend on the machine: they are the numbers to compare between two versions of a module.
+
+mod table;
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use hdrhistogram::Histogram;
+use host_sim::scenario::{Scenario, Step};
+use host_sim::target::Request;
+use host_sim::{Builder, Module, Simulator};
+use indicatif::ProgressBar;
+use serde::Serialize;
+
+use super::diagnostic::Pointed;
+use super::plugin::{Plugin, PluginOptions};
+use super::request::RequestOptions;
+
+/// What `host-sim bench` is told.
+#[derive(Args, Debug)]
+pub(crate) struct Bench {
+    #[command(flatten)]
+    plugin: PluginOptions,
+    #[command(flatten)]
+    request: RequestOptions,
+    /// Send the requests of a scenario over and over, with its configuration, in place of one
+    #[arg(long, value_name = "FILE.toml")]
+    scenario: Option<PathBuf>,
+    /// How many requests are measured
+    #[arg(long, short = 'n', value_name = "NUMBER", default_value_t = 1000)]
+    requests: u32,
+    /// How many requests are sent before that
+    #[arg(long, value_name = "NUMBER", default_value_t = 100)]
+    warm_up: u32,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was measured.
+#[derive(Debug, Serialize)]
+struct Measurements {
+    requests: u32,
+    microseconds: Microseconds,
+    hostcalls_per_request: f64,
+    callbacks_per_request: f64,
+    /// Instructions, as wasmtime counts them.
+    fuel_per_request: f64,
+    memory: Memory,
+}
+
+#[derive(Debug, Serialize)]
+struct Microseconds {
+    mean: f64,
+    median: f64,
+    p90: f64,
+    p99: f64,
+    most: f64,
+}
+
+/// The memory of all workers together, in bytes.
+#[derive(Debug, Serialize)]
+struct Memory {
+    after_warm_up: usize,
+    halfway: usize,
+    at_the_end: usize,
+    /// Whether it grew in the first half and in the second one as well.
+    grows: bool,
+}
+
+/// A plugin and what is sent to it.
+struct Load {
+    builder: Box<dyn Fn(&Module) -> Builder>,
+    plugin: Plugin,
+    requests: Vec<Request>,
+}
+
+impl Bench {
+    /// Whether the memory stopped growing.
+    pub(crate) fn execute(&self) -> anyhow::Result<bool> {
+        if self.requests < 2 {
+            bail!("a measurement takes at least 2 requests");
+        }
+        let load = self.load()?;
+        let bytes =
+            std::fs::read(&load.plugin.file).with_context(|| load.plugin.name().to_string())?;
+        let module = load.plugin.load()?;
+        let bar = ProgressBar::new(u64::from(self.requests).saturating_mul(2));
+        let mut measurements = self.measure(&load, &module, &bar)?;
+        let metered = Module::metered(&bytes).with_context(|| load.plugin.name().to_string())?;
+        measurements.fuel_per_request = self.fuel(&load, &metered, &bar)?;
+        bar.finish_and_clear();
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(&measurements)?);
+        } else {
+            print!("{}", table::text(&measurements));
+        }
+        Ok(!measurements.memory.grows)
+    }
+
+    fn load(&self) -> anyhow::Result<Load> {
+        let plugin = self.plugin.resolve()?;
+        let Some(file) = &self.scenario else {
+            let (upstream, of) = (self.request.upstream(), plugin.clone());
+            return Ok(Load {
+                builder: Box::new(move |module| of.builder(module).upstream(upstream.clone())),
+                plugin,
+                requests: vec![self.request.request()],
+            });
+        };
+        let scenario = Scenario::from_file(file).map_err(Pointed::of_scenario)?;
+        let setup = scenario.setup().map_err(Pointed::of_scenario)?;
+        let requests: Vec<_> = scenario
+            .steps()
+            .iter()
+            .filter_map(|step| match step {
+                Step::Exchange { requests, .. } => Some(requests.request.clone()),
+                _ => None,
+            })
+            .collect();
+        if requests.is_empty() {
+            bail!("{}: no step of it is a request", file.display());
+        }
+        Ok(Load {
+            builder: Box::new(move |module| Simulator::builder(module).setup(&setup)),
+            plugin,
+            requests,
+        })
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how long requests take is what is measured"
+    )]
+    fn measure(
+        &self,
+        load: &Load,
+        module: &Module,
+        bar: &ProgressBar,
+    ) -> anyhow::Result<Measurements> {
+        let mut simulator = self.warmed_up(load, module)?;
+        let after_warm_up = memory(&simulator);
+        let mut halfway = after_warm_up;
+        let mut times = Histogram::<u64>::new(3)?;
+        let (mut hostcalls, mut callbacks) = (0_u64, 0_u64);
+        for (number, request) in (0..self.requests).zip(load.requests.iter().cycle()) {
+            let started = Instant::now();
+            simulator.exchange(request)?;
+            times.saturating_record(u64::try_from(started.elapsed().as_nanos())?);
+            for line in simulator.take_trace() {
+                hostcalls = hostcalls.saturating_add(u64::from(line.contains("[vm->host] ")));
+                callbacks = callbacks.saturating_add(u64::from(line.contains("[host->vm] ")));
+            }
+            simulator.take_log();
+            if number == self.requests / 2 {
+                halfway = memory(&simulator);
+            }
+            bar.inc(1);
+        }
+        let at_the_end = memory(&simulator);
+        let micro = |nanoseconds: u64| rounded(nanoseconds, 1000);
+        Ok(Measurements {
+            requests: self.requests,
+            microseconds: Microseconds {
+                mean: (times.mean() / 10.0).round() / 100.0,
+                median: micro(times.value_at_quantile(0.5)),
+                p90: micro(times.value_at_quantile(0.9)),
+                p99: micro(times.value_at_quantile(0.99)),
+                most: micro(times.max()),
+            },
+            hostcalls_per_request: rounded(hostcalls, self.requests),
+            callbacks_per_request: rounded(callbacks, self.requests),
+            fuel_per_request: 0.0,
+            memory: Memory {
+                after_warm_up,
+                halfway,
+                at_the_end,
+                grows: after_warm_up < halfway && halfway < at_the_end,
+            },
+        })
+    }
+
+    /// The instructions of a request, counted in a run of its own, because counting takes time.
+    fn fuel(&self, load: &Load, module: &Module, bar: &ProgressBar) -> anyhow::Result<f64> {
+        let mut simulator = self.warmed_up(load, module)?;
+        let before = simulator.fuel_used().unwrap_or_default();
+        for (_, request) in (0..self.requests).zip(load.requests.iter().cycle()) {
+            simulator.exchange(request)?;
+            simulator.take_trace();
+            simulator.take_log();
+            bar.inc(1);
+        }
+        let used = simulator
+            .fuel_used()
+            .unwrap_or_default()
+            .saturating_sub(before);
+        Ok(rounded(used, self.requests))
+    }
+
+    fn warmed_up(&self, load: &Load, module: &Module) -> anyhow::Result<Simulator> {
+        let mut simulator = super::started((load.builder)(module).start(), &load.plugin)?;
+        for (_, request) in (0..self.warm_up).zip(load.requests.iter().cycle()) {
+            simulator.exchange(request)?;
+        }
+        simulator.take_trace();
+        simulator.take_log();
+        Ok(simulator)
+    }
+}
+
+fn memory(simulator: &Simulator) -> usize {
+    simulator.memory_bytes().into_iter().sum()
+}
+
+/// A quotient with two digits behind the point.
+fn rounded(sum: u64, count: u32) -> f64 {
+    // Numbers beyond 2^53 do not occur, and would lose no digit that is shown.
+    #[expect(clippy::cast_precision_loss, reason = "see above")]
+    let sum = sum as f64;
+    (sum / f64::from(count) * 100.0).round() / 100.0
+}
