@@ -45,9 +45,11 @@ pub(crate) enum Status {
     NotFound = 1,
     BadArgument = 2,
     SerializationFailure = 3,
+    ParseFailure = 4,
     InvalidMemoryAccess = 6,
     Empty = 7,
     CasMismatch = 8,
+    InternalFailure = 10,
     Unimplemented = 12,
 }
 
@@ -58,9 +60,11 @@ impl fmt::Display for Status {
             Self::NotFound => "NOT_FOUND",
             Self::BadArgument => "BAD_ARGUMENT",
             Self::SerializationFailure => "SERIALIZATION_FAILURE",
+            Self::ParseFailure => "PARSE_FAILURE",
             Self::InvalidMemoryAccess => "INVALID_MEMORY_ACCESS",
             Self::Empty => "EMPTY",
             Self::CasMismatch => "CAS_MISMATCH",
+            Self::InternalFailure => "INTERNAL_FAILURE",
             Self::Unimplemented => "UNIMPLEMENTED",
         })
     }

@@ -4,11 +4,15 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use crate::clock::Instant;
+use crate::grpc::{GrpcBehaviour, GrpcRequest};
 use crate::metrics::Metrics;
 use crate::random::Random;
 use crate::shared_data::SharedData;
 use crate::shared_queue::SharedQueues;
 use crate::target::{LogLevel, LogLine, ServiceBehaviour, UpstreamRequest};
+
+/// A gRPC call of a VM with this number under this token, as the service saw it.
+type SeenGrpc = ((u32, u32), GrpcRequest);
 
 /// The shared part of a simulation. It lives on one thread, so that every run is the same.
 #[derive(Debug)]
@@ -22,6 +26,10 @@ pub(crate) struct Host {
     pub(crate) services: RefCell<BTreeMap<String, ServiceBehaviour>>,
     /// What they have seen and nobody has looked at yet, by cluster.
     pub(crate) callouts: RefCell<BTreeMap<String, Vec<UpstreamRequest>>>,
+    /// What the gRPC services do, by cluster.
+    pub(crate) grpc_services: RefCell<BTreeMap<String, GrpcBehaviour>>,
+    /// The calls that they have seen and nobody has looked at yet, by cluster, each with its VM's number and its token.
+    pub(crate) grpc_calls: RefCell<BTreeMap<String, Vec<SeenGrpc>>>,
     /// What modules are told is logged; lower lines are dropped.
     pub(crate) log_level: LogLevel,
     vms: Cell<u32>,
@@ -39,6 +47,8 @@ impl Host {
             clock: Cell::new(start),
             services: RefCell::default(),
             callouts: RefCell::default(),
+            grpc_services: RefCell::default(),
+            grpc_calls: RefCell::default(),
             log_level,
             vms: Cell::default(),
             log: RefCell::default(),

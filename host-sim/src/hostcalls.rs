@@ -7,6 +7,7 @@ mod call;
 mod callouts;
 mod error;
 mod foreign_functions;
+mod grpc;
 mod header_maps;
 mod logging;
 mod metrics;
@@ -25,14 +26,7 @@ use crate::vm_state::VmState;
 pub(crate) use error::{Fatal, Refused};
 
 /// Hostcalls that exist and that host-sim cannot do yet. Modules that import them load, and trap when they make them.
-pub(crate) const UNIMPLEMENTED: &[&str] = &[
-    "envoy_resolve_dns",
-    "proxy_grpc_call",
-    "proxy_grpc_cancel",
-    "proxy_grpc_close",
-    "proxy_grpc_send",
-    "proxy_grpc_stream",
-];
+pub(crate) const UNIMPLEMENTED: &[&str] = &["envoy_resolve_dns"];
 
 /// The functions of `env` that only some versions of the ABI have.
 const OF_SOME_VERSIONS: &[(&str, &[AbiVersion])] = &[
@@ -74,6 +68,7 @@ pub(crate) fn link_simulated(
         abi_0_1_0::link(linker)?;
     }
     callouts::link(linker)?;
+    grpc::link(linker)?;
     shared_queues::link(linker)?;
     status::link(linker)?;
     foreign_functions::link(linker)?;

@@ -25,6 +25,8 @@ mod clock;
 mod envoy;
 mod explanation;
 mod foreign_function;
+pub mod grpc;
+mod grpc_call;
 mod header_map;
 mod host;
 mod hostcalls;

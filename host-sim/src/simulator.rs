@@ -15,6 +15,7 @@ pub use builder::Builder;
 pub use error::{SimulationError, StartError};
 pub use live::{CallId, CalloutId, Happening};
 
+use crate::grpc::{GrpcRequest, GrpcService};
 use crate::host::Host;
 use crate::module::Module;
 use crate::stream::HttpStream;
@@ -225,6 +226,19 @@ impl Simulator {
     pub fn take_callouts(&mut self, cluster: &str) -> Vec<UpstreamRequest> {
         let mut seen = self.host.callouts.borrow_mut();
         seen.remove(cluster).unwrap_or_default()
+    }
+
+    /// From now on this gRPC service behaves so.
+    pub fn serve_grpc(&mut self, service: &GrpcService) {
+        let mut services = self.host.grpc_services.borrow_mut();
+        services.insert(service.cluster.clone(), service.behaviour.clone());
+    }
+
+    /// Takes the calls that the gRPC service behind a cluster has seen since they were last taken, with what had been sent by then.
+    pub fn take_grpc_calls(&mut self, cluster: &str) -> Vec<GrpcRequest> {
+        let mut seen = self.host.grpc_calls.borrow_mut();
+        let taken = seen.remove(cluster).unwrap_or_default();
+        taken.into_iter().map(|(_, request)| request).collect()
     }
 
     /// What the module logged, oldest first.

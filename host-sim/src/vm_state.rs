@@ -9,6 +9,7 @@ use wasmtime::{Memory, TypedFunc};
 use crate::abi::{MapType, StreamType};
 use crate::callout::{Callout, Reply};
 use crate::clock::Instant;
+use crate::grpc_call::{GrpcCall, GrpcEvent};
 use crate::header_map::HeaderMap;
 use crate::host::Host;
 use crate::local_response::LocalResponse;
@@ -96,6 +97,12 @@ pub(crate) struct VmState {
     /// What came back, while its callback runs.
     pub(crate) reply: Option<Reply>,
     last_token: u32,
+    /// gRPC calls and streams that are open, by token.
+    pub(crate) grpc_calls: BTreeMap<u32, GrpcCall>,
+    /// What came back of one of them, while its callback runs.
+    pub(crate) grpc_event: Option<GrpcEvent>,
+    last_grpc_call: u32,
+    last_grpc_stream: u32,
     /// Whether the running callback sent a local response, which overrides what it returns.
     pub(crate) responded: bool,
     pub(crate) effective: Option<u32>,
@@ -121,6 +128,10 @@ impl VmState {
             callouts: BTreeMap::new(),
             reply: None,
             last_token: 0,
+            grpc_calls: BTreeMap::new(),
+            grpc_event: None,
+            last_grpc_call: 1,
+            last_grpc_stream: 2,
             responded: false,
             effective: None,
             current: 0,
@@ -140,6 +151,19 @@ impl VmState {
         self.last_token = self.last_token.wrapping_add(4);
         self.callouts.insert(self.last_token, callout);
         self.last_token
+    }
+
+    /// A gRPC call or stream is on its way. Tokens of calls are 5, 9, …, those of streams 6, 10, …, as in Envoy.
+    pub(crate) fn add_grpc_call(&mut self, call: GrpcCall) -> u32 {
+        let last = if call.streams {
+            &mut self.last_grpc_stream
+        } else {
+            &mut self.last_grpc_call
+        };
+        *last = last.wrapping_add(4);
+        let token = *last;
+        self.grpc_calls.insert(token, call);
+        token
     }
 
     /// New contexts get numbers that no context of this other VM has had.
@@ -196,6 +220,13 @@ impl VmState {
     pub(crate) fn map(&self, of: MapType) -> Option<&HeaderMap> {
         if of == MapType::HttpCallResponseHeaders {
             return self.reply.as_ref().map(|reply| &reply.headers);
+        }
+        match (of, &self.grpc_event) {
+            (MapType::GrpcReceiveInitialMetadata, Some(GrpcEvent::InitialMetadata(map)))
+            | (MapType::GrpcReceiveTrailingMetadata, Some(GrpcEvent::TrailingMetadata(map))) => {
+                return Some(map);
+            }
+            _ => {}
         }
         let stream = self.stream()?;
         let request = &stream.request;

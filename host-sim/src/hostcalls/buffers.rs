@@ -6,6 +6,7 @@ use super::call::{Call, answer, quoted, region, returned};
 use super::error::{Failure, Refused};
 use crate::abi::BufferType;
 use crate::body;
+use crate::grpc_call::GrpcEvent;
 use crate::stream::Side;
 use crate::vm_state::VmState;
 
@@ -93,9 +94,10 @@ fn contents<'c>(call: &'c Call<'_>, of: BufferType) -> Result<&'c [u8], Failure>
         BufferType::HttpCallResponseBody => {
             &state.reply.as_ref().ok_or(Refused::BufferAbsent(of))?.body
         }
-        BufferType::DownstreamData
-        | BufferType::UpstreamData
-        | BufferType::GrpcReceiveBuffer
-        | BufferType::CallData => &[],
+        BufferType::GrpcReceiveBuffer => match &state.grpc_event {
+            Some(GrpcEvent::Message(bytes)) => bytes,
+            _ => &[],
+        },
+        BufferType::DownstreamData | BufferType::UpstreamData | BufferType::CallData => &[],
     })
 }

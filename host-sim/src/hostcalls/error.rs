@@ -63,6 +63,18 @@ pub(crate) enum Refused {
     NegativeTimeout,
     #[error("{}", match .0 { QueueError::Unknown => "no such queue", QueueError::Empty => "the queue is empty" })]
     Queue(QueueError),
+    #[error("no gRPC service behind a cluster `{0}`")]
+    NoGrpcService(String),
+    #[error("no cluster `{0}`, which proxy_on_grpc_close will say as well")]
+    NoGrpcCluster(String),
+    #[error("the service is not given as `envoy_grpc`")]
+    NoEnvoyGrpc,
+    #[error("{0} is no number of a gRPC stream")]
+    NoGrpcStream(u32),
+    #[error("{0} is no number of a gRPC call or stream")]
+    NoGrpc(u32),
+    #[error("no gRPC call or stream {0} is open")]
+    UnknownGrpc(u32),
     #[error("no foreign function `{0}`")]
     UnknownForeignFunction(String),
     #[error("Envoy has the foreign function `{0}`, and host-sim has not")]
@@ -99,6 +111,9 @@ impl Refused {
             | Self::CalloutWithout(_)
             | Self::NegativeTimeout
             | Self::MalformedArgument
+            | Self::NoEnvoyGrpc
+            | Self::NoGrpcStream(_)
+            | Self::NoGrpc(_)
             | Self::AlreadyDeclared
             | Self::Metric(
                 MetricError::NotPositive(_) | MetricError::Histogram | MetricError::NoKind(_),
@@ -110,6 +125,7 @@ impl Refused {
             | Self::NoStream
             | Self::NoSuchKey
             | Self::Queue(QueueError::Unknown)
+            | Self::UnknownGrpc(_)
             | Self::UnknownForeignFunction(_)
             | Self::ForeignFunctionNotSimulated(_)
             | Self::UnknownFilterState(_)
@@ -118,6 +134,8 @@ impl Refused {
             Self::Property(PropertyError::NotSerializable)
             | Self::NotCompressible
             | Self::NotCompressed => Status::SerializationFailure,
+            Self::NoGrpcService(_) => Status::ParseFailure,
+            Self::NoGrpcCluster(_) => Status::InternalFailure,
             Self::Queue(QueueError::Empty) => Status::Empty,
             Self::CasMismatch(_) => Status::CasMismatch,
             Self::NoNetworkStream => Status::Unimplemented,

@@ -9,6 +9,7 @@ use super::Simulator;
 use super::error::StartError;
 use crate::clock::{DEFAULT_START, Instant};
 use crate::envoy::DEFAULT_BUFFER_LIMIT;
+use crate::grpc::GrpcService;
 use crate::host::Host;
 use crate::module::Module;
 use crate::target::{LogLevel, PluginSettings, Service, Upstream};
@@ -26,6 +27,7 @@ pub struct Builder {
     workers: u32,
     upstream: Upstream,
     services: Vec<Service>,
+    grpc_services: Vec<GrpcService>,
     properties: Vec<String>,
     clock: Instant,
     seed: u64,
@@ -43,6 +45,7 @@ impl Builder {
             workers: 1,
             upstream: Upstream::default(),
             services: Vec::new(),
+            grpc_services: Vec::new(),
             properties: Vec::new(),
             clock: DEFAULT_START.parse().map_or(
                 Instant::from_timestamp(Timestamp::UNIX_EPOCH),
@@ -99,6 +102,13 @@ impl Builder {
     #[must_use]
     pub fn services(mut self, services: Vec<Service>) -> Self {
         self.services = services;
+        self
+    }
+
+    /// The gRPC services that the plugin can call, each behind a cluster.
+    #[must_use]
+    pub fn grpc_services(mut self, services: Vec<GrpcService>) -> Self {
+        self.grpc_services = services;
         self
     }
 
@@ -168,6 +178,9 @@ impl Builder {
         };
         for service in &self.services {
             simulator.serve(service);
+        }
+        for service in &self.grpc_services {
+            simulator.serve_grpc(service);
         }
         simulator.canary(&self.configuration)?;
         simulator.main = Some(simulator.configured("main ".to_owned(), &self.configuration)?);

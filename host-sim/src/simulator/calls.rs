@@ -246,6 +246,7 @@ impl Simulator {
         let mut any = false;
         for worker in self.main.iter_mut().chain(&mut self.workers) {
             any |= worker.deliver_callouts();
+            any |= worker.deliver_grpc();
         }
         any
     }
@@ -255,7 +256,13 @@ impl Simulator {
         self.main
             .iter()
             .chain(&self.workers)
-            .flat_map(|worker| [worker.next_tick(), worker.next_callout()])
+            .flat_map(|worker| {
+                [
+                    worker.next_tick(),
+                    worker.next_callout(),
+                    worker.next_grpc(),
+                ]
+            })
             .flatten()
             .min()
     }

@@ -13,6 +13,7 @@ mod callouts;
 mod contexts;
 mod failures;
 mod foreign_functions;
+mod grpc;
 mod guest;
 mod header_maps;
 mod lifecycle;
