@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::clock::Instant;
 use crate::grpc::{GrpcBehaviour, GrpcRequest};
+use crate::metadata::Metadata;
 use crate::metrics::Metrics;
 use crate::random::Random;
 use crate::shared_data::SharedData;
@@ -22,6 +23,8 @@ pub(crate) struct Host {
     pub(crate) metrics: RefCell<Metrics>,
     pub(crate) random: RefCell<Random>,
     pub(crate) clock: Cell<Instant>,
+    /// What filters before the plugin say about every request.
+    pub(crate) metadata: RefCell<Metadata>,
     /// What the services do, by cluster.
     pub(crate) services: RefCell<BTreeMap<String, ServiceBehaviour>>,
     /// What they have seen and nobody has looked at yet, by cluster.
@@ -45,6 +48,7 @@ impl Host {
             metrics: RefCell::default(),
             random: RefCell::new(Random::seeded(seed)),
             clock: Cell::new(start),
+            metadata: RefCell::default(),
             services: RefCell::default(),
             callouts: RefCell::default(),
             grpc_services: RefCell::default(),

@@ -73,7 +73,7 @@ impl LocalResponse {
 const GRPC_MESSAGE: &AsciiSet = &CONTROLS.add(b'%').add(b'~');
 
 /// The gRPC status that stands for an HTTP one (`Grpc::Utility::httpToGrpcStatus`).
-fn grpc_status_for(http: u32) -> u32 {
+pub(crate) fn grpc_status_for(http: u32) -> u32 {
     match http {
         400 => 13,
         401 => 16,

@@ -129,8 +129,14 @@ impl Simulator {
 
     fn check_implemented(&self) -> Result<(), SimulationError> {
         for worker in self.main.iter().chain(&self.workers) {
-            if let Some(failure @ VmFailure::Unimplemented { .. }) = worker.failure() {
-                return Err(SimulationError::Unimplemented(failure.clone()));
+            match worker.failure() {
+                Some(failure @ VmFailure::Unimplemented { .. }) => {
+                    return Err(SimulationError::Unimplemented(failure.clone()));
+                }
+                Some(failure @ VmFailure::Endless { .. }) => {
+                    return Err(SimulationError::NeverReturns(failure.clone()));
+                }
+                Some(VmFailure::Trapped { .. } | VmFailure::Forbidden { .. }) | None => {}
             }
         }
         Ok(())
@@ -239,6 +245,14 @@ impl Simulator {
         let mut seen = self.host.grpc_calls.borrow_mut();
         let taken = seen.remove(cluster).unwrap_or_default();
         taken.into_iter().map(|(_, request)| request).collect()
+    }
+
+    /// From now on a filter before the plugin says this about every request (dynamic metadata), as an authentication filter does
+    /// about the claims of a token. The value is a JSON object; the plugin reads it as the property
+    /// `metadata.filter_metadata.<namespace>`.
+    pub fn set_metadata(&mut self, namespace: &str, value: serde_json::Value) {
+        let mut metadata = self.host.metadata.borrow_mut();
+        metadata.set(namespace.to_owned(), value);
     }
 
     /// What the module logged, oldest first.

@@ -28,6 +28,14 @@ pub enum VmFailure {
         /// Which call, and when.
         reason: String,
     },
+    /// The module did not return. Envoy would wait for ever, and its worker with it.
+    #[error("{callback} did not return within {instructions} instructions")]
+    Endless {
+        /// The callback.
+        callback: String,
+        /// After how many instructions it was stopped.
+        instructions: u64,
+    },
     /// The module needs something that host-sim cannot do. This says nothing about Envoy.
     #[error("{callback} needs more than host-sim can do: {reason}")]
     Unimplemented {
@@ -81,12 +89,13 @@ impl Vm {
     ) -> Result<Self, StartError> {
         let engine = module.instance.module().engine();
         let mut store = Store::new(engine, VmState::new(host, identity, label));
-        // Only engines that count fuel have any; it is not meant to run out.
+        store.limiter(|state| &mut state.guard);
+        // All the fuel there is, of which each callback gets a part. Engines that do not count have none.
         let _ = store.set_fuel(u64::MAX);
         let instance = module
             .instance
             .instantiate(&mut store)
-            .map_err(|error| failure_of("(start function)", &error))?;
+            .map_err(|error| failure_of("(start function)", &error, store.data()))?;
         store.data_mut().memory = instance.get_memory(&mut store, "memory");
         let mut vm = Self {
             store,
@@ -144,6 +153,10 @@ impl Vm {
         if let Some(failure) = &self.failure {
             return Err(CallError::Failure(failure.clone()));
         }
+        let allowed = self.store.data().identity.allows(name);
+        if name.starts_with("proxy_") && !allowed {
+            return Ok(None);
+        }
         let Some(function) = self.instance.get_func(&mut self.store, name) else {
             return Ok(None);
         };
@@ -153,14 +166,24 @@ impl Vm {
                 name: name.to_owned(),
             })?;
         self.trace(&format!("[host->vm] {name}({arguments})"));
+        let limit = self.store.data().identity.limits.instructions;
+        let fuel = self.store.get_fuel().ok();
+        // An engine that counts takes and gives fuel.
+        let _ = fuel.map(|_| self.store.set_fuel(limit));
         let outcome = function.call(&mut self.store, parameters);
+        if let (Some(before), Ok(left)) = (fuel, self.store.get_fuel()) {
+            let used = limit.saturating_sub(left);
+            let _ = self.store.set_fuel(before.saturating_sub(used));
+        }
+        let poison = self.store.data_mut().poison.take();
+        let outcome = outcome.and_then(|result| poison.map_or(Ok(result), Err));
         match outcome {
             Ok(result) => {
                 self.trace(&format!("[host<-vm] {name}{}", result.shown(name)));
                 Ok(Some(result))
             }
             Err(error) => {
-                let failure = failure_of(name, &error);
+                let failure = failure_of(name, &error, self.store.data());
                 self.trace(&format!("[host<-vm] {name} !! {failure}"));
                 self.failure = Some(failure.clone());
                 Err(CallError::Failure(failure))
@@ -278,7 +301,7 @@ impl From<CallError> for StartError {
     }
 }
 
-fn failure_of(callback: &str, error: &wasmtime::Error) -> VmFailure {
+fn failure_of(callback: &str, error: &wasmtime::Error, state: &VmState) -> VmFailure {
     let callback = callback.to_owned();
     match error.downcast_ref::<Fatal>() {
         Some(fatal @ Fatal::Unimplemented(_)) => VmFailure::Unimplemented {
@@ -289,10 +312,19 @@ fn failure_of(callback: &str, error: &wasmtime::Error) -> VmFailure {
             callback,
             reason: fatal.to_string(),
         },
+        None if error.downcast_ref() == Some(&Trap::OutOfFuel) => VmFailure::Endless {
+            callback,
+            instructions: state.identity.limits.instructions,
+        },
         None => {
-            let trap = error
+            let mut trap = error
                 .downcast_ref::<Trap>()
                 .map_or_else(|| error.root_cause().to_string(), Trap::to_string);
+            if let Some(limit) = state.guard.refused() {
+                trap.push_str(&format!(
+                    ", after more memory was asked for than the {limit} bytes that are allowed"
+                ));
+            }
             VmFailure::Trapped { callback, trap }
         }
     }

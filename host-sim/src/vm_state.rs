@@ -12,9 +12,10 @@ use crate::clock::Instant;
 use crate::grpc_call::{GrpcCall, GrpcEvent};
 use crate::header_map::HeaderMap;
 use crate::host::Host;
+use crate::limits::{Limits, MemoryGuard};
 use crate::local_response::LocalResponse;
 use crate::metrics::MetricIds;
-use crate::property::Properties;
+use crate::property::{Properties, PropertyError};
 use crate::stream::{HttpStream, Side};
 
 /// The identity of a plugin, which all its VMs share.
@@ -25,12 +26,23 @@ pub(crate) struct Identity {
     pub(crate) vm_id: String,
     pub(crate) vm_configuration: Vec<u8>,
     pub(crate) environment: Vec<(String, String)>,
+    pub(crate) limits: Limits,
+    /// The hostcalls and callbacks that are allowed; everything if there is no such list.
+    pub(crate) capabilities: Option<BTreeSet<String>>,
+}
+
+impl Identity {
+    /// Whether the plugin may make this hostcall, or gets this callback.
+    pub(crate) fn allows(&self, capability: &str) -> bool {
+        let listed = |list: &BTreeSet<String>| list.contains(capability);
+        self.capabilities.as_ref().is_none_or(listed)
+    }
 }
 
 /// Which hostcalls a module may make now; any other ends the VM.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// `_initialize` or `_start` runs: only `proxy_log` and WASI.
+    /// `_initialize` or `_start` runs: only `proxy_log` and most of WASI.
     #[default]
     Starting,
     /// Everything.
@@ -84,6 +96,9 @@ pub(crate) struct VmState {
     /// How traces call this VM; empty when there is only one.
     pub(crate) label: String,
     pub(crate) phase: Phase,
+    pub(crate) guard: MemoryGuard,
+    /// The guest's allocator failed. The running callback goes on, and is the last.
+    pub(crate) poison: Option<wasmtime::Error>,
     pub(crate) memory: Option<Memory>,
     pub(crate) allocator: Option<TypedFunc<u32, u32>>,
     pub(crate) roots: BTreeMap<u32, Root>,
@@ -112,12 +127,15 @@ pub(crate) struct VmState {
 
 impl VmState {
     pub(crate) fn new(host: Rc<Host>, identity: Rc<Identity>, label: String) -> Self {
+        let guard = MemoryGuard::new(identity.limits);
         Self {
             number: host.number_vm(),
             host,
             identity,
             label,
             phase: Phase::default(),
+            guard,
+            poison: None,
             memory: None,
             allocator: None,
             roots: BTreeMap::new(),
@@ -205,15 +223,15 @@ impl VmState {
         self.stream().map_or(self.context(), |stream| stream.root)
     }
 
-    /// What properties are looked up in.
-    pub(crate) fn properties(&self) -> Properties<'_> {
-        Properties {
-            plugin_name: &self.identity.name,
-            root_id: &self.identity.root_id,
-            vm_id: &self.identity.vm_id,
+    /// The property at a path.
+    pub(crate) fn property(&self, path: &[u8]) -> Result<Vec<u8>, PropertyError> {
+        let properties = Properties {
+            identity: &self.identity,
+            metadata: &self.host.metadata.borrow(),
             stream: self.stream(),
             now: self.host.clock.get(),
-        }
+        };
+        properties.get(path)
     }
 
     /// A map for reading: what the plugin may see now, or everything while it logs.

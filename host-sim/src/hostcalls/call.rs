@@ -43,6 +43,10 @@ pub(super) fn answer(
     name: &'static str,
     body: impl FnOnce(&mut Call<'_>) -> Result<(), Failure>,
 ) -> wasmtime::Result<u32> {
+    if !caller.data().identity.allows(name) {
+        trace_refusal(&caller, name, Status::InternalFailure);
+        return Ok(Status::InternalFailure as u32);
+    }
     let allowed: &[Phase] = match name {
         "proxy_log" => &[Phase::Starting, Phase::Running, Phase::Allocating],
         _ => &[Phase::Running],
@@ -60,15 +64,31 @@ pub(super) fn answer(
     Ok(status as u32)
 }
 
-/// Runs a WASI function, whose answer is an error number of WASI's own. 21 is `EFAULT`.
+fn trace_refusal(caller: &Caller<'_, VmState>, name: &str, answer: impl Display) {
+    let state = caller.data();
+    state.host.trace(format!(
+        "{}[vm->host] {name}() -> {answer} (the plugin's capabilities do not allow it)",
+        state.label
+    ));
+}
+
+/// Runs a WASI function, whose answer is an error number of WASI's own: 21 is `EFAULT`, 76 is `ENOTCAPABLE`.
 pub(super) fn wasi(
     caller: Caller<'_, VmState>,
     name: &'static str,
     body: impl FnOnce(&mut Call<'_>) -> Result<u32, Failure>,
 ) -> wasmtime::Result<u32> {
+    const NOT_CAPABLE: u32 = 76;
+    if !caller.data().identity.allows(name) {
+        trace_refusal(&caller, name, NOT_CAPABLE);
+        return Ok(NOT_CAPABLE);
+    }
     let allowed: &[Phase] = match name {
         "fd_write" | "clock_time_get" | "poll_oneoff" => {
             &[Phase::Starting, Phase::Running, Phase::Allocating]
+        }
+        "fd_close" | "fd_read" | "fd_seek" | "path_open" | "proc_exit" | "sched_yield" => {
+            &[Phase::Running]
         }
         _ => &[Phase::Starting, Phase::Running],
     };
@@ -235,7 +255,11 @@ impl<'a> Call<'a> {
         match outcome {
             Ok(0) => Err(Refused::NotAllocated(length).into()),
             Ok(pointer) => Ok(pointer),
-            Err(error) => Err(Failure::Fatal(error)),
+            // In Envoy the callback that asked goes on, in a VM that has failed.
+            Err(error) => {
+                self.caller.data_mut().poison.get_or_insert(error);
+                Err(Refused::NotAllocated(length).into())
+            }
         }
     }
 }

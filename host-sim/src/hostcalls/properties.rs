@@ -17,7 +17,7 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
          value_length: u32| {
             answer(caller, "proxy_get_property", |call| {
                 let path = path_at(call, path, path_length)?;
-                let found = call.state().properties().get(&path)?;
+                let found = call.state().property(&path)?;
                 call.answered(quoted(&found));
                 call.give(&found, returned(value, value_length))
             })

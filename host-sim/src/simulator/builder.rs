@@ -1,6 +1,6 @@
 //! What a simulation is started with: the module, its configurations, Envoy's settings, and what Envoy meets outside.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use jiff::Timestamp;
@@ -11,6 +11,7 @@ use crate::clock::{DEFAULT_START, Instant};
 use crate::envoy::DEFAULT_BUFFER_LIMIT;
 use crate::grpc::GrpcService;
 use crate::host::Host;
+use crate::limits::Limits;
 use crate::module::Module;
 use crate::target::{LogLevel, PluginSettings, Service, Upstream};
 use crate::vm_state::Identity;
@@ -28,6 +29,9 @@ pub struct Builder {
     upstream: Upstream,
     services: Vec<Service>,
     grpc_services: Vec<GrpcService>,
+    metadata: Vec<(String, serde_json::Value)>,
+    limits: Limits,
+    capabilities: Option<BTreeSet<String>>,
     properties: Vec<String>,
     clock: Instant,
     seed: u64,
@@ -46,6 +50,9 @@ impl Builder {
             upstream: Upstream::default(),
             services: Vec::new(),
             grpc_services: Vec::new(),
+            metadata: Vec::new(),
+            limits: Limits::default(),
+            capabilities: None,
             properties: Vec::new(),
             clock: DEFAULT_START.parse().map_or(
                 Instant::from_timestamp(Timestamp::UNIX_EPOCH),
@@ -112,6 +119,36 @@ impl Builder {
         self
     }
 
+    /// What a filter before the plugin says about every request, as [`Simulator::set_metadata`].
+    #[must_use]
+    pub fn metadata(mut self, namespace: &str, value: serde_json::Value) -> Self {
+        self.metadata.push((namespace.to_owned(), value));
+        self
+    }
+
+    /// How many bytes of memory a VM may use; otherwise as many as WebAssembly has.
+    #[must_use]
+    pub fn memory_limit(mut self, bytes: usize) -> Self {
+        self.limits.memory = bytes;
+        self
+    }
+
+    /// How many instructions a callback may execute until it counts as one that never returns; otherwise a thousand million, which
+    /// takes a second or so.
+    #[must_use]
+    pub fn instruction_limit(mut self, instructions: u64) -> Self {
+        self.limits.instructions = instructions;
+        self
+    }
+
+    /// The only hostcalls and callbacks that are allowed (`capability_restriction_config`), such as `proxy_log`, `fd_write` and
+    /// `proxy_on_request_headers`. Other hostcalls are refused, other callbacks never made.
+    #[must_use]
+    pub fn capabilities<'c>(mut self, allowed: impl IntoIterator<Item = &'c str>) -> Self {
+        self.capabilities = Some(allowed.into_iter().map(str::to_owned).collect());
+        self
+    }
+
     /// The keys of the filter state (without `wasm.`) that exchanges report.
     #[must_use]
     pub fn properties(mut self, keys: Vec<String>) -> Self {
@@ -162,6 +199,8 @@ impl Builder {
             vm_id: self.settings.vm_id,
             vm_configuration: self.vm_configuration,
             environment: self.environment,
+            limits: self.limits,
+            capabilities: self.capabilities,
         };
         let mut simulator = Simulator {
             module: self.module,
@@ -176,6 +215,9 @@ impl Builder {
             open: BTreeMap::new(),
             live: super::live::Live::default(),
         };
+        for (namespace, value) in self.metadata {
+            simulator.set_metadata(&namespace, value);
+        }
         for service in &self.services {
             simulator.serve(service);
         }

@@ -46,6 +46,9 @@ pub enum SimulationError {
     /// The module needs something that host-sim cannot do.
     #[error("{0}")]
     Unimplemented(VmFailure),
+    /// The module did not return from a callback. In Envoy that worker would never do anything again.
+    #[error("{0}; in Envoy that worker would never do anything again")]
+    NeverReturns(VmFailure),
     /// A call was to go on that is not open.
     #[error("no call `{call}` is open")]
     NotOpen {

@@ -43,6 +43,8 @@ pub(super) struct Router {
     pub(super) held: bool,
     /// The request as far as it has passed the filter.
     pub(super) request: Option<UpstreamRequest>,
+    /// Whether Envoy has reached the upstream with it.
+    pub(super) connected: bool,
     /// Whether that is all of it.
     pub(super) request_ended: bool,
     /// When the wait for an answer ends.
@@ -118,11 +120,17 @@ impl HttpStream {
             .get_or_insert_with(|| now.after(ROUTE_TIMEOUT))
     }
 
+    /// Whether Envoy has reached the upstream.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.router.connected
+    }
+
     /// The upstream does what is due, or fails to.
     pub(crate) fn upstream_acts(&mut self, usual: &Upstream) {
         if self.response.is_some() {
             return self.upstream_goes_on();
         }
+        self.router.connected = self.router.behaviour != UpstreamBehaviour::Unreachable;
         match self.router.behaviour.clone() {
             UpstreamBehaviour::Answer(answer) => {
                 self.answer(&answer.over(usual), answer.streams);

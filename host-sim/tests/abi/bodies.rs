@@ -83,6 +83,37 @@ fn a_request_over_the_buffer_limit_is_answered_413() {
         callbacks(&mut simulator),
         ["proxy_on_request_body(4, 4, false)"]
     );
+    let grpc = Request {
+        headers: vec![("content-type".to_owned(), "application/grpc".to_owned())],
+        ..post(&["abcd"])
+    };
+    let exchange = simulator.exchange(&grpc).unwrap();
+    let header = |name: &str| {
+        let found = exchange.headers.iter().find(|(other, _)| other == name);
+        found.map(|(_, value)| value.as_str())
+    };
+    assert_eq!(
+        (
+            exchange.status,
+            header("grpc-status"),
+            header("grpc-message")
+        ),
+        (200, Some("2"), Some("Payload Too Large"))
+    );
+}
+
+#[test]
+fn what_is_over_the_limit_at_once_is_shown_before_it_is_refused() {
+    let settings = PluginSettings {
+        buffer_limit_bytes: Some(3),
+        ..PluginSettings::default()
+    };
+    let mut simulator = started(builder(PAUSE_TO_END).settings(settings));
+    simulator.exchange(&post(&["abcd"])).unwrap();
+    assert_eq!(
+        callbacks(&mut simulator),
+        ["proxy_on_request_body(2, 4, false)"]
+    );
 }
 
 #[test]

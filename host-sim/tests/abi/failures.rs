@@ -174,7 +174,12 @@ fn while_a_module_starts_it_may_log_and_little_else() {
         "_initialize broke the ABI: \
          proxy_get_current_time_nanoseconds must not be called while the module starts"
     );
-    let logs = r#"(func (export "_initialize") (drop (call $log (i32.const 2) <hello>)) (drop (call $yield)))"#;
+    assert_eq!(
+        start_error(r#"(func (export "_initialize") (drop (call $yield)))"#),
+        "_initialize broke the ABI: sched_yield must not be called while the module starts"
+    );
+    let logs = r#"(func (export "_initialize") (drop (call $log (i32.const 2) <hello>))
+        (drop (call $random (i32.const 0) (i32.const 8))))"#;
     let simulator = builder(logs).start().unwrap();
     // The canary, the main thread and the worker.
     assert_eq!(simulator.log().len(), 3);
@@ -186,7 +191,9 @@ fn the_allocator_may_log_and_little_else() {
             (drop (call $log_level (i32.const 0)))
             i32.const 4096)
         (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
-            (call $get (i32.const 0) <:path> (i32.const 0) (i32.const 4)))"#;
+            (drop (call $get (i32.const 0) <:path> (i32.const 0) (i32.const 4)))
+            (drop (call $log (i32.const 2) <it goes on>))
+            i32.const 0)"#;
     let module = host_sim::Module::from_bytes(text(greedy).as_bytes()).unwrap();
     let mut simulator = Simulator::builder(&module).start().unwrap();
     assert_eq!(simulator.exchange(&get("/")).unwrap().status, 503);
@@ -197,6 +204,9 @@ fn the_allocator_may_log_and_little_else() {
              proxy_get_log_level must not be called while the host allocates guest memory"
         )
     );
+    // In Envoy the callback goes on to its end, and is the last.
+    let goes_on = simulator.log().iter().any(|line| line.text == "it goes on");
+    assert!(goes_on, "{:?}", simulator.log());
 }
 
 #[test]

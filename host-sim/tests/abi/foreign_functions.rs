@@ -76,6 +76,7 @@ fn only_what_envoy_looks_for_can_be_set_in_the_filter_state() {
     assert_eq!(
         calls(&[
             "$foreign <set_envoy_filter_state> <⑩㉓envoy.tcp_proxy.cluster⑱②us> (i32.const 0) (i32.const 4)",
+            "$get_property <filter_state␀envoy.tcp_proxy.cluster> (i32.const 0) (i32.const 4)",
             "$foreign <set_envoy_filter_state> <⑩②us> (i32.const 0) (i32.const 4)",
             "$foreign <clear_route_cache> <> (i32.const 0) (i32.const 4)",
             "$foreign <expr_create> <1> (i32.const 0) (i32.const 4)",
@@ -86,6 +87,7 @@ fn only_what_envoy_looks_for_can_be_set_in_the_filter_state() {
         .collect::<Vec<_>>(),
         [
             r#"OK """#,
+            r#"OK "us""#,
             "NOT_FOUND (no part of Envoy looks for `us` in the filter state)",
             r#"OK """#,
             "NOT_FOUND (Envoy has the foreign function `expr_create`, and host-sim has not)",

@@ -222,3 +222,37 @@ fn of_two_in_one_callback_the_first_is_sent() {
         (400, &b"first"[..])
     );
 }
+
+#[test]
+fn a_held_response_is_replaced_in_the_shape_of_grpc_too() {
+    let mut simulator = simulator(&refusing(
+        r#"(func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32)
+            (drop (call $respond (i32.const 403) <why> <no: ä%> <> (i32.const 8)))
+            i32.const 0)"#,
+    ));
+    let of_type = |content_type: &str| Request {
+        method: "POST".to_owned(),
+        headers: fields(&[("content-type", content_type)]),
+        ..get("/pkg.Service/Method")
+    };
+    let exchange = simulator.exchange(&of_type("application/grpc")).unwrap();
+    assert_eq!((exchange.status, exchange.body.as_slice()), (200, &b""[..]));
+    assert_eq!(
+        exchange.headers,
+        fields(&[
+            ("content-type", "application/grpc"),
+            ("grpc-status", "8"),
+            ("grpc-message", "no: %C3%A4%25"),
+            DATE,
+            SERVER,
+            ("content-length", "0")
+        ])
+    );
+    let exchange = simulator
+        .exchange(&of_type("application/grpc-web"))
+        .unwrap();
+    assert_eq!(
+        (exchange.status, exchange.body),
+        (403, "no: ä%".as_bytes().to_vec())
+    );
+}

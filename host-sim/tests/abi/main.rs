@@ -17,6 +17,7 @@ mod grpc;
 mod guest;
 mod header_maps;
 mod lifecycle;
+mod limits;
 mod loading;
 mod local_responses;
 mod logging;

@@ -152,3 +152,135 @@ fn filter_state_reaches_the_access_log() {
         ]
     );
 }
+
+/// Reads properties in the callbacks for the request, for the response and for the log.
+fn by_phase(paths: &[&str], builder_of: impl Fn(&str) -> host_sim::Builder) -> Vec<String> {
+    let reads = reads(paths);
+    let guest = format!(
+        r#"{}
+        (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32) {reads} i32.const 0)
+        (func (export "proxy_on_log") (param i32) {reads})"#,
+        in_request_headers(&reads)
+    );
+    let mut simulator = started(builder_of(&guest));
+    simulator.exchange(&get("/a")).unwrap();
+    let lines = hostcalls(&mut simulator);
+    let answers: Vec<_> = lines
+        .iter()
+        .map(|line| {
+            let answer = line.split_once(") -> ").unwrap().1;
+            answer.split(" (").next().unwrap().to_owned()
+        })
+        .collect();
+    paths
+        .iter()
+        .enumerate()
+        .map(|(at, path)| {
+            let phases: Vec<_> = (0..3)
+                .map(|phase| answers[phase * paths.len() + at].clone())
+                .collect();
+            format!("{}: {}", path.replace('\u{2400}', "."), phases.join(" | "))
+        })
+        .collect()
+}
+
+#[test]
+fn what_is_around_a_request_becomes_known_as_it_goes() {
+    let observed = by_phase(
+        &[
+            "response␀code",
+            "response␀grpc_status",
+            "response␀trailers",
+            "request␀total_size",
+            "destination␀address",
+            "destination␀port",
+            "connection␀mtls",
+            "connection␀requested_server_name",
+            "connection␀tls_version",
+            "upstream␀address",
+            "upstream␀port",
+            "upstream␀local_address",
+            "upstream␀request_attempt_count",
+            "upstream␀transport_failure_reason",
+            "xds␀node␀id",
+            "xds␀cluster_name",
+            "xds␀route_name",
+            "xds␀listener_direction",
+            "xds␀upstream_host_metadata",
+            "filter_state",
+            "node",
+        ],
+        builder,
+    );
+    assert_eq!(
+        observed,
+        [
+            "response.code: NOT_FOUND | OK 0xc800000000000000 | OK 0xc800000000000000",
+            "response.grpc_status: NOT_FOUND | OK 0x0200000000000000 | OK 0x0200000000000000",
+            "response.trailers: OK 0x00000000 | OK 0x00000000 | OK 0x00000000",
+            "request.total_size: OK 0x7600000000000000 | OK 0x0000000000000000 | OK 0x7600000000000000",
+            r#"destination.address: OK "127.0.0.1:10000" | OK "127.0.0.1:10000" | OK "127.0.0.1:10000""#,
+            "destination.port: OK 0x1027000000000000 | OK 0x1027000000000000 | OK 0x1027000000000000",
+            "connection.mtls: OK 0x00 | OK 0x00 | OK 0x00",
+            r#"connection.requested_server_name: OK "" | OK "" | OK """#,
+            "connection.tls_version: NOT_FOUND | NOT_FOUND | NOT_FOUND",
+            r#"upstream.address: NOT_FOUND | OK "127.0.0.1:8080" | OK "127.0.0.1:8080""#,
+            "upstream.port: NOT_FOUND | OK 0x901f000000000000 | OK 0x901f000000000000",
+            r#"upstream.local_address: NOT_FOUND | OK "127.0.0.1:50000" | OK "127.0.0.1:50000""#,
+            "upstream.request_attempt_count: OK 0x0000000000000000 | OK 0x0100000000000000 | OK 0x0100000000000000",
+            r#"upstream.transport_failure_reason: NOT_FOUND | OK "" | OK """#,
+            r#"xds.node.id: OK "host-sim" | OK "host-sim" | OK "host-sim""#,
+            r#"xds.cluster_name: OK "api" | OK "api" | OK "api""#,
+            r#"xds.route_name: OK "" | OK "" | OK """#,
+            "xds.listener_direction: OK 0x0000000000000000 | OK 0x0000000000000000 | OK 0x0000000000000000",
+            "xds.upstream_host_metadata: NOT_FOUND | SERIALIZATION_FAILURE | SERIALIZATION_FAILURE",
+            "filter_state: SERIALIZATION_FAILURE | SERIALIZATION_FAILURE | SERIALIZATION_FAILURE",
+            "node: NOT_FOUND | NOT_FOUND | NOT_FOUND",
+        ]
+    );
+}
+
+#[test]
+fn dynamic_metadata_has_the_encodings_of_its_values() {
+    let claims = serde_json::json!({
+        "plan": "free", "agents": 5, "paid": true, "ids": ["x", 2], "more": { "x": "y" }, "none": null
+    });
+    let observed = by_phase(
+        &[
+            "metadata␀filter_metadata␀jwt␀plan",
+            "metadata␀filter_metadata␀jwt␀agents",
+            "metadata␀filter_metadata␀jwt␀paid",
+            "metadata␀filter_metadata␀jwt␀ids",
+            "metadata␀filter_metadata␀jwt␀ids␀0",
+            "metadata␀filter_metadata␀jwt␀ids␀2",
+            "metadata␀filter_metadata␀jwt␀more",
+            "metadata␀filter_metadata␀jwt␀more␀x",
+            "metadata␀filter_metadata␀jwt␀none",
+            "metadata␀filter_metadata␀jwt␀missing",
+            "metadata␀filter_metadata␀other",
+        ],
+        |guest| builder(guest).metadata("jwt", claims.clone()),
+    );
+    let thrice = |path: &str, answer: &str| {
+        format!("metadata.filter_metadata.{path}: {answer} | {answer} | {answer}")
+    };
+    assert_eq!(
+        observed,
+        [
+            thrice("jwt.plan", r#"OK "free""#),
+            thrice("jwt.agents", "OK 0x0000000000001440"),
+            thrice("jwt.paid", "OK 0x01"),
+            thrice(
+                "jwt.ids",
+                "OK 0x020000000100000000000000080000000000000078000000000000000000400000"
+            ),
+            thrice("jwt.ids.0", r#"OK "x""#),
+            thrice("jwt.ids.2", "NOT_FOUND"),
+            thrice("jwt.more", "OK 0x01000000010000000100000078007900"),
+            thrice("jwt.more.x", r#"OK "y""#),
+            thrice("jwt.none", "SERIALIZATION_FAILURE"),
+            thrice("jwt.missing", "NOT_FOUND"),
+            thrice("other", "NOT_FOUND"),
+        ]
+    );
+}

@@ -1,0 +1,48 @@
+//! `response.*`.
+
+use super::encoding::{integer, size, text};
+use super::request::of_map;
+use super::{Found, NOT_FOUND, NOT_SERIALIZABLE};
+use crate::header_map::HeaderMap;
+use crate::local_response::grpc_status_for;
+use crate::stream::HttpStream;
+
+pub(super) fn get(stream: &HttpStream, rest: &[&str]) -> Found {
+    let response = stream.response.as_ref();
+    let held = response
+        .filter(|message| message.headers_visible)
+        .map(|message| &message.headers);
+    let headers = held.or_else(|| stream.sent_headers().filter(|_| stream.logging));
+    let trailers = response
+        .filter(|message| message.trailers_visible || stream.logging)
+        .and_then(|message| message.trailers.as_ref());
+    match rest {
+        [] => NOT_SERIALIZABLE,
+        ["headers", rest @ ..] => of_map(headers, rest),
+        ["trailers", rest @ ..] => of_map(trailers, rest),
+        ["code"] => stream.status.map_or(NOT_FOUND, integer),
+        ["grpc_status"] => grpc_status(stream, headers, trailers).map_or(NOT_FOUND, integer),
+        ["flags"] => integer(stream.flags),
+        ["code_details"] => stream.response_details.as_deref().map_or(NOT_FOUND, text),
+        ["size"] => size(stream.sent_bytes()),
+        ["total_size"] => {
+            let of_map = |map: Option<&HeaderMap>| map.map_or(0, HeaderMap::byte_size);
+            let sent = u64::try_from(stream.sent_bytes()).unwrap_or(u64::MAX);
+            let maps = of_map(headers).saturating_add(of_map(trailers));
+            integer(sent.saturating_add(maps.into()))
+        }
+        _ => NOT_FOUND,
+    }
+}
+
+/// What the trailers or headers say, or else what the HTTP status means in gRPC; also for responses that are no gRPC at all.
+fn grpc_status(
+    stream: &HttpStream,
+    headers: Option<&HeaderMap>,
+    trailers: Option<&HeaderMap>,
+) -> Option<u32> {
+    let status = stream.status?;
+    let given = |map: Option<&HeaderMap>| map?.text("grpc-status")?.parse().ok();
+    let given = given(trailers).or_else(|| given(headers));
+    Some(given.unwrap_or_else(|| grpc_status_for(status.into())))
+}
