@@ -30,6 +30,8 @@ pub(crate) enum Fate {
     Unsent,
     /// This comes back now.
     Answered(Reply),
+    /// The answer broke off: nothing comes back but that.
+    Broken,
     /// Nothing comes back before Envoy gives up, if it ever does.
     Hangs(Option<Instant>),
 }
@@ -40,6 +42,13 @@ pub(crate) struct Reply {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
 }
+
+/// The answer broke off after its headers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BrokenOff;
+
+/// What the plugin is told.
+pub(crate) type Outcome = Result<Reply, BrokenOff>;
 
 impl Reply {
     /// What comes back of a service that refuses connections.
@@ -76,6 +85,7 @@ impl Callout {
             Some(ServiceBehaviour::Hang) => {
                 Fate::Hangs(self.timeout.map(|timeout| now.after(timeout)))
             }
+            Some(ServiceBehaviour::ResetAfterHeaders) => Fate::Broken,
             Some(ServiceBehaviour::Reset) => Fate::Answered(Reply::by_envoy(
                 503,
                 &format!("{ERROR} connection termination"),
@@ -102,11 +112,12 @@ impl Callout {
     }
 
     /// What comes back by now.
-    pub(crate) fn reply(&self, now: Instant) -> Option<Reply> {
+    pub(crate) fn outcome(&self, now: Instant) -> Option<Outcome> {
         match &self.fate {
-            Fate::Answered(reply) => Some(reply.clone()),
+            Fate::Answered(reply) => Some(Ok(reply.clone())),
+            Fate::Broken => Some(Err(BrokenOff)),
             Fate::Hangs(Some(until)) if *until <= now => {
-                Some(Reply::by_envoy(504, "upstream request timeout"))
+                Some(Ok(Reply::by_envoy(504, "upstream request timeout")))
             }
             Fate::Hangs(_) | Fate::Unsent => None,
         }

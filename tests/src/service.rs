@@ -195,7 +195,10 @@ async fn answer(
             let _hanging = Arc::clone(&state.hanging);
             std::future::pending().await
         }
-        ServiceBehaviour::Reset | ServiceBehaviour::Unreachable => {
+        // No scenario can ask for the last one.
+        ServiceBehaviour::Reset
+        | ServiceBehaviour::Unreachable
+        | ServiceBehaviour::ResetAfterHeaders => {
             anyhow::bail!("the request is to be reset")
         }
     }

@@ -23,6 +23,8 @@ pub enum ServiceBehaviour {
     Hang,
     /// It takes requests and closes the connection.
     Reset,
+    /// It takes requests, sends its headers and closes the connection, of which the plugin learns by an answer without headers.
+    ResetAfterHeaders,
 }
 
 /// One answer of a service.

@@ -5,6 +5,10 @@ use std::rc::Rc;
 use super::Worker;
 use crate::callout::Fate;
 use crate::clock::Instant;
+use crate::vm_state::CallStatus;
+
+/// What `proxy_get_status` says of an answer that broke off.
+const BROKEN_CONNECTION: u32 = 11;
 
 impl Worker {
     /// Sends what the plugin has called out, and gives it every answer that is there. Says whether there was any.
@@ -23,19 +27,29 @@ impl Worker {
         let due: Vec<_> = state
             .callouts
             .iter()
-            .filter_map(|(token, callout)| Some((*token, callout.root, callout.reply(now)?)))
+            .filter_map(|(token, callout)| Some((*token, callout.root, callout.outcome(now)?)))
             .collect();
         let any = !due.is_empty();
-        for (token, root, reply) in due {
+        for (token, root, outcome) in due {
             let state = self.vm.store.data_mut();
             state.callouts.remove(&token);
             // Envoy cancels the callouts of a root context that is gone.
             if !state.roots.contains_key(&root) {
                 continue;
             }
-            let headers = reply.headers.len();
-            let body = u32::try_from(reply.body.len()).unwrap_or(u32::MAX);
-            state.reply = Some(reply);
+            if outcome.is_err()
+                && let Some(root) = state.roots.get_mut(&root)
+            {
+                root.status = CallStatus {
+                    code: BROKEN_CONNECTION,
+                    message: "reset".to_owned(),
+                };
+            }
+            state.reply = outcome.ok();
+            let (headers, body) = state.reply.as_ref().map_or((0, 0), |reply| {
+                let body = u32::try_from(reply.body.len()).unwrap_or(u32::MAX);
+                (reply.headers.len(), body)
+            });
             // A VM that fails here is dead, which later streams will notice.
             let _ = self.vm.callback::<_, ()>(
                 "proxy_on_http_call_response",
@@ -43,7 +57,11 @@ impl Worker {
                 (root, token, headers, body, 0_u32),
                 &format!("{token}, {headers}, {body}, 0"),
             );
-            self.vm.store.data_mut().reply = None;
+            let state = self.vm.store.data_mut();
+            state.reply = None;
+            if let Some(root) = state.roots.get_mut(&root) {
+                root.status.message.clear();
+            }
             self.run_deferred();
         }
         any
@@ -58,7 +76,7 @@ impl Worker {
         callouts
             .filter_map(|callout| match callout.fate {
                 Fate::Hangs(until) => until,
-                Fate::Unsent | Fate::Answered(_) => None,
+                Fate::Unsent | Fate::Answered(_) | Fate::Broken => None,
             })
             .min()
     }

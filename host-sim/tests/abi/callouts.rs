@@ -7,7 +7,7 @@ use host_sim::runner::run;
 use host_sim::scenario::Scenario;
 use host_sim::target::{Service, ServiceBehaviour};
 
-use crate::guest::{callbacks, get, hostcalls, module, simulator};
+use crate::guest::{builder, callbacks, get, hostcalls, module, simulator, started};
 
 /// Holds every request while it asks a directory for it. What comes back is logged, and the request goes on. The list of
 /// headers is written as the ABI has it, with circled digits for the lengths.
@@ -57,7 +57,7 @@ request = {}
 expect = { status = 200, upstream = true }
 
 [[step]]
-callouts = { cluster = "directory", requests = [{ method = "GET", path = "/o/7", headers = { host = "d" }, body = "" }] }
+callouts = { cluster = "directory", requests = [{ method = "GET", path = "/o/7", headers = { host = "d", x-envoy-internal = "true", x-envoy-expected-rq-timeout-ms = "2000" }, body = "" }] }
 
 [[step]]
 callouts = { cluster = "directory", requests = [] }
@@ -139,5 +139,41 @@ fn a_call_to_nobody_or_without_its_pseudo_headers_is_refused() {
     assert_eq!(
         callbacks(&mut simulator),
         ["proxy_on_request_headers(3, 6, true)"]
+    );
+}
+
+#[test]
+fn an_answer_that_breaks_off_comes_back_without_headers() {
+    let mut guest = asks();
+    guest = guest.replace(
+        r#"(func (export "proxy_on_http_call_response") (param i32 i32 i32 i32 i32)"#,
+        r#"(func (export "proxy_on_http_call_response") (param i32 i32 i32 i32 i32)
+        (drop (call $status (i32.const 0) (i32.const 4) (i32.const 8)))"#,
+    );
+    guest.push_str(
+        r#"(func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32)
+        (drop (call $status (i32.const 0) (i32.const 4) (i32.const 8))) i32.const 0)"#,
+    );
+    let mut simulator = started(builder(&guest).services(vec![Service {
+        cluster: "directory".to_owned(),
+        behaviour: ServiceBehaviour::ResetAfterHeaders,
+    }]));
+    assert_eq!(simulator.exchange(&get("/")).unwrap().status, 200);
+    let trace = simulator.take_trace();
+    let told: Vec<_> = trace
+        .iter()
+        .filter(|line| line.contains("http_call_response") || line.contains("status"))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "[host->vm] proxy_on_http_call_response(1, 4, 0, 0, 0)",
+            r#"[vm->host] proxy_get_status() -> OK 11 "reset""#,
+            r#"[vm->host] proxy_get_header_map_value(http_call_response_headers, ":status") -> BAD_ARGUMENT (http_call_response_headers cannot be used now)"#,
+            "[vm->host] proxy_get_buffer_bytes(http_call_response_body, 0, 1000) -> NOT_FOUND (http_call_response_body is not there now)",
+            "[host<-vm] proxy_on_http_call_response",
+            // The code stays, the words go.
+            r#"[vm->host] proxy_get_status() -> OK 11 """#,
+        ]
     );
 }
