@@ -56,6 +56,7 @@ pub enum InvalidAttributes {
 #[derive(Debug, Default)]
 pub struct Described {
     latest: RefCell<HashMap<OrganizationId, (Attributes, Rc<AccountHolder>)>>,
+    complaint: RefCell<String>,
 }
 
 impl Attributes {
@@ -64,7 +65,11 @@ impl Attributes {
     /// # Errors
     /// When a number is none.
     pub fn organization(&self) -> Result<Option<Organization>, InvalidAttributes> {
-        let Some(edition) = &self.edition else {
+        let Some(edition) = self
+            .edition
+            .as_deref()
+            .filter(|edition| !edition.is_empty())
+        else {
             return Ok(None);
         };
         let number = |attribute, value: &Option<String>| match value.as_deref().map(str::trim) {
@@ -114,6 +119,19 @@ impl Described {
         }
         latest.insert(id.clone(), (attributes.clone(), Rc::clone(&holder)));
         Ok(Some(holder))
+    }
+}
+
+impl Described {
+    /// The line for the log about a description that makes no organization; `None` if it is the same as the last one.
+    pub fn complain(&self, id: &OrganizationId, invalid: &InvalidAttributes) -> Option<String> {
+        let line = format!(
+            "what is stated about {:?} makes no subscription: {invalid}",
+            id.as_str()
+        );
+        let news = *self.complaint.borrow() != line;
+        news.then(|| self.complaint.replace(line.clone()))
+            .map(|_| line)
     }
 }
 

@@ -35,6 +35,10 @@ pub(crate) struct Call {
     body_complete: bool,
     /// The organization about which the directory has to answer before the call goes on.
     awaits: Option<OrganizationId>,
+    /// Whether the plugin keeps the call until then.
+    kept: bool,
+    /// Whether it may be a gRPC call, which are all `POST`s.
+    is_post: bool,
     /// Whether the call has ended.
     ended: bool,
 }
@@ -50,6 +54,8 @@ impl Call {
             body_seen: false,
             body_complete: false,
             awaits: None,
+            kept: false,
+            is_post: false,
             ended: false,
         }
     }
@@ -59,6 +65,14 @@ impl Call {
         self.awaits.as_ref()
     }
 
+    /// What the call waits for, if it did not when this was last asked.
+    pub(crate) fn begins_to_await(&mut self) -> Option<OrganizationId> {
+        if self.awaits.is_none() || std::mem::replace(&mut self.kept, true) {
+            return None;
+        }
+        self.awaits.clone()
+    }
+
     /// The head of the request is there.
     pub(crate) fn on_head(&mut self, end_of_stream: bool) -> Action {
         self.headers_only = end_of_stream;
@@ -66,13 +80,18 @@ impl Call {
             host::remove_request_header(name.as_str());
         }
         let action = self.decide();
+        self.asked(action)
+    }
+
+    /// Has the directory asked whatever is to be asked after a decision.
+    fn asked(&mut self, action: Action) -> Action {
         if !self.running.has_questions() {
             return action;
         }
         self.running.ask();
         if self.awaits.is_some() {
             // By now it may be known that the directory cannot be asked.
-            self.decide()
+            self.decide_late()
         } else {
             action
         }
@@ -88,7 +107,9 @@ impl Call {
     /// Decides by the head after some of the body, or all of it.
     fn decide_late(&mut self) -> Action {
         match self.decide() {
-            Action::Pause if self.meter.is_holding() && self.body_complete => {
+            Action::Pause
+                if self.awaits.is_none() && self.meter.is_holding() && self.body_complete =>
+            {
                 self.on_complete_body()
             }
             action => action,
@@ -98,6 +119,7 @@ impl Call {
     /// Decides by the head, which can be read as long as the call is held.
     fn decide(&mut self) -> Action {
         self.awaits = None;
+        self.kept = false;
         let policy = Rc::clone(&self.running.policy);
         let method = host::request_header(":method").unwrap_or_default();
         let path = host::request_header(":path").unwrap_or_default();
@@ -108,6 +130,7 @@ impl Call {
             String::from_utf8_lossy(&method),
             String::from_utf8_lossy(&path),
         );
+        self.is_post = method == "POST";
         let head = RequestHead {
             method: &method,
             path: &path,
@@ -140,7 +163,8 @@ impl Call {
         }
         self.body_seen = true;
         if end_of_stream {
-            return self.on_complete_body();
+            let action = self.on_complete_body();
+            return self.asked(action);
         }
         let verdict = self
             .meter
@@ -154,7 +178,8 @@ impl Call {
             self.body_complete = true;
             Action::Pause
         } else if self.meter.is_holding() {
-            self.on_complete_body()
+            let action = self.on_complete_body();
+            self.asked(action)
         } else {
             Action::Continue
         }
@@ -183,9 +208,19 @@ impl Call {
         }
         let now = host::now();
         let status = host::response_header(":status").unwrap_or_default();
-        let stated = self.meter.settles_from().and_then(host::response_header);
+        // All values of the field, joined: which of several is meant is not for the filter to guess.
+        let stated = self
+            .meter
+            .settles_from()
+            .map(|name| format!("response\0headers\0{name}"));
+        let stated = stated.as_deref().and_then(host::property);
+        let grpc_status = self
+            .is_post
+            .then(|| host::response_header("grpc-status"))
+            .flatten();
         let head = ResponseHead {
             status: String::from_utf8_lossy(&status).parse().unwrap_or_default(),
+            grpc_status: grpc_status.as_deref(),
             stated_cost: stated
                 .as_deref()
                 .and_then(|cost| std::str::from_utf8(cost).ok()),
@@ -220,6 +255,7 @@ impl Call {
         if std::mem::replace(&mut self.ended, true) {
             return;
         }
+        self.awaits = None;
         let ending = if self.meter.is_unanswered() && host::client_is_gone() {
             Ending::ClientGone
         } else {
@@ -235,6 +271,7 @@ impl Call {
     }
 
     fn on_complete_body(&mut self) -> Action {
+        self.body_complete = true;
         let max = self.running.policy.costs.body().max_bytes;
         // One byte more than is allowed shows that a body is too large.
         let body = host::request_body(max.saturating_add(1));

@@ -29,7 +29,7 @@ pub use config::{
 pub use quote::{Charge, PerRecordQuote, Quote};
 pub use records::UnreadableBody;
 
-use self::path::Segments;
+use self::path::{Dots, Segments};
 use self::quote::Dearest;
 use self::trie::Node;
 use crate::config_error::ConfigError;
@@ -105,9 +105,17 @@ impl CostTable {
     pub fn quote(&self, method: &str, target: &str) -> Quote {
         let (path, query) = path::split(target);
         let mut dearest = Dearest::default();
-        self.read(method, &Segments::strict(path), query, &mut dearest);
-        if let Some(decoded) = path::lenient(path) {
-            self.read(method, &Segments::lenient(&decoded), query, &mut dearest);
+        let decoded = path::lenient(path);
+        for dots in Dots::of(path) {
+            self.read(method, &Segments::strict(path, *dots), query, &mut dearest);
+            if let Some(decoded) = &decoded {
+                self.read(
+                    method,
+                    &Segments::lenient(decoded, *dots),
+                    query,
+                    &mut dearest,
+                );
+            }
         }
         dearest.into_quote()
     }

@@ -4,19 +4,15 @@
 //! organization ever waits, and never longer than the call-out's time-out. Each worker asks about an organization once at a time and
 //! remembers a bounded number of answers, of failures too. Nothing here calls anybody: [`Directory::take_due`] says whom to ask about.
 //!
-//! A refusal for want of credits has the directory asked again, at most once a second, so that a purchase counts as soon as it is
-//! known there and not only when the answer is old.
+//! Before a call is refused for want of credits, the directory is asked again if its answer is older than a second, so that a purchase
+//! counts for the very next call and not only when the answer is old.
 
 mod answer;
 mod cache;
 mod config;
 mod path;
 
-use std::{
-    cell::{Cell, RefCell},
-    collections::HashMap,
-    rc::Rc,
-};
+use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
 use jiff::Timestamp;
 
@@ -41,10 +37,12 @@ pub struct Directory {
     path: OrganizationsPath,
     limits: Limits,
     when_down: WhenDown,
-    entries: RefCell<Cache<Entry>>,
+    organizations: RefCell<Cache<Entry>>,
+    /// What is not known to be an organization is remembered elsewhere, so that no number of made-up ids makes it forget one.
+    strangers: RefCell<Cache<Entry>>,
     due: RefCell<Vec<OrganizationId>>,
     asked: RefCell<HashMap<CalloutId, OrganizationId>>,
-    failing: Cell<bool>,
+    told: RefCell<HashMap<String, Timestamp>>,
 }
 
 /// How long answers serve.
@@ -89,8 +87,8 @@ pub enum Found {
 pub struct Answered {
     /// Of which organization.
     pub organization: OrganizationId,
-    /// What an operator should know: the first failure after an answer.
-    pub trouble: Option<LookupError>,
+    /// What an operator should read in the log, if it has not been said just now.
+    pub trouble: Option<String>,
     /// Whether it failed.
     pub failed: bool,
 }
@@ -118,8 +116,12 @@ struct Failed {
 }
 
 impl Directory {
-    /// How old an answer is at least before a refusal has the directory asked again.
+    /// How old an answer may be on which a refusal is based.
     const REFUSED_BY: Seconds = Seconds::new(1);
+    /// How long the log is silent about a failure that it has told.
+    const SILENCE: Seconds = Seconds::new(60);
+    /// How many failures are told apart.
+    const FAILURES: usize = 32;
 
     /// A directory of which nothing is known yet, and of which about `most` answers are remembered.
     #[must_use]
@@ -135,17 +137,22 @@ impl Directory {
             path,
             limits,
             when_down,
-            entries: RefCell::new(Cache::new(most)),
+            organizations: RefCell::new(Cache::new(most)),
+            strangers: RefCell::new(Cache::new(most)),
             due: RefCell::default(),
             asked: RefCell::default(),
-            failing: Cell::new(false),
+            told: RefCell::default(),
         }
     }
 
     /// What is known of `id` at `now`. Whatever has to be asked for that is [due](Self::take_due) afterwards.
     pub fn find(&self, id: &OrganizationId, now: Timestamp) -> Found {
-        let mut entries = self.entries.borrow_mut();
-        let entry = entries.entry(id);
+        let mut organizations = self.organizations.borrow_mut();
+        let mut strangers = self.strangers.borrow_mut();
+        let entry = match organizations.get_mut(id.as_str()) {
+            Some(entry) => entry,
+            None => strangers.entry(id),
+        };
         let known = entry.known.clone().filter(|known| self.serves(known, now));
         let new = known.as_ref().is_some_and(|known| self.is_new(known, now));
         let failed = entry
@@ -163,28 +170,31 @@ impl Directory {
         }
     }
 
-    /// A call of the organization called `id` was refused for want of credits: it may have bought some.
-    pub fn refused(&self, id: &str, now: Timestamp) {
-        let mut entries = self.entries.borrow_mut();
-        let (Some(entry), Ok(id)) = (entries.get_mut(id), OrganizationId::try_from(id.to_owned()))
-        else {
-            return;
-        };
+    /// Whether the directory is to be heard before a call of the organization called `id` is refused for want of credits: it may have
+    /// bought some. If so, the directory is asked, unless it is already.
+    pub fn must_be_heard(&self, id: &str, now: Timestamp) -> Option<OrganizationId> {
+        let mut organizations = self.organizations.borrow_mut();
+        let entry = organizations.get_mut(id)?;
         let failed = entry
             .failed
             .as_ref()
             .is_some_and(|failed| self.is_recent(failed, now));
-        let old = |known: &Known| Seconds::between(known.since, now) > Self::REFUSED_BY;
-        if !self.is_asking(entry, now) && !failed && entry.known.as_ref().is_some_and(old) {
-            entry.asked = Some(now);
-            self.due.borrow_mut().push(id);
+        let since = entry.known.as_ref()?.since;
+        if failed || Seconds::between(since, now) <= Self::REFUSED_BY {
+            return None;
         }
+        let id = OrganizationId::try_from(id.to_owned()).ok()?;
+        if !self.is_asking(entry, now) {
+            entry.asked = Some(now);
+            self.due.borrow_mut().push(id.clone());
+        }
+        Some(id)
     }
 
     /// A call of the organization called `id` cannot wait any longer: until there is an answer, the directory counts as down for it.
     pub fn give_up(&self, id: &OrganizationId, subscriptions: &Subscriptions, now: Timestamp) {
         let failed = self.failed(id, subscriptions, now);
-        self.entries.borrow_mut().entry(id).failed = Some(failed);
+        self.change(id, |entry| entry.failed = Some(failed));
     }
 
     /// Whether the directory is to be asked anything.
@@ -219,13 +229,13 @@ impl Directory {
         now: Timestamp,
     ) -> Answered {
         let failed = self.failed(&id, subscriptions, now);
-        let mut entries = self.entries.borrow_mut();
-        let entry = entries.entry(&id);
-        entry.asked = None;
-        entry.failed = Some(failed);
+        self.change(&id, |entry| {
+            entry.asked = None;
+            entry.failed = Some(failed);
+        });
         Answered {
+            trouble: self.tell(&id, &error.to_string(), now),
             organization: id,
-            trouble: (!self.failing.replace(true)).then_some(error),
             failed: true,
         }
     }
@@ -248,17 +258,49 @@ impl Directory {
             Ok(holder) => holder,
             Err(error) => return Some(self.fail(id, error, subscriptions, now)),
         };
-        self.failing.set(false);
-        *self.entries.borrow_mut().entry(&id) = Entry {
+        let (mut organizations, mut strangers) =
+            (self.organizations.borrow_mut(), self.strangers.borrow_mut());
+        let (its, other) = match &holder {
+            Some(_) => (&mut *organizations, &mut *strangers),
+            None => (&mut *strangers, &mut *organizations),
+        };
+        other.remove(id.as_str());
+        *its.entry(&id) = Entry {
             known: Some(Known { holder, since: now }),
-            failed: None,
-            asked: None,
+            ..Entry::default()
         };
         Some(Answered {
             organization: id,
             trouble: None,
             failed: false,
         })
+    }
+
+    fn change(&self, id: &OrganizationId, change: impl FnOnce(&mut Entry)) {
+        let mut organizations = self.organizations.borrow_mut();
+        match organizations.get_mut(id.as_str()) {
+            Some(entry) => change(entry),
+            None => change(self.strangers.borrow_mut().entry(id)),
+        }
+    }
+
+    /// The line for the log about a failure, if it is news.
+    fn tell(&self, id: &OrganizationId, why: &str, now: Timestamp) -> Option<String> {
+        let mut told = self.told.borrow_mut();
+        let news = told
+            .get(why)
+            .is_none_or(|at| Seconds::between(*at, now) > Self::SILENCE);
+        if !news {
+            return None;
+        }
+        if told.len() >= Self::FAILURES {
+            told.clear();
+        }
+        told.insert(why.to_owned(), now);
+        let (id, cluster) = (id.as_str(), self.service.cluster.as_str());
+        Some(format!(
+            "the directory (cluster {cluster:?}) is of no use about {id:?}: {why}"
+        ))
     }
 
     fn failed(&self, id: &OrganizationId, subscriptions: &Subscriptions, at: Timestamp) -> Failed {

@@ -27,6 +27,15 @@ impl Filter {
             call: Rc::new(RefCell::new(Call::new(Rc::clone(running)))),
         }
     }
+
+    /// Has the plugin keep the call, if it now waits for the directory.
+    fn hold(&self) {
+        let awaited = self.call.borrow_mut().begins_to_await();
+        if let Some(organization) = awaited {
+            let call = Rc::downgrade(&self.call);
+            self.running.hold(organization, self.context, call);
+        }
+    }
 }
 
 impl Context for Filter {}
@@ -35,19 +44,20 @@ impl HttpContext for Filter {
     fn on_http_request_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
         let action = self.call.borrow_mut().on_head(end_of_stream);
         crash_on_demand("charged", host::request_header);
-        if let Some(organization) = self.call.borrow().awaits() {
-            let call = Rc::downgrade(&self.call);
-            self.running.hold(organization.clone(), self.context, call);
-        }
+        self.hold();
         action
     }
 
     fn on_http_request_body(&mut self, body_size: usize, end_of_stream: bool) -> Action {
-        self.call.borrow_mut().on_body(body_size, end_of_stream)
+        let action = self.call.borrow_mut().on_body(body_size, end_of_stream);
+        self.hold();
+        action
     }
 
     fn on_http_request_trailers(&mut self, _: usize) -> Action {
-        self.call.borrow_mut().on_trailers()
+        let action = self.call.borrow_mut().on_trailers();
+        self.hold();
+        action
     }
 
     fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {

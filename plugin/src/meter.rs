@@ -8,7 +8,7 @@ use std::rc::Rc;
 use jiff::Timestamp;
 
 use crate::{
-    attributes::Attributes,
+    attributes::{Attributes, InvalidAttributes},
     cost_table::{Charge, PerRecordQuote, Quote, RuleId},
     credits::Credits,
     enforcement::Enforcement,
@@ -146,6 +146,9 @@ impl Meter {
                 self.forward_exempt(payer, charge.rule, now, data)
             }
             (_, Payer::Refused(reason, answer)) => self.refuse(reason, answer, Refused::default()),
+            (_, Payer::Misdescribed(organization, invalid)) => {
+                self.refuse_misdescribed(&organization, &invalid)
+            }
             (_, Payer::Awaited(organization)) => Verdict::of(Step::HoldForDirectory(organization)),
             (quote, Payer::Nobody) => self.forward(None, Credits::ZERO, quote.rule(), None, None),
             (Quote::Known(charge), Payer::Holder(holder)) => self.charge(holder, charge, now, data),
@@ -327,6 +330,19 @@ impl Meter {
             trouble: None,
             warnings: Vec::new(),
         }
+    }
+
+    /// Refuses a call whose organization is described so that it makes no sense, and says so to operators.
+    fn refuse_misdescribed(
+        &mut self,
+        organization: &OrganizationId,
+        invalid: &InvalidAttributes,
+    ) -> Verdict {
+        let complaint = self.policy.described.complain(organization, invalid);
+        let reason = Reason::InvalidSubscription;
+        let mut verdict = self.refuse(reason, Answer::default(), Refused::default());
+        verdict.warnings.extend(complaint);
+        verdict
     }
 
     fn enforcement(&self, holder: Option<&Rc<AccountHolder>>) -> Enforcement {

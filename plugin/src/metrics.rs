@@ -10,10 +10,12 @@ use crate::{credits::Credits, refusal::Reason};
 pub enum Metric {
     /// Credits charged.
     CreditsCharged,
-    /// Credits given back.
+    /// Credits given back: of calls that the platform failed, and of those that did cost less than their estimate.
     CreditsRefunded,
     /// Credits that calls cost more in the end than was left.
     CreditsUncollected,
+    /// Costs that an upstream stated and that are no whole number, so that the estimate stayed.
+    CostsUnreadable,
     /// How often another worker was faster at changing an account, so that a step was tried again.
     CasRetries,
     /// Calls forwarded to the upstream, free ones included.
@@ -36,7 +38,7 @@ pub enum Metric {
 
 impl Metric {
     /// The counters without a reason, in the order of their indices.
-    const PLAIN: [Self; 10] = [
+    const PLAIN: [Self; 11] = [
         Self::CreditsCharged,
         Self::CreditsRefunded,
         Self::CreditsUncollected,
@@ -47,6 +49,7 @@ impl Metric {
         Self::WebhookGivenUp,
         Self::DirectoryAnswers,
         Self::DirectoryFailures,
+        Self::CostsUnreadable,
     ];
 
     /// How many counters there are.
@@ -75,6 +78,7 @@ impl Metric {
             Self::WebhookGivenUp => 7,
             Self::DirectoryAnswers => 8,
             Self::DirectoryFailures => 9,
+            Self::CostsUnreadable => 10,
             Self::CallsRefused(reason) => plain.saturating_add(reason as usize),
             Self::CallsNotRefused(reason) => plain
                 .saturating_add(Reason::ALL.len())
@@ -89,6 +93,7 @@ impl Metric {
             Self::CreditsCharged => "api_credits.credits.charged".to_owned(),
             Self::CreditsRefunded => "api_credits.credits.refunded".to_owned(),
             Self::CreditsUncollected => "api_credits.credits.uncollected".to_owned(),
+            Self::CostsUnreadable => "api_credits.costs.unreadable".to_owned(),
             Self::CasRetries => "api_credits.cas.retries".to_owned(),
             Self::CallsAdmitted => "api_credits.calls.admitted".to_owned(),
             Self::Warnings => "api_credits.warnings".to_owned(),
@@ -117,6 +122,8 @@ pub struct Counts {
     pub uncollected: Credits,
     /// The warnings.
     pub warnings: u64,
+    /// Whether the upstream stated a cost that is none.
+    pub unreadable_cost: bool,
     /// The races lost on the way.
     pub cas_retries: u32,
 }
@@ -130,6 +137,7 @@ impl Counts {
             Some((Metric::CreditsRefunded, self.refunded.get())),
             Some((Metric::CreditsUncollected, self.uncollected.get())),
             Some((Metric::Warnings, self.warnings)),
+            Some((Metric::CostsUnreadable, u64::from(self.unreadable_cost))),
             Some((Metric::CasRetries, u64::from(self.cas_retries))),
         ]
         .into_iter()

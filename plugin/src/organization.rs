@@ -11,8 +11,11 @@ use crate::{
 
 /// The name of an organization as the authentication filter states it, and as metrics, logs and shared-data keys show it.
 ///
+/// Ids are the same if their bytes are: `7` and `07` are two organizations.
+///
 /// Invariant: 1 to [`OrganizationId::MAX_BYTES`] visible ASCII characters without `,` (a header given twice arrives joined by
-/// commas, and must never name an organization), `/` (it separates the parts of a shared-data key), `"` and `\`.
+/// commas, and must never name an organization), `/` (it separates the parts of a shared-data key), `"` and `\`; neither `.` nor `..`
+/// (in the path of a question to the directory, they would lead elsewhere, escaped or not: RFC 3986, section 6.2.2.3).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(try_from = "String")]
 pub struct OrganizationId(String);
@@ -20,7 +23,7 @@ pub struct OrganizationId(String);
 /// A text that cannot name an organization.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "invalid organization id {id:?}, expected 1 to 128 visible ASCII characters without `,`, `/`, `\"` and `\\`"
+    "invalid organization id {id:?}, expected 1 to 128 visible ASCII characters without `,`, `/`, `\"` and `\\`, other than `.` and `..`"
 )]
 pub struct InvalidOrganizationId {
     /// The text.
@@ -35,6 +38,7 @@ impl OrganizationId {
     #[must_use]
     pub fn is_valid(id: &str) -> bool {
         (1..=Self::MAX_BYTES).contains(&id.len())
+            && !matches!(id, "." | "..")
             && id
                 .bytes()
                 .all(|b| b.is_ascii_graphic() && !matches!(b, b',' | b'/' | b'"' | b'\\'))
@@ -194,7 +198,7 @@ impl schemars::JsonSchema for OrganizationId {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({"type": "string", "pattern": r#"^[!#-+\-.0-\[\]-~]{1,128}$"#})
+        schemars::json_schema!({"type": "string", "pattern": r#"^(?!\.{1,2}$)[!#-+\-.0-\[\]-~]{1,128}$"#})
     }
 }
 
@@ -211,6 +215,8 @@ mod tests {
         }
         for id in [
             "",
+            ".",
+            "..",
             "7,8",
             "a/b",
             "a b",
@@ -229,7 +235,7 @@ mod tests {
         let error = serde_json::from_str::<OrganizationId>(r#""7,8""#).unwrap_err();
         assert_eq!(
             error.to_string(),
-            r#"invalid organization id "7,8", expected 1 to 128 visible ASCII characters without `,`, `/`, `"` and `\`"#
+            r#"invalid organization id "7,8", expected 1 to 128 visible ASCII characters without `,`, `/`, `"` and `\`, other than `.` and `..`"#
         );
     }
 }

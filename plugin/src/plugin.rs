@@ -73,6 +73,14 @@ impl Context for Plugin {
             running.on_reply(CalloutId(callout), headers > 0);
         }
     }
+
+    /// Another configuration takes over, and every call of this one has ended.
+    fn on_done(&mut self) -> bool {
+        if let Some(running) = &self.running {
+            running.worker.flush(&HostSharedData);
+        }
+        true
+    }
 }
 
 impl RootContext for Plugin {
@@ -235,13 +243,15 @@ impl Running {
             let Some(shared) = call.upgrade() else {
                 continue;
             };
-            if !host::enter_call(context) {
+            // It may be over, or have been decided without the answer.
+            let waits = shared.borrow().awaits() == Some(organization);
+            if !waits || !host::enter_call(context) {
                 continue;
             }
             shared.borrow_mut().resume();
-            // The answer may have been forgotten at once, if the clock leapt.
-            if let Some(organization) = shared.borrow().awaits() {
-                self.hold(organization.clone(), context, call);
+            let still = shared.borrow_mut().begins_to_await();
+            if let Some(organization) = still {
+                self.hold(organization, context, call);
             }
         }
     }
@@ -253,10 +263,7 @@ impl Running {
             Metric::DirectoryAnswers
         });
         if let Some(trouble) = &answered.trouble {
-            let organization = answered.organization.as_str();
-            let message =
-                format!("the directory cannot be asked about {organization:?}: {trouble}");
-            host::log(Level::Warn, &message);
+            host::log(Level::Warn, trouble);
         }
     }
 

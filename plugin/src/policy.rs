@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::{
     allotment::Allotment,
-    attributes::{AttributeSources, Attributes, Described},
+    attributes::{AttributeSources, Attributes, Described, InvalidAttributes},
     cost_table::CostTable,
     credits::Credits,
     data_center::DataCenter,
@@ -131,6 +131,8 @@ pub enum Payer {
     Nobody,
     /// Whoever the directory says, which is being asked.
     Awaited(OrganizationId),
+    /// Nobody: what is stated about this organization makes no subscription.
+    Misdescribed(OrganizationId, InvalidAttributes),
     /// The call is refused.
     Refused(Reason, Answer),
 }
@@ -188,9 +190,7 @@ impl Policy {
             match self.described.holder(&id, attributes, &self.subscriptions) {
                 Ok(Some(holder)) => return Payer::Holder(holder),
                 Ok(None) => {}
-                Err(_) => {
-                    return Payer::Refused(Reason::InvalidSubscription, Answer::default());
-                }
+                Err(invalid) => return Payer::Misdescribed(id, invalid),
             }
         }
         let stranger = Reason::UnknownOrganization;

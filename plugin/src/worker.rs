@@ -162,10 +162,15 @@ impl Worker {
         known.unwrap_or_else(|_| Statistics::opened(today))
     }
 
-    /// Tells what was counted, tries again what is owed, and renews every statement well before its lease ends.
-    pub fn tick(&self, lease: Seconds, now: Timestamp, data: &impl SharedData) {
+    /// Tells what was counted, and tries again what is owed.
+    pub fn flush(&self, data: &impl SharedData) {
         self.tally.borrow_mut().flush(data);
         self.settle(data);
+    }
+
+    /// Tells what was counted, tries again what is owed, and renews every statement well before its lease ends.
+    pub fn tick(&self, lease: Seconds, now: Timestamp, data: &impl SharedData) {
+        self.flush(data);
         let age = self
             .renewed
             .get()

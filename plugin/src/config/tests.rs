@@ -110,7 +110,7 @@ fn values_of_the_wrong_type() {
     check(
         "/organizations/7,8",
         serde_json::json!({"edition": "Free"}),
-        "invalid configuration at `organizations.7,8`: invalid organization id \"7,8\", expected 1 to 128 visible ASCII characters without `,`, `/`, `\"` and `\\`",
+        "invalid configuration at `organizations.7,8`: invalid organization id \"7,8\", expected 1 to 128 visible ASCII characters without `,`, `/`, `\"` and `\\`, other than `.` and `..`",
     );
 }
 

@@ -1,8 +1,9 @@
 //! The readings of a request path.
 //!
 //! What a path means is for the backend to say, and backends differ: some decode `%2F`, some take `\` for `/`, some cut off
-//! `;jsessionid=…`. So a path has two readings: the strict one of RFC 3986 and the most lenient one that is known of. A call costs
-//! what the dearer one of them costs, so that no spelling makes it cheaper.
+//! `;jsessionid=…`. So a path has two readings: the strict one of RFC 3986 and the most lenient one that is known of. Where there are
+//! dot segments, each of them has three: some resolve them before they merge slashes, some after that, and some not at all. A call
+//! costs what the dearest reading costs, so that no spelling makes it cheaper.
 
 use std::borrow::Cow;
 
@@ -16,11 +17,34 @@ const MAX_DECODINGS: usize = 3;
 /// One more than any template has: a longer path is like one of this length, for every template.
 const KEPT: usize = MAX_SEGMENTS.saturating_add(1);
 
-/// The segments of a path in one reading: decoded, without empty and dot segments.
+/// The segments of a path in one reading: decoded, and without empty ones.
 #[derive(Debug)]
 pub(super) struct Segments<'p> {
     kept: [Cow<'p, [u8]>; KEPT],
     count: usize,
+}
+
+/// What is made of dot segments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dots {
+    /// `..` takes back the segment before it that is not empty: slashes are merged first.
+    Last,
+    /// `..` takes back the segment before it, which may be empty (RFC 3986, section 5.2.4): slashes are merged afterwards.
+    First,
+    /// They are segments like others.
+    Kept,
+}
+
+impl Dots {
+    /// The ways that may differ for a path.
+    pub(super) fn of(path: &str) -> &'static [Self] {
+        let dots = path.contains("/.") || path.contains("\\.") || path.contains('%');
+        if dots {
+            &[Self::Last, Self::First, Self::Kept]
+        } else {
+            &[Self::Last]
+        }
+    }
 }
 
 /// Cuts a request target into its path and its query; the fragment is dropped.
@@ -47,27 +71,27 @@ pub(super) fn lenient(path: &str) -> Option<Vec<u8>> {
 impl<'p> Segments<'p> {
     /// The strict reading: each segment is percent-decoded once, `%2F` and `;` are part of the segment. An escaped dot is a dot
     /// (RFC 3986, section 6.2.2.2). Invalid escapes stay as they are.
-    pub(super) fn strict(path: &'p str) -> Self {
-        let mut segments = Self::none();
-        for raw in path.split('/') {
-            segments.push(Cow::from(percent_decode(raw.as_bytes())));
-        }
-        segments
+    pub(super) fn strict(path: &'p str, dots: Dots) -> Self {
+        let raw = path.split('/');
+        Self::read(
+            raw.map(|raw| Cow::from(percent_decode(raw.as_bytes()))),
+            dots,
+        )
     }
 
     /// The lenient reading of what [`lenient`] returned: `\` is a `/`, and so is whatever was decoded to one; `;` ends a segment,
     /// white space around it does not count, and a decoded `?`, `#` or NUL ends the path.
-    pub(super) fn lenient(decoded: &'p [u8]) -> Self {
-        let mut segments = Self::none();
+    pub(super) fn lenient(decoded: &'p [u8], dots: Dots) -> Self {
         let path = decoded
             .split(|byte| matches!(byte, b'?' | b'#' | 0))
             .next()
             .unwrap_or_default();
-        for raw in path.split(|byte| matches!(byte, b'/' | b'\\')) {
-            let segment = raw.split(|&byte| byte == b';').next().unwrap_or_default();
-            segments.push(Cow::Borrowed(segment.trim_ascii()));
-        }
-        segments
+        let raw = path.split(|byte| matches!(byte, b'/' | b'\\'));
+        let plain = raw.map(|raw| raw.split(|&byte| byte == b';').next().unwrap_or_default());
+        Self::read(
+            plain.map(|segment| Cow::Borrowed(segment.trim_ascii())),
+            dots,
+        )
     }
 
     /// The segments; of a path with more than any template has, the first ones.
@@ -82,17 +106,41 @@ impl<'p> Segments<'p> {
         }
     }
 
-    fn push(&mut self, segment: Cow<'p, [u8]>) {
-        match segment.as_ref() {
-            b"" | b"." => {}
-            b".." => self.count = self.count.saturating_sub(1),
-            _ => {
-                if let Some(place) = self.kept.get_mut(self.count) {
-                    *place = segment;
+    fn read(all: impl Iterator<Item = Cow<'p, [u8]>>, dots: Dots) -> Self {
+        let mut segments = Self::none();
+        if dots == Dots::First {
+            let mut resolved = Vec::new();
+            for segment in all {
+                match segment.as_ref() {
+                    b"." => {}
+                    b".." => drop(resolved.pop()),
+                    _ => resolved.push(segment),
                 }
-                self.count = self.count.saturating_add(1);
+            }
+            resolved
+                .into_iter()
+                .for_each(|segment| segments.push(segment));
+            return segments;
+        }
+        for segment in all {
+            match segment.as_ref() {
+                b"." if dots == Dots::Last => {}
+                b".." if dots == Dots::Last => segments.count = segments.count.saturating_sub(1),
+                _ => segments.push(segment),
             }
         }
+        segments
+    }
+
+    /// Adds a segment that is not empty.
+    fn push(&mut self, segment: Cow<'p, [u8]>) {
+        if segment.is_empty() {
+            return;
+        }
+        if let Some(place) = self.kept.get_mut(self.count) {
+            *place = segment;
+        }
+        self.count = self.count.saturating_add(1);
     }
 }
 
@@ -121,7 +169,11 @@ mod tests {
     #[test]
     fn the_strict_reading_is_that_of_rfc_3986() {
         fn check(path: &str, expected: &[&str]) {
-            assert_eq!(texts(&Segments::strict(path)), expected, "{path}");
+            assert_eq!(
+                texts(&Segments::strict(path, Dots::Last)),
+                expected,
+                "{path}"
+            );
         }
         check("/", &[]);
         check("", &[]);
@@ -140,10 +192,35 @@ mod tests {
     }
 
     #[test]
+    fn dot_segments_are_resolved_before_or_after_slashes_are_merged_or_not_at_all() {
+        fn check(path: &str, expected: [&[&str]; 3]) {
+            let readings = Dots::of(path)
+                .iter()
+                .map(|dots| texts(&Segments::strict(path, *dots)));
+            assert_eq!(readings.collect::<Vec<_>>(), expected, "{path}");
+        }
+        check("/a/b//..", [&["a"], &["a", "b"], &["a", "b", ".."]]);
+        check("/a//%2e%2e/b", [&["b"], &["a", "b"], &["a", "..", "b"]]);
+        check(
+            "/files/../healthz",
+            [&["healthz"], &["healthz"], &["files", "..", "healthz"]],
+        );
+        check(
+            "/../a/./b",
+            [&["a", "b"], &["a", "b"], &["..", "a", ".", "b"]],
+        );
+        assert_eq!(Dots::of("/a//b.c"), [Dots::Last]);
+    }
+
+    #[test]
     fn the_lenient_reading_undoes_every_trick() {
         fn check(path: &str, expected: &[&str]) {
             let decoded = lenient(path).unwrap();
-            assert_eq!(texts(&Segments::lenient(&decoded)), expected, "{path}");
+            assert_eq!(
+                texts(&Segments::lenient(&decoded, Dots::Last)),
+                expected,
+                "{path}"
+            );
         }
         check("/a/b%3Fx=/c", &["a", "b"]);
         check("/a/b%23c", &["a", "b"]);
@@ -162,7 +239,7 @@ mod tests {
     #[test]
     fn an_ordinary_path_has_one_reading_and_is_not_copied() {
         assert_eq!(lenient("/api//v1/./tickets/"), None);
-        let segments = Segments::strict("/api/v1/Tickets/1.5");
+        let segments = Segments::strict("/api/v1/Tickets/1.5", Dots::Last);
         assert!(
             segments
                 .as_slice()
@@ -174,8 +251,8 @@ mod tests {
     #[test]
     fn a_path_of_any_length_keeps_as_many_segments_as_matter() {
         let long = "/a".repeat(10_000);
-        assert_eq!(Segments::strict(&long).as_slice().len(), 33);
+        assert_eq!(Segments::strict(&long, Dots::Last).as_slice().len(), 33);
         let back = format!("{long}{}/b", "/..".repeat(9_999));
-        assert_eq!(texts(&Segments::strict(&back)), ["a", "b"]);
+        assert_eq!(texts(&Segments::strict(&back, Dots::Last)), ["a", "b"]);
     }
 }

@@ -1,7 +1,8 @@
 //! The readings of a query string, as far as prices depend on it.
 //!
 //! A parameter that is given twice is one value to some backends and another to others; the same holds for a name in the wrong case
-//! and for `;` between parameters. Every such reading is offered in turn, and the caller takes the dearest.
+//! and for `;` between parameters. Some take `from[]` and `from[0]` for `from`, or do not mind white space around a name. Every such
+//! reading is offered in turn, and the caller takes the dearest.
 
 use std::borrow::Cow;
 
@@ -53,6 +54,14 @@ pub(super) fn each_reading(
     Ok(())
 }
 
+/// The name as lenient backends read it: without white space around it, and up to a bracket (as for arrays in PHP and in the query
+/// parsers of JavaScript) or a NUL.
+fn plain(name: &str) -> &str {
+    let name = name.trim_start();
+    let end = name.find(['[', '\0']).unwrap_or(name.len());
+    name.get(..end).unwrap_or(name).trim_end()
+}
+
 impl<'a> Occurrences<'a> {
     fn collect(
         parts: impl Iterator<Item = &'a str>,
@@ -61,7 +70,8 @@ impl<'a> Occurrences<'a> {
         let mut occurrences = Self(Vec::new());
         for (name, value) in parts.flat_map(|part| form_urlencoded::parse(part.as_bytes())) {
             for wanted in names {
-                if !name.eq_ignore_ascii_case(wanted) {
+                let same = |name: &str| name.eq_ignore_ascii_case(wanted);
+                if !same(&name) && !same(plain(&name)) {
                     continue;
                 }
                 if occurrences.count(wanted) == MAX_OCCURRENCES {
@@ -183,6 +193,21 @@ mod tests {
     fn a_name_in_another_case_may_or_may_not_be_meant() {
         assert_eq!(values("FROM=9"), ["9", "-"]);
         assert_eq!(values("From=9&from=1"), ["9", "1"]);
+    }
+
+    #[test]
+    fn a_name_with_brackets_or_blanks_may_or_may_not_be_meant() {
+        for query in [
+            "from[]=9",
+            "from%5B0%5D=9",
+            "%20from=9",
+            "+from+=9",
+            "from%00x=9",
+        ] {
+            assert_eq!(values(query), ["9", "-"], "{query}");
+        }
+        assert_eq!(values("from[]=9&from=1"), ["9", "1"]);
+        assert_eq!(values("xfrom[]=9&[from]=9"), ["-"]);
     }
 
     #[test]

@@ -199,6 +199,10 @@ fn no_trick_makes_a_call_cheaper() {
         "//api//v1/tasks/count",
         "/api/./v1/x/../tasks/count",
         "/api/v1/x/%2e%2E/tasks/count",
+        "/api/v1/tasks/count//..",
+        "/api/v1//../tasks/count",
+        "/api/v1/tasks/count/x//../..",
+        "/api/v1/tasks/count/%2F%2e%2e",
         "/api/v1/x/..%2ftasks/count",
         "/healthz/../api/v1/tasks/count",
         "/healthz/..;/api/v1/tasks/count",
@@ -224,6 +228,9 @@ fn no_trick_makes_a_call_cheaper() {
         "from=1&from=10001",
         "from=10001&from=1",
         "from=1;from=10001",
+        "from[]=10001",
+        "from%5b0%5d=10001",
+        "%20from=10001",
     ] {
         let expected = if query == "from=1;from=10001" {
             100

@@ -206,7 +206,10 @@ fn compare(folded: &[u8], text: &[u8]) -> Ordering {
 mod tests {
     use super::super::price::Price;
     use super::super::quote::{Charge, Dearest, Quote};
-    use super::super::{RuleId, path::Segments};
+    use super::super::{
+        RuleId,
+        path::{Dots, Segments},
+    };
     use super::*;
     use crate::credits::Credits;
     #[cfg(target_arch = "wasm32")]
@@ -229,7 +232,7 @@ mod tests {
 
     /// The rule that prices a call, 0 for none.
     fn find(root: &Node, method: &str, path: &str, folded: bool) -> u32 {
-        let segments = Segments::strict(path);
+        let segments = Segments::strict(path, Dots::Last);
         let mut dearest = Dearest::default();
         let otherwise = Charge {
             cost: Credits::ZERO,
@@ -322,7 +325,7 @@ mod tests {
                 expected,
                 "{method} {path}"
             );
-            let found = root.find(method, Segments::strict(path).as_slice(), true);
+            let found = root.find(method, Segments::strict(path, Dots::Last).as_slice(), true);
             assert_eq!(found.case_matters, case_matters, "{method} {path}");
         };
         check("GET", "/Tickets/ALL", [1, 1], true);

@@ -45,6 +45,12 @@ impl<V: Default> Cache<V> {
         self.recent.entry(id.clone()).or_default()
     }
 
+    /// Forgets an organization.
+    pub(super) fn remove(&mut self, id: &str) {
+        self.recent.remove(id);
+        self.former.remove(id);
+    }
+
     fn make_room(&mut self) {
         if self.recent.len() >= self.half {
             self.former = mem::take(&mut self.recent);
@@ -73,5 +79,7 @@ mod tests {
         }
         assert_eq!(cache.get_mut("1"), None);
         assert_eq!(*cache.entry(&id(1)), "");
+        cache.remove("0");
+        assert_eq!(cache.get_mut("0"), None);
     }
 }

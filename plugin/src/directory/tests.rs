@@ -34,6 +34,7 @@ fn payer(policy: &Policy, id: &str, second: i64) -> String {
         Payer::Holder(holder) => format!("{} {}", holder.edition, holder.allotment.total()),
         Payer::Nobody => "nobody".to_owned(),
         Payer::Awaited(organization) => format!("awaited {organization}"),
+        Payer::Misdescribed(organization, invalid) => format!("{organization}: {invalid}"),
         Payer::Refused(reason, _) => reason.name().to_owned(),
     }
 }
@@ -60,7 +61,7 @@ fn answer(policy: &Policy, id: &str, status: u16, body: &str, second: i64) -> Op
     let directory = policy.directory.as_ref().unwrap();
     let callout = CalloutId(id.len() as u32 * 4);
     let answered = directory.learn(callout, reply, &policy.subscriptions, at(second));
-    answered.unwrap().trouble.map(|trouble| trouble.to_string())
+    answered.unwrap().trouble
 }
 
 const PRO: &str = r#"{"edition": "Pro", "agents": 2}"#;
@@ -107,12 +108,19 @@ fn an_outage_is_outlived_and_asked_about_now_and_then() {
     payer(&policy, "7", 100);
     assert_eq!(ask(&policy), ["7"]);
     let told = answer(&policy, "7", 503, "upstream connect error", 100);
-    assert_eq!(told.as_deref(), Some("it answered 503"));
+    assert_eq!(
+        told.as_deref(),
+        Some(r#"the directory (cluster "crm") is of no use about "7": it answered 503"#)
+    );
     assert_eq!(payer(&policy, "7", 105), "Pro 120");
     assert_eq!(ask(&policy), [""; 0], "5 seconds of peace");
     assert_eq!(payer(&policy, "7", 106), "Pro 120");
     assert_eq!(ask(&policy), ["7"]);
-    assert_eq!(answer(&policy, "7", 503, "", 106), None, "told once");
+    assert_eq!(
+        answer(&policy, "7", 503, "", 106),
+        None,
+        "told once a minute"
+    );
     assert_eq!(payer(&policy, "7", 660), "Pro 120");
     ask(&policy);
     answer(&policy, "7", 503, "", 660);
@@ -163,7 +171,7 @@ fn an_answer_that_makes_no_sense_is_none() {
     assert_eq!(
         answer(&policy, "7", 200, r#"{"edition": "Gold"}"#, 0).as_deref(),
         Some(
-            r#"its answer contradicts the configuration: "Gold" is not one of the `editions`: "Free", "Pro""#
+            r#"the directory (cluster "crm") is of no use about "7": its answer contradicts the configuration: "Gold" is not one of the `editions`: "Free", "Pro""#
         )
     );
     assert_eq!(payer(&policy, "7", 0), "directory_unavailable");
@@ -186,27 +194,67 @@ fn a_question_that_cannot_be_asked_has_failed() {
     let error = LookupError::NotCalled(refused);
     let answered = directory.fail(id, error, &policy.subscriptions, at(0));
     assert_eq!(
-        answered.trouble.unwrap().to_string(),
-        "it cannot be called: proxy_http_call failed with status 2"
+        answered.trouble.unwrap(),
+        r#"the directory (cluster "crm") is of no use about "7": it cannot be called: proxy_http_call failed with status 2"#
     );
     assert_eq!(payer(&policy, "7", 0), "directory_unavailable");
 }
 
 #[test]
-fn a_refusal_has_the_directory_asked_again_after_a_second() {
+fn a_refusal_is_based_on_an_answer_of_this_very_second() {
     let policy = policy(|_| ());
+    let directory = policy.directory.as_ref().unwrap();
+    let heard = |id, second| {
+        directory
+            .must_be_heard(id, at(second))
+            .map(|id| id.to_string())
+    };
     payer(&policy, "7", 0);
     ask(&policy);
     answer(&policy, "7", 200, PRO, 0);
-    let directory = policy.directory.as_ref().unwrap();
-    directory.refused("7", at(1));
-    directory.refused("strangers", at(9));
-    assert_eq!(ask(&policy), [""; 0]);
-    directory.refused("7", at(2));
-    directory.refused("7", at(2));
-    assert_eq!(ask(&policy), ["7"]);
+    assert_eq!(heard("7", 1), None);
+    assert_eq!(heard("strangers", 9), None);
+    assert_eq!(heard("7", 2).as_deref(), Some("7"));
+    assert_eq!(heard("7", 2).as_deref(), Some("7"));
+    assert_eq!(ask(&policy), ["7"], "one question");
     answer(&policy, "7", 200, r#"{"edition": "Pro", "agents": 3}"#, 2);
     assert_eq!(payer(&policy, "7", 2), "Pro 130");
+    assert_eq!(heard("7", 4).as_deref(), Some("7"));
+    ask(&policy);
+    answer(&policy, "7", 503, "", 4);
+    assert_eq!(heard("7", 9), None, "what is known has to do");
+}
+
+#[test]
+fn strangers_make_it_forget_no_organization() {
+    let policy = policy(|directory| directory["max_organizations"] = serde_json::json!(16));
+    payer(&policy, "7", 0);
+    ask(&policy);
+    answer(&policy, "7", 200, PRO, 0);
+    for number in 100..1_000 {
+        let id = number.to_string();
+        payer(&policy, &id, 0);
+        ask(&policy);
+        answer(&policy, &id, 404, "", 0);
+    }
+    assert_eq!(payer(&policy, "7", 1), "Pro 120");
+    assert_eq!(payer(&policy, "999", 1), "unknown_organization");
+}
+
+#[test]
+fn an_organization_may_come_and_go() {
+    let policy = policy(|_| ());
+    for (second, status, body, expected) in [
+        (0, 404, "", "unknown_organization"),
+        (100, 200, PRO, "Pro 120"),
+        (200, 404, "", "unknown_organization"),
+        (300, 200, PRO, "Pro 120"),
+    ] {
+        payer(&policy, "7", second);
+        assert_eq!(ask(&policy), ["7"]);
+        answer(&policy, "7", status, body, second);
+        assert_eq!(payer(&policy, "7", second), expected);
+    }
 }
 
 #[test]

@@ -1,13 +1,14 @@
 //! Charging: how a call with a known price is admitted to its holder's account, by credits and by calls in progress at once.
 
-use std::rc::Rc;
+use std::{cell::Cell, convert::Infallible, rc::Rc};
 
 use jiff::Timestamp;
 
-use super::{Meter, Refused, Verdict, peek, settlement::Permit};
+use super::{Meter, Refused, Step, Verdict, peek, settlement::Permit};
 use crate::{
     account::{Account, Admission, NotAdmitted},
     cost_table::{Charge, RuleId},
+    credits::Credits,
     day::{Day, Seconds},
     enforcement::Enforcement,
     ledger::{Ledger, NotPosted, Posted, PostingFailure, SharedData},
@@ -48,8 +49,11 @@ impl Meter {
             slot: claim,
         };
         let thresholds = &self.policy.warnings;
+        let seen = Cell::new(None);
         let posting = Ledger::new(data).post(&holder.key, day.number, |account| {
-            let charged = account.admit(&admission)?;
+            let charged = account.admit(&admission).inspect_err(|_| {
+                seen.set(Some((account.used(), Told(account.warned()))));
+            })?;
             let told = thresholds.told_at(charged.used(), terms.total, Told(charged.warned()));
             Ok::<_, NotAdmitted>(charged.with_warned(told.0))
         });
@@ -87,8 +91,13 @@ impl Meter {
             Err(NotPosted::Declined(declined)) => {
                 let (reason, balance, calls) = match declined {
                     NotAdmitted::Insufficient(short) => {
-                        if let Some(directory) = &self.policy.directory {
-                            directory.refused(&holder.label, now);
+                        let directory = self.policy.directory.as_ref();
+                        let heard = directory
+                            .and_then(|directory| directory.must_be_heard(&holder.label, now));
+                        if let Some(organization) = heard
+                            && holder.enforcement == Enforcement::Enforce
+                        {
+                            return Verdict::of(Step::HoldForDirectory(organization));
                         }
                         let beyond = charge.cost > terms.total;
                         let reason = if beyond {
@@ -113,6 +122,9 @@ impl Meter {
                         Some(calls),
                     ),
                 };
+                let warnings = seen.get().map_or_else(Vec::new, |(used, told)| {
+                    self.warn_of_refused(&holder, terms, day, (used, told), now, data)
+                });
                 let refused = Refused {
                     holder: Some(holder),
                     rule: Some(charge.rule),
@@ -120,7 +132,10 @@ impl Meter {
                     balance,
                     calls,
                 };
-                self.refuse(reason, Answer::default(), refused)
+                let mut verdict = self.refuse(reason, Answer::default(), refused);
+                verdict.counts.warnings = u64::try_from(warnings.len()).unwrap_or(u64::MAX);
+                verdict.warnings = warnings;
+                verdict
             }
             Err(NotPosted::Failed(failure)) => self.refuse_failed(failure, holder, charge),
         };
@@ -163,6 +178,31 @@ impl Meter {
                 .for_each(|warning| webhook.tell(warning.document()));
         }
         new.iter().map(Warning::log_line).collect()
+    }
+
+    /// What is to be warned of although nothing was charged, because a lowered allotment has been reached by what was used before.
+    fn warn_of_refused(
+        &self,
+        holder: &AccountHolder,
+        terms: Terms,
+        day: Day,
+        (used, told): (Credits, Told),
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> Vec<String> {
+        let thresholds = &self.policy.warnings;
+        if thresholds.told_at(used, terms.total, told) == told {
+            return Vec::new();
+        }
+        let posting = Ledger::new(data).post(&holder.key, day.number, |account| {
+            let told = thresholds.told_at(account.used(), terms.total, Told(account.warned()));
+            Ok::<_, Infallible>(account.with_warned(told.0))
+        });
+        // What cannot be noted is told by the next refusal.
+        posting.result.map_or_else(
+            |_| Vec::new(),
+            |posted| self.warnings(holder, terms, day, &posted, now),
+        )
     }
 
     /// The slot that a call asks for; `None` where its calls in progress are not limited.

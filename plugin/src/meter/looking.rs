@@ -33,6 +33,9 @@ impl Meter {
             Payer::Refused(reason, answer) => {
                 return self.refuse(reason, answer, Refused::default());
             }
+            Payer::Misdescribed(organization, invalid) => {
+                return self.refuse_misdescribed(&organization, &invalid);
+            }
             Payer::Awaited(organization) => {
                 return Verdict::of(Step::HoldForDirectory(organization));
             }

@@ -39,6 +39,8 @@ pub(super) struct Permit {
 pub struct ResponseHead<'a> {
     /// The HTTP status.
     pub status: u16,
+    /// The gRPC status of a response that has no messages and states it in its head; not looked for unless the call is a `POST`.
+    pub grpc_status: Option<&'a [u8]>,
     /// What the upstream states as the call's cost, where the rule says that it does.
     pub stated_cost: Option<&'a str>,
 }
@@ -52,6 +54,17 @@ pub enum Ending {
     Over,
 }
 
+impl ResponseHead<'_> {
+    /// The HTTP status that the response means. To a gRPC call, a proxy says with the gRPC status `UNAVAILABLE` what it says to others
+    /// with 502, 503 and 504 (Envoy, `source/common/grpc/status.cc`; gRPC, `doc/http-grpc-status-mapping.md`).
+    fn http_status(&self) -> u16 {
+        match (self.status, self.grpc_status) {
+            (200, Some(b"14")) => 503,
+            (status, _) => status,
+        }
+    }
+}
+
 impl Meter {
     /// Settles or refunds a call by the head of its response. Only the first response counts.
     ///
@@ -63,8 +76,8 @@ impl Meter {
         now: Timestamp,
         data: &impl SharedData,
     ) -> Counts {
-        let refunded = self.policy.refunds.statuses.contains(&head.status);
-        let stated = head.stated_cost.and_then(|text| text.trim().parse().ok());
+        let refunded = self.policy.refunds.statuses.contains(&head.http_status());
+        let stated = head.stated_cost.map(|text| text.trim().parse().ok());
         let Some((receipt, permit)) = self.permit() else {
             return Counts::default();
         };
@@ -76,6 +89,12 @@ impl Meter {
         }
         let Some(stated) = stated else {
             return Counts::default();
+        };
+        let Some(stated) = stated else {
+            return Counts {
+                unreadable_cost: true,
+                ..Counts::default()
+            };
         };
         let actual = permit
             .holder

@@ -95,7 +95,7 @@ proptest! {
                 Event::Answered { call, status } if !live.is_empty() => {
                     let index = call % live.len();
                     let (_, meter) = &mut live[index];
-                    let head = ResponseHead { status, stated_cost: None };
+                    let head = ResponseHead { status, grpc_status: None, stated_cost: None };
                     refunded += meter.on_response_headers(head, now, &data).refunded.get();
                 }
                 Event::Ends { .. } | Event::Answered { .. } => {}

@@ -76,11 +76,52 @@ fn answer(meter: &mut Meter, desk: &Desk, status: u16, stated_cost: Option<&str>
     meter.on_response_headers(
         ResponseHead {
             status,
+            grpc_status: None,
             stated_cost,
         },
         desk.now,
         &desk.data,
     )
+}
+
+#[test]
+fn a_grpc_call_that_the_platform_failed_is_refunded_too() {
+    let desk = Desk::new(|config| config["editions"]["Ten"]["base"] = 100.into());
+    for (grpc_status, refunded) in [
+        (None, 0),
+        (Some(b"14".as_slice()), 3),
+        (Some(b"4"), 0),
+        (Some(b"0"), 0),
+    ] {
+        let (mut meter, _) = desk.head("GET /list", Some("7"), true);
+        let head = ResponseHead {
+            status: 200,
+            grpc_status,
+            stated_cost: None,
+        };
+        let counts = meter.on_response_headers(head, desk.now, &desk.data);
+        assert_eq!(counts.refunded.get(), refunded, "{grpc_status:?}");
+        meter.on_end(Ending::Over, desk.now, &desk.data);
+    }
+}
+
+#[test]
+fn a_lowered_allotment_that_is_reached_is_warned_of_when_a_call_is_refused() {
+    let desk = Desk::new(|_| {});
+    for _ in 0..4 {
+        desk.call("GET /one", "7");
+    }
+    let lowered = Desk::new(|config| config["editions"]["Ten"]["base"] = 4.into());
+    let lowered = Desk {
+        data: desk.data,
+        ..lowered
+    };
+    let (_, verdict) = lowered.head("GET /one", Some("7"), true);
+    assert!(matches!(verdict.step, Step::Refuse(_)));
+    assert_eq!(verdict.warnings.len(), 4, "50, 80, 90 and 100 percent");
+    assert_eq!(verdict.counts.warnings, 4);
+    let (_, verdict) = lowered.head("GET /one", Some("7"), true);
+    assert_eq!(verdict.warnings, [""; 0], "once");
 }
 
 #[test]
