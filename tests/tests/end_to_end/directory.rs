@@ -23,7 +23,7 @@ struct Desk {
 }
 
 impl Desk {
-    async fn open(world: &World) -> anyhow::Result<Self> {
+    async fn open(world: &World, when_down: Value) -> anyhow::Result<Self> {
         let upstream = Upstream::start(&host_sim::target::Upstream::default()).await?;
         let answer = AnswerOverride {
             body: Some(br#"{"edition": "Demo"}"#.to_vec()),
@@ -31,7 +31,7 @@ impl Desk {
         };
         let question = upstream.plan(QUESTION, &UpstreamBehaviour::Answer(answer), true)?;
         let yaml = in_front_of("envoy.yaml", upstream.address)?;
-        let example = Example::start(&world.artifacts, &yaml, &config()?, 1)?;
+        let example = Example::start(&world.artifacts, &yaml, &config(when_down)?, 1)?;
         Ok(Self {
             upstream,
             example,
@@ -48,12 +48,12 @@ impl Desk {
     }
 }
 
-fn config() -> anyhow::Result<Value> {
+fn config(when_down: Value) -> anyhow::Result<Value> {
     let mut config = example()?;
     let document = config.as_object_mut().context("no object")?;
     let directory = json!({
         "cluster": "api", "authority": "crm", "timeout_ms": 60_000,
-        "headers": { EXCHANGE: QUESTION },
+        "headers": { EXCHANGE: QUESTION }, "when_down": when_down,
     });
     document.insert("directory".to_owned(), directory);
     Ok(config)
@@ -72,7 +72,7 @@ const CALL: &str = "GET /api/v1/tickets/4711 HTTP/1.1\r\nhost: api.example\r\nor
 /// The call that had the directory asked goes away; the answer still reaches those that wait for it too.
 pub(crate) fn who_asked_first_may_go_away(world: &World) -> anyhow::Result<()> {
     run(async {
-        let mut desk = Desk::open(world).await?;
+        let mut desk = Desk::open(world, json!("refuse")).await?;
         let first = desk.send(CALL, 1).await?;
         desk.question.arrived().await;
         let mut second = desk.send(CALL, 2).await?;
@@ -97,7 +97,7 @@ pub(crate) fn who_asked_first_may_go_away(world: &World) -> anyhow::Result<()> {
 /// A call that is priced by its body has sent all of it before the directory answers.
 pub(crate) fn a_body_may_be_complete_before_the_answer(world: &World) -> anyhow::Result<()> {
     run(async {
-        let mut desk = Desk::open(world).await?;
+        let mut desk = Desk::open(world, json!("refuse")).await?;
         let body = r#"{"ids":[1,2,3,4]}"#;
         let call = format!(
             "POST /api/v1/closeTickets HTTP/1.1\r\nhost: api.example\r\norgId: acme\r\nconnection: close\r\n\
@@ -123,7 +123,7 @@ pub(crate) fn a_body_may_be_complete_before_the_answer(world: &World) -> anyhow:
 /// A call with a large body is decided without the answer rather than held until Envoy refuses to hold more of it.
 pub(crate) fn a_large_body_does_not_wait(world: &World) -> anyhow::Result<()> {
     run(async {
-        let mut desk = Desk::open(world).await?;
+        let mut desk = Desk::open(world, json!("refuse")).await?;
         let call = "POST /api/v1/tickets/4711/attachments HTTP/1.1\r\nhost: api.example\r\norgId: acme\r\n\
              connection: close\r\ncontent-length: 4000000\r\n\r\n";
         let mut client = desk.send(call, 1).await?;
@@ -133,6 +133,36 @@ pub(crate) fn a_large_body_does_not_wait(world: &World) -> anyhow::Result<()> {
         let mut status = [0; 12];
         client.read_exact(&mut status).await?;
         assert_eq!(&status, b"HTTP/1.1 503");
+        Ok(())
+    })
+}
+
+/// What was decided without the answer is not decided again when it comes.
+pub(crate) fn a_call_is_decided_once(world: &World) -> anyhow::Result<()> {
+    run(async {
+        let mut desk = Desk::open(world, json!({ "edition": "Free" })).await?;
+        let usual = UpstreamBehaviour::Answer(AnswerOverride::default());
+        let mut upload = desk.upstream.plan("upload", &usual, true)?;
+        let length = 600_000;
+        let call = format!(
+            "POST /api/v1/tickets/4711/attachments HTTP/1.1\r\nhost: api.example\r\norgId: acme\r\n\
+             {EXCHANGE}: upload\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n"
+        );
+        let mut client = desk.send(&call, 1).await?;
+        desk.question.arrived().await;
+        client.write_all(&vec![b'x'; length]).await?;
+        upload.arrived().await;
+        desk.question.release();
+        let metric = |name: &str| format!("wasmcustom.api_credits.{name}");
+        desk.example
+            .until_stat(&metric("directory.answers"), 1)
+            .await?;
+        upload.release();
+        let mut response = String::new();
+        client.read_to_string(&mut response).await?;
+        assert_eq!(response.lines().next(), Some("HTTP/1.1 200 OK"));
+        assert_eq!(desk.example.stat(&metric("calls.admitted")).await?, 1);
+        assert_eq!(desk.example.stat(&metric("credits.charged")).await?, 1);
         Ok(())
     })
 }

@@ -58,6 +58,10 @@ const TESTS: &[(&str, Test)] = &[
         directory::a_large_body_does_not_wait,
     ),
     (
+        "directory::a_call_is_decided_once",
+        directory::a_call_is_decided_once,
+    ),
+    (
         "fetch::a_tampered_download_is_thrown_away",
         fetch::a_tampered_download_is_thrown_away,
     ),
