@@ -5,7 +5,7 @@ use std::time::Duration;
 use host_sim::target::LogLevel;
 use host_sim::{Simulator, StartError};
 
-use crate::guest::{builder, get, hostcalls, simulator};
+use crate::guest::{builder, get, hostcalls, simulator, started};
 
 const EVERYTHING: &str = r#"
     (func (export "_initialize"))
@@ -108,6 +108,53 @@ fn a_new_configuration_makes_a_new_root_context_in_the_same_vm() {
             "[host->vm] proxy_on_context_create(3, 2)",
         ]
     );
+}
+
+#[test]
+fn an_old_configuration_lasts_as_long_as_its_last_stream() {
+    let ticking = r#"
+        (func (export "proxy_on_configure") (param i32 i32) (result i32)
+            (drop (call $tick (i32.const 1000)))
+            i32.const 1)
+        (func (export "proxy_on_tick") (param i32))
+        (func (export "proxy_on_done") (param i32) (result i32) i32.const 1)
+        (func (export "proxy_on_delete") (param i32))"#;
+    let mut simulator = started(builder(ticking));
+    simulator.open("a", &get("/"), 1).unwrap();
+    simulator.configure(b"{}").unwrap();
+    simulator.take_trace();
+    simulator.advance(Duration::from_secs(1)).unwrap();
+    let ours = |calls: Vec<String>| -> Vec<_> {
+        let of_main = |call: &String| call.starts_with("main ");
+        calls.into_iter().filter(|call| !of_main(call)).collect()
+    };
+    assert_eq!(
+        ours(calls(&mut simulator)),
+        ["[host->vm] proxy_on_tick(1)", "[host->vm] proxy_on_tick(3)"]
+    );
+    simulator.finish("a").unwrap();
+    assert_eq!(
+        ours(calls(&mut simulator)),
+        [
+            "[host->vm] proxy_on_done(2)",
+            "[host->vm] proxy_on_delete(2)",
+            "[host->vm] proxy_on_done(1)",
+            "[host->vm] proxy_on_delete(1)",
+        ]
+    );
+    simulator.advance(Duration::from_secs(1)).unwrap();
+    assert_eq!(ours(calls(&mut simulator)), ["[host->vm] proxy_on_tick(3)"]);
+}
+
+#[test]
+fn the_configuration_in_force_is_not_tried_again() {
+    let mut simulator = started(builder(EVERYTHING).configuration("{}"));
+    simulator.configure(b"{}").unwrap();
+    assert_eq!(calls(&mut simulator), [""; 0]);
+    simulator.configure(b"{ }").unwrap();
+    simulator.take_trace();
+    simulator.configure(b"{ }").unwrap();
+    assert_eq!(calls(&mut simulator), [""; 0]);
 }
 
 #[test]
