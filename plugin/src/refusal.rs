@@ -342,8 +342,14 @@ impl Refusal {
             ),
             (Reason::TooManyRequests, ..) => match self.calls {
                 Some(calls) => format!(
-                    "{} calls of this organization are in progress, and {} may be at the same time.",
-                    calls.in_progress, calls.limit
+                    "{} calls of this organization{} are in progress, and {} may be at the same time.",
+                    calls.in_progress,
+                    if calls.of_group {
+                        " to operations like this one"
+                    } else {
+                        ""
+                    },
+                    calls.limit
                 ),
                 None => "Too many calls of this organization are in progress.".to_owned(),
             },

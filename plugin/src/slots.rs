@@ -75,6 +75,8 @@ pub struct TooManyCalls {
     pub in_progress: u32,
     /// How many are allowed.
     pub limit: u32,
+    /// Whether only those of the call's group are counted.
+    pub of_group: bool,
 }
 
 impl Slots {
@@ -117,9 +119,17 @@ impl Slots {
         let group = stated.count(claim.lease, claim.now, |holding| {
             holding.group == claim.group
         });
-        for (in_progress, limit) in [(all, claim.limits.all), (group, claim.limits.group)] {
+        let Limits {
+            all: most,
+            group: most_of_group,
+        } = claim.limits;
+        for (of_group, in_progress, limit) in [(false, all, most), (true, group, most_of_group)] {
             if let Some(limit) = limit.filter(|limit| in_progress >= *limit) {
-                return Err(TooManyCalls { in_progress, limit });
+                return Err(TooManyCalls {
+                    in_progress,
+                    limit,
+                    of_group,
+                });
             }
         }
         let one_more = claim.held.saturating_add(1);
@@ -213,7 +223,8 @@ mod tests {
             three.take(&claim(2, 1, 0)),
             Err(TooManyCalls {
                 in_progress: 3,
-                limit: 3
+                limit: 3,
+                of_group: false,
             })
         );
         let two = three.state(WorkerId(1), Group::NONE, 1, LEASE, at(1));
@@ -253,7 +264,8 @@ mod tests {
             one.take(&export(1)),
             Err(TooManyCalls {
                 in_progress: 1,
-                limit: 1
+                limit: 1,
+                of_group: true,
             })
         );
         let three = one
@@ -265,7 +277,8 @@ mod tests {
             three.take(&claim(1, 2, 0)),
             Err(TooManyCalls {
                 in_progress: 3,
-                limit: 3
+                limit: 3,
+                of_group: false,
             })
         );
     }

@@ -101,6 +101,7 @@ fn a_call_without_a_slot_is_not_charged_and_one_without_credits_takes_no_slot() 
     let too_many = TooManyCalls {
         in_progress: 1,
         limit: 1,
+        of_group: false,
     };
     assert_eq!(
         account(1, 0).admit(&admission),

@@ -20,6 +20,7 @@ fn refusal(reason: Reason, price: Option<u64>, left: Option<(u64, u64)>) -> Refu
     let calls = (reason == Reason::TooManyRequests).then_some(TooManyCalls {
         in_progress: 15,
         limit: 15,
+        of_group: false,
     });
     Refusal {
         reason,
@@ -72,6 +73,15 @@ fn too_many_calls_at_once_are_told_how_many_there_may_be_and_not_to_wait_for_the
     assert_eq!(
         response.body,
         r#"{"errorCode":"TOO_MANY_REQUESTS","message":"15 calls of this organization are in progress, and 15 may be at the same time.","inProgress":15,"limit":15}"#
+    );
+    let mut of_group = refusal(Reason::TooManyRequests, None, None);
+    of_group.calls = of_group.calls.map(|calls| TooManyCalls {
+        of_group: true,
+        ..calls
+    });
+    assert_eq!(
+        of_group.response(Format::Vendor, "daily", now()).message,
+        "15 calls of this organization to operations like this one are in progress, and 15 may be at the same time."
     );
 }
 

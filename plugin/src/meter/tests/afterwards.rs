@@ -51,7 +51,9 @@ fn a_group_of_operations_has_its_own_limit() {
         refusal.calls,
         Some(TooManyCalls {
             in_progress: 1,
-            limit: 1
+            limit: 1,
+
+            of_group: true,
         })
     );
     assert_eq!(desk.call("GET /one", "7"), "admitted 7 cost 1 left 8");
