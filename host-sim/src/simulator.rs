@@ -136,6 +136,9 @@ impl Simulator {
                 Some(failure @ VmFailure::Endless { .. }) => {
                     return Err(SimulationError::NeverReturns(failure.clone()));
                 }
+                Some(failure @ VmFailure::Crash { .. }) => {
+                    return Err(SimulationError::Crashes(failure.clone()));
+                }
                 Some(VmFailure::Trapped { .. } | VmFailure::Forbidden { .. }) | None => {}
             }
         }

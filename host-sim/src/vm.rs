@@ -36,6 +36,12 @@ pub enum VmFailure {
         /// After how many instructions it was stopped.
         instructions: u64,
     },
+    /// The module did something on which the whole of Envoy crashes.
+    #[error("{reason}, on which Envoy 1.40 crashes")]
+    Crash {
+        /// What it did.
+        reason: &'static str,
+    },
     /// The module needs something that host-sim cannot do. This says nothing about Envoy.
     #[error("{callback} needs more than host-sim can do: {reason}")]
     Unimplemented {
@@ -126,6 +132,11 @@ impl Vm {
         state.allocator = Some(allocator);
         state.phase = Phase::Running;
         Ok(vm)
+    }
+
+    /// Nothing is called any more.
+    pub(crate) fn fail(&mut self, failure: VmFailure) {
+        self.failure.get_or_insert(failure);
     }
 
     /// Why it is dead, if it is.

@@ -304,6 +304,11 @@ impl Worker {
                         self.pump(id);
                     }
                 }
+                Deferred::Resume(id, Side::Response) if self.awaits_response(id) => {
+                    self.vm.fail(VmFailure::Crash {
+                        reason: "the module resumed a response that has not started",
+                    });
+                }
                 Deferred::Resume(id, side) => {
                     if let Some(stream) = self.stream(id) {
                         stream.resume(side);
@@ -344,6 +349,11 @@ impl Worker {
         self.run_deferred();
         let _ = self.retire_idle();
         exchange.unwrap_or_default()
+    }
+
+    fn awaits_response(&mut self, id: u32) -> bool {
+        self.stream(id)
+            .is_some_and(|stream| stream.awaits_response())
     }
 
     fn set_logging(&mut self, id: u32, logging: bool) {

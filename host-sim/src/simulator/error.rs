@@ -49,6 +49,9 @@ pub enum SimulationError {
     /// The module did not return from a callback. In Envoy that worker would never do anything again.
     #[error("{0}; in Envoy that worker would never do anything again")]
     NeverReturns(VmFailure),
+    /// The module did something on which the whole of Envoy crashes.
+    #[error("{0}")]
+    Crashes(VmFailure),
     /// A call was to go on that is not open.
     #[error("no call `{call}` is open")]
     NotOpen {

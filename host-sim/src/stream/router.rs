@@ -120,6 +120,11 @@ impl HttpStream {
             .get_or_insert_with(|| now.after(ROUTE_TIMEOUT))
     }
 
+    /// Whether there is no response yet, and may still be one.
+    pub(crate) fn awaits_response(&self) -> bool {
+        self.response.is_none() && !self.client.ended && !self.client.reset
+    }
+
     /// Whether Envoy has reached the upstream.
     pub(crate) fn is_connected(&self) -> bool {
         self.router.connected

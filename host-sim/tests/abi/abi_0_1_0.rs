@@ -29,11 +29,14 @@ const OLD: &str = r#"(module
         (drop (call $configuration (i32.const 0) (i32.const 4)))
         (drop (call $clear))
         i32.const 1)
+    (global $responding (mut i32) (i32.const 0))
     (func (export "proxy_on_tick") (param i32)
         (drop (call $effective (i32.const 2)))
-        (drop (call $continue_request))
-        (drop (call $continue_response)))
+        (if (global.get $responding)
+            (then (drop (call $continue_response)))
+            (else (drop (call $continue_request)))))
     (func (export "proxy_on_response_headers") (param i32 i32) (result i32)
+        (global.set $responding (i32.const 1))
         i32.const 1)
     (func (export "proxy_on_log") (param i32)
         (drop (call $get (i32.const 1) (i32.const 100) (i32.const 7) (i32.const 0) (i32.const 4)))))"#;
@@ -72,13 +75,11 @@ fn a_module_of_the_first_abi_runs_by_its_own_rules() {
             "[host->vm] proxy_on_tick(1)",
             "[vm->host] proxy_set_effective_context(2) -> OK",
             "[vm->host] proxy_continue_request() -> OK",
-            "[vm->host] proxy_continue_response() -> OK",
             "[host<-vm] proxy_on_tick",
             "[host->vm] proxy_on_response_headers(2, 4)",
             "[host<-vm] proxy_on_response_headers -> Pause",
             "[host->vm] proxy_on_tick(1)",
             "[vm->host] proxy_set_effective_context(2) -> OK",
-            "[vm->host] proxy_continue_request() -> OK",
             "[vm->host] proxy_continue_response() -> OK",
             "[host<-vm] proxy_on_tick",
             "[host->vm] proxy_on_log(2)",

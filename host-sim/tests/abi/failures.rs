@@ -244,3 +244,15 @@ fn a_trap_while_configuring_is_no_refusal() {
         "proxy_on_configure broke the ABI: the export is no function of the ABI's type"
     );
 }
+
+#[test]
+fn resuming_a_response_that_has_not_started_crashes_envoy() {
+    let mut simulator = simulator(
+        r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+            (call $continue (i32.const 1)))"#,
+    );
+    assert_eq!(
+        simulator.exchange(&get("/")).unwrap_err().to_string(),
+        "the module resumed a response that has not started, on which Envoy 1.40 crashes"
+    );
+}

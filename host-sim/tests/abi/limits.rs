@@ -1,7 +1,5 @@
 //! What a VM may use, and what it may do.
 
-use std::time::{Duration, Instant};
-
 use host_sim::StartError;
 
 use crate::guest::{builder, get, hostcalls, started};
@@ -11,14 +9,12 @@ const LOOPS_ON_REQUESTS: &str = r#"(func (export "proxy_on_request_headers") (pa
 
 #[test]
 fn a_module_that_never_returns_is_reported_as_such() {
-    let before = Instant::now();
     let mut simulator = started(builder(LOOPS_ON_REQUESTS).instruction_limit(1_000_000));
     assert_eq!(
         simulator.exchange(&get("/")).unwrap_err().to_string(),
         "proxy_on_request_headers did not return within 1000000 instructions; \
          in Envoy that worker would never do anything again"
     );
-    assert!(before.elapsed() < Duration::from_secs(60));
     let endless = r#"(func (export "proxy_on_configure") (param i32 i32) (result i32)
         (loop $again (br $again)) i32.const 1)"#;
     let Err(StartError::Failed { failure, .. }) = builder(endless).instruction_limit(1000).start()

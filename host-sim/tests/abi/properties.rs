@@ -176,9 +176,8 @@ fn by_phase(paths: &[&str], builder_of: impl Fn(&str) -> host_sim::Builder) -> V
         .iter()
         .enumerate()
         .map(|(at, path)| {
-            let phases: Vec<_> = (0..3)
-                .map(|phase| answers[phase * paths.len() + at].clone())
-                .collect();
+            let of_path = answers.iter().skip(at).step_by(paths.len());
+            let phases: Vec<_> = of_path.map(String::as_str).collect();
             format!("{}: {}", path.replace('\u{2400}', "."), phases.join(" | "))
         })
         .collect()

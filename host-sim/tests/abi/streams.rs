@@ -115,7 +115,7 @@ fn a_request_that_nobody_can_resume_is_an_error() {
 fn resuming_makes_envoy_forget_the_request() {
     let mut simulator = simulator(
         r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
-            (drop (call $continue (i32.const 1)))
+            (drop (call $continue (i32.const 0)))
             (drop (call $add (i32.const 0) <x> <y>))
             (drop (call $continue (i32.const 3)))
             (drop (call $continue (i32.const 4)))
@@ -125,7 +125,7 @@ fn resuming_makes_envoy_forget_the_request() {
     assert_eq!(
         hostcalls(&mut simulator),
         [
-            "proxy_continue_stream(response) -> OK",
+            "proxy_continue_stream(request) -> OK",
             r#"proxy_add_header_map_value(request_headers, "x", "y") -> BAD_ARGUMENT (request_headers cannot be used now)"#,
             "proxy_continue_stream(upstream) -> UNIMPLEMENTED (an HTTP filter has no such stream)",
             "proxy_continue_stream() -> BAD_ARGUMENT (unknown stream type 4)",
