@@ -17,7 +17,10 @@ use clap::{Parser, Subcommand};
     after_help = "\
 A first scenario: `host-sim new first.toml`, and `host-sim help run` explains it.
 
-Exit status: 0 good · 1 a scenario does not hold, or the filter or its configuration is refused · 2 the input cannot be read"
+Exit status:
+  0  good
+  1  a scenario does not hold, the filter or its configuration is refused, or its memory grows
+  2  the input cannot be read"
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -45,11 +48,13 @@ A whole scenario:
   request = { path = \"/things\", headers = { orgId = \"7\" } }
   expect = { status = 429, upstream = false, headers = { retry-after = true } }
 
-`config` is what the filter gets, as JSON. Each step does one thing. `expect` names what must be so; whatever it does not
-name may be as it likes. `host-sim new` prints a scenario with everything that there is, to start from.
+`config` is what the filter gets, as JSON. Each step does one thing. `expect` names what must be
+so; whatever it does not name may be as it likes. `host-sim new` prints a scenario with all that
+there is, to start from.
 
-Other steps: parallel; open, finish and disconnect (calls that overlap); service and callouts (what the filter calls);
-advance = \"5s\" (moves the clock); metrics, configure, log, cas_conflicts.")]
+Other steps: parallel; open, finish and disconnect (calls that overlap); service and callouts
+(what the filter calls); advance = \"5s\" (moves the clock); metrics, configure, log,
+cas_conflicts.")]
     Run(command::run::Run),
     /// Print a first scenario, or write it to a file, to be changed
     New(command::new::New),

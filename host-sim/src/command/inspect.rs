@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
-use host_sim::{AbiVersion, Imports, Module, Support};
+use host_sim::{AbiVersion, Imports, LoadError, Module, Support};
 use serde::Serialize;
 
 use anatomy::{Anatomy, Export, Memory, Section};
@@ -48,6 +48,8 @@ struct Inspection {
     envoy: String,
     /// Why that Envoy would not load it; empty when it would.
     problems: Vec<String>,
+    /// Why host-sim does not run what that Envoy would load.
+    not_simulated: Option<String>,
     exports: Vec<InspectedExport>,
     imports: Vec<InspectedImport>,
     sections: Vec<Section>,
@@ -110,11 +112,19 @@ impl Inspection {
                 .iter()
                 .filter_map(|export| wrong_type(export, abi)),
         );
+        let mut not_simulated = None;
         // What the lists above do not know, loading it shows.
-        if problems.is_empty()
-            && let Err(error) = Module::from_bytes(&bytes)
-        {
-            problems.push(error.to_string());
+        if problems.is_empty() {
+            match Module::from_bytes(&bytes) {
+                Ok(_) => {}
+                Err(
+                    error @ (LoadError::TcpFilter { .. }
+                    | LoadError::UnknownImport { .. }
+                    | LoadError::Engine(_)
+                    | LoadError::Link(_)),
+                ) => not_simulated = Some(error.to_string()),
+                Err(error) => problems.push(error.to_string()),
+            }
         }
         Ok(Self {
             file: file.to_owned(),
@@ -125,6 +135,7 @@ impl Inspection {
             producers: anatomy.producers,
             envoy: envoy.to_string(),
             problems,
+            not_simulated,
             exports: inspect_exports(&anatomy.exports, abi),
             imports,
             sections: anatomy.sections,
@@ -137,7 +148,10 @@ fn binary(bytes: Vec<u8>) -> anyhow::Result<Vec<u8>> {
     if bytes.starts_with(b"\0asm") {
         return Ok(bytes);
     }
-    Ok(wat::parse_bytes(&bytes)?.into_owned())
+    let text = wat::parse_bytes(&bytes);
+    Ok(text
+        .context("neither a WebAssembly module nor the text of one")?
+        .into_owned())
 }
 
 /// The first export that names a version wins, as in Envoy.

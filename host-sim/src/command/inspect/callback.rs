@@ -22,11 +22,11 @@ pub(crate) enum Called {
 impl Called {
     pub(crate) fn words(self) -> &'static str {
         match self {
-            Self::AtStart => "when a VM starts",
-            Self::ForThePlugin => "for the plugin",
-            Self::PerRequest => "for every request",
-            Self::PerConnection => "for connections",
-            Self::Never => "never",
+            Self::AtStart => "calls when a VM starts",
+            Self::ForThePlugin => "calls for the plugin",
+            Self::PerRequest => "calls for every request",
+            Self::PerConnection => "calls for connections",
+            Self::Never => "never calls",
         }
     }
 }

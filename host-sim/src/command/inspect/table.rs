@@ -60,10 +60,12 @@ fn summary(inspection: &Inspection) -> Vec<[String; 2]> {
         .iter()
         .filter(|import| import.in_envoy && !import.simulated);
     let missing: Vec<_> = missing.map(|import| import.name.as_str()).collect();
-    let simulated = if missing.is_empty() {
-        "simulates everything that it imports and Envoy has".to_owned()
-    } else {
-        format!("does not simulate {}", missing.join(", "))
+    let simulated = match &inspection.not_simulated {
+        Some(why) => format!("does not run it: {why}"),
+        None if missing.is_empty() => {
+            "simulates everything that it imports and Envoy has".to_owned()
+        }
+        None => format!("does not simulate {}", missing.join(", ")),
     };
     rows.push(["host-sim".to_owned(), simulated]);
     rows
@@ -94,7 +96,7 @@ fn exports(inspection: &Inspection) -> String {
             .map(|export| [export.name.clone(), export.when.to_owned()])
             .collect();
         if !rows.is_empty() {
-            let _ = writeln!(text, "\nExports that Envoy calls {}", called.words());
+            let _ = writeln!(text, "\nExports that Envoy {}", called.words());
             text.push_str(&table(rows));
         }
     }

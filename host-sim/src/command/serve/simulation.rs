@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use host_sim::target::{Exchange, Request, Service, ServiceBehaviour, Upstream, UpstreamBehaviour};
-use host_sim::{CallId, CalloutId, Happening, Module, Simulator, StartError};
+use host_sim::{CallId, CalloutId, Explanation, Happening, Module, Simulator, StartError};
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
@@ -86,7 +86,7 @@ impl Simulation {
     fn start_generation(&mut self, plugin: &Plugin) -> anyhow::Result<()> {
         let place = || plugin.name().to_string();
         let bytes = std::fs::read(&plugin.file).with_context(place)?;
-        let module = Module::from_bytes(&bytes).with_context(place)?;
+        let module = Module::unmetered(&bytes).with_context(place)?;
         let service = |cluster: &str| Service {
             cluster: cluster.to_owned(),
             // It is never asked: callouts go outside before.
@@ -218,13 +218,18 @@ impl Simulation {
         let newest = self.newest();
         for (number, generation) in &mut self.generations {
             let happenings = generation.simulator.settle()?;
-            for line in generation.simulator.take_trace() {
-                if self.trace {
+            let trace = generation.simulator.take_trace();
+            let log = generation.simulator.take_log();
+            if self.trace {
+                for line in &trace {
                     println!("{line}");
                 }
             }
-            for line in generation.simulator.take_log() {
+            for line in &log {
                 println!("{line}");
+            }
+            if let Some(explanation) = Explanation::of(&trace, &log) {
+                eprint!("{explanation}");
             }
             for happening in happenings {
                 act(happening, *number, generation, &self.outside, &self.events);

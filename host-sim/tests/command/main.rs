@@ -1,0 +1,17 @@
+//! The command: what it prints and how it exits.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that panics says so by failing"
+)]
+
+mod bench;
+mod check;
+mod folder;
+mod inspect;
+mod run;
+mod serve;
+mod server;
+mod trace;
+mod watch;

@@ -1,0 +1,202 @@
+//! `host-sim run`.
+
+use crate::folder::{Folder, GOOD};
+
+#[test]
+fn scenarios_in_files_and_folders_are_run() {
+    let folder = Folder::with(&[
+        ("one.toml", GOOD),
+        ("more/b.toml", GOOD),
+        ("more/deep/a.toml", GOOD),
+        ("more/x", ""),
+    ]);
+    assert_eq!(
+        folder.run(&["run", "--plugin", "filter.wasm", "one.toml", "more"]),
+        (
+            Some(0),
+            "ok       one.toml\nok       more/b.toml\nok       more/deep/a.toml\n3 passed, 0 failed\n".to_owned()
+        )
+    );
+}
+
+#[test]
+fn what_does_not_hold_exits_with_1_and_the_others_go_on() {
+    let (wrong, hangs) = (GOOD.replace("200", "201"), hanging());
+    let folder = Folder::with(&[("a.toml", &wrong), ("b.toml", &hangs), ("c.toml", GOOD)]);
+    let (status, said) = folder.run(&[
+        "run",
+        "--plugin",
+        "filter.wasm",
+        "a.toml",
+        "b.toml",
+        "c.toml",
+    ]);
+    assert_eq!(status, Some(1));
+    insta::assert_snapshot!(said);
+}
+
+fn hanging() -> String {
+    GOOD.replace("{}\nexpect", "{ method = 'POST', body = 'x' }\nexpect")
+}
+
+fn deadly() -> String {
+    GOOD.replace(
+        "request = {}",
+        "request = { upstream = { headers = { x-dies = 'y' } } }",
+    )
+}
+
+#[test]
+fn a_death_is_explained_by_the_hostcall_before_it() {
+    let folder = Folder::with(&[("a.toml", &deadly())]);
+    let (status, said) = folder.run(&["run", "--plugin", "filter.wasm", "a.toml"]);
+    assert_eq!(status, Some(1));
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn scenarios_are_chosen_by_their_path_or_their_sentence() {
+    let other = GOOD.replace("'A.'", "'Another one.'");
+    let folder = Folder::with(&[("a.toml", GOOD), ("b.toml", &other)]);
+    let run = |filter| folder.run(&["run", "--plugin", "filter.wasm", ".", "--filter", filter]);
+    assert_eq!(
+        run("nother"),
+        (
+            Some(0),
+            "ok       ./b.toml\n1 passed, 0 failed\n".to_owned()
+        )
+    );
+    assert_eq!(
+        run("a.toml"),
+        (
+            Some(0),
+            "ok       ./a.toml\n1 passed, 0 failed\n".to_owned()
+        )
+    );
+    assert_eq!(
+        run("zebra"),
+        (
+            Some(2),
+            "error: no scenario has `zebra` in its path or its sentence\n".to_owned()
+        )
+    );
+}
+
+#[test]
+fn results_are_written_for_ci() {
+    let folder = Folder::with(&[
+        ("a.toml", GOOD),
+        ("b.toml", &hanging()),
+        ("c.toml", &GOOD.replace("200", "201")),
+    ]);
+    let (status, said) = folder.run(&[
+        "run",
+        "--plugin",
+        "filter.wasm",
+        "a.toml",
+        "b.toml",
+        "c.toml",
+        "--json",
+        "--junit",
+        "results.xml",
+    ]);
+    assert_eq!(status, Some(1));
+    let timeless = regex::Regex::new(r#"("seconds": |time=")[0-9.e-]+"#).unwrap();
+    insta::assert_snapshot!("json", timeless.replace_all(&said, "${1}0"));
+    insta::assert_snapshot!(
+        "junit",
+        timeless.replace_all(&folder.read("results.xml"), "${1}0")
+    );
+}
+
+#[test]
+fn what_cannot_be_read_exits_with_2() {
+    let folder = Folder::with(&[
+        ("bad.toml", "about = 1"),
+        ("none.wasm", "(module)"),
+        ("good.toml", GOOD),
+        ("empty/x", ""),
+    ]);
+    for (arguments, message) in [
+        (
+            &["run", "--plugin", "filter.wasm", "missing.toml"][..],
+            "error: missing.toml: No such file or directory (os error 2)\n",
+        ),
+        (
+            &["run", "--plugin", "filter.wasm", "empty"],
+            "error: empty: no *.toml in this directory\n",
+        ),
+        (
+            &["run", "--plugin", "none.wasm", "good.toml"],
+            "error: none.wasm: missing or unknown Proxy-Wasm ABI version: \
+             no export named proxy_abi_version_0_1_0, proxy_abi_version_0_2_0 or proxy_abi_version_0_2_1\n",
+        ),
+        (
+            &["check", "--plugin", "filter.wasm", "missing.json"],
+            "error: missing.json: No such file or directory (os error 2)\n",
+        ),
+    ] {
+        assert_eq!(
+            folder.run(arguments),
+            (Some(2), message.to_owned()),
+            "{arguments:?}"
+        );
+    }
+}
+
+#[test]
+fn a_bad_scenario_is_shown_with_a_mark() {
+    let deep = GOOD.replace("200", "'200'");
+    let folder = Folder::with(&[("bad.toml", "about = 1"), ("deep.toml", &deep)]);
+    let (status, said) = folder.run(&["run", "--plugin", "filter.wasm", "bad.toml"]);
+    assert_eq!(status, Some(2));
+    insta::assert_snapshot!("bad_toml", said);
+    let (status, said) = folder.run(&["run", "--plugin", "filter.wasm", "deep.toml"]);
+    assert_eq!(status, Some(2));
+    insta::assert_snapshot!("deep_toml", said);
+}
+
+#[test]
+fn the_printed_scenario_holds_and_the_help_tells_of_it() {
+    let folder = Folder::with(&[]);
+    let (status, template) = folder.run(&["new"]);
+    assert_eq!(status, Some(0));
+    assert_eq!(
+        folder.run(&["new", "first.toml"]),
+        (
+            Some(0),
+            "run it:  host-sim run --plugin FILTER.wasm first.toml\n".to_owned()
+        )
+    );
+    assert_eq!(folder.read("first.toml"), template);
+    assert_eq!(
+        folder.run(&["run", "--plugin", "filter.wasm", "first.toml"]),
+        (
+            Some(0),
+            "ok       first.toml\n1 passed, 0 failed\n".to_owned()
+        )
+    );
+    assert_eq!(
+        folder.run(&["new", "first.toml"]),
+        (
+            Some(2),
+            "error: first.toml: File exists (os error 17)\n".to_owned()
+        )
+    );
+    let (status, help) = folder.run(&["help", "run"]);
+    assert_eq!(status, Some(0));
+    insta::assert_snapshot!("help_run", help);
+}
+
+/// Whoever copies the scenario out of the help gets one that can be read.
+#[test]
+fn the_scenario_in_the_help_is_one() {
+    let folder = Folder::with(&[]);
+    let (_, help) = folder.run(&["help", "run"]);
+    let (_, rest) = help.split_once("A whole scenario:\n").unwrap();
+    let (text, _) = rest.split_once("\n`config` is").unwrap();
+    folder.write("copied.toml", text);
+    let (status, said) = folder.run(&["run", "--plugin", "filter.wasm", "copied.toml"]);
+    assert_eq!(status, Some(1));
+    insta::assert_snapshot!("copied_from_help", said);
+}

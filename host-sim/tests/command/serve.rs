@@ -1,0 +1,224 @@
+//! `host-sim serve`: a real proxy, called by real clients, in front of real upstreams.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Bytes;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+
+use crate::folder::Folder;
+use crate::server::Server;
+
+/// Calls a service when a request comes, and lets it go on when the answer is there. Answers `/no` itself.
+const CALLER: &str = r#"(module
+    (import "env" "proxy_http_call"
+        (func $call (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+    (import "env" "proxy_get_header_map_value" (func $get (param i32 i32 i32 i32 i32) (result i32)))
+    (import "env" "proxy_add_header_map_value" (func $add (param i32 i32 i32 i32 i32) (result i32)))
+    (import "env" "proxy_set_effective_context" (func $effective (param i32) (result i32)))
+    (import "env" "proxy_continue_stream" (func $continue (param i32) (result i32)))
+    (import "env" "proxy_send_local_response" (func $respond (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+    (memory (export "memory") 1)
+    (data (i32.const 16) "svc")
+    (data (i32.const 32)
+        "\03\00\00\00\05\00\00\00\01\00\00\00\0a\00\00\00\01\00\00\00\07\00\00\00\03\00\00\00:path\00/\00:authority\00s\00:method\00GET\00")
+    (data (i32.const 128) ":statusx-service:pathno")
+    (global $stream (mut i32) (i32.const 0))
+    (func (export "proxy_abi_version_0_2_1"))
+    (func (export "malloc") (param i32) (result i32) i32.const 1024)
+    (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+        (global.set $stream (local.get 0))
+        (drop (call $get (i32.const 0) (i32.const 144) (i32.const 5) (i32.const 0) (i32.const 4)))
+        (if (i32.eq (i32.load8_u offset=1 (i32.load (i32.const 0))) (i32.const 110)) (then
+            (drop (call $respond (i32.const 403) (i32.const 16) (i32.const 3) (i32.const 149) (i32.const 2) (i32.const 0) (i32.const 0) (i32.const -1)))
+            (return (i32.const 1))))
+        (drop (call $call (i32.const 16) (i32.const 3) (i32.const 32) (i32.const 61) (i32.const 0) (i32.const 0)
+            (i32.const 0) (i32.const 0) (i32.const 5000) (i32.const 8)))
+        i32.const 1)
+    (func (export "proxy_on_http_call_response") (param i32 i32 i32 i32 i32)
+        (drop (call $get (i32.const 6) (i32.const 128) (i32.const 7) (i32.const 0) (i32.const 4)))
+        (drop (call $effective (global.get $stream)))
+        (drop (call $add (i32.const 0) (i32.const 135) (i32.const 9) (i32.load (i32.const 0)) (i32.load (i32.const 4))))
+        (drop (call $continue (i32.const 0)))))"#;
+
+/// An HTTP/1.1 server that answers each of `count` requests, and says what it got.
+fn upstream(status: &'static str, count: usize) -> (String, thread::JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let served = thread::spawn(move || {
+        let answer = |mut connection: TcpStream| {
+            let mut request = Vec::new();
+            let end = |request: &[u8]| {
+                let posts = request.starts_with(b"POST");
+                request.ends_with(if posts { &b"pq"[..] } else { b"\r\n\r\n" })
+            };
+            while !end(&request) {
+                let mut bytes = [0; 1024];
+                let read = connection.read(&mut bytes).unwrap();
+                request.extend(&bytes[..read]);
+            }
+            let answer =
+                format!("HTTP/1.1 {status}\r\ncontent-length: 2\r\nconnection: close\r\n\r\nhi");
+            connection.write_all(answer.as_bytes()).unwrap();
+            let text = String::from_utf8(request).unwrap();
+            let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
+            lines[1..].sort();
+            lines.retain(|line| {
+                !line.is_empty() && !line.starts_with("host") && !line.starts_with("x-request-id")
+            });
+            lines.join("\n")
+        };
+        (0..count)
+            .map(|_| answer(listener.accept().unwrap().0))
+            .collect()
+    });
+    (address, served)
+}
+
+fn serving(folder: &Folder, arguments: &[&str]) -> (Server, String) {
+    let all = [&["serve", "--listen", "127.0.0.1:0"], arguments].concat();
+    let server = Server::start(folder.command(&all));
+    let address = loop {
+        if let Some(address) = server.line().strip_prefix("listening on http://") {
+            break address.to_owned();
+        }
+    };
+    (server, address)
+}
+
+/// A request over HTTP/1.1: the status line, the headers of the filter, and the body.
+fn get(address: &str, request: &str) -> String {
+    let mut connection = TcpStream::connect(address).unwrap();
+    connection.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    let lines = answer.lines().filter(|line| !line.starts_with("date"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn requests_of_both_versions_pass_the_filter_to_a_real_upstream_and_callouts_are_real() {
+    let folder = Folder::with(&[("caller.wasm", CALLER)]);
+    let (origin, forwarded) = upstream("201 Created", 2);
+    let (service, called) = upstream("202 Accepted", 2);
+    let cluster = format!("svc={service}");
+    let (server, address) = serving(
+        &folder,
+        &[
+            "--plugin",
+            "caller.wasm",
+            "--upstream",
+            &origin,
+            "--cluster",
+            &cluster,
+        ],
+    );
+    assert_eq!(
+        get(
+            &address,
+            "POST /a HTTP/1.1\r\nhost: me\r\nconnection: close\r\ncontent-length: 2\r\n\r\npq"
+        ),
+        "HTTP/1.1 201 Created\ncontent-length: 2\nx-envoy-upstream-service-time: 0\nserver: envoy\nconnection: close\n\nhi"
+    );
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (status, body) = runtime.block_on(async {
+        let client = Client::builder(TokioExecutor::new())
+            .http2_only(true)
+            .build_http::<Full<Bytes>>();
+        let answer = client.get(format!("http://{address}/b").parse().unwrap());
+        let (head, body) = answer.await.unwrap().into_parts();
+        assert_eq!(head.version, http::Version::HTTP_2);
+        (
+            head.status.as_u16(),
+            body.collect().await.unwrap().to_bytes(),
+        )
+    });
+    assert_eq!((status, &body[..]), (201, &b"hi"[..]));
+    assert_eq!(
+        get(
+            &address,
+            "GET /no HTTP/1.1\r\nhost: me\r\nconnection: close\r\n\r\n"
+        ),
+        "HTTP/1.1 403 Forbidden\ncontent-length: 2\ncontent-type: text/plain\nserver: envoy\nconnection: close\n\nno"
+    );
+    assert_eq!(server.interrupt(), (Some(0), vec![]));
+    let seen = |method, path, more: &str| {
+        format!(
+            "{method} {path} HTTP/1.1\n{more}x-envoy-expected-rq-timeout-ms: 15000\nx-forwarded-proto: http\nx-service: 202"
+        )
+    };
+    assert_eq!(
+        forwarded.join().unwrap(),
+        [
+            seen("POST", "/a", "content-length: 2\npq\n"),
+            seen("GET", "/b", "")
+        ]
+    );
+    assert_eq!(called.join().unwrap().len(), 2);
+}
+
+#[test]
+fn without_an_upstream_every_request_is_answered_and_changes_are_taken_at_once() {
+    let folder = Folder::with(&[("filter.json", "{}")]);
+    let (server, address) = serving(
+        &folder,
+        &[
+            "--plugin",
+            "filter.wasm",
+            "--config",
+            "filter.json",
+            "--watch",
+            "--trace",
+        ],
+    );
+    let mut seen = Vec::new();
+    let mut until = |last: &str| {
+        seen.clear();
+        loop {
+            let line = server.line();
+            let done = line == last;
+            seen.push(line);
+            if done {
+                return;
+            }
+        }
+    };
+    folder.write("filter.json", "123456789");
+    until("error: still the old one: the configuration is refused: nine bytes are too many");
+    folder.write("filter.json", "{ }");
+    until("reloaded: the configuration");
+    let answer = "HTTP/1.1 200 OK\nx-envoy-upstream-service-time: 0\nx-seen: x\nserver: envoy\nconnection: close\ncontent-length: 0\n";
+    let request = "GET / HTTP/1.1\r\nhost: me\r\nconnection: close\r\n\r\n";
+    assert_eq!(get(&address, request), answer);
+    let other = folder.read("filter.wasm").replace("x-seen", "x-come");
+    folder.write("filter.wasm", &other);
+    until("reloaded: the filter");
+    assert_eq!(get(&address, request), answer.replace("x-seen", "x-come"));
+}
+
+#[test]
+fn what_cannot_start_exits_with_2() {
+    let folder = Folder::with(&[("bad.json", "123456789")]);
+    let serve = |arguments: &[&str]| {
+        folder.run(&[&["serve", "--plugin", "filter.wasm"], arguments].concat())
+    };
+    assert_eq!(
+        serve(&["--config", "bad.json"]),
+        (
+            Some(2),
+            "error: filter.wasm refuses its configuration: nine bytes are too many\n".to_owned()
+        )
+    );
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    assert_eq!(
+        serve(&["--listen", &address]),
+        (
+            Some(2),
+            format!("error: cannot listen on {address}: Address already in use (os error 98)\n")
+        )
+    );
+}

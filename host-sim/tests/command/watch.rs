@@ -1,0 +1,57 @@
+//! `host-sim run --watch`.
+
+use crate::folder::{Folder, GOOD};
+use crate::server::Server;
+
+#[test]
+fn scenarios_run_again_when_anything_changes() {
+    let with_file = GOOD.replace("config = {}", "config_file = 'filter.json'");
+    let folder = Folder::with(&[("a.toml", &with_file), ("filter.json", "{}")]);
+    let server =
+        Server::start(folder.command(&["run", "--plugin", "filter.wasm", "a.toml", "--watch"]));
+    let expect = |lines: &[&str]| {
+        for line in lines {
+            assert_eq!(server.line(), *line);
+        }
+        assert_eq!(server.line(), "watching for changes");
+    };
+    let good = ["ok       a.toml", "1 passed, 0 failed"];
+    expect(&good);
+    folder.write("a.toml", &with_file.replace("200", "201"));
+    expect(&[
+        "MISMATCH a.toml on sim",
+        "  step[0].expect.status",
+        "    expected: 201",
+        "    observed: 200",
+        "  what the module and the host did in this step:",
+        "    [host->vm] proxy_on_response_headers(2, 4, true)",
+        "    [vm->host] proxy_add_header_map_value(response_headers, \"x-seen\", \"x\") -> OK",
+        "    [vm->host] proxy_get_header_map_value(response_headers, \"x-dies\") -> NOT_FOUND (no such header)",
+        "    [host<-vm] proxy_on_response_headers -> Continue",
+        "0 passed, 1 failed",
+    ]);
+    folder.write("a.toml", &with_file);
+    expect(&good);
+    folder.write("filter.json", "123456789");
+    expect(&[
+        "MISMATCH a.toml on sim",
+        "  start",
+        "    expected: the configuration is accepted",
+        "    observed: it is refused",
+        "  what the module logged so far:",
+        "    [error] nine bytes are too many",
+        "0 passed, 1 failed",
+    ]);
+    folder.write("filter.json", "{}");
+    expect(&good);
+    // The module as well, even while it cannot be read.
+    let module = folder.read("filter.wasm");
+    folder.write("filter.wasm", "(module");
+    loop {
+        if server.line() == "watching for changes" {
+            break;
+        }
+    }
+    folder.write("filter.wasm", &module);
+    expect(&good);
+}
