@@ -1,7 +1,8 @@
 //! The webhook: an HTTP service that is told of warnings, once each, and without any call waiting for it.
 //!
 //! A worker that has a warning to give leaves it here; it is sent when the host's timer ticks, and sent again a few times if nobody
-//! took it. What cannot be told is given up: it is in the log in any case. What a crashed worker had not told is lost.
+//! took it. What cannot be told is given up: it is in the log in any case. What a worker had not told when it crashed, or when another
+//! configuration took over, is lost.
 
 mod config;
 
