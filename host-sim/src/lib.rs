@@ -8,15 +8,15 @@
 //!
 //! What one uses:
 //!
-//! - [`Module`] is a compiled module; [`Simulator`] runs it.
+//! - [`Module`] is a compiled module; [`Simulator`] runs it, as its [`Builder`] says. [`grpc`] describes gRPC services for it.
 //! - [`scenario`] is the test language: what a plugin is given and what a client, an upstream or an operator then sees.
 //! - [`target`] is what a host must be able to do so that scenarios can run on it; [`SimTarget`] is the simulator as such a host.
 //! - [`runner`] walks a scenario over a target; it is the one comparison that every host shares. [`report`] says what differed.
 //!
 //! What is inside, from the outside in: `simulator` holds `worker`s, a worker drives streams through its `vm`; `stream` and
 //! `message` are the state machine of one request and its response without any VM; `hostcalls` translate between guest memory
-//! and the state machines beside them (`shared_data`, `metrics`, `header_map`, `body`, `property`, `local_response`); `envoy` is
-//! what Envoy itself does around the filters.
+//! and the state machines beside them (`shared_data`, `shared_queue`, `metrics`, `header_map`, `body`, `property`, `local_response`,
+//! `callout`, `grpc_call`, `foreign_function`); `envoy` is what Envoy itself does around the filters.
 
 mod abi;
 mod body;

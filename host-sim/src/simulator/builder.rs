@@ -18,6 +18,43 @@ use crate::vm_state::Identity;
 use crate::worker::Rules;
 
 /// What a simulation is started with.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use host_sim::grpc::{GrpcAnswer, GrpcBehaviour, GrpcService};
+/// use host_sim::target::{FailurePolicy, PluginSettings, Request, Service, ServiceBehaviour, Upstream};
+/// use host_sim::{Module, Simulator};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let module = Module::from_bytes(br#"(module
+/// #     (memory (export "memory") 1)
+/// #     (func (export "proxy_abi_version_0_2_1"))
+/// #     (func (export "malloc") (param i32) (result i32) i32.const 1024))"#)?;
+/// let mut simulator = Simulator::builder(&module)
+///     .settings(PluginSettings { failure_policy: FailurePolicy::FailOpen, ..PluginSettings::default() })
+///     .configuration(r#"{ "limit": 2 }"#)
+///     .workers(2)
+///     .clock("2026-11-22T23:59:59Z".parse()?)
+///     .upstream(Upstream { body: b"hello".to_vec(), ..Upstream::default() })
+///     .services(vec![Service { cluster: "directory".to_owned(), behaviour: ServiceBehaviour::Hang }])
+///     .grpc_services(vec![GrpcService {
+///         cluster: "quota".to_owned(),
+///         behaviour: GrpcBehaviour::Answers([("quota.Quota/Take".to_owned(), GrpcAnswer::error(8, "none left"))].into()),
+///     }])
+///     .metadata("jwt", serde_json::json!({ "plan": "free" }))
+///     .memory_limit(16 * 1024 * 1024)
+///     .start()?;
+///
+/// // Two calls whose answers the upstream holds, while midnight passes.
+/// simulator.open("slow", &Request::default(), 2)?;
+/// simulator.advance(Duration::from_secs(1))?;
+/// for exchange in simulator.finish("slow")? {
+///     assert_eq!((exchange.status, exchange.body), (200, b"hello".to_vec()));
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Builder {
     module: Module,
