@@ -1,0 +1,104 @@
+//! What a call tells: its client in an answer, access logs in properties, operators in the log.
+
+use super::Call;
+use crate::{
+    host::{self, Level},
+    ledger::PostingFailure,
+    policy::Policy,
+    receipt::Receipt,
+    refusal::Refusal,
+};
+
+impl Call {
+    /// Refuses the call.
+    pub(super) fn refuse(&self, refusal: &Refusal) {
+        let policy = &self.running.policy;
+        let name = policy.response_headers.policy_name.as_str();
+        let response = refusal.response(policy.refusals, name, host::now());
+        let is_grpc = is_grpc();
+        // Proxies turn the body of an answer to a gRPC call into its message, and set the content type themselves.
+        let body = if is_grpc {
+            &response.message
+        } else {
+            &response.body
+        };
+        let headers: Vec<_> = response
+            .headers
+            .iter()
+            .filter(|(name, _)| !(is_grpc && *name == "content-type"))
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        let grpc_status = response.grpc_status as i32;
+        self.answer(
+            response.status,
+            refusal.reason.name(),
+            &headers,
+            body,
+            grpc_status,
+        );
+    }
+
+    /// Answers the call, with what the receipt tells beside `headers`.
+    pub(super) fn answer(
+        &self,
+        status: u16,
+        details: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+        grpc_status: i32,
+    ) {
+        let told: Vec<_> = self.meter.receipt().map_or_else(Vec::new, |receipt| {
+            let fields = self
+                .running
+                .policy
+                .headers(receipt.enforcement)
+                .of(receipt, host::now());
+            fields
+                .filter_map(|(name, value)| Some((name, value?)))
+                .collect()
+        });
+        let told = told.iter().map(|(name, value)| (*name, value.as_str()));
+        let headers: Vec<_> = headers.iter().copied().chain(told).collect();
+        if let Err(refused) =
+            host::send_local_response(status, details, &headers, body, grpc_status)
+        {
+            let message = format!("a call cannot be answered and is held: {refused}");
+            host::log(Level::Error, &message);
+        }
+    }
+}
+
+/// Shows the receipt to access logs.
+pub(super) fn publish(receipt: &Receipt, policy: &Policy) {
+    if let Some(holder) = &receipt.holder {
+        host::set_property("api_credits.organization", &holder.label);
+        host::set_property("api_credits.edition", holder.edition.as_str());
+    }
+    if let Some(rule) = receipt.rule {
+        host::set_property("api_credits.rule", policy.costs.rule_name(rule));
+    }
+    if let Some(balance) = receipt.balance {
+        host::set_property("api_credits.remaining", &balance.remaining.to_string());
+    }
+    host::set_property("api_credits.cost", &receipt.cost.to_string());
+    host::set_property("api_credits.verdict", &receipt.outcome.name());
+}
+
+/// Tells operators why an account could not be charged.
+pub(super) fn report(trouble: PostingFailure, receipt: Option<&Receipt>) {
+    let holder = receipt.and_then(|receipt| receipt.holder.as_ref());
+    let label = holder.map_or("nobody", |holder| holder.label.as_str());
+    host::log(
+        Level::Warn,
+        &format!("the account of {label:?} cannot be charged: {trouble}"),
+    );
+}
+
+/// Whether the call is a gRPC call, as Envoy tells them: `application/grpc`, alone or with a suffix such as `+proto`
+/// (Envoy, `source/common/grpc/common.cc`).
+fn is_grpc() -> bool {
+    let content_type = host::request_header("content-type").unwrap_or_default();
+    content_type
+        .strip_prefix(b"application/grpc")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"+"))
+}
