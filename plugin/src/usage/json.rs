@@ -21,7 +21,7 @@ pub struct Document<'a> {
     /// How its calls are counted: `credits`, `grandfathered` (credits, or the former API limit if that is higher), or `legacy` (every
     /// call counts 1 against the API limit, and every amount in this document is a number of calls).
     pub model: &'static str,
-    /// Whether calls that it cannot pay for are refused. If not, they are counted all the same.
+    /// Whether calls that it cannot pay for are refused. If not, they go on all the same.
     pub enforced: bool,
     /// Everything that it may use in this day.
     pub limit: u64,

@@ -169,7 +169,7 @@ fn notes(details: &Details) -> Vec<Note> {
     let is_used_up = details.remaining.is_zero();
     let enforcement = match (details.enforced, details.model) {
         (false, _) => Some(explain(
-            "Not enforced: calls beyond the limit are counted, and they still succeed.",
+            "Not enforced: no call is refused, whatever is left.",
         )),
         (true, Model::Legacy) if is_used_up => Some(alarm(
             "All calls of today are used. Further calls are refused until the reset.",

@@ -198,7 +198,7 @@ pub(crate) const PAGES: &[Page] = &[
         },
         title: "0.0 % of today’s credits used · 8",
         header: "Helpdesk\nAPI credits\nOrganization 8 · Professional",
-        notes: "Not enforced: calls beyond the limit are counted, and they still succeed.",
+        notes: "Not enforced: no call is refused, whatever is left.",
         today: "0.0 %\n81,000 credits left 0 of 81,000 used\n\
             Resets in 5 h 12 min, on Monday, 23 November 2026 at 00:00 (America/Los_Angeles, UTC−08:00)",
         parts: "Base Professional | 0 | 75,000\nAgents 12 × 500 | 0 | 6,000\nAdditional | 0 | 0\nTotal | 0 | 81,000",

@@ -122,7 +122,7 @@ fn what_a_reader_should_know_is_noted() {
         "All credits of today are used. Calls that cost credits are refused until the reset.";
     check(&used_up, &[("alarm", no_credits)]);
     used_up.enforced = false;
-    let shadow = "Not enforced: calls beyond the limit are counted, and they still succeed.";
+    let shadow = "Not enforced: no call is refused, whatever is left.";
     check(&used_up, &[("", shadow)]);
 }
 
