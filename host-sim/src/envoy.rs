@@ -139,7 +139,9 @@ pub(crate) fn on_the_wire(
         } else {
             ("transfer-encoding", "chunked")
         };
-        sent.push((name.to_owned(), value.to_owned()));
+        if sent.iter().all(|(sent, _)| sent != name) {
+            sent.push((name.to_owned(), value.to_owned()));
+        }
     }
     sent
 }
@@ -160,9 +162,26 @@ pub(crate) fn check_request(headers: &HeaderMap) -> Result<(), LocalResponse> {
     Ok(())
 }
 
-/// The request as the upstream gets it, without a body yet.
-pub(crate) fn upstream_request(headers: &HeaderMap, http: HttpVersion) -> UpstreamRequest {
+/// The request as the upstream gets it, without a body yet; `only` says that there will be none. Over HTTP/1 the codec says how
+/// long the body is when nobody else does.
+pub(crate) fn upstream_request(
+    headers: &HeaderMap,
+    http: HttpVersion,
+    only: bool,
+) -> UpstreamRequest {
     let mut sent = headers.without_pseudo();
+    let method = headers.text(":method").unwrap_or_default();
+    let bodiless = ["GET", "HEAD", "DELETE", "TRACE", "CONNECT"].contains(&method.as_str());
+    let framed =
+        headers.get("content-length").is_some() || headers.get("transfer-encoding").is_some();
+    if http == HttpVersion::One && !framed && !(only && bodiless) {
+        let (name, value) = if only {
+            ("content-length", "0")
+        } else {
+            ("transfer-encoding", "chunked")
+        };
+        sent.push((name.to_owned(), value.to_owned()));
+    }
     if let (HttpVersion::One, Some(authority)) = (http, headers.text(":authority")) {
         sent.insert(0, ("host".to_owned(), authority));
     }
@@ -171,7 +190,7 @@ pub(crate) fn upstream_request(headers: &HeaderMap, http: HttpVersion) -> Upstre
         "15000".to_owned(),
     ));
     UpstreamRequest {
-        method: headers.text(":method").unwrap_or_default(),
+        method,
         path: headers.text(":path").unwrap_or_default(),
         headers: sent,
         body: Vec::new(),

@@ -291,6 +291,9 @@ impl HttpStream {
             .as_mut()
             .and_then(|response| response.passed.pop_front())
         {
+            if self.client.reset {
+                return;
+            }
             self.pass_response(passed);
         }
     }
@@ -304,7 +307,7 @@ impl HttpStream {
                     }
                     return self.local_response(&local);
                 }
-                let request = envoy::upstream_request(&self.request.headers, self.http);
+                let request = envoy::upstream_request(&self.request.headers, self.http, end);
                 self.router.request = Some(request);
                 self.router.request_ended = end;
             }

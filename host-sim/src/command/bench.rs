@@ -223,7 +223,6 @@ fn memory(simulator: &Simulator) -> usize {
 /// A quotient with two digits behind the point.
 fn rounded(sum: u64, count: u32) -> f64 {
     // Numbers beyond 2^53 do not occur, and would lose no digit that is shown.
-    #[expect(clippy::cast_precision_loss, reason = "see above")]
     let sum = sum as f64;
     (sum / f64::from(count) * 100.0).round() / 100.0
 }

@@ -3,7 +3,7 @@
 mod envoy_yaml;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
@@ -140,8 +140,8 @@ impl Plugin {
         super::load(&self.file)
     }
 
-    /// The same with a fresh look at its files.
+    /// As messages call it: its file.
     pub(crate) fn name(&self) -> std::path::Display<'_> {
-        Path::new(&self.file).display()
+        self.file.display()
     }
 }

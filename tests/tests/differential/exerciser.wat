@@ -1,0 +1,116 @@
+;; A filter that does what a request asks for, so that one Envoy and one simulation can be put through everything.
+;;
+;; The header x-do has six letters, one for each callback in order: request headers, body, trailers, response headers, body,
+;; trailers. What the letters mean is beside the functions; any other letter lets the part pass as it is.
+(module
+  (import "env" "proxy_get_header_map_value" (func $get (param i32 i32 i32 i32 i32) (result i32)))
+  (import "env" "proxy_add_header_map_value" (func $add (param i32 i32 i32 i32 i32) (result i32)))
+  (import "env" "proxy_replace_header_map_value" (func $replace (param i32 i32 i32 i32 i32) (result i32)))
+  (import "env" "proxy_remove_header_map_value" (func $remove (param i32 i32 i32) (result i32)))
+  (import "env" "proxy_set_buffer_bytes" (func $edit (param i32 i32 i32 i32 i32) (result i32)))
+  (import "env" "proxy_send_local_response"
+    (func $respond (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+  (import "env" "proxy_continue_stream" (func $continue (param i32) (result i32)))
+  (import "env" "proxy_close_stream" (func $close (param i32) (result i32)))
+
+  (memory (export "memory") 8)
+  (data (i32.const 16) "x-do")
+  (data (i32.const 32) "x-added")
+  (data (i32.const 48) "yes")
+  (data (i32.const 64) "x-a")
+  (data (i32.const 80) "new")
+  (data (i32.const 96) "local")
+  (data (i32.const 112) "<>R")
+  ;; One header, x-local: 1.
+  (data (i32.const 128) "\01\00\00\00\07\00\00\00\01\00\00\00x-local\001\00")
+
+  (data (i32.const 160) "content-length")
+
+  (func (export "proxy_abi_version_0_2_1"))
+
+  ;; What the host hands over is looked at once, so that the memory can be used again and again.
+  (global $top (mut i32) (i32.const 0x20000))
+  (func (export "malloc") (param $size i32) (result i32)
+    (local $start i32)
+    (if (i32.gt_u (i32.add (global.get $top) (local.get $size)) (i32.const 0x70000))
+      (then (global.set $top (i32.const 0x20000))))
+    (local.set $start (global.get $top))
+    (global.set $top (i32.add (global.get $top) (local.get $size)))
+    (local.get $start))
+
+  ;; Where the letters of a stream are kept.
+  (func $script (param $id i32) (result i32)
+    (i32.add (i32.const 0x8000) (i32.shl (i32.and (local.get $id) (i32.const 1023)) (i32.const 3))))
+  (func $letter (param $id i32) (param $part i32) (result i32)
+    (i32.load8_u (i32.add (call $script (local.get $id)) (local.get $part))))
+  (func $is (param $letter i32) (param $expected i32) (result i32)
+    (i32.eq (local.get $letter) (local.get $expected)))
+
+  (func $answer (result i32)
+    (drop (call $respond (i32.const 418) (i32.const 96) (i32.const 5) (i32.const 96) (i32.const 5)
+      (i32.const 128) (i32.const 22) (i32.const -1)))
+    i32.const 1)
+
+  ;; a: adds a header. r: replaces one. d: removes one.
+  (func $change (param $letter i32) (param $map i32)
+    (if (call $is (local.get $letter) (i32.const 97)) (then
+      (drop (call $add (local.get $map) (i32.const 32) (i32.const 7) (i32.const 48) (i32.const 3)))))
+    (if (call $is (local.get $letter) (i32.const 114)) (then
+      (drop (call $replace (local.get $map) (i32.const 64) (i32.const 3) (i32.const 80) (i32.const 3)))))
+    (if (call $is (local.get $letter) (i32.const 100)) (then
+      (drop (call $remove (local.get $map) (i32.const 64) (i32.const 3))))))
+
+  ;; l: answers by itself. k: closes the stream. s: resumes what is not held.
+  (func $act (param $letter i32) (param $stream i32) (result i32)
+    (if (call $is (local.get $letter) (i32.const 108)) (then (return (call $answer))))
+    (if (call $is (local.get $letter) (i32.const 107)) (then (drop (call $close (local.get $stream)))))
+    (if (call $is (local.get $letter) (i32.const 115)) (then (drop (call $continue (local.get $stream)))))
+    i32.const 0)
+
+  ;; b: holds the headers until the body has something to say. Whoever changes the size of the body takes the old one away.
+  (func $headers (param $letter i32) (param $body i32) (param $map i32) (param $stream i32) (param $end i32) (result i32)
+    (if (i32.or (i32.or (call $is (local.get $body) (i32.const 66)) (call $is (local.get $body) (i32.const 82)))
+        (i32.or (call $is (local.get $body) (i32.const 101)) (call $is (local.get $body) (i32.const 69))))
+      (then (drop (call $remove (local.get $map) (i32.const 160) (i32.const 14)))))
+    (call $change (local.get $letter) (local.get $map))
+    (if (call $is (local.get $letter) (i32.const 98)) (then (return (i32.eqz (local.get $end)))))
+    (call $act (local.get $letter) (local.get $stream)))
+
+  ;; b: holds the body until all of it is there. B: so, and then puts something before it. R: so, and then replaces it.
+  ;; p: puts something before each piece, whatever the headers say of the size. e: puts something before each piece. E: puts something behind each piece. t: adds a trailer at the end.
+  (func $body (param $letter i32) (param $buffer i32) (param $trailers i32) (param $stream i32) (param $end i32) (result i32)
+    (if (i32.or (call $is (local.get $letter) (i32.const 98))
+        (i32.or (call $is (local.get $letter) (i32.const 66)) (call $is (local.get $letter) (i32.const 82))))
+      (then (if (i32.eqz (local.get $end)) (then (return (i32.const 1))))))
+    (if (i32.or (call $is (local.get $letter) (i32.const 66)) (i32.or
+        (call $is (local.get $letter) (i32.const 101)) (call $is (local.get $letter) (i32.const 112)))) (then
+      (drop (call $edit (local.get $buffer) (i32.const 0) (i32.const 0) (i32.const 112) (i32.const 1)))))
+    (if (call $is (local.get $letter) (i32.const 69)) (then
+      (drop (call $edit (local.get $buffer) (i32.const 0x7fffffff) (i32.const 0) (i32.const 113) (i32.const 1)))))
+    (if (call $is (local.get $letter) (i32.const 82)) (then
+      (drop (call $edit (local.get $buffer) (i32.const 0) (i32.const 0x7fffffff) (i32.const 114) (i32.const 1)))))
+    (if (i32.and (call $is (local.get $letter) (i32.const 116)) (local.get $end)) (then
+      (drop (call $add (local.get $trailers) (i32.const 32) (i32.const 7) (i32.const 48) (i32.const 3)))))
+    (call $act (local.get $letter) (local.get $stream)))
+
+  (func (export "proxy_on_request_headers") (param $id i32) (param $count i32) (param $end i32) (result i32)
+    (i64.store (call $script (local.get $id)) (i64.const 0))
+    (i64.store (i32.const 0) (i64.const 0))
+    (drop (call $get (i32.const 0) (i32.const 16) (i32.const 4) (i32.const 0) (i32.const 4)))
+    (if (i32.ge_u (i32.load (i32.const 4)) (i32.const 6))
+      (then (i64.store (call $script (local.get $id)) (i64.load (i32.load (i32.const 0))))))
+    (call $headers (call $letter (local.get $id) (i32.const 0)) (call $letter (local.get $id) (i32.const 1))
+      (i32.const 0) (i32.const 0) (local.get $end)))
+  (func (export "proxy_on_request_body") (param $id i32) (param $size i32) (param $end i32) (result i32)
+    (call $body (call $letter (local.get $id) (i32.const 1)) (i32.const 0) (i32.const 1) (i32.const 0) (local.get $end)))
+  (func (export "proxy_on_request_trailers") (param $id i32) (param $count i32) (result i32)
+    (call $change (call $letter (local.get $id) (i32.const 2)) (i32.const 1))
+    i32.const 0)
+  (func (export "proxy_on_response_headers") (param $id i32) (param $count i32) (param $end i32) (result i32)
+    (call $headers (call $letter (local.get $id) (i32.const 3)) (call $letter (local.get $id) (i32.const 4))
+      (i32.const 2) (i32.const 1) (local.get $end)))
+  (func (export "proxy_on_response_body") (param $id i32) (param $size i32) (param $end i32) (result i32)
+    (call $body (call $letter (local.get $id) (i32.const 4)) (i32.const 1) (i32.const 3) (i32.const 1) (local.get $end)))
+  (func (export "proxy_on_response_trailers") (param $id i32) (param $count i32) (result i32)
+    (call $change (call $letter (local.get $id) (i32.const 5)) (i32.const 3))
+    i32.const 0))
