@@ -18,8 +18,18 @@ pub(crate) fn request(request: &Request, connection: u64) -> (HeaderMap, Vec<Fra
     headers.add(":path", &request.path);
     headers.add(":method", &request.method);
     headers.add(":scheme", "http");
+    // Over HTTP/2 cookies come in several fields, which the codec puts together behind the others (RFC 9113, section 8.2.3).
+    let is_crumb =
+        |name: &str| request.http == HttpVersion::Two && name.eq_ignore_ascii_case("cookie");
     for (name, value) in &request.headers {
-        headers.add(name, value);
+        if !is_crumb(name) {
+            headers.add(name, value);
+        }
+    }
+    let crumbs = request.headers.iter().filter(|(name, _)| is_crumb(name));
+    let crumbs: Vec<_> = crumbs.map(|(_, value)| value.as_str()).collect();
+    if !crumbs.is_empty() {
+        headers.add("cookie", crumbs.join("; "));
     }
     let total: usize = request.body.iter().map(Vec::len).sum();
     let framed =
