@@ -47,9 +47,12 @@ pub(crate) struct PluginOptions {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Policy {
-    FailClosed,
-    FailOpen,
-    FailReload,
+    #[value(name = "fail-closed")]
+    Closed,
+    #[value(name = "fail-open")]
+    Open,
+    #[value(name = "fail-reload")]
+    Reload,
 }
 
 /// A plugin, with all that it is started with.
@@ -107,9 +110,9 @@ impl PluginOptions {
             settings.root_id.clone_from(root_id);
         }
         match self.failure_policy {
-            Some(Policy::FailClosed) => settings.failure_policy = FailurePolicy::FailClosed,
-            Some(Policy::FailOpen) => settings.failure_policy = FailurePolicy::FailOpen,
-            Some(Policy::FailReload) => settings.failure_policy = FailurePolicy::FailReload,
+            Some(Policy::Closed) => settings.failure_policy = FailurePolicy::FailClosed,
+            Some(Policy::Open) => settings.failure_policy = FailurePolicy::FailOpen,
+            Some(Policy::Reload) => settings.failure_policy = FailurePolicy::FailReload,
             None => {}
         }
         Ok(Plugin {
