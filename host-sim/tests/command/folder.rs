@@ -51,7 +51,10 @@ impl Folder {
     pub(crate) fn write(&self, name: &str, text: &str) {
         let path = self.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
+        // Moved into place, so that nobody who watches ever sees half of it.
+        let next = path.with_added_extension("next");
+        fs::write(&next, text).unwrap();
+        fs::rename(next, path).unwrap();
     }
 
     pub(crate) fn read(&self, name: &str) -> String {

@@ -191,9 +191,14 @@ pub(crate) fn any() -> impl Strategy<Value = Case> {
     );
     (script, quiet, request, upstream).prop_map(|(script, quiet, request, upstream)| {
         let (method, path, headers, pieces, trailers, http2) = request;
-        let script = [script.0, script.1, script.2, script.3, script.4, script.5];
+        let mut script = [script.0, script.1, script.2, script.3, script.4, script.5];
+        for (letter, quiet) in script.iter_mut().zip(quiet) {
+            if quiet {
+                *letter = '-';
+            }
+        }
         let case = Case {
-            script: std::array::from_fn(|at| if quiet[at] { '-' } else { script[at] }),
+            script,
             method,
             path,
             headers,

@@ -131,9 +131,11 @@ impl Hosts {
             }
             let mut smallest = tree.current();
             // Every step is a request, so there is an end to them.
-            let mut steps = 0;
             let mut smaller = tree.simplify();
-            while smaller && steps < 50 {
+            for _ in 0..50 {
+                if !smaller {
+                    break;
+                }
                 match running.difference(&tree.current())? {
                     Some(Difference { failed: true, text }) => {
                         bail!(
@@ -147,7 +149,6 @@ impl Hosts {
                     }
                     None => smaller = tree.complicate(),
                 }
-                steps += 1;
             }
             let difference = running.difference(&smallest)?;
             let text = difference
