@@ -23,6 +23,16 @@ use crate::{
     },
 };
 
+/// A call that its account did not admit.
+struct Attempt {
+    holder: Rc<AccountHolder>,
+    charge: Charge,
+    terms: Terms,
+    day: Day,
+    /// What the account had used then, and been warned of.
+    seen: Option<(Credits, Told)>,
+}
+
 impl Meter {
     /// Admits a call to `holder`'s account, or refuses it.
     pub(super) fn charge(
@@ -89,57 +99,77 @@ impl Meter {
                 verdict
             }
             Err(NotPosted::Declined(declined)) => {
-                let (reason, balance, calls) = match declined {
-                    NotAdmitted::Insufficient(short) => {
-                        let directory = self.policy.directory.as_ref();
-                        let heard = directory
-                            .and_then(|directory| directory.must_be_heard(&holder.label, now));
-                        if let Some(organization) = heard
-                            && holder.enforcement == Enforcement::Enforce
-                        {
-                            return Verdict::of(Step::HoldForDirectory(organization));
-                        }
-                        let beyond = charge.cost > terms.total;
-                        let reason = if beyond {
-                            Reason::ExceedsAllotment
-                        } else {
-                            Reason::DailyCredits
-                        };
-                        let (allotment, remaining) = (terms.total, short.remaining);
-                        (
-                            reason,
-                            Some(Balance {
-                                allotment,
-                                remaining,
-                                day,
-                            }),
-                            None,
-                        )
-                    }
-                    NotAdmitted::TooMany(calls) => (
-                        Reason::TooManyRequests,
-                        peek(&holder, now, data),
-                        Some(calls),
-                    ),
+                let attempt = Attempt {
+                    holder,
+                    charge,
+                    terms,
+                    day,
+                    seen: seen.get(),
                 };
-                let warnings = seen.get().map_or_else(Vec::new, |(used, told)| {
-                    self.warn_of_refused(&holder, terms, day, (used, told), now, data)
-                });
-                let refused = Refused {
-                    holder: Some(holder),
-                    rule: Some(charge.rule),
-                    price: Some(charge.cost),
-                    balance,
-                    calls,
-                };
-                let mut verdict = self.refuse(reason, Answer::default(), refused);
-                verdict.counts.warnings = u64::try_from(warnings.len()).unwrap_or(u64::MAX);
-                verdict.warnings = warnings;
-                verdict
+                self.decline(attempt, declined, now, data)
             }
             Err(NotPosted::Failed(failure)) => self.refuse_failed(failure, holder, charge),
         };
         verdict.counts.cas_retries = posting.retries;
+        verdict
+    }
+
+    /// Refuses a call that its account declines, unless the directory is to be heard before that.
+    fn decline(
+        &mut self,
+        attempt: Attempt,
+        declined: NotAdmitted,
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> Verdict {
+        let Attempt {
+            holder,
+            charge,
+            terms,
+            day,
+            seen,
+        } = attempt;
+        let (reason, balance, calls) = match declined {
+            NotAdmitted::Insufficient(short) => {
+                let directory = self.policy.directory.as_ref();
+                let heard =
+                    directory.and_then(|directory| directory.must_be_heard(&holder.label, now));
+                if let Some(organization) = heard
+                    && holder.enforcement == Enforcement::Enforce
+                {
+                    return Verdict::of(Step::HoldForDirectory(organization));
+                }
+                let reason = if charge.cost > terms.total {
+                    Reason::ExceedsAllotment
+                } else {
+                    Reason::DailyCredits
+                };
+                let balance = Balance {
+                    allotment: terms.total,
+                    remaining: short.remaining,
+                    day,
+                };
+                (reason, Some(balance), None)
+            }
+            NotAdmitted::TooMany(calls) => (
+                Reason::TooManyRequests,
+                peek(&holder, now, data),
+                Some(calls),
+            ),
+        };
+        let warnings = seen.map_or_else(Vec::new, |seen| {
+            self.warn_of_refused(&holder, terms, day, seen, now, data)
+        });
+        let refused = Refused {
+            holder: Some(holder),
+            rule: Some(charge.rule),
+            price: Some(charge.cost),
+            balance,
+            calls,
+        };
+        let mut verdict = self.refuse(reason, Answer::default(), refused);
+        verdict.counts.warnings = u64::try_from(warnings.len()).unwrap_or(u64::MAX);
+        verdict.warnings = warnings;
         verdict
     }
 
