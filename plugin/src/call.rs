@@ -88,11 +88,9 @@ impl Call {
             return action;
         }
         self.running.ask();
-        if self.awaits.is_some() {
-            // By now it may be known that the directory cannot be asked.
-            self.decide_late()
-        } else {
-            action
+        match &self.awaits {
+            Some(organization) if !self.running.is_asked_about(organization) => self.decide_late(),
+            _ => action,
         }
     }
 

@@ -1,11 +1,11 @@
 //! The directory: an HTTP service that knows the organizations, asked about each when it first calls and every so often afterwards.
 //!
-//! What it answered serves while it is new, and longer while a newer answer is on its way, so that only the first call of an
-//! organization ever waits, and never longer than the call-out's time-out. Each worker asks about an organization once at a time and
-//! remembers a bounded number of answers, of failures too. Nothing here calls anybody: [`Directory::take_due`] says whom to ask about.
+//! What it answered serves while it is new, and longer while a newer answer is on its way. So calls wait in two cases only, and never
+//! longer than the time-out of the question: when nothing is known of their organization, and before they are refused for want of
+//! credits by an answer that is older than a second, so that a purchase counts for the very next call.
 //!
-//! Before a call is refused for want of credits, the directory is asked again if its answer is older than a second, so that a purchase
-//! counts for the very next call and not only when the answer is old.
+//! Each worker asks about an organization once at a time and remembers a bounded number of answers, of failures too. Nothing here calls
+//! anybody: [`Directory::take_due`] says whom to ask about.
 
 mod answer;
 mod cache;
@@ -123,7 +123,7 @@ impl Directory {
     /// How many failures are told apart.
     const FAILURES: usize = 32;
 
-    /// A directory of which nothing is known yet, and of which about `most` answers are remembered.
+    /// A directory of which nothing is known yet. Up to `most` organizations are remembered, and as many ids that are none.
     #[must_use]
     pub fn new(
         service: Service,
@@ -195,6 +195,17 @@ impl Directory {
     pub fn give_up(&self, id: &OrganizationId, subscriptions: &Subscriptions, now: Timestamp) {
         let failed = self.failed(id, subscriptions, now);
         self.change(id, |entry| entry.failed = Some(failed));
+    }
+
+    /// Whether an answer about an organization is awaited, and not known to have failed.
+    #[must_use]
+    pub fn is_asked_about(&self, id: &OrganizationId) -> bool {
+        let (mut organizations, mut strangers) =
+            (self.organizations.borrow_mut(), self.strangers.borrow_mut());
+        let entry = organizations
+            .get_mut(id.as_str())
+            .or_else(|| strangers.get_mut(id.as_str()));
+        entry.is_some_and(|entry| entry.asked.is_some())
     }
 
     /// Whether the directory is to be asked anything.

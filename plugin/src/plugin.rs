@@ -18,7 +18,7 @@ use proxy_wasm::{
 use crate::{
     call::Call,
     callout::{CalloutId, Reply},
-    directory::{Answered, LookupError},
+    directory::{Answered, Directory, LookupError},
     filter::Filter,
     host::{self, Counter, HostSharedData, Level},
     metrics::{Counts, Metric},
@@ -143,9 +143,7 @@ impl Running {
     /// Counts what was decided.
     pub(crate) fn count(&self, counts: Counts) {
         for (metric, count) in counts.additions() {
-            if let Some(Some(counter)) = self.counters.get(metric.index()) {
-                counter.add(count);
-            }
+            self.add(metric, count);
         }
     }
 
@@ -159,12 +157,18 @@ impl Running {
     /// Whether the directory is to be asked anything.
     pub(crate) fn has_questions(&self) -> bool {
         let directory = self.policy.directory.as_ref();
-        directory.is_some_and(crate::directory::Directory::has_due)
+        directory.is_some_and(Directory::has_due)
     }
 
     /// Asks the directory whatever is to be asked, from within the callback of a call.
     pub(crate) fn ask(&self) {
         host::enter_plugin(self.context);
+    }
+
+    /// Whether the directory has been asked about `organization`, and the proxy has taken the question.
+    pub(crate) fn is_asked_about(&self, organization: &OrganizationId) -> bool {
+        let directory = self.policy.directory.as_ref();
+        directory.is_some_and(|directory| directory.is_asked_about(organization))
     }
 
     /// Keeps a call until the directory has answered about `organization`.
@@ -257,11 +261,12 @@ impl Running {
     }
 
     fn report(&self, answered: &Answered) {
-        self.add(if answered.failed {
+        let metric = if answered.failed {
             Metric::DirectoryFailures
         } else {
             Metric::DirectoryAnswers
-        });
+        };
+        self.add(metric, 1);
         if let Some(trouble) = &answered.trouble {
             host::log(Level::Warn, trouble);
         }
@@ -269,18 +274,18 @@ impl Running {
 
     fn note(&self, delivery: Delivery) {
         match delivery {
-            Delivery::Told => self.add(Metric::WebhookTold),
+            Delivery::Told => self.add(Metric::WebhookTold, 1),
             Delivery::Postponed => {}
             Delivery::GivenUp(why) => {
-                self.add(Metric::WebhookGivenUp);
+                self.add(Metric::WebhookGivenUp, 1);
                 host::log(Level::Warn, &format!("the webhook missed a warning, {why}"));
             }
         }
     }
 
-    fn add(&self, metric: Metric) {
+    fn add(&self, metric: Metric, count: u64) {
         if let Some(Some(counter)) = self.counters.get(metric.index()) {
-            counter.add(1);
+            counter.add(count);
         }
     }
 }

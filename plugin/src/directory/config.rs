@@ -44,7 +44,7 @@ pub struct DirectoryConfig {
     /// How many seconds after a failure the directory is asked again about the same organization.
     #[serde(default = "moment")]
     pub retry_seconds: u32,
-    /// About how many organizations each worker remembers answers, from 16 to 1,000,000.
+    /// How many organizations each worker remembers at the most, and as many ids that are none, from 16 to 1,000,000.
     #[serde(default = "thousands")]
     pub max_organizations: u32,
     /// What becomes of calls whose organization is not known because the directory does not answer.

@@ -191,12 +191,14 @@ fn a_question_that_cannot_be_asked_has_failed() {
         call: "proxy_http_call",
         status: 2,
     };
+    assert!(directory.is_asked_about(&id));
     let error = LookupError::NotCalled(refused);
     let answered = directory.fail(id, error, &policy.subscriptions, at(0));
     assert_eq!(
-        answered.trouble.unwrap(),
+        answered.trouble.as_deref().unwrap(),
         r#"the directory (cluster "crm") is of no use about "7": it cannot be called: proxy_http_call failed with status 2"#
     );
+    assert!(!directory.is_asked_about(&answered.organization));
     assert_eq!(payer(&policy, "7", 0), "directory_unavailable");
 }
 
