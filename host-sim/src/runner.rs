@@ -6,13 +6,17 @@
 mod compare;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::report::{Mismatch, Report};
 use crate::scenario::{
-    Course, Expect, ExpectLog, ExpectParallel, Pattern, Scenario, ScenarioError, Step,
+    Course, Expect, ExpectLog, ExpectParallel, Pattern, Requests, Scenario, ScenarioError, Step,
 };
 use crate::target::{Exchange, LogLevel, LogLine, Session, Started, Target, TargetError};
 use compare::Comparison;
+
+/// How long to wait until a request is sent again that may be seen as expected later.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Why a scenario could not be run to an outcome.
 #[derive(Debug, thiserror::Error)]
@@ -209,8 +213,7 @@ impl Walk<'_> {
         match step {
             Step::Exchange { requests, expect } => {
                 for round in 1..=requests.repeat {
-                    let exchange = self.session.exchange(&requests.request)?;
-                    compare::exchange(expect, &exchange, comparison);
+                    *comparison = self.exchange(requests, expect)?;
                     if !comparison.differences.is_empty() {
                         if requests.repeat > 1 {
                             comparison
@@ -259,6 +262,27 @@ impl Walk<'_> {
             Step::CasConflicts(count) => self.session.inject_cas_conflicts(*count)?,
         }
         Ok(())
+    }
+
+    /// One exchange; where the request may be sent again, the first that is as expected, or the last.
+    fn exchange(
+        &mut self,
+        requests: &Requests,
+        expect: &Expect,
+    ) -> Result<Comparison, TargetError> {
+        let mut left = requests.within;
+        loop {
+            let exchange = self.session.exchange(&requests.request)?;
+            let mut comparison = Comparison::default();
+            compare::exchange(expect, &exchange, &mut comparison);
+            if comparison.differences.is_empty() || left.is_zero() {
+                return Ok(comparison);
+            }
+            let pause = left.min(PAUSE);
+            self.session.advance(pause)?;
+            self.session.trace();
+            left = left.saturating_sub(pause);
+        }
     }
 
     fn metrics(

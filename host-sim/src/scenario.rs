@@ -26,7 +26,7 @@
 //! expect = { status = 200, upstream_request = { body = "text" }, properties = { "credits.cost" = "3" } }
 //!
 //! [[step]]
-//! request = { path = "/things", headers = { orgId = "7" }, repeat = 2 }
+//! request = { path = "/things", headers = { orgId = "7" }, repeat = 2, within = "5s" }   # sent again until it is seen so
 //! expect = { status = 429, upstream = false, body_json = { left = { between = [0, 2] } }, headers = { retry-after = { matches = "[0-9]+" }, x-cost = false, x-limit = true } }
 //!
 //! [[step]]

@@ -1,7 +1,9 @@
 //! What a client sends and an upstream answers, as scenarios write it.
 
 use std::fmt;
+use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
@@ -17,6 +19,8 @@ pub struct Requests {
     pub request: Request,
     /// How many times, one after another.
     pub repeat: u32,
+    /// Within what time each must be seen as expected: until then it is sent again, for what a host promises sooner or later.
+    pub within: Duration,
 }
 
 #[derive(Deserialize)]
@@ -36,12 +40,13 @@ struct RawRequest {
     http: HttpVersion,
     worker: Option<u32>,
     repeat: Option<u32>,
+    within: Option<SignedDuration>,
     #[serde(default)]
     upstream: Behaviour,
 }
 
 impl TryFrom<RawRequest> for Requests {
-    type Error = &'static str;
+    type Error = String;
 
     fn try_from(raw: RawRequest) -> Result<Self, Self::Error> {
         let body = match (raw.body, raw.body_json, raw.body_chunks) {
@@ -49,12 +54,19 @@ impl TryFrom<RawRequest> for Requests {
             (Some(text), None, None) => vec![text.into_bytes()],
             (None, Some(Json(value)), None) => vec![value.to_string().into_bytes()],
             (None, None, Some(chunks)) => chunks.into_iter().map(String::into_bytes).collect(),
-            _ => return Err("expected at most one of `body`, `body_json` and `body_chunks`"),
+            _ => {
+                return Err(
+                    "expected at most one of `body`, `body_json` and `body_chunks`".to_owned(),
+                );
+            }
         };
         let repeat = raw.repeat.unwrap_or(1);
         if repeat == 0 {
-            return Err("`repeat = 0` sends nothing, expected at least 1");
+            return Err("`repeat = 0` sends nothing, expected at least 1".to_owned());
         }
+        let within = raw.within.unwrap_or_default();
+        let within = Duration::try_from(within)
+            .map_err(|_| format!("`within = {within:#}` is over before the request is sent"))?;
         let default = Request::default();
         Ok(Self {
             request: Request {
@@ -69,6 +81,7 @@ impl TryFrom<RawRequest> for Requests {
                 upstream: raw.upstream.0,
             },
             repeat,
+            within,
         })
     }
 }

@@ -172,6 +172,7 @@ impl TryFrom<RawOpen> for Open {
                 raw.request.repeat
             ));
         }
+        refuse_within(&raw.request, "an open call")?;
         let count = raw.count.unwrap_or(1);
         if count == 0 {
             return Err("`count = 0` opens nothing, expected at least 1".to_owned());
@@ -182,6 +183,16 @@ impl TryFrom<RawOpen> for Open {
             count,
         })
     }
+}
+
+/// Only a request by itself can be sent again.
+fn refuse_within(requests: &Requests, what: &str) -> Result<(), String> {
+    if requests.within.is_zero() {
+        return Ok(());
+    }
+    Err(format!(
+        "`within` in {what}, expected only in a `request` step"
+    ))
 }
 
 #[derive(Deserialize)]
@@ -294,6 +305,9 @@ impl TryFrom<RawParallel> for Parallel {
                 "`repeat = {}` in a parallel request, expected `count` alone",
                 repeated.repeat
             ));
+        }
+        for requests in &dealt {
+            refuse_within(requests, "a parallel request")?;
         }
         let requests = dealt
             .into_iter()

@@ -148,6 +148,20 @@ finish = { call = "both", expect = { status = 503, upstream = false, headers = {
 }
 
 #[test]
+fn a_request_is_sent_again_while_there_is_time() {
+    let sent_again = |within: &str| {
+        let step = format!("request = {{ within = \"{within}\", headers = {{ org = \"1\" }} }}");
+        report(&format!(
+            "about = \"Calls add up.\"\nconfig = {{}}\n[[step]]\n{step}\nexpect = {{ headers = {{ x-calls = \"2\" }} }}"
+        ))
+    };
+    assert_eq!(sent_again("100ms"), "ok       it.toml\n");
+    assert!(
+        sent_again("0s").starts_with("MISMATCH it.toml on sim\n  step[0].expect.headers.x-calls\n")
+    );
+}
+
+#[test]
 fn an_answer_that_is_cut_off_is_not_taken_for_whole() {
     let toml = r#"
 about = "The answer is whole."

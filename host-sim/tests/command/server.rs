@@ -1,7 +1,7 @@
 //! A command that goes on until it is told to stop.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
@@ -16,27 +16,21 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(mut command: Command) -> Self {
-        let mut process = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+        // One pipe for both, as on a terminal: what was said first is read first.
+        let (output, input) = std::io::pipe().unwrap();
+        let process = command
+            .stdout(input.try_clone().unwrap())
+            .stderr(input)
             .spawn()
             .unwrap();
+        // It holds the pipe's other end too, which would then never close.
+        drop(command);
         let (sender, lines) = mpsc::channel();
-        let (stdout, stderr) = (
-            process.stdout.take().unwrap(),
-            process.stderr.take().unwrap(),
-        );
-        for output in [
-            Box::new(stdout) as Box<dyn std::io::Read + Send>,
-            Box::new(stderr),
-        ] {
-            let sender = sender.clone();
-            thread::spawn(move || {
-                for line in BufReader::new(output).lines().map_while(Result::ok) {
-                    let _ = sender.send(line);
-                }
-            });
-        }
+        thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                let _ = sender.send(line);
+            }
+        });
         Self { process, lines }
     }
 
