@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::clock::Instant;
 use crate::grpc::{GrpcBehaviour, GrpcRequest};
@@ -35,13 +36,25 @@ pub(crate) struct Host {
     pub(crate) grpc_calls: RefCell<BTreeMap<String, Vec<SeenGrpc>>>,
     /// What modules are told is logged; lower lines are dropped.
     pub(crate) log_level: LogLevel,
+    /// Whether anybody reads the trace. If not, none is written.
+    pub(crate) traced: bool,
     vms: Cell<u32>,
     log: RefCell<Vec<LogLine>>,
     trace: RefCell<Vec<String>>,
+    counts: Cell<Counts>,
+}
+
+/// How often modules and host have called each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Calls of the host into modules.
+    pub callbacks: u64,
+    /// Calls of modules into the host.
+    pub hostcalls: u64,
 }
 
 impl Host {
-    pub(crate) fn new(start: Instant, seed: u64, log_level: LogLevel) -> Self {
+    pub(crate) fn new(start: Instant, seed: u64, log_level: LogLevel, traced: bool) -> Self {
         Self {
             shared_data: RefCell::default(),
             shared_queues: RefCell::default(),
@@ -54,9 +67,11 @@ impl Host {
             grpc_services: RefCell::default(),
             grpc_calls: RefCell::default(),
             log_level,
+            traced,
             vms: Cell::default(),
             log: RefCell::default(),
             trace: RefCell::default(),
+            counts: Cell::default(),
         }
     }
 
@@ -81,8 +96,31 @@ impl Host {
         self.log.take()
     }
 
-    pub(crate) fn trace(&self, line: String) {
-        self.trace.borrow_mut().push(line);
+    /// Writes a line of the trace, if anybody reads it: only then is it put together.
+    pub(crate) fn trace(&self, line: fmt::Arguments<'_>) {
+        if self.traced {
+            self.trace.borrow_mut().push(line.to_string());
+        }
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        self.counts.get()
+    }
+
+    pub(crate) fn count_callback(&self) {
+        let counts = self.counts.get();
+        self.counts.set(Counts {
+            callbacks: counts.callbacks.saturating_add(1),
+            ..counts
+        });
+    }
+
+    pub(crate) fn count_hostcall(&self) {
+        let counts = self.counts.get();
+        self.counts.set(Counts {
+            hostcalls: counts.hostcalls.saturating_add(1),
+            ..counts
+        });
     }
 
     pub(crate) fn take_trace(&self) -> Vec<String> {

@@ -42,7 +42,7 @@ impl Imports {
         let mut linker = Linker::new(&engine);
         hostcalls::link_simulated(&mut linker, abi)?;
         let start = Instant::from_timestamp(jiff::Timestamp::UNIX_EPOCH);
-        let host = Rc::new(Host::new(start, 0, LogLevel::Info));
+        let host = Rc::new(Host::new(start, 0, LogLevel::Info, false));
         let mut store = Store::new(&engine, VmState::new(host, Rc::default(), String::new()));
         let simulated = linker
             .iter(&mut store)

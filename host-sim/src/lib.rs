@@ -56,6 +56,7 @@ mod worker;
 
 pub use abi::AbiVersion;
 pub use explanation::Explanation;
+pub use host::Counts;
 pub use imports::{Imports, Support};
 pub use module::{LoadError, Module};
 pub use sim_target::SimTarget;

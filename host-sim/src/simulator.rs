@@ -16,7 +16,7 @@ pub use error::{SimulationError, StartError};
 pub use live::{CallId, CalloutId, Happening};
 
 use crate::grpc::{GrpcRequest, GrpcService};
-use crate::host::Host;
+use crate::host::{Counts, Host};
 use crate::module::Module;
 use crate::stream::HttpStream;
 use crate::target::{Exchange, LogLine, Request, Service, UpstreamRequest};
@@ -264,7 +264,14 @@ impl Simulator {
         self.host.log_lines()
     }
 
-    /// Takes the trace of hostcalls and callbacks since it was last taken.
+    /// How often modules and host have called each other since the start, in all VMs.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.host.counts()
+    }
+
+    /// Takes the trace of hostcalls and callbacks since it was last taken. Who does not take it says so at the start with
+    /// [`Builder::untraced`].
     pub fn take_trace(&mut self) -> Vec<String> {
         self.host.take_trace()
     }

@@ -1,5 +1,6 @@
 //! One VM: an instance of the module with its own memory, and the callbacks that the host makes into it.
 
+use std::fmt;
 use std::rc::Rc;
 
 use wasmtime::{Instance, Store, Trap, WasmParams, WasmResults};
@@ -108,16 +109,18 @@ impl Vm {
             instance,
             failure: None,
         };
-        let initialized = vm.call::<(), ()>("_initialize", (), "")?.is_some();
+        let initialized = vm
+            .call::<(), ()>("_initialize", (), format_args!(""))?
+            .is_some();
         if initialized {
             let arguments = vm.has("main").then_some(());
             if arguments.is_some() {
-                vm.call::<(u32, u32), u32>("main", (0, 0), "0, 0")?;
+                vm.call::<(u32, u32), u32>("main", (0, 0), format_args!("0, 0"))?;
             } else {
-                vm.call::<(), u32>("__main_void", (), "")?;
+                vm.call::<(), u32>("__main_void", (), format_args!(""))?;
             }
         } else {
-            vm.call::<(), ()>("_start", (), "")?;
+            vm.call::<(), ()>("_start", (), format_args!(""))?;
         }
         let name = if vm.has("malloc") {
             "malloc"
@@ -155,7 +158,7 @@ impl Vm {
         &mut self,
         name: &str,
         parameters: P,
-        arguments: &str,
+        arguments: fmt::Arguments<'_>,
     ) -> Result<Option<R>, CallError>
     where
         P: WasmParams,
@@ -176,7 +179,8 @@ impl Vm {
             .map_err(|_| CallError::WrongType {
                 name: name.to_owned(),
             })?;
-        self.trace(&format!("[host->vm] {name}({arguments})"));
+        self.store.data().host.count_callback();
+        self.trace(format_args!("[host->vm] {name}({arguments})"));
         let limit = self.store.data().identity.limits.instructions;
         let fuel = self.store.get_fuel().ok();
         // An engine that counts takes and gives fuel.
@@ -190,21 +194,23 @@ impl Vm {
         let outcome = outcome.and_then(|result| poison.map_or(Ok(result), Err));
         match outcome {
             Ok(result) => {
-                self.trace(&format!("[host<-vm] {name}{}", result.shown(name)));
+                if self.store.data().host.traced {
+                    self.trace(format_args!("[host<-vm] {name}{}", result.shown(name)));
+                }
                 Ok(Some(result))
             }
             Err(error) => {
                 let failure = failure_of(name, &error, self.store.data());
-                self.trace(&format!("[host<-vm] {name} !! {failure}"));
+                self.trace(format_args!("[host<-vm] {name} !! {failure}"));
                 self.failure = Some(failure.clone());
                 Err(CallError::Failure(failure))
             }
         }
     }
 
-    fn trace(&self, line: &str) {
+    fn trace(&self, line: fmt::Arguments<'_>) {
         let state = self.store.data();
-        state.host.trace(format!("{}{line}", state.label));
+        state.host.trace(format_args!("{}{line}", state.label));
     }
 
     /// Makes a callback for a context; its first argument is the context's number.
@@ -213,19 +219,19 @@ impl Vm {
         name: &str,
         context: u32,
         parameters: P,
-        rest: &str,
+        rest: fmt::Arguments<'_>,
     ) -> Result<Option<R>, VmFailure>
     where
         P: WasmParams,
         R: WasmResults + Shown,
     {
         self.store.data_mut().enter(context);
-        let arguments = if rest.is_empty() {
-            context.to_string()
+        let outcome = if rest.as_str() == Some("") {
+            self.call(name, parameters, format_args!("{context}"))
         } else {
-            format!("{context}, {rest}")
+            self.call(name, parameters, format_args!("{context}, {rest}"))
         };
-        match self.call(name, parameters, &arguments) {
+        match outcome {
             Ok(result) => Ok(result),
             Err(CallError::Failure(failure)) => Err(failure),
             Err(CallError::WrongType { name }) => {
@@ -246,7 +252,7 @@ impl Vm {
             "proxy_on_context_create",
             context,
             (context, parent),
-            &parent.to_string(),
+            format_args!("{parent}"),
         );
         created.map(|_| ())
     }
@@ -255,26 +261,37 @@ impl Vm {
     pub(crate) fn on_vm_start(&mut self, root: u32) -> Result<bool, VmFailure> {
         let size =
             u32::try_from(self.store.data().identity.vm_configuration.len()).unwrap_or(u32::MAX);
-        let accepted =
-            self.callback::<_, u32>("proxy_on_vm_start", root, (root, size), &size.to_string())?;
+        let accepted = self.callback::<_, u32>(
+            "proxy_on_vm_start",
+            root,
+            (root, size),
+            format_args!("{size}"),
+        )?;
         Ok(accepted != Some(0))
     }
 
     /// `proxy_on_configure`: whether the module accepts this plugin configuration.
     pub(crate) fn on_configure(&mut self, root: u32, size: u32) -> Result<bool, VmFailure> {
-        let accepted =
-            self.callback::<_, u32>("proxy_on_configure", root, (root, size), &size.to_string())?;
+        let accepted = self.callback::<_, u32>(
+            "proxy_on_configure",
+            root,
+            (root, size),
+            format_args!("{size}"),
+        )?;
         Ok(accepted != Some(0))
     }
 
     /// A callback that says whether it is done.
     pub(crate) fn on_done(&mut self, context: u32) -> Result<bool, VmFailure> {
-        Ok(self.callback::<_, u32>("proxy_on_done", context, context, "")? != Some(0))
+        Ok(
+            self.callback::<_, u32>("proxy_on_done", context, context, format_args!(""))?
+                != Some(0),
+        )
     }
 
     /// A callback with nothing but the context.
     pub(crate) fn notify(&mut self, name: &str, context: u32) -> Result<(), VmFailure> {
-        self.callback::<_, ()>(name, context, context, "")
+        self.callback::<_, ()>(name, context, context, format_args!(""))
             .map(|_| ())
     }
 }

@@ -12,6 +12,7 @@ mod roots;
 mod timers;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::rc::Rc;
 
 use wasmtime::WasmParams;
@@ -200,10 +201,10 @@ impl Worker {
         };
         // The first ABI does not say whether the headers are all.
         let answer = if self.reload.module.abi() == AbiVersion::V0_1_0 {
-            self.answer(id, name, (id, count), &count.to_string())
+            self.answer(id, name, (id, count), format_args!("{count}"))
         } else {
             let parameters = (id, count, u32::from(end));
-            self.answer(id, name, parameters, &format!("{count}, {end}"))
+            self.answer(id, name, parameters, format_args!("{count}, {end}"))
         };
         let Some((number, responded)) = answer else {
             return;
@@ -225,7 +226,7 @@ impl Worker {
         };
         let parameters = (id, size, u32::from(end));
         let Some((number, responded)) =
-            self.answer(id, name, parameters, &format!("{size}, {end}"))
+            self.answer(id, name, parameters, format_args!("{size}, {end}"))
         else {
             return;
         };
@@ -243,7 +244,7 @@ impl Worker {
             Side::Request => "proxy_on_request_trailers",
             Side::Response => "proxy_on_response_trailers",
         };
-        let Some((number, responded)) = self.answer(id, name, (id, count), &count.to_string())
+        let Some((number, responded)) = self.answer(id, name, (id, count), format_args!("{count}"))
         else {
             return;
         };
@@ -262,7 +263,7 @@ impl Worker {
         id: u32,
         name: &str,
         parameters: P,
-        rest: &str,
+        rest: fmt::Arguments<'_>,
     ) -> Option<(u32, bool)> {
         let dead = self.is_dead(id);
         let result = if dead {

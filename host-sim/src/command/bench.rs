@@ -150,15 +150,11 @@ impl Bench {
         let after_warm_up = memory(&simulator);
         let mut halfway = after_warm_up;
         let mut times = Histogram::<u64>::new_with_bounds(1, LONGEST, 3)?;
-        let (mut hostcalls, mut callbacks) = (0_u64, 0_u64);
+        let before = simulator.counts();
         for (number, request) in (0..self.requests).zip(load.requests.iter().cycle()) {
             let started = Instant::now();
             simulator.exchange(request)?;
             times.saturating_record(u64::try_from(started.elapsed().as_nanos())?);
-            for line in simulator.take_trace() {
-                hostcalls = hostcalls.saturating_add(u64::from(line.contains("[vm->host] ")));
-                callbacks = callbacks.saturating_add(u64::from(line.contains("[host->vm] ")));
-            }
             simulator.take_log();
             if number == self.requests / 2 {
                 halfway = memory(&simulator);
@@ -166,6 +162,9 @@ impl Bench {
             bar.inc(1);
         }
         let at_the_end = memory(&simulator);
+        let after = simulator.counts();
+        let hostcalls = after.hostcalls.saturating_sub(before.hostcalls);
+        let callbacks = after.callbacks.saturating_sub(before.callbacks);
         let micro = |nanoseconds: u64| rounded(nanoseconds, 1000);
         Ok(Measurements {
             requests: self.requests,
@@ -194,7 +193,6 @@ impl Bench {
         let before = simulator.fuel_used().unwrap_or_default();
         for (_, request) in (0..self.requests).zip(load.requests.iter().cycle()) {
             simulator.exchange(request)?;
-            simulator.take_trace();
             simulator.take_log();
             bar.inc(1);
         }
@@ -206,11 +204,11 @@ impl Bench {
     }
 
     fn warmed_up(&self, load: &Load, module: &Module) -> anyhow::Result<Simulator> {
-        let mut simulator = super::started((load.builder)(module).start(), &load.plugin)?;
+        let mut simulator =
+            super::started((load.builder)(module).untraced().start(), &load.plugin)?;
         for (_, request) in (0..self.warm_up).zip(load.requests.iter().cycle()) {
             simulator.exchange(request)?;
         }
-        simulator.take_trace();
         simulator.take_log();
         Ok(simulator)
     }

@@ -1,6 +1,6 @@
 //! The frame around every hostcall: may it be made now, what are its arguments, what is answered, and the line in the trace.
 
-use std::fmt::{Display, Write as _};
+use std::fmt::{self, Display, Write as _};
 
 use wasmtime::{Caller, Extern, Memory};
 
@@ -33,6 +33,8 @@ pub(super) fn returned(pointer: u32, length: u32) -> Returned {
 /// A running hostcall.
 pub(super) struct Call<'a> {
     caller: Caller<'a, VmState>,
+    /// Whether anybody reads the trace; arguments and answers are written down only then.
+    traced: bool,
     arguments: String,
     answer: String,
 }
@@ -52,21 +54,27 @@ pub(super) fn answer(
         _ => &[Phase::Running],
     };
     let mut call = Call::begin(caller, name, allowed)?;
-    let (status, remark) = match body(&mut call) {
-        Ok(()) => (Status::Ok, std::mem::take(&mut call.answer)),
-        Err(Failure::Refused(refused)) => (refused.status(), format!("({refused})")),
-        Err(Failure::Fatal(error)) => {
-            call.trace(name, &format!("!! {error}"));
-            return Err(error);
+    match body(&mut call) {
+        Ok(()) => {
+            call.trace(name, format_args!("-> {} {}", Status::Ok, call.answer));
+            Ok(Status::Ok as u32)
         }
-    };
-    call.trace(name, &format!("-> {status} {remark}"));
-    Ok(status as u32)
+        Err(Failure::Refused(refused)) => {
+            let status = refused.status();
+            call.trace(name, format_args!("-> {status} ({refused})"));
+            Ok(status as u32)
+        }
+        Err(Failure::Fatal(error)) => {
+            call.trace(name, format_args!("!! {error}"));
+            Err(error)
+        }
+    }
 }
 
 fn trace_refusal(caller: &Caller<'_, VmState>, name: &str, answer: impl Display) {
     let state = caller.data();
-    state.host.trace(format!(
+    state.host.count_hostcall();
+    state.host.trace(format_args!(
         "{}[vm->host] {name}() -> {answer} (the plugin's capabilities do not allow it)",
         state.label
     ));
@@ -98,8 +106,7 @@ pub(super) fn wasi(
         Err(Failure::Refused(_)) => 21,
         Err(Failure::Fatal(error)) => return Err(error),
     };
-    let remark = std::mem::take(&mut call.answer);
-    call.trace(name, &format!("-> {errno} {remark}"));
+    call.trace(name, format_args!("-> {errno} {}", call.answer));
     Ok(errno)
 }
 
@@ -109,9 +116,12 @@ impl<'a> Call<'a> {
         name: &'static str,
         allowed: &[Phase],
     ) -> wasmtime::Result<Self> {
-        let phase = caller.data().phase;
-        let mut call = Self {
+        let state = caller.data();
+        state.host.count_hostcall();
+        let (phase, traced) = (state.phase, state.host.traced);
+        let call = Self {
             caller,
+            traced,
             arguments: String::new(),
             answer: String::new(),
         };
@@ -127,23 +137,33 @@ impl<'a> Call<'a> {
             hostcall: name,
             phase,
         };
-        call.trace(name, &format!("!! {fatal}"));
+        call.trace(name, format_args!("!! {fatal}"));
         Err(wasmtime::Error::new(fatal))
     }
 
-    fn trace(&mut self, name: &str, outcome: &str) {
+    fn trace(&self, name: &str, outcome: fmt::Arguments<'_>) {
+        if !self.traced {
+            return;
+        }
         let state = self.caller.data();
-        let line = format!(
+        state.host.trace(format_args!(
             "{}[vm->host] {name}({}) {}",
             state.label,
             self.arguments,
-            outcome.trim_end()
-        );
-        state.host.trace(line);
+            outcome.to_string().trim_end()
+        ));
+    }
+
+    /// Whether arguments and answers are written down. Only worth asking where showing them takes work.
+    pub(super) fn is_traced(&self) -> bool {
+        self.traced
     }
 
     /// Notes an argument for the trace.
     pub(super) fn argument(&mut self, argument: impl Display) {
+        if !self.traced {
+            return;
+        }
         if !self.arguments.is_empty() {
             self.arguments.push_str(", ");
         }
@@ -153,7 +173,9 @@ impl<'a> Call<'a> {
 
     /// Notes what is answered besides OK, for the trace.
     pub(super) fn answered(&mut self, answer: impl Display) {
-        self.answer = answer.to_string();
+        if self.traced {
+            self.answer = answer.to_string();
+        }
     }
 
     pub(super) fn state(&self) -> &VmState {
@@ -264,8 +286,22 @@ impl<'a> Call<'a> {
     }
 }
 
-/// Bytes as a trace shows them: text in quotes, anything else in hexadecimal, both cut where they get long.
-pub(super) fn quoted(bytes: &[u8]) -> String {
+/// Bytes as a trace shows them: text in quotes, anything else in hexadecimal, both cut where they get long. They are looked at
+/// only when they are shown.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Quoted<'b>(&'b [u8]);
+
+pub(super) fn quoted(bytes: &[u8]) -> Quoted<'_> {
+    Quoted(bytes)
+}
+
+impl Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&shown(self.0))
+    }
+}
+
+fn shown(bytes: &[u8]) -> String {
     const SHOWN: usize = 200;
     let is_text =
         |text: &str| !text.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t'));

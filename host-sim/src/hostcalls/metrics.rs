@@ -73,6 +73,9 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
 
 /// Notes a metric by its name where it has one.
 fn metric(call: &mut Call<'_>, id: u32) {
+    if !call.is_traced() {
+        return;
+    }
     let shown = call
         .state()
         .metric_ids

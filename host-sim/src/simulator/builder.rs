@@ -73,6 +73,7 @@ pub struct Builder {
     clock: Instant,
     seed: u64,
     log_level: LogLevel,
+    traced: bool,
 }
 
 impl Builder {
@@ -97,6 +98,7 @@ impl Builder {
             ),
             seed: 0,
             log_level: LogLevel::Info,
+            traced: true,
         }
     }
 
@@ -214,6 +216,13 @@ impl Builder {
         self
     }
 
+    /// Writes no trace: [`Simulator::take_trace`] stays empty, and callbacks and hostcalls take less time.
+    #[must_use]
+    pub fn untraced(mut self) -> Self {
+        self.traced = false;
+        self
+    }
+
     /// Starts: the canary first, then the main thread's VM, then the workers'.
     ///
     /// # Errors
@@ -241,7 +250,12 @@ impl Builder {
         };
         let mut simulator = Simulator {
             module: self.module,
-            host: Rc::new(Host::new(self.clock, self.seed, self.log_level)),
+            host: Rc::new(Host::new(
+                self.clock,
+                self.seed,
+                self.log_level,
+                self.traced,
+            )),
             identity: Rc::new(identity),
             rules: Rc::new(rules),
             buffer_limit: usize::try_from(limit).unwrap_or(usize::MAX),

@@ -55,7 +55,7 @@ impl Worker {
                 "proxy_on_http_call_response",
                 root,
                 (root, token, headers, body, 0_u32),
-                &format!("{token}, {headers}, {body}, 0"),
+                format_args!("{token}, {headers}, {body}, 0"),
             );
             let state = self.vm.store.data_mut();
             state.reply = None;

@@ -82,7 +82,7 @@ impl Worker {
             name,
             root,
             (root, token, number),
-            &format!("{token}, {number}"),
+            format_args!("{token}, {number}"),
         );
         let state = self.vm.store.data_mut();
         state.grpc_event = None;

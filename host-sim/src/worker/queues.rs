@@ -25,7 +25,7 @@ impl Worker {
                 "proxy_on_queue_ready",
                 root,
                 (root, token),
-                &token.to_string(),
+                format_args!("{token}"),
             );
             self.run_deferred();
         }
