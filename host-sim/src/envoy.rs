@@ -2,6 +2,8 @@
 //!
 //! Observed on Envoy 1.40 with one listener and one cluster. Only what a plugin, a client or an upstream can see of a plain configuration is here.
 
+use std::time::Duration;
+
 use crate::clock::Instant;
 use crate::header_map::HeaderMap;
 use crate::local_response::LocalResponse;
@@ -172,12 +174,13 @@ pub(crate) fn check_request(headers: &HeaderMap) -> Result<(), LocalResponse> {
     Ok(())
 }
 
-/// The request as the upstream gets it, without a body yet; `only` says that there will be none. Over HTTP/1 the codec says how
-/// long the body is when nobody else does.
+/// The request as the upstream gets it, without a body yet; `only` says that there will be none, and `timeout` how long the router
+/// waits for the answer. Over HTTP/1 the codec says how long the body is when nobody else does.
 pub(crate) fn upstream_request(
     headers: &HeaderMap,
     http: HttpVersion,
     only: bool,
+    timeout: Duration,
 ) -> UpstreamRequest {
     let mut sent = headers.without_pseudo();
     let method = headers.text(":method").unwrap_or_default();
@@ -197,7 +200,7 @@ pub(crate) fn upstream_request(
     }
     sent.push((
         "x-envoy-expected-rq-timeout-ms".to_owned(),
-        "15000".to_owned(),
+        timeout.as_millis().to_string(),
     ));
     UpstreamRequest {
         method,

@@ -25,6 +25,7 @@ mod clock;
 mod envoy;
 mod explanation;
 mod foreign_function;
+mod framing;
 pub mod grpc;
 mod grpc_call;
 mod header_map;

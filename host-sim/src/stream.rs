@@ -5,6 +5,7 @@
 //! pass through this very filter; while the response is held they go straight to the client; after its headers were sent all
 //! that is left is to reset the stream.
 
+mod client;
 mod live;
 mod router;
 
@@ -13,10 +14,12 @@ use std::collections::BTreeMap;
 use crate::abi::{DataStatus, HeadersStatus, StreamType, TrailersStatus};
 use crate::clock::Instant;
 use crate::envoy;
+use crate::framing::Framing;
 use crate::header_map::HeaderMap;
 use crate::local_response::LocalResponse;
 use crate::message::{Frame, Message, Part, Passed, TooLarge};
 use crate::target::{Exchange, HttpVersion, Request};
+use client::Client;
 use router::{Flag, Router};
 
 /// A direction.
@@ -75,17 +78,6 @@ pub(crate) struct HttpStream {
     client: Client,
 }
 
-/// What the client got so far.
-#[derive(Debug, Default)]
-struct Client {
-    headers: Option<HeaderMap>,
-    headers_only: bool,
-    body: Vec<u8>,
-    trailers: Option<HeaderMap>,
-    ended: bool,
-    reset: bool,
-}
-
 impl HttpStream {
     pub(crate) fn new(
         request: &Request,
@@ -115,7 +107,7 @@ impl HttpStream {
             failure_answered: false,
             limit,
             router: Router::new(request.upstream.clone()),
-            client: Client::default(),
+            client: Client::new(request.http),
         }
     }
 
@@ -261,8 +253,7 @@ impl HttpStream {
                 self.abort();
             } else {
                 self.send_headers(headers, body.is_none());
-                self.client.body = body.unwrap_or_default();
-                self.client.ended = true;
+                self.client.take(body.unwrap_or_default(), true);
             }
             return;
         }
@@ -307,17 +298,10 @@ impl HttpStream {
                     }
                     return self.local_response(&local);
                 }
-                let request = envoy::upstream_request(&self.request.headers, self.http, end);
-                self.router.request = Some(request);
-                self.router.request_ended = end;
+                self.router.forward(&self.request.headers, self.http, end);
             }
-            Passed::Data { bytes, end } => {
-                if let Some(request) = &mut self.router.request {
-                    request.body.extend(bytes);
-                    self.router.request_ended = end;
-                }
-            }
-            Passed::Trailers => self.router.request_ended = self.router.request.is_some(),
+            Passed::Data { bytes, end } => self.router.forward_data(bytes, end),
+            Passed::Trailers => self.router.forward_data(Vec::new(), true),
         }
     }
 
@@ -337,24 +321,25 @@ impl HttpStream {
                 }
                 let headers = response.headers.clone();
                 self.send_headers(headers, end);
-                self.client.ended = end;
             }
-            Passed::Data { bytes, end } => {
-                self.client.body.extend(bytes);
-                self.client.ended = end;
-            }
-            Passed::Trailers => {
-                self.client.trailers = response.trailers.clone();
-                self.client.ended = true;
-            }
+            Passed::Data { bytes, end } => self.client.take(bytes, end),
+            Passed::Trailers => self.client.take_trailers(response.trailers.clone()),
+        }
+        if self.client.refuses() {
+            self.disconnect();
         }
     }
 
     fn send_headers(&mut self, mut headers: HeaderMap, end: bool) {
         envoy::finish_response(&mut headers, self.started);
         self.status = status_of(&headers);
-        self.client.headers_only = end;
-        self.client.headers = Some(headers);
+        let bodiless = self.head || matches!(self.status, Some(204 | 304));
+        let framing = if bodiless {
+            Framing::open(self.http)
+        } else {
+            Framing::of(&headers, self.http)
+        };
+        self.client.take_headers(headers, end, framing);
     }
 
     /// The response headers as they were sent.
@@ -388,7 +373,8 @@ impl HttpStream {
             headers: headers.unwrap_or_default(),
             body: self.client.body.clone(),
             trailers: trailers.map(HeaderMap::without_pseudo).unwrap_or_default(),
-            aborted: self.client.reset,
+            aborted: self.client.is_cut_off(),
+            starved: self.client.waits_in_vain(),
             upstream: self.router.seen(),
             properties: properties.iter().filter_map(property).collect(),
         }

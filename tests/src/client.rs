@@ -2,7 +2,8 @@
 //!
 //! No connection pool, no redirects, no retries, no normalization: a scenario is about what one request did.
 
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -34,8 +35,10 @@ pub struct Response {
     pub body: Vec<u8>,
     /// The trailers.
     pub trailers: HeaderMap,
-    /// Whether the stream was reset before the response was complete.
+    /// Whether the response never became complete.
     pub aborted: bool,
+    /// Whether that is because Envoy had sent all that it would, and the client hung up at last.
+    pub starved: bool,
 }
 
 /// An open connection.
@@ -44,6 +47,23 @@ pub struct Connection {
     pub(crate) sender: Sender,
     /// What reads and writes; aborting it closes the connection.
     pub(crate) driver: AbortHandle,
+    /// The socket itself.
+    socket: Arc<std::net::TcpStream>,
+}
+
+/// A client's last word on a connection.
+#[derive(Debug)]
+pub struct Farewell(Arc<std::net::TcpStream>);
+
+impl Farewell {
+    /// Says it.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is closed already.
+    pub fn say(&self) -> std::io::Result<()> {
+        self.0.shutdown(Shutdown::Write)
+    }
 }
 
 /// What takes requests.
@@ -66,7 +86,9 @@ impl Connection {
             .await
             .with_context(|| format!("cannot connect to {address}"))?;
         stream.set_nodelay(true)?;
-        let io = TokioIo::new(stream);
+        let stream = stream.into_std()?;
+        let socket = Arc::new(stream.try_clone()?);
+        let io = TokioIo::new(TcpStream::from_std(stream)?);
         // How a connection ends is told to whoever waits for a response on it.
         let (sender, driver) = match version {
             HttpVersion::One => {
@@ -83,7 +105,14 @@ impl Connection {
         Ok(Self {
             sender,
             driver: driver.abort_handle(),
+            socket,
         })
+    }
+
+    /// What says to the other side that no more requests come; what is on its way still arrives.
+    #[must_use]
+    pub fn farewell(&self) -> Farewell {
+        Farewell(Arc::clone(&self.socket))
     }
 
     /// Sends a request and waits for the response and its end.

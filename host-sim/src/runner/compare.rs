@@ -115,14 +115,18 @@ pub(super) fn exchange(expect: &Expect, observed: &Exchange, comparison: &mut Co
         );
     }
     if expect.reset != observed.aborted {
-        let words = |reset| {
-            if reset {
-                "the answer is cut off"
-            } else {
-                "the answer is whole"
+        let words = |reset, starved| match (reset, starved) {
+            (false, _) => "the answer is whole",
+            (true, false) => "the answer is cut off",
+            (true, true) => {
+                "the client waits for the rest of an answer that is shorter than its content-length"
             }
         };
-        comparison.differs("expect.reset", words(expect.reset), words(observed.aborted));
+        comparison.differs(
+            "expect.reset",
+            words(expect.reset, false),
+            words(observed.aborted, observed.starved),
+        );
     }
     let upstream = expect
         .upstream

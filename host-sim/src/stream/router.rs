@@ -8,12 +8,17 @@ use std::time::Duration;
 use super::{HttpStream, Next};
 use crate::clock::Instant;
 use crate::envoy;
+use crate::framing::{Breach, Framing};
+use crate::header_map::HeaderMap;
 use crate::local_response::LocalResponse;
 use crate::message::{Frame, Message};
 use crate::target::{HttpVersion, Upstream, UpstreamBehaviour, UpstreamRequest};
 
-/// How long the router waits for an upstream that never answers.
-const ROUTE_TIMEOUT: Duration = Duration::from_millis(300);
+/// How long the router waits for an upstream that never answers: Envoy's default, as on every route but one.
+const ROUTE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The same on the route of requests whose upstream is to time out.
+const SHORT_ROUTE_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// Why a stream ended badly: the bits of `response.flags` (`StreamInfo::CoreResponseFlag`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +52,10 @@ pub(super) struct Router {
     pub(super) connected: bool,
     /// Whether that is all of it.
     pub(super) request_ended: bool,
+    /// What the upstream expects of the request's body.
+    framing: Option<Framing>,
+    /// How the request's body broke the promise of its `content-length`.
+    breach: Option<Breach>,
     /// When the wait for an answer ends.
     gives_up: Option<Instant>,
     /// What the upstream does after the first part of its answer.
@@ -68,11 +77,44 @@ impl Router {
         }
     }
 
-    /// The request as the upstream saw it.
+    /// How long it waits for an answer.
+    fn timeout(&self) -> Duration {
+        match self.behaviour {
+            UpstreamBehaviour::Timeout => SHORT_ROUTE_TIMEOUT,
+            _ => ROUTE_TIMEOUT,
+        }
+    }
+
+    /// The request's headers go to the upstream.
+    pub(super) fn forward(&mut self, headers: &HeaderMap, http: HttpVersion, end: bool) {
+        let request = envoy::upstream_request(headers, http, end, self.timeout());
+        self.request = Some(request);
+        self.framing = Some(Framing::of(headers, http));
+        self.forward_data(Vec::new(), end);
+    }
+
+    /// A piece of the request's body goes to the upstream.
+    pub(super) fn forward_data(&mut self, mut bytes: Vec<u8>, end: bool) {
+        let (Some(request), Some(framing)) = (&mut self.request, &mut self.framing) else {
+            return;
+        };
+        if let Err(breach) = framing.take(&mut bytes, end) {
+            self.breach.get_or_insert(breach);
+        }
+        request.body.extend(bytes);
+        self.request_ended = end;
+    }
+
+    /// The request as the upstream saw it. Of a body, which upstreams are taken to act upon as a whole, only the whole counts.
     pub(super) fn seen(&self) -> Option<UpstreamRequest> {
-        self.request
+        let mut request = self
+            .request
             .clone()
-            .filter(|_| self.behaviour != UpstreamBehaviour::Unreachable)
+            .filter(|_| self.behaviour != UpstreamBehaviour::Unreachable)?;
+        if !self.request_ended || self.breach.is_some() {
+            request.body.clear();
+        }
+        Some(request)
     }
 
     /// What is due on this side, now that everything that came has been shown.
@@ -87,6 +129,8 @@ impl Router {
         }
         match self.behaviour {
             UpstreamBehaviour::Unreachable => self.request.as_ref().map(|_| Next::Upstream),
+            _ if self.breach == Some(Breach::Malformed) => Some(Next::Upstream),
+            _ if self.breach == Some(Breach::Starved) => Some(Next::UpstreamSilent),
             _ if !self.request_ended => None,
             UpstreamBehaviour::Timeout => Some(Next::UpstreamSilent),
             UpstreamBehaviour::Answer(ref answer) if answer.streams => Some(Next::Upstream),
@@ -114,10 +158,11 @@ impl HttpStream {
 
     /// When the router gives up waiting for an upstream that is silent as of now.
     pub(crate) fn gives_up(&mut self, now: Instant) -> Instant {
+        let timeout = self.router.timeout();
         *self
             .router
             .gives_up
-            .get_or_insert_with(|| now.after(ROUTE_TIMEOUT))
+            .get_or_insert_with(|| now.after(timeout))
     }
 
     /// Whether there is no response yet, and may still be one.
@@ -136,6 +181,18 @@ impl HttpStream {
             return self.upstream_goes_on();
         }
         self.router.connected = self.router.behaviour != UpstreamBehaviour::Unreachable;
+        match self.router.breach.filter(|_| self.router.connected) {
+            Some(Breach::Malformed) => {
+                return self.upstream_failed(
+                    502,
+                    Flag::UpstreamProtocolError,
+                    "protocol error",
+                    "protocol_error",
+                );
+            }
+            Some(Breach::Starved) => return self.upstream_timed_out(),
+            None => {}
+        }
         match self.router.behaviour.clone() {
             UpstreamBehaviour::Answer(answer) => {
                 self.answer(&answer.over(usual), answer.streams);
@@ -144,25 +201,23 @@ impl HttpStream {
                 self.answer(usual, true);
                 self.router.rest = Some(Rest::Reset);
             }
-            UpstreamBehaviour::Timeout => {
-                self.flags |= Flag::UpstreamRequestTimeout.bit();
-                self.local_response(&LocalResponse::by_envoy(
-                    504,
-                    "upstream request timeout",
-                    "response_timeout",
-                ));
-            }
+            UpstreamBehaviour::Timeout => self.upstream_timed_out(),
             UpstreamBehaviour::Reset => match self.http {
                 HttpVersion::One => self.upstream_failed(
+                    503,
                     Flag::UpstreamConnectionTermination,
                     "connection termination",
                     "connection_termination",
                 ),
-                HttpVersion::Two => {
-                    self.upstream_failed(Flag::UpstreamRemoteReset, "remote reset", "remote_reset")
-                }
+                HttpVersion::Two => self.upstream_failed(
+                    503,
+                    Flag::UpstreamRemoteReset,
+                    "remote reset",
+                    "remote_reset",
+                ),
             },
             UpstreamBehaviour::Unreachable => self.upstream_failed(
+                503,
                 Flag::UpstreamConnectionFailure,
                 "remote connection failure",
                 "remote_connection_failure|delayed_connect_error:_Connection_refused",
@@ -170,10 +225,19 @@ impl HttpStream {
         }
     }
 
-    fn upstream_failed(&mut self, flag: Flag, reason: &str, details: &str) {
+    fn upstream_timed_out(&mut self) {
+        self.flags |= Flag::UpstreamRequestTimeout.bit();
+        self.local_response(&LocalResponse::by_envoy(
+            504,
+            "upstream request timeout",
+            "response_timeout",
+        ));
+    }
+
+    fn upstream_failed(&mut self, status: u32, flag: Flag, reason: &str, details: &str) {
         self.flags |= flag.bit();
         self.local_response(&LocalResponse::by_envoy(
-            503,
+            status,
             &format!(
                 "upstream connect error or disconnect/reset before headers. reset reason: {reason}"
             ),

@@ -151,8 +151,12 @@ pub struct Exchange {
     pub body: Vec<u8>,
     /// The trailers that the client got.
     pub trailers: Vec<(String, String)>,
-    /// Whether the answer was cut off: the stream was reset before it was complete. Without any answer the status is 0.
+    /// Whether the answer was cut off: the client never got all of it. Without any answer the status is 0.
     pub aborted: bool,
+    /// Whether nobody even told the client so. Envoy takes the answer for complete, but it has fewer bytes than its
+    /// `content-length` says, and over HTTP/1 the client waits for the others until it gives up. [`aborted`](Self::aborted) is true
+    /// then as well.
+    pub starved: bool,
     /// What the upstream saw, even if only in part; `None` when the request never reached it.
     pub upstream: Option<UpstreamRequest>,
     /// The filter state that the access log would show, for the keys of [`Setup::properties`](super::Setup::properties); unset keys are missing.
@@ -168,6 +172,6 @@ pub struct UpstreamRequest {
     pub path: String,
     /// Headers, names in lower case, several values of a name kept apart.
     pub headers: Vec<(String, String)>,
-    /// The whole body.
+    /// The body; empty unless all of it arrived.
     pub body: Vec<u8>,
 }

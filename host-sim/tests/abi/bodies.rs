@@ -166,7 +166,12 @@ fn edits_go_to_the_front_the_end_or_everything() {
             (drop (call $set_buffer (i32.const 9) (i32.const 0) (i32.const 1) <x>))
             i32.const 0)"#,
     );
-    let exchange = simulator.exchange(&post(&["abc"])).unwrap();
+    // Without a length that the edits would break.
+    let request = Request {
+        headers: vec![("transfer-encoding".to_owned(), "chunked".to_owned())],
+        ..post(&["abc"])
+    };
+    let exchange = simulator.exchange(&request).unwrap();
     assert_eq!(
         exchange.upstream.map(|seen| seen.body),
         Some(b"_Abc!".to_vec())

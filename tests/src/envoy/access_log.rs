@@ -56,6 +56,17 @@ impl AccessLog {
             .with_context(|| format!("no line in the access log within {PATIENCE:?}"))?
     }
 
+    /// Waits until an exchange is over for Envoy, however long that takes.
+    pub(super) async fn over(&mut self, exchange: &str) -> anyhow::Result<()> {
+        loop {
+            self.read()?;
+            if self.lines.contains_key(exchange) {
+                return Ok(());
+            }
+            sleep(INTERVAL).await;
+        }
+    }
+
     fn read(&mut self) -> anyhow::Result<()> {
         let file = match &mut self.file {
             Some(file) => file,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -131,9 +132,16 @@ impl EnvoySession {
             body: response.body,
             trailers: fields(&response.trailers),
             aborted: response.aborted,
+            starved: response.starved,
             upstream: self.world.upstream.take(exchange),
             properties,
         })
+    }
+
+    /// Waits until Envoy has written all that it ever will of a response over HTTP/1.
+    async fn written(&mut self, exchange: &str) -> anyhow::Result<()> {
+        self.access_log.over(exchange).await?;
+        self.world.flushed().await
     }
 
     /// Opens all connections first; then every connection sends its share, one request after another.
@@ -193,7 +201,19 @@ impl Session for EnvoySession {
         self.step("sending a request", async |session| {
             let named = session.name(0, request, false)?;
             let mut connection = Connection::open(session.world.process.api, request.http).await?;
-            let response = named.send(&mut connection).await?;
+            let farewell = connection.farewell();
+            let mut sending = pin!(named.send(&mut connection));
+            let patient = request.http == HttpVersion::Two;
+            let response = tokio::select! {
+                response = sending.as_mut() => response?,
+                written = session.written(&named.exchange), if !patient => {
+                    written?;
+                    // Should the response be complete, it is so in spite of this.
+                    farewell.say()?;
+                    let response = sending.await?;
+                    Response { starved: response.aborted, ..response }
+                }
+            };
             session.observe(&named.exchange, response).await
         })
     }

@@ -20,6 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How often Envoy is asked whether it has noticed.
 const INTERVAL: Duration = Duration::from_millis(5);
 
+/// How many bytes for clients Envoy has not handed over to the system yet.
+const UNWRITTEN: &str = "http.api.downstream_cx_tx_bytes_buffered";
+
 /// Envoy and everything that it talks to.
 #[derive(Debug)]
 pub(super) struct World {
@@ -85,6 +88,14 @@ impl World {
         timeout(PATIENCE, noticed)
             .await
             .with_context(|| format!("Envoy keeps connections to `{cluster}`, which is gone"))?
+    }
+
+    /// Waits until Envoy has nothing left to write to any client.
+    pub(super) async fn flushed(&self) -> anyhow::Result<()> {
+        while self.process.stat(UNWRITTEN).await?.unwrap_or_default() > 0 {
+            sleep(INTERVAL).await;
+        }
+        Ok(())
     }
 
     /// What a service has seen since the previous call of this for it.

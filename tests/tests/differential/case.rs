@@ -9,7 +9,7 @@ use proptest::sample::select;
 /// A request and what is to be done.
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
-    /// A letter for each callback, as in `exerciser.wat`.
+    /// A letter for each callback, as in `guests/exerciser.wat`.
     pub(crate) script: [char; 6],
     pub(crate) method: &'static str,
     pub(crate) path: &'static str,

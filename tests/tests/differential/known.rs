@@ -14,20 +14,6 @@ pub(crate) struct Known {
 pub(crate) fn all() -> Vec<Known> {
     vec![
         Known {
-            name: "a_body_longer_than_its_length",
-            why: "a client takes no more of an HTTP/1 body than content-length says; the simulator shows what was sent",
-            case: Case {
-                script: ['-', '-', '-', '-', 'p', '-'],
-                upstream: Upstream::Answers {
-                    status: 200,
-                    headers: Vec::new(),
-                    size: 10,
-                    trailers: Vec::new(),
-                },
-                ..Case::plain()
-            },
-        },
-        Known {
             name: "an_answer_to_head_that_is_reset",
             why: "over HTTP/2 an upstream can reset even an answer without a body; the simulator takes it for complete",
             case: Case {

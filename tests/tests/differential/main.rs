@@ -1,6 +1,6 @@
 //! Generated requests through one filter on the simulator and on the real Envoy: clients and upstreams are to see the same.
 //!
-//! The filter is `exerciser.wat`, which does what a header of the request asks for. Requests follow from fixed seeds, so that every run
+//! The filter is `guests/exerciser.wat`, which does what a header of the request asks for. Requests follow from fixed seeds, so that every run
 //! sends the same ones; one that is treated differently is made as small as possible before it is shown. Differences that are known
 //! are listed in `known.rs`; they are run as well, and must differ.
 
@@ -35,7 +35,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let artifacts = Artifacts::obtain()?;
     let folder = tempfile::tempdir()?;
     let module = folder.path().join("exerciser.wasm");
-    let bytes = wat::parse_str(include_str!("exerciser.wat"))?;
+    let bytes = wat::parse_str(include_str!("../../guests/exerciser.wat"))?;
     std::fs::write(&module, &bytes)?;
     let hosts = Arc::new(Hosts {
         sim: SimTarget::new(Module::from_bytes(&bytes)?),

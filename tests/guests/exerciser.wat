@@ -85,6 +85,11 @@
     (if (i32.or (call $is (local.get $letter) (i32.const 66)) (i32.or
         (call $is (local.get $letter) (i32.const 101)) (call $is (local.get $letter) (i32.const 112)))) (then
       (drop (call $edit (local.get $buffer) (i32.const 0) (i32.const 0) (i32.const 112) (i32.const 1)))))
+    ;; q: drops the first two bytes of each piece, whatever the headers say of the size. w: drops all of it.
+    (if (call $is (local.get $letter) (i32.const 113)) (then
+      (drop (call $edit (local.get $buffer) (i32.const 0) (i32.const 2) (i32.const 0) (i32.const 0)))))
+    (if (call $is (local.get $letter) (i32.const 119)) (then
+      (drop (call $edit (local.get $buffer) (i32.const 0) (i32.const 0x7fffffff) (i32.const 0) (i32.const 0)))))
     (if (call $is (local.get $letter) (i32.const 69)) (then
       (drop (call $edit (local.get $buffer) (i32.const 0x7fffffff) (i32.const 0) (i32.const 113) (i32.const 1)))))
     (if (call $is (local.get $letter) (i32.const 82)) (then
