@@ -14,8 +14,7 @@ mod watch;
 
 use std::path::Path;
 
-use anyhow::bail;
-use host_sim::{Module, Simulator, StartError};
+use host_sim::{Explanation, Module, Simulator, StartError};
 
 use diagnostic::Pointed;
 use plugin::Plugin;
@@ -36,21 +35,38 @@ fn load(plugin: &Path) -> anyhow::Result<Module> {
     })
 }
 
+/// Envoy would not start with this filter. That is a finding, not a mistake in what the command was given.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct NotStarted(String);
+
 /// A simulation that has started, for commands that need one.
 fn started(outcome: Result<Simulator, StartError>, plugin: &Plugin) -> anyhow::Result<Simulator> {
+    outcome.map_err(|error| NotStarted(why(&error, plugin)).into())
+}
+
+/// Why a plugin does not start, with what it logged and what explains it.
+fn why(error: &StartError, plugin: &Plugin) -> String {
     let name = plugin.name();
-    match outcome {
-        Ok(simulator) => Ok(simulator),
-        Err(StartError::Rejected { log }) => {
-            bail!(
-                "{name} refuses its configuration: {}",
-                check::reasons(&log).join("\n")
-            )
+    match error {
+        StartError::Rejected { log, .. } => format!(
+            "{name} refuses its configuration: {}",
+            check::reasons(log).join("\n")
+        ),
+        StartError::Failed {
+            failure,
+            log,
+            trace,
+        } => {
+            let logged = log.iter().map(|line| format!("\n  {line}"));
+            let explained = Explanation::of(trace, log).map(|explanation| {
+                let text = explanation.to_string();
+                format!("\n{}", text.trim_end())
+            });
+            format!("{name}: {failure}")
+                + &logged.collect::<String>()
+                + &explained.unwrap_or_default()
         }
-        Err(StartError::Failed { failure, log }) => {
-            let logged: String = log.iter().map(|line| format!("\n  {line}")).collect();
-            bail!("{name}: {failure}{logged}")
-        }
-        Err(error) => bail!("{name}: {error}"),
+        StartError::Load(error) => format!("{name}: {error}"),
     }
 }

@@ -110,7 +110,8 @@ fn main() -> ExitCode {
         Ok(false) => ExitCode::from(1),
         Err(error) => {
             command::print_error(&error);
-            ExitCode::from(2)
+            let finding = error.is::<command::NotStarted>();
+            ExitCode::from(if finding { 1 } else { 2 })
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::report::{Mismatch, Report};
 use crate::scenario::{
     Course, Expect, ExpectLog, ExpectParallel, Pattern, Requests, Scenario, ScenarioError, Step,
 };
-use crate::target::{Exchange, LogLevel, LogLine, Session, Started, Target, TargetError};
+use crate::target::{Exchange, LogLevel, LogLine, Refusal, Session, Started, Target, TargetError};
 use compare::Comparison;
 
 /// How long to wait until a request is sent again that may be seen as expected later.
@@ -75,21 +75,22 @@ pub fn run(scenario: &Scenario, target: &dyn Target) -> Result<Report, RunError>
             .map_err(|source| failed(source, Vec::new()))?,
         &scenario.course,
     ) {
-        (Started::Rejected { log }, Course::Rejected(line)) => {
-            report.mismatches = rejection(line, &log)
+        (Started::Rejected(refusal), Course::Rejected(line)) => {
+            report.mismatches = rejection(line, &refusal)
                 .into_iter()
                 .map(|(what, e, o)| mismatch(None, what, e, o))
                 .collect();
-            report.log = log;
+            (report.log, report.trace) = (refusal.log, refusal.trace);
         }
-        (Started::Rejected { log }, Course::Steps(_)) => {
+        (Started::Rejected(refusal), Course::Steps(_)) => {
+            let how = refusal.failure.map(|failure| format!(": {failure}"));
             report.mismatches.push(mismatch(
                 None,
                 "start",
                 "the configuration is accepted",
-                "it is refused",
+                format!("it is refused{}", how.unwrap_or_default()),
             ));
-            report.log = log;
+            (report.log, report.trace) = (refusal.log, refusal.trace);
         }
         (Started::Running(mut session), Course::Rejected(line)) => {
             report.mismatches.push(mismatch(
@@ -146,19 +147,26 @@ fn mismatch(
     }
 }
 
-/// A refused configuration is explained by exactly one line at error level or above.
-fn rejection(expected: &Pattern, log: &[LogLine]) -> Option<(&'static str, String, String)> {
-    let errors: Vec<_> = log
+/// A refused configuration is explained by exactly one line at error level or above; any value is any refusal.
+fn rejection(expected: &Pattern, refusal: &Refusal) -> Option<(&'static str, String, String)> {
+    if matches!(expected, Pattern::Present) {
+        return None;
+    }
+    let errors: Vec<_> = refusal
+        .log
         .iter()
         .filter(|line| line.level >= LogLevel::Error)
         .map(|line| line.text.as_str())
         .collect();
-    let observed = match errors.as_slice() {
+    let mut observed = match errors.as_slice() {
         [line] if expected.allows(&[line]) => return None,
         [] => "no line at error level".to_owned(),
         [line] => format!("{line:?}"),
         lines => format!("{} lines at error level: {lines:?}", lines.len()),
     };
+    if let Some(failure) = &refusal.failure {
+        observed.push_str(&format!("; {failure}"));
+    }
     Some(("rejected", expected.to_string(), observed))
 }
 
@@ -232,7 +240,10 @@ impl Walk<'_> {
                     .parallel(&parallel.requests, parallel.connections)?;
                 compare_parallel(&parallel.expect, &exchanges, comparison);
             }
-            Step::Open(open) => self.session.open(&open.call, &open.request, open.count)?,
+            Step::Open(open) => {
+                self.session
+                    .open(&open.call, &open.request, open.count, open.held)?;
+            }
             Step::Finish { call, expect } => {
                 let exchanges = self.session.finish(call)?;
                 compare_finished(expect, &exchanges, comparison);
@@ -340,13 +351,14 @@ fn compare_finished(expect: &Expect, exchanges: &[Exchange], comparison: &mut Co
 
 fn compare_configure(
     rejected: Option<&Pattern>,
-    outcome: &Result<(), Vec<LogLine>>,
+    outcome: &Result<(), Refusal>,
     comparison: &mut Comparison,
 ) {
     match (rejected, outcome) {
         (None, Ok(())) => {}
-        (None, Err(log)) => {
-            let lines: Vec<_> = log.iter().map(ToString::to_string).collect();
+        (None, Err(refusal)) => {
+            let lines = refusal.log.iter().map(ToString::to_string);
+            let lines: Vec<_> = lines.chain(refusal.failure.clone()).collect();
             comparison.differs(
                 "configure",
                 "the configuration is accepted",
@@ -360,8 +372,8 @@ fn compare_configure(
                 "it is accepted",
             );
         }
-        (Some(line), Err(log)) => {
-            if let Some((what, expected, observed)) = rejection(line, log) {
+        (Some(line), Err(refusal)) => {
+            if let Some((what, expected, observed)) = rejection(line, refusal) {
                 comparison.differs(format!("configure.{what}"), expected, observed);
             }
         }

@@ -15,11 +15,13 @@
 //! plugin = { name = "credits", vm_id = "a" }   # Envoy's own settings; also root_id, failure_policy, buffer_limit_bytes, …
 //! upstream = { status = 200, body = "{}" }     # what every forwarded request is answered
 //!
-//! ## What the plugin gets: `config` (as JSON), `config_text` (verbatim), or `config_file` (relative to this file) with an
-//! ## optional merge patch in `config_patch`. `${clock+4s}` is the time of day four seconds after the host's start, `${date}` its date.
+//! ## What the plugin gets: `config` (a table as JSON, a text as it is), `config_text` (always as it is), or `config_file` (relative to
+//! ## this file) with an optional merge patch in `config_patch`. Without any of them the configuration is empty, as Envoy's is then.
+//! ## `${clock+4s}` is the time of day four seconds after the host's start, `${date}` its date.
 //! config = { daily = 10, day_starts_at = "${clock+4s}" }
 //!
-//! ## Instead of steps, `rejected = "…"` says with which one error line the configuration is refused.
+//! ## Instead of steps, `rejected = "…"` says with which one error line the configuration is refused; `rejected = true` is any refusal,
+//! ## also that of a plugin that traps while it starts.
 //!
 //! [[step]]                                     # exactly one action per step
 //! request = { method = "POST", path = "/things", headers = { orgId = "7" }, body = "text" }   # body_json, body_chunks
@@ -34,6 +36,9 @@
 //!
 //! [[step]]                                     # a call whose answer the upstream holds; also `count`
 //! open = { call = "a", request = { upstream = { status = 201, streams = true } } }   # or "reset", "timeout", "unreachable", …
+//!
+//! [[step]]                                     # a call that the plugin itself holds, for as long as nothing resumes it
+//! open = { call = "b", request = {}, held = "filter" }
 //!
 //! [[step]]
 //! finish = { call = "a", expect = { status = 201 } }   # the upstream goes on; `disconnect = "a"`: the client goes away
@@ -59,7 +64,7 @@
 //! [[step]]
 //! cas_conflicts = 3                            # the next three conditional writes to shared data meet a conflict
 //! "#, Path::new("the_last_credit_is_spendable.toml"))?;
-//! assert_eq!(scenario.steps().len(), 12);
+//! assert_eq!(scenario.steps().len(), 13);
 //! # Ok::<(), host_sim::scenario::ScenarioError>(())
 //! ```
 
@@ -125,7 +130,7 @@ pub struct Scenario {
 pub enum Course {
     /// The configuration is accepted, and then these steps.
     Steps(Vec<Step>),
-    /// The configuration is refused with exactly this one line at error level or above.
+    /// The configuration is refused with exactly this one line at error level or above; [`Pattern::Present`] is any refusal.
     Rejected(Pattern),
 }
 
@@ -327,7 +332,8 @@ impl TryFrom<RawScenario> for Scenario {
                 raw.config_text,
                 raw.config_file,
                 raw.config_patch,
-            )?,
+            )?
+            .unwrap_or_default(),
             upstream: raw.upstream.0,
             services: raw.service.into_iter().map(|table| table.0).collect(),
             clock: raw.clock,

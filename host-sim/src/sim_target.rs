@@ -9,9 +9,10 @@ use crate::module::Module;
 use crate::scenario::ConfigText;
 use crate::simulator::{SimulationError, Simulator, StartError};
 use crate::target::{
-    Capability, Exchange, LogLevel, LogLine, Request, Service, Session, Setup, Started, Target,
-    TargetError, UpstreamRequest,
+    Capability, Exchange, Holder, LogLevel, LogLine, Refusal, Request, Service, Session, Setup,
+    Started, Target, TargetError, UpstreamRequest,
 };
+use crate::vm::VmFailure;
 
 const NAME: &str = "sim";
 
@@ -48,6 +49,7 @@ fn failed(
 fn failed_exchange(source: SimulationError) -> TargetError {
     match source {
         SimulationError::NotOpen { call } => TargetError::NotOpen { call },
+        SimulationError::NotHeld { call } => TargetError::NotHeld { call },
         source => failed("serving a request", source),
     }
 }
@@ -91,17 +93,28 @@ impl Target for SimTarget {
                 simulator,
                 started_at,
             }))),
-            Err(error) => {
-                refused("starting the plugin", error).map(|log| Started::Rejected { log })
-            }
+            Err(error) => refused("starting the plugin", error).map(Started::Rejected),
         }
     }
 }
 
-/// What the plugin logged when it refused a configuration; anything else is a failure.
-fn refused(doing: &'static str, error: StartError) -> Result<Vec<LogLine>, TargetError> {
+/// How the plugin refused a configuration, which it also does by dying; anything else is a failure of the host.
+fn refused(doing: &'static str, error: StartError) -> Result<Refusal, TargetError> {
     match error {
-        StartError::Rejected { log } => Ok(log),
+        StartError::Rejected { log, trace } => Ok(Refusal {
+            log,
+            failure: None,
+            trace,
+        }),
+        StartError::Failed {
+            failure: failure @ (VmFailure::Trapped { .. } | VmFailure::Forbidden { .. }),
+            log,
+            trace,
+        } => Ok(Refusal {
+            log,
+            failure: Some(failure.to_string()),
+            trace,
+        }),
         error @ (StartError::Load(_) | StartError::Failed { .. }) => Err(failed(doing, error)),
     }
 }
@@ -119,10 +132,18 @@ impl Session for SimSession {
         self.simulator.parallel(requests).map_err(failed_exchange)
     }
 
-    fn open(&mut self, call: &str, request: &Request, count: u32) -> Result<(), TargetError> {
-        self.simulator
-            .open(call, request, count)
-            .map_err(failed_exchange)
+    fn open(
+        &mut self,
+        call: &str,
+        request: &Request,
+        count: u32,
+        held: Holder,
+    ) -> Result<(), TargetError> {
+        let opened = match held {
+            Holder::Upstream => self.simulator.open(call, request, count),
+            Holder::Filter => self.simulator.open_held(call, request, count),
+        };
+        opened.map_err(failed_exchange)
     }
 
     fn finish(&mut self, call: &str) -> Result<Vec<Exchange>, TargetError> {
@@ -159,7 +180,7 @@ impl Session for SimSession {
         Ok(self.simulator.metric(name))
     }
 
-    fn configure(&mut self, config: &ConfigText) -> Result<Result<(), Vec<LogLine>>, TargetError> {
+    fn configure(&mut self, config: &ConfigText) -> Result<Result<(), Refusal>, TargetError> {
         match self.simulator.configure(&config.at(self.started_at)) {
             Ok(()) => Ok(Ok(())),
             Err(error) => refused("configuring the plugin", error).map(Err),

@@ -199,6 +199,7 @@ impl Simulator {
             VmStartError::Failure(failure) => StartError::Failed {
                 failure,
                 log: self.host.log_lines(),
+                trace: Vec::new(),
             },
         })
     }
@@ -301,10 +302,12 @@ fn accepted(host: &Host, outcome: Result<Configured, VmFailure>) -> Result<(), S
         Ok(Configured::Accepted) => Ok(()),
         Ok(Configured::Refused) => Err(StartError::Rejected {
             log: host.log_lines(),
+            trace: Vec::new(),
         }),
         Err(failure) => Err(StartError::Failed {
             failure,
             log: host.log_lines(),
+            trace: Vec::new(),
         }),
     }
 }

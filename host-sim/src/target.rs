@@ -40,18 +40,26 @@ pub trait Target: Send + Sync {
 pub enum Started {
     /// The plugin accepted its configuration.
     Running(Box<dyn Session>),
-    /// The plugin refused its configuration.
-    Rejected {
-        /// What the plugin logged, oldest first, without the host's own prefix.
-        log: Vec<LogLine>,
-    },
+    /// The plugin refused its configuration, or failed before it had one.
+    Rejected(Refusal),
+}
+
+/// How a plugin refused a configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Refusal {
+    /// What the plugin logged, oldest first, without the host's own prefix.
+    pub log: Vec<LogLine>,
+    /// How the VM died, if that is why and the host can say.
+    pub failure: Option<String>,
+    /// Hostcalls and callbacks until then; empty where the host cannot say.
+    pub trace: Vec<String>,
 }
 
 impl fmt::Debug for Started {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Running(_) => f.write_str("Running"),
-            Self::Rejected { log } => f.debug_struct("Rejected").field("log", log).finish(),
+            Self::Rejected(refusal) => f.debug_tuple("Rejected").field(refusal).finish(),
         }
     }
 }
@@ -77,14 +85,21 @@ pub trait Session {
         connections: usize,
     ) -> Result<Vec<Exchange>, TargetError>;
 
-    /// Sends the request `count` times and waits, for each, until the upstream has all of it and holds its answer, or until
-    /// it was answered without the upstream. Later steps know these calls by this name.
+    /// Sends the request `count` times. With [`Holder::Upstream`], waits for each until the upstream has all of it and holds its
+    /// answer, or until it was answered without the upstream; with [`Holder::Filter`], until the plugin has it. Later steps know
+    /// these calls by this name.
     ///
     /// # Errors
     ///
-    /// When the host died or has no [`Capability::Overlap`].
-    fn open(&mut self, call: &str, request: &Request, count: u32) -> Result<(), TargetError> {
-        let _ = (call, request, count);
+    /// When somebody else holds a call, and when the host died or has no [`Capability::Overlap`].
+    fn open(
+        &mut self,
+        call: &str,
+        request: &Request,
+        count: u32,
+        held: Holder,
+    ) -> Result<(), TargetError> {
+        let _ = (call, request, count, held);
         Err(TargetError::unsupported(Capability::Overlap))
     }
 
@@ -124,12 +139,12 @@ pub trait Session {
     /// When the host cannot be asked.
     fn metric(&mut self, name: &str) -> Result<Option<u64>, TargetError>;
 
-    /// Gives the running plugin a new configuration. The inner error holds what the plugin logged when it refused.
+    /// Gives the running plugin a new configuration. The inner error says how the plugin refused it.
     ///
     /// # Errors
     ///
     /// When the host died or has no [`Capability::Reconfigure`].
-    fn configure(&mut self, config: &ConfigText) -> Result<Result<(), Vec<LogLine>>, TargetError>;
+    fn configure(&mut self, config: &ConfigText) -> Result<Result<(), Refusal>, TargetError>;
 
     /// Makes the next `count` conditional writes to shared data meet a conflict, as if another worker had been faster.
     ///
@@ -172,6 +187,17 @@ pub trait Session {
 
     /// Hostcalls and callbacks since the previous call of `trace`; empty where the host cannot say.
     fn trace(&mut self) -> Vec<String>;
+}
+
+/// Who holds an open call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Holder {
+    /// The upstream, which does not go on before it is told to.
+    #[default]
+    Upstream,
+    /// The plugin, which has paused the request or its answer.
+    Filter,
 }
 
 /// Something that only some hosts can do. The capabilities that a scenario needs follow from its steps.
@@ -231,6 +257,14 @@ pub enum TargetError {
     /// A step names a call that is not open.
     #[error("no call `{call}` is open")]
     NotOpen {
+        /// The name.
+        call: String,
+    },
+    /// A call was opened for the plugin to hold, and the plugin does not.
+    #[error(
+        "the plugin does not hold the call `{call}`: it goes on to the upstream or to the client"
+    )]
+    NotHeld {
         /// The name.
         call: String,
     },

@@ -75,6 +75,12 @@ impl Call {
         while self.begun.changed().await.is_ok() {}
     }
 
+    /// Whether the call is over.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.exchange.is_finished()
+    }
+
     /// The response, once it is over.
     ///
     /// # Errors

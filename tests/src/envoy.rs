@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use host_sim::scenario::ConfigText;
-use host_sim::target::{Capability, LogLine, Setup, Started, Target, TargetError};
+use host_sim::target::{Capability, LogLine, Refusal, Setup, Started, Target, TargetError};
 use jiff::Timestamp;
 use tokio::runtime::Runtime;
 
@@ -39,7 +39,7 @@ pub struct EnvoyTarget {
 pub enum Served {
     /// Envoy serves.
     Running(Box<EnvoySession>),
-    /// The plugin refused its configuration, and Envoy with it; this is what the plugin logged.
+    /// The plugin refused its configuration or died, and Envoy with it; this is what the plugin logged.
     Rejected(Vec<LogLine>),
 }
 
@@ -124,7 +124,7 @@ impl EnvoyTarget {
             Launch::Ended { log } => {
                 let lines = log::plugin_lines(&log);
                 anyhow::ensure!(
-                    log.contains("Unable to create Wasm plugin") && !lines.is_empty(),
+                    log.contains("Unable to create Wasm plugin"),
                     "Envoy did not start:\n{log}"
                 );
                 Ok(Served::Rejected(lines))
@@ -159,8 +159,16 @@ impl Target for EnvoyTarget {
     fn start(&self, setup: &Setup) -> Result<Started, TargetError> {
         match self.serve(setup).map_err(failed("starting Envoy"))? {
             Served::Running(session) => Ok(Started::Running(session)),
-            Served::Rejected(log) => Ok(Started::Rejected { log }),
+            Served::Rejected(log) => Ok(Started::Rejected(refusal(log))),
         }
+    }
+}
+
+/// Envoy says in its own words how a VM died, which are no other host's.
+fn refusal(log: Vec<LogLine>) -> Refusal {
+    Refusal {
+        log,
+        ..Refusal::default()
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, bail};
 use clap::Args;
 use host_sim::StartError;
 use host_sim::target::{LogLevel, LogLine};
@@ -14,7 +13,7 @@ use super::plugin::PluginOptions;
 pub(crate) struct Check {
     #[command(flatten)]
     plugin: PluginOptions,
-    /// The configuration, as the filter gets it
+    /// The configuration, as the filter gets it; without any, an empty one
     #[arg(value_name = "FILTER.json")]
     configuration: Option<PathBuf>,
 }
@@ -23,9 +22,6 @@ impl Check {
     /// Whether the configuration is accepted.
     pub(crate) fn execute(&self) -> anyhow::Result<bool> {
         let options = self.plugin.clone().with_config(self.configuration.as_ref());
-        if !options.is_configured() {
-            bail!("there is nothing to check: name FILTER.json, --config-text or --envoy-yaml");
-        }
         let plugin = options.resolve()?;
         let module = plugin.load()?;
         match plugin.builder(&module).start() {
@@ -33,17 +29,16 @@ impl Check {
                 println!("accepted");
                 Ok(true)
             }
-            Err(StartError::Rejected { log }) => {
+            Err(StartError::Rejected { log, .. }) => {
                 for line in reasons(&log) {
                     println!("{line}");
                 }
                 Ok(false)
             }
-            Err(StartError::Failed { failure, log }) => {
-                let logged: String = log.iter().map(|line| format!("\n  {line}")).collect();
-                bail!("{}: {failure}{logged}", plugin.name())
+            Err(error) => {
+                println!("{}", super::why(&error, &plugin));
+                Ok(false)
             }
-            Err(error) => Err(error).with_context(|| plugin.name().to_string()),
         }
     }
 }

@@ -79,11 +79,6 @@ impl PluginOptions {
         self
     }
 
-    /// Whether there is any configuration.
-    pub(crate) fn is_configured(&self) -> bool {
-        self.config.is_some() || self.config_text.is_some() || self.envoy_yaml.is_some()
-    }
-
     /// Reads everything that the options name.
     ///
     /// # Errors

@@ -10,11 +10,11 @@ use anyhow::Context as _;
 use clap::Args;
 use host_sim::scenario::Scenario;
 use host_sim::target::Exchange;
-use host_sim::{Explanation, SimTarget, runner};
+use host_sim::{Explanation, SimTarget, StartError, runner};
 use serde::Serialize;
 
 use super::diagnostic::Pointed;
-use super::plugin::PluginOptions;
+use super::plugin::{Plugin, PluginOptions};
 use super::request::RequestOptions;
 use line::TraceLine;
 use traced::Traced;
@@ -57,20 +57,22 @@ struct Answer {
 }
 
 impl Trace {
-    /// Always true: whatever the filter does is what was to be shown.
+    /// Whether the filter has started; whatever it does then is what was to be shown.
     pub(crate) fn execute(&self) -> anyhow::Result<bool> {
         match &self.scenario {
-            Some(file) => self.of_scenario(file)?,
-            None => self.of_request()?,
+            Some(file) => self.of_scenario(file).map(|()| true),
+            None => self.of_request(),
         }
-        Ok(true)
     }
 
-    fn of_request(&self) -> anyhow::Result<()> {
+    fn of_request(&self) -> anyhow::Result<bool> {
         let plugin = self.plugin.resolve()?;
         let module = plugin.load()?;
         let builder = plugin.builder(&module).upstream(self.request.upstream());
-        let mut simulator = super::started(builder.start(), &plugin)?;
+        let mut simulator = match builder.start() {
+            Ok(simulator) => simulator,
+            Err(error) => return self.of_failed_start(&error, &plugin),
+        };
         let mut trace = simulator.take_trace();
         if !self.start {
             trace.clear();
@@ -82,7 +84,8 @@ impl Trace {
         let logged: Vec<_> = log.iter().map(ToString::to_string).collect();
         if self.json {
             let answer = outcome.as_ref().ok().map(answer);
-            return print_json(&trace, logged, answer, died);
+            print_json(&trace, logged, answer, died)?;
+            return Ok(true);
         }
         for line in &trace {
             println!("{line}");
@@ -100,7 +103,27 @@ impl Trace {
         if let Some(died) = died {
             print!("\n{died}");
         }
-        Ok(())
+        Ok(true)
+    }
+
+    /// What happened until the filter refused its configuration or died.
+    fn of_failed_start(&self, error: &StartError, plugin: &Plugin) -> anyhow::Result<bool> {
+        let (trace, log) = match error {
+            StartError::Rejected { log, trace } | StartError::Failed { log, trace, .. } => {
+                (trace.as_slice(), log.as_slice())
+            }
+            StartError::Load(_) => (&[][..], &[][..]),
+        };
+        if self.json {
+            let logged = log.iter().map(ToString::to_string).collect();
+            print_json(trace, logged, None, Some(super::why(error, plugin)))?;
+            return Ok(false);
+        }
+        for line in trace {
+            println!("{line}");
+        }
+        println!("\n{}", super::why(error, plugin));
+        Ok(false)
     }
 
     fn of_scenario(&self, file: &std::path::Path) -> anyhow::Result<()> {

@@ -22,6 +22,13 @@ pub enum ConfigSource {
     },
 }
 
+/// No configuration is an empty one.
+impl Default for ConfigSource {
+    fn default() -> Self {
+        Self::Text(ConfigText::default())
+    }
+}
+
 /// Why a configuration could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigSourceError {
@@ -52,13 +59,15 @@ pub enum ConfigSourceError {
 }
 
 impl ConfigSource {
-    /// From the keys of a table, of which exactly one may be given.
+    /// From the keys of a table, of which at most one may be given; `None` without any.
+    ///
+    /// `config` as a text is the configuration itself; anything else is sent as JSON.
     pub(super) fn new(
         config: Option<toml::Value>,
         text: Option<String>,
         file: Option<String>,
         patch: Option<toml::Value>,
-    ) -> Result<Self, String> {
+    ) -> Result<Option<Self>, String> {
         if patch.is_some() && file.is_none() {
             return Err(
                 "`config_patch` without `config_file`: there is nothing to patch".to_owned(),
@@ -66,18 +75,20 @@ impl ConfigSource {
         }
         let parse = |text: &str| {
             ConfigText::parse(text)
-                .map(Self::Text)
+                .map(|text| Some(Self::Text(text)))
                 .map_err(|e| e.to_string())
         };
         match (config, text, file) {
+            (None, None, None) => Ok(None),
+            (Some(toml::Value::String(text)), None, None) => parse(&text),
             (Some(value), None, None) => parse(&from_toml(value)?.to_string()),
             (None, Some(text), None) => parse(&text),
-            (None, None, Some(path)) => Ok(Self::File {
+            (None, None, Some(path)) => Ok(Some(Self::File {
                 path: path.into(),
                 patch: patch.map(parse_patch).transpose()?,
-            }),
+            })),
             _ => {
-                Err("expected exactly one of `config`, `config_text` and `config_file`".to_owned())
+                Err("expected at most one of `config`, `config_text` and `config_file`".to_owned())
             }
         }
     }

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 /// A configuration with its placeholders parsed. `${clock}`, `${clock+4s}` and `${clock-10m}` stand for the UTC time of day
 /// `HH:MM:SS` at the host's start plus or minus that, so that a day can roll over while a scenario watches; `${date}` stands
 /// for the UTC date `YYYY-MM-DD` of the host's start.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConfigText {
     parts: Vec<Part>,
 }

@@ -11,7 +11,7 @@ use super::expect::{Expect, ExpectParallel};
 use super::pattern::Pattern;
 use super::request::Requests;
 use super::service::{ExpectCallouts, ServiceTable};
-use crate::target::{Capability, LogLevel, Request, Service, UpstreamBehaviour};
+use crate::target::{Capability, Holder, LogLevel, Request, Service, UpstreamBehaviour};
 
 /// One step.
 #[derive(Clone, Debug, Deserialize)]
@@ -26,7 +26,7 @@ pub enum Step {
     },
     /// Send many requests at once and look at all answers together.
     Parallel(Parallel),
-    /// Send requests whose answers the upstream holds.
+    /// Send requests that the upstream, or the plugin, holds.
     Open(Open),
     /// Let the upstream answer open calls, and look at each answer.
     Finish {
@@ -70,7 +70,7 @@ pub struct Parallel {
     pub expect: ExpectParallel,
 }
 
-/// Calls whose answers the upstream holds.
+/// Calls that somebody holds.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "RawOpen")]
 pub struct Open {
@@ -80,6 +80,8 @@ pub struct Open {
     pub request: Request,
     /// How many times, all at once.
     pub count: u32,
+    /// Who holds them.
+    pub held: Holder,
 }
 
 /// A line that must have been logged.
@@ -160,6 +162,8 @@ struct RawOpen {
     call: String,
     request: Requests,
     count: Option<u32>,
+    #[serde(default)]
+    held: Holder,
 }
 
 impl TryFrom<RawOpen> for Open {
@@ -181,6 +185,7 @@ impl TryFrom<RawOpen> for Open {
             call: raw.call,
             request: raw.request.request,
             count,
+            held: raw.held,
         })
     }
 }
@@ -250,6 +255,8 @@ impl TryFrom<RawStep> for Step {
                 raw.config_file,
                 raw.config_patch,
             )?;
+            let config = config
+                .ok_or("expected exactly one of `config`, `config_text` and `config_file`")?;
             steps.push(Self::Configure {
                 config,
                 rejected: raw.rejected,

@@ -140,8 +140,8 @@ fn wrong_scenarios_are_answered_with_their_place() {
         ),
         ("config = {}", "f.toml:1:1: at `.`: missing field `about`"),
         (
-            "about = 'A.'\n[[step]]\nrequest = {}",
-            "f.toml:1:1: at `.`: expected exactly one of `config`, `config_text` and `config_file`",
+            "about = 'A.'\nconfig = {}\nconfig_text = ''\n[[step]]\nrequest = {}",
+            "f.toml:1:1: at `.`: expected at most one of `config`, `config_text` and `config_file`",
         ),
         (
             "about = 'A.'\nconfig = {}",
@@ -227,6 +227,14 @@ fn wrong_steps_are_answered_with_their_place() {
         (
             "open = { call = 'a', request = {} }\n[[step]]\nfinish = { call = 'a' }\n[[step]]\nfinish = { call = 'a' }",
             "f.toml:1:1: at `.`: the call `a` in `step[3]` is not open, expected an `open` step of that name before it",
+        ),
+        (
+            "open = { call = 'a', request = {}, held = 'me' }",
+            "f.toml:6:43: at `step[1].open.held`: unknown variant `me`, expected `upstream` or `filter`",
+        ),
+        (
+            "configure = {}",
+            "f.toml:5:1: at `step[1]`: expected exactly one of `config`, `config_text` and `config_file`",
         ),
         (
             "advance = '-5s'",

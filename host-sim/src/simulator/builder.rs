@@ -275,17 +275,26 @@ impl Builder {
         for service in &self.grpc_services {
             simulator.serve_grpc(service);
         }
-        simulator.canary(&self.configuration)?;
-        simulator.main = Some(simulator.configured("main ".to_owned(), &self.configuration)?);
-        for index in 0..self.workers {
-            let label = if self.workers > 1 {
+        match simulator.start_vms(&self.configuration, self.workers) {
+            Ok(()) => Ok(simulator),
+            Err(error) => Err(error.traced(simulator.take_trace())),
+        }
+    }
+}
+
+impl Simulator {
+    fn start_vms(&mut self, configuration: &[u8], workers: u32) -> Result<(), StartError> {
+        self.canary(configuration)?;
+        self.main = Some(self.configured("main ".to_owned(), configuration)?);
+        for index in 0..workers {
+            let label = if workers > 1 {
                 format!("worker {index} ")
             } else {
                 String::new()
             };
-            let worker = simulator.configured(label, &self.configuration)?;
-            simulator.workers.push(worker);
+            let worker = self.configured(label, configuration)?;
+            self.workers.push(worker);
         }
-        Ok(simulator)
+        Ok(())
     }
 }

@@ -28,6 +28,8 @@ pub(super) enum Goal {
     Ended,
     /// Until it is the upstream's turn.
     Upstream,
+    /// Until nothing can happen any more but by time.
+    Still,
 }
 
 /// What a round of driving calls came to.
@@ -85,15 +87,53 @@ impl Simulator {
         request: &Request,
         count: u32,
     ) -> Result<(), SimulationError> {
+        self.open_until(call, request, count, Goal::Upstream)?;
+        Ok(())
+    }
+
+    /// The same for requests that the plugin itself holds; no time passes until it does.
+    ///
+    /// # Errors
+    ///
+    /// When it does not hold all of them, and as [`open`](Self::open).
+    pub fn open_held(
+        &mut self,
+        call: &str,
+        request: &Request,
+        count: u32,
+    ) -> Result<(), SimulationError> {
+        if self.open_until(call, request, count, Goal::Still)? {
+            Ok(())
+        } else {
+            let call = call.to_owned();
+            Err(SimulationError::NotHeld { call })
+        }
+    }
+
+    /// Says whether the plugin holds all of them.
+    fn open_until(
+        &mut self,
+        call: &str,
+        request: &Request,
+        count: u32,
+        goal: Goal,
+    ) -> Result<bool, SimulationError> {
         let mut calls = Vec::new();
         for _ in 0..count {
             let call = self.call(request)?;
             self.on_worker(&call, Worker::hold);
             calls.push(call);
         }
-        self.drive(&mut calls, Goal::Upstream)?;
+        self.drive(&mut calls, goal)?;
+        let workers = &mut self.workers;
+        let held = calls.iter().all(|call| {
+            let worker = workers.get_mut(call.worker);
+            call.exchange.is_none()
+                && worker
+                    .is_some_and(|worker| matches!(worker.pump(call.id), Progress::Held { .. }))
+        });
         self.open.entry(call.to_owned()).or_default().extend(calls);
-        Ok(())
+        Ok(held)
     }
 
     /// The upstream goes on with the open calls of this name, and they are seen to their ends.
@@ -144,7 +184,7 @@ impl Simulator {
         loop {
             let mut round = self.round(calls);
             let waits = goal == Goal::Ended && round.until.is_some();
-            let done = round.stuck.is_none() && !waits;
+            let done = goal == Goal::Still || round.stuck.is_none() && !waits;
             round.merge(&self.round_of_open());
             round.moved |= self.tell_queues();
             self.check_implemented()?;

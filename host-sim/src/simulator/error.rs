@@ -17,6 +17,8 @@ pub enum StartError {
     Rejected {
         /// What it logged.
         log: Vec<LogLine>,
+        /// Hostcalls and callbacks of a start; those of a reconfiguration are the simulator's.
+        trace: Vec<String>,
     },
     /// The module failed before it was configured.
     #[error("{failure}")]
@@ -25,6 +27,8 @@ pub enum StartError {
         failure: VmFailure,
         /// What it logged.
         log: Vec<LogLine>,
+        /// Hostcalls and callbacks of a start; those of a reconfiguration are the simulator's.
+        trace: Vec<String>,
     },
 }
 
@@ -58,6 +62,14 @@ pub enum SimulationError {
         /// The name.
         call: String,
     },
+    /// A call was opened for the plugin to hold, and the plugin does not.
+    #[error(
+        "the plugin does not hold the call `{call}`: it goes on to the upstream or to the client"
+    )]
+    NotHeld {
+        /// The name.
+        call: String,
+    },
     /// There is no such worker.
     #[error("worker {worker} does not exist, there are {workers}")]
     NoSuchWorker {
@@ -72,15 +84,30 @@ impl StartError {
     /// Keeps of an error's log only what is new.
     pub(super) fn since(self, logged: usize) -> Self {
         match self {
-            Self::Rejected { mut log } => Self::Rejected {
+            Self::Rejected { mut log, trace } => Self::Rejected {
                 log: log.split_off(logged.min(log.len())),
+                trace,
             },
-            Self::Failed { failure, mut log } => Self::Failed {
+            Self::Failed {
+                failure,
+                mut log,
+                trace,
+            } => Self::Failed {
                 failure,
                 log: log.split_off(logged.min(log.len())),
+                trace,
             },
             Self::Load(error) => Self::Load(error),
         }
+    }
+
+    /// Adds what was done until then.
+    pub(super) fn traced(mut self, done: Vec<String>) -> Self {
+        match &mut self {
+            Self::Rejected { trace, .. } | Self::Failed { trace, .. } => *trace = done,
+            Self::Load(_) => {}
+        }
+        self
     }
 }
 

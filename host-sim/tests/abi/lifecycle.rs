@@ -162,7 +162,7 @@ fn a_refused_configuration_changes_nothing() {
     let mut simulator = builder(EVERYTHING).configuration("{}").start().unwrap();
     simulator.take_trace();
     assert!(
-        matches!(simulator.configure(b"!"), Err(StartError::Rejected { log }) if log.is_empty())
+        matches!(simulator.configure(b"!"), Err(StartError::Rejected { log, .. }) if log.is_empty())
     );
     simulator.exchange(&get("/")).unwrap();
     let calls = calls(&mut simulator);
@@ -184,7 +184,7 @@ fn a_start_is_refused_with_what_the_module_logged() {
     )
     .workers(2)
     .start();
-    let Err(StartError::Rejected { log }) = outcome else {
+    let Err(StartError::Rejected { log, .. }) = outcome else {
         panic!("it is accepted")
     };
     // Only the canary tried it.

@@ -237,6 +237,12 @@ fn rejections_are_compared_with_the_whole_line() {
             "{about}config_text = '123456789'\nrejected = 'too'"
         )),
         "MISMATCH it.toml on sim\n  rejected\n    expected: \"too\"\n    observed: \"too long\"\n  \
+         what the module and the host did in this step:\n    \
+         canary [host->vm] proxy_on_configure(1, 9)\n    \
+         canary [vm->host] proxy_define_metric(counter, \"refused\") -> OK 4\n    \
+         canary [vm->host] proxy_get_buffer_bytes(plugin_configuration, 0, 9) -> OK \"123456789\"\n    \
+         canary [vm->host] proxy_log(error, \"too long\") -> OK\n    \
+         canary [host<-vm] proxy_on_configure -> false\n  \
          what the module logged so far:\n    [error] too long\n"
     );
     assert_eq!(

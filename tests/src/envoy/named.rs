@@ -52,6 +52,12 @@ impl Open {
         })
     }
 
+    /// Whether the upstream has it, or the client its answer.
+    pub(super) fn goes_on(&self) -> bool {
+        let arrived = self.hold.as_ref().is_some_and(Hold::has_arrived);
+        arrived || self.call.is_over()
+    }
+
     /// Waits until the upstream has it all, and the client what the upstream does not hold, or until it was answered without
     /// the upstream.
     pub(super) async fn settle(&mut self, streams: bool) {

@@ -9,8 +9,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use host_sim::scenario::ConfigText;
 use host_sim::target::{
-    Capability, Exchange, HttpVersion, LogLine, Request, Service, Session, TargetError,
-    UpstreamBehaviour, UpstreamRequest,
+    Capability, Exchange, Holder, HttpVersion, LogLine, Refusal, Request, Service, Session,
+    TargetError, UpstreamBehaviour, UpstreamRequest,
 };
 use tokio::runtime::Runtime;
 use tokio::sync::Barrier;
@@ -218,8 +218,15 @@ impl Session for EnvoySession {
         })
     }
 
-    fn open(&mut self, call: &str, request: &Request, count: u32) -> Result<(), TargetError> {
-        self.step("opening calls", async |session| {
+    fn open(
+        &mut self,
+        call: &str,
+        request: &Request,
+        count: u32,
+        held: Holder,
+    ) -> Result<(), TargetError> {
+        let opened = self.step("opening calls", async |session| {
+            let begun = session.world.begun().await?;
             let mut calls = Vec::new();
             for _ in 0..count {
                 let named = session.name(0, request, true)?;
@@ -227,20 +234,36 @@ impl Session for EnvoySession {
             }
             let streams =
                 matches!(&request.upstream, UpstreamBehaviour::Answer(answer) if answer.streams);
-            for call in &mut calls {
-                timeout(PATIENCE, call.settle(streams))
-                    .await
-                    .with_context(|| {
-                        format!("a call does not reach the upstream within {PATIENCE:?}")
-                    })?;
-            }
+            let goes_on = match held {
+                Holder::Upstream => {
+                    for call in &mut calls {
+                        timeout(PATIENCE, call.settle(streams))
+                            .await
+                            .with_context(|| {
+                                format!("a call does not reach the upstream within {PATIENCE:?}")
+                            })?;
+                    }
+                    false
+                }
+                Holder::Filter => {
+                    let all = begun.saturating_add(u64::from(count));
+                    session.world.until_begun(all).await?;
+                    calls.iter().any(Open::goes_on)
+                }
+            };
             session
                 .open
                 .entry(call.to_owned())
                 .or_default()
                 .extend(calls);
-            Ok(())
-        })
+            Ok(goes_on)
+        });
+        match opened? {
+            false => Ok(()),
+            true => Err(TargetError::NotHeld {
+                call: call.to_owned(),
+            }),
+        }
     }
 
     fn finish(&mut self, call: &str) -> Result<Vec<Exchange>, TargetError> {
@@ -302,10 +325,11 @@ impl Session for EnvoySession {
             .map_err(failed("reading a metric"))
     }
 
-    fn configure(&mut self, config: &ConfigText) -> Result<Result<(), Vec<LogLine>>, TargetError> {
-        self.step("delivering a configuration", async |session| {
+    fn configure(&mut self, config: &ConfigText) -> Result<Result<(), Refusal>, TargetError> {
+        let outcome = self.step("delivering a configuration", async |session| {
             session.world.deliver(config).await
-        })
+        })?;
+        Ok(outcome.map_err(super::refusal))
     }
 
     fn serve(&mut self, service: &Service) -> Result<(), TargetError> {

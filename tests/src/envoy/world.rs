@@ -98,6 +98,24 @@ impl World {
         Ok(())
     }
 
+    /// How many requests Envoy has begun to read.
+    pub(super) async fn begun(&self) -> anyhow::Result<u64> {
+        let begun = self.process.stat("http.api.downstream_rq_total").await?;
+        Ok(begun.unwrap_or_default())
+    }
+
+    /// Waits until Envoy has begun this many requests. It shows them to the plugin in the same turn.
+    pub(super) async fn until_begun(&self, requests: u64) -> anyhow::Result<()> {
+        let noticed = async {
+            while self.begun().await? < requests {
+                sleep(INTERVAL).await;
+            }
+            anyhow::Ok(())
+        };
+        let waited = timeout(PATIENCE, noticed).await;
+        waited.with_context(|| format!("Envoy does not begin a request within {PATIENCE:?}"))?
+    }
+
     /// What a service has seen since the previous call of this for it.
     pub(super) async fn callouts(
         &mut self,

@@ -61,6 +61,12 @@ impl Hold {
         }
     }
 
+    /// Whether the upstream has the whole request.
+    #[must_use]
+    pub fn has_arrived(&self) -> bool {
+        *self.arrived.borrow()
+    }
+
     /// Lets the upstream go on.
     pub fn release(&self) {
         self.allowed.send_modify(|allowed| allowed.released = true);

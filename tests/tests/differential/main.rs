@@ -101,7 +101,7 @@ impl Hosts {
         };
         let start = |target: &dyn Target| match target.start(&setup)? {
             Started::Running(session) => Ok(session),
-            Started::Rejected { log } => bail!("the exerciser is refused: {log:?}"),
+            Started::Rejected(refusal) => bail!("the exerciser is refused: {refusal:?}"),
         };
         Ok(Running {
             sim: start(&self.sim)?,

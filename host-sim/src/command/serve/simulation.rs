@@ -204,7 +204,7 @@ impl Simulation {
             let simulator = &mut newest.get_mut().simulator;
             match simulator.configure(&plugin.configuration) {
                 Ok(()) => {}
-                Err(StartError::Rejected { log }) => {
+                Err(StartError::Rejected { log, .. }) => {
                     anyhow::bail!("the configuration is refused: {}", reasons(&log).join("\n"))
                 }
                 Err(error) => return Err(error.into()),

@@ -6,8 +6,8 @@ use std::time::Duration;
 use host_sim::SimTarget;
 use host_sim::scenario::ConfigText;
 use host_sim::target::{
-    Capability, Exchange, LogLine, Request, Service, Session, Setup, Started, Target, TargetError,
-    UpstreamRequest,
+    Capability, Exchange, Holder, LogLine, Refusal, Request, Service, Session, Setup, Started,
+    Target, TargetError, UpstreamRequest,
 };
 
 /// Where the lines go.
@@ -57,8 +57,14 @@ impl Target for Traced {
     }
 
     fn start(&self, setup: &Setup) -> Result<Started, TargetError> {
-        let Started::Running(mut session) = self.target.start(setup)? else {
-            return self.target.start(setup);
+        let mut session = match self.target.start(setup)? {
+            Started::Running(session) => session,
+            Started::Rejected(mut refusal) => {
+                let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+                lines.push("-- start".to_owned());
+                lines.append(&mut refusal.trace);
+                return Ok(Started::Rejected(refusal));
+            }
         };
         let trace = session.trace();
         if self.start {
@@ -92,8 +98,14 @@ impl Session for TracedSession {
         self.note(&format!("{} requests at once", requests.len()), outcome)
     }
 
-    fn open(&mut self, call: &str, request: &Request, count: u32) -> Result<(), TargetError> {
-        let outcome = self.session.open(call, request, count);
+    fn open(
+        &mut self,
+        call: &str,
+        request: &Request,
+        count: u32,
+        held: Holder,
+    ) -> Result<(), TargetError> {
+        let outcome = self.session.open(call, request, count, held);
         self.note(&format!("open `{call}`: {}", named(request)), outcome)
     }
 
@@ -112,7 +124,7 @@ impl Session for TracedSession {
         self.note(&format!("advance {by:?}"), outcome)
     }
 
-    fn configure(&mut self, config: &ConfigText) -> Result<Result<(), Vec<LogLine>>, TargetError> {
+    fn configure(&mut self, config: &ConfigText) -> Result<Result<(), Refusal>, TargetError> {
         let outcome = self.session.configure(config);
         self.note("configure", outcome)
     }
