@@ -200,7 +200,7 @@ fn without_an_upstream_every_request_is_answered_and_changes_are_taken_at_once()
 }
 
 #[test]
-fn what_cannot_start_exits_with_2() {
+fn what_cannot_start_exits_badly() {
     let folder = Folder::with(&[("bad.json", "123456789")]);
     let serve = |arguments: &[&str]| {
         folder.run(&[&["serve", "--plugin", "filter.wasm"], arguments].concat())
@@ -208,7 +208,7 @@ fn what_cannot_start_exits_with_2() {
     assert_eq!(
         serve(&["--config", "bad.json"]),
         (
-            Some(2),
+            Some(1),
             "error: filter.wasm refuses its configuration: nine bytes are too many\n".to_owned()
         )
     );
