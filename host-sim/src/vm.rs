@@ -1,9 +1,10 @@
 //! One VM: an instance of the module with its own memory, and the callbacks that the host makes into it.
 
+use std::any::Any;
 use std::fmt;
 use std::rc::Rc;
 
-use wasmtime::{Instance, Store, Trap, WasmParams, WasmResults};
+use wasmtime::{Instance, Store, Trap, TypedFunc, WasmParams, WasmResults};
 
 use crate::host::Host;
 use crate::hostcalls::Fatal;
@@ -57,6 +58,8 @@ pub enum VmFailure {
 pub(crate) struct Vm {
     pub(crate) store: Store<VmState>,
     instance: Instance,
+    /// Exports that were called, or were to be and are not there; looking them up takes longer than calling them.
+    exports: Vec<(&'static str, Option<Box<dyn Any>>)>,
     failure: Option<VmFailure>,
 }
 
@@ -107,6 +110,7 @@ impl Vm {
         let mut vm = Self {
             store,
             instance,
+            exports: Vec::new(),
             failure: None,
         };
         let initialized = vm
@@ -156,13 +160,13 @@ impl Vm {
     /// After a failure nothing is called any more.
     pub(crate) fn call<P, R>(
         &mut self,
-        name: &str,
+        name: &'static str,
         parameters: P,
         arguments: fmt::Arguments<'_>,
     ) -> Result<Option<R>, CallError>
     where
-        P: WasmParams,
-        R: WasmResults + Shown,
+        P: WasmParams + 'static,
+        R: WasmResults + Shown + 'static,
     {
         if let Some(failure) = &self.failure {
             return Err(CallError::Failure(failure.clone()));
@@ -171,16 +175,17 @@ impl Vm {
         if name.starts_with("proxy_") && !allowed {
             return Ok(None);
         }
-        let Some(function) = self.instance.get_func(&mut self.store, name) else {
+        let position = self.export::<P, R>(name)?;
+        let export = self
+            .exports
+            .get(position)
+            .and_then(|(_, export)| export.as_ref());
+        let Some(function) = export.and_then(|export| export.downcast_ref::<TypedFunc<P, R>>())
+        else {
             return Ok(None);
         };
-        let function = function
-            .typed::<P, R>(&self.store)
-            .map_err(|_| CallError::WrongType {
-                name: name.to_owned(),
-            })?;
         self.store.data().host.count_callback();
-        self.trace(format_args!("[host->vm] {name}({arguments})"));
+        Self::trace(&self.store, format_args!("[host->vm] {name}({arguments})"));
         let limit = self.store.data().identity.limits.instructions;
         let fuel = self.store.get_fuel().ok();
         // An engine that counts takes and gives fuel.
@@ -195,35 +200,56 @@ impl Vm {
         match outcome {
             Ok(result) => {
                 if self.store.data().host.traced {
-                    self.trace(format_args!("[host<-vm] {name}{}", result.shown(name)));
+                    let shown = result.shown(name);
+                    Self::trace(&self.store, format_args!("[host<-vm] {name}{shown}"));
                 }
                 Ok(Some(result))
             }
             Err(error) => {
                 let failure = failure_of(name, &error, self.store.data());
-                self.trace(format_args!("[host<-vm] {name} !! {failure}"));
+                Self::trace(&self.store, format_args!("[host<-vm] {name} !! {failure}"));
                 self.failure = Some(failure.clone());
                 Err(CallError::Failure(failure))
             }
         }
     }
 
-    fn trace(&self, line: fmt::Arguments<'_>) {
-        let state = self.store.data();
+    /// Where the export of this name is among those that were looked up.
+    fn export<P, R>(&mut self, name: &'static str) -> Result<usize, CallError>
+    where
+        P: WasmParams + 'static,
+        R: WasmResults + 'static,
+    {
+        let known = self.exports.iter().position(|(known, _)| *known == name);
+        if let Some(position) = known {
+            return Ok(position);
+        }
+        let function = self.instance.get_func(&mut self.store, name);
+        let typed = function.map(|function| function.typed::<P, R>(&self.store));
+        let typed = typed.transpose().map_err(|_| CallError::WrongType {
+            name: name.to_owned(),
+        })?;
+        let export = typed.map(|typed| Box::new(typed) as Box<dyn Any>);
+        self.exports.push((name, export));
+        Ok(self.exports.len().saturating_sub(1))
+    }
+
+    fn trace(store: &Store<VmState>, line: fmt::Arguments<'_>) {
+        let state = store.data();
         state.host.trace(format_args!("{}{line}", state.label));
     }
 
     /// Makes a callback for a context; its first argument is the context's number.
     pub(crate) fn callback<P, R>(
         &mut self,
-        name: &str,
+        name: &'static str,
         context: u32,
         parameters: P,
         rest: fmt::Arguments<'_>,
     ) -> Result<Option<R>, VmFailure>
     where
-        P: WasmParams,
-        R: WasmResults + Shown,
+        P: WasmParams + 'static,
+        R: WasmResults + Shown + 'static,
     {
         self.store.data_mut().enter(context);
         let outcome = if rest.as_str() == Some("") {
@@ -290,7 +316,7 @@ impl Vm {
     }
 
     /// A callback with nothing but the context.
-    pub(crate) fn notify(&mut self, name: &str, context: u32) -> Result<(), VmFailure> {
+    pub(crate) fn notify(&mut self, name: &'static str, context: u32) -> Result<(), VmFailure> {
         self.callback::<_, ()>(name, context, context, format_args!(""))
             .map(|_| ())
     }

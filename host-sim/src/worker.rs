@@ -258,10 +258,10 @@ impl Worker {
     /// when the stream has failed with the VM.
     ///
     /// The stream in whose callback the VM dies always fails. Later callbacks of others pass or fail as the policy says.
-    fn answer<P: WasmParams>(
+    fn answer<P: WasmParams + 'static>(
         &mut self,
         id: u32,
-        name: &str,
+        name: &'static str,
         parameters: P,
         rest: fmt::Arguments<'_>,
     ) -> Option<(u32, bool)> {
@@ -328,6 +328,13 @@ impl Worker {
     /// Ends a stream and says what was seen of it: log, done, delete, in Envoy's order. The access log is written after the
     /// plugin's own `proxy_on_log`, so properties that it sets there are in it.
     pub(crate) fn close(&mut self, id: u32) -> Exchange {
+        let rules = Rc::clone(&self.rules);
+        self.end(id, |stream| stream.exchange(&rules.properties))
+            .unwrap_or_default()
+    }
+
+    /// Ends a stream and takes of it what was seen.
+    pub(crate) fn end<T>(&mut self, id: u32, seen: impl FnOnce(&mut HttpStream) -> T) -> Option<T> {
         let dead = self.is_dead(id);
         if !dead {
             self.set_logging(id, true);
@@ -336,10 +343,7 @@ impl Worker {
             self.set_logging(id, false);
             self.run_deferred();
         }
-        let rules = Rc::clone(&self.rules);
-        let exchange = self
-            .stream(id)
-            .map(|stream| stream.exchange(&rules.properties));
+        let seen = self.stream(id).map(seen);
         if !dead {
             let _ = self.vm.on_done(id);
             self.run_deferred();
@@ -349,7 +353,7 @@ impl Worker {
         self.vm.store.data_mut().streams.remove(&id);
         self.run_deferred();
         let _ = self.retire_idle();
-        exchange.unwrap_or_default()
+        seen
     }
 
     fn awaits_response(&mut self, id: u32) -> bool {

@@ -5,6 +5,7 @@
 //! - [`example`] is the example that operators copy, run as they run it.
 //! - [`client`] and [`upstream`] are the two ends of a call through it, a [`service`] is what the plugin calls itself, and
 //!   [`body`] and [`reply`] are what they send; a [`call`] is one that is on its way while other things happen.
+//! - [`traffic`] is made up: access logs of a realistic shape.
 
 pub mod artifacts;
 pub mod body;
@@ -14,4 +15,5 @@ pub mod envoy;
 pub mod example;
 pub mod reply;
 pub mod service;
+pub mod traffic;
 pub mod upstream;

@@ -268,12 +268,14 @@ impl<'a> Call<'a> {
     }
 
     fn allocate(&mut self, length: u32) -> Result<u32, Failure> {
-        let Some(allocator) = self.caller.data().allocator.clone() else {
+        let Some(allocator) = self.caller.data_mut().allocator.take() else {
             return Err(Refused::NotAllocated(length).into());
         };
         let before = std::mem::replace(&mut self.caller.data_mut().phase, Phase::Allocating);
         let outcome = allocator.call(&mut self.caller, length);
-        self.caller.data_mut().phase = before;
+        let state = self.caller.data_mut();
+        state.phase = before;
+        state.allocator = Some(allocator);
         match outcome {
             Ok(0) => Err(Refused::NotAllocated(length).into()),
             Ok(pointer) => Ok(pointer),

@@ -1,0 +1,112 @@
+//! What one line of an access log says of a call, and why a line says nothing.
+
+use std::fmt;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+/// A call, as a log tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// When it came.
+    pub started: Timestamp,
+    /// How long it took; nothing where the log does not say.
+    pub duration: Duration,
+    /// Its method.
+    pub method: String,
+    /// Its path and query.
+    pub path: String,
+    /// What was answered; 0 when the client had gone away before that, and 200 where the log does not say.
+    pub status: u16,
+    /// The values that were asked for, in the order of [`Fields::new`](super::Fields::new); `None` where the line has none.
+    pub values: Vec<Option<String>>,
+}
+
+/// A line that tells of no call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// Which one, counted from 1.
+    pub line: u64,
+    /// Why.
+    pub why: WhyUnread,
+    /// How it begins.
+    pub text: String,
+}
+
+/// Why a line tells of no call.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WhyUnread {
+    /// It is no JSON object.
+    #[error("not JSON: {what} at column {column}")]
+    NotJson {
+        /// What is wrong.
+        what: String,
+        /// Where, counted from 1.
+        column: usize,
+    },
+    /// It ends, or differs from the format, before everything was found.
+    #[error("not of this format: {missing} is missing")]
+    NotOfFormat {
+        /// What was expected next.
+        missing: &'static str,
+    },
+    /// It has another number of columns than the heading.
+    #[error("{found} columns, expected {expected} as in the heading")]
+    Columns {
+        /// How many it has.
+        found: usize,
+        /// How many the heading has.
+        expected: usize,
+    },
+    /// It is not UTF-8.
+    #[error("not UTF-8")]
+    NotText,
+    /// It is longer than lines of logs are.
+    #[error("longer than {most} bytes")]
+    TooLong {
+        /// The longest that is read.
+        most: usize,
+    },
+    /// Something is not there without which there is no call.
+    #[error("no {what}")]
+    Missing {
+        /// What.
+        what: &'static str,
+    },
+    /// A value is not what it should be.
+    #[error("invalid {what} {value:?}, expected {expected}")]
+    Invalid {
+        /// What it should tell.
+        what: &'static str,
+        /// The value.
+        value: String,
+        /// What was expected.
+        expected: &'static str,
+    },
+}
+
+impl Unread {
+    /// The most of a line that is kept, in characters.
+    const SHOWN: usize = 160;
+
+    pub(super) fn new(line: u64, why: WhyUnread, text: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(text);
+        let mut shown: String = text.chars().take(Self::SHOWN).collect();
+        if shown.len() < text.len() {
+            shown.push('…');
+        }
+        Self {
+            line,
+            why,
+            text: shown,
+        }
+    }
+}
+
+impl fmt::Display for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.why)
+    }
+}
+
+impl std::error::Error for Unread {}

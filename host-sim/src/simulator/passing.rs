@@ -1,0 +1,121 @@
+//! Calls that come and go on their own, in great numbers: those of a replayed log, which says when each came and when it was answered.
+//!
+//! This does what [`Simulator::begin`](super::Simulator::begin) and [`settle`](super::Simulator::settle) do, for one call at a time: what it
+//! takes does not grow with the number of calls in progress.
+
+use super::Simulator;
+use super::error::SimulationError;
+use crate::target::{AnswerOverride, Request, UpstreamBehaviour};
+use crate::worker::Progress;
+
+/// A call that has come and not gone. It must be [ended](Simulator::end).
+#[derive(Debug)]
+#[must_use = "a call that is not ended stays in progress"]
+pub struct Passing {
+    worker: usize,
+    id: u32,
+    progress: Progress,
+}
+
+impl Passing {
+    /// Whether the plugin let it go to the upstream.
+    #[must_use]
+    pub fn is_forwarded(&self) -> bool {
+        matches!(self.progress, Progress::Open { .. })
+    }
+
+    /// Whether the plugin answered it.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        self.progress == Progress::Complete
+    }
+}
+
+/// What was seen of a call.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ending {
+    /// The status that the client got; 0 without any answer.
+    pub status: u16,
+    /// The body that the client got.
+    pub body: Vec<u8>,
+    /// The values of the filter state under the keys that were asked for, in their order.
+    pub properties: Vec<Option<String>>,
+}
+
+impl Simulator {
+    /// Takes a request and sees it to the upstream, which holds it, or to its answer if the plugin answers it. What the plugin
+    /// waits for is not waited for: time passes with [`advance_to`](Self::advance_to).
+    ///
+    /// # Errors
+    ///
+    /// When the module needs what host-sim cannot do, or never returns.
+    pub fn pass(&mut self, request: &Request) -> Result<Passing, SimulationError> {
+        let (worker, id) = self.open_stream(request)?;
+        if let Some(worker) = self.workers.get_mut(worker) {
+            worker.hold(id);
+        }
+        let progress = self.pump(worker, id)?;
+        Ok(Passing {
+            worker,
+            id,
+            progress,
+        })
+    }
+
+    /// The upstream answers a call with this status, or the client goes away if there is none, and the call is over. `keys` are those
+    /// of the filter state, without `wasm.`, that are to be told. A call that the plugin still holds is left by its client.
+    ///
+    /// # Errors
+    ///
+    /// As [`pass`](Self::pass).
+    pub fn end(
+        &mut self,
+        call: &Passing,
+        status: Option<u16>,
+        keys: &[impl AsRef<[u8]>],
+    ) -> Result<Ending, SimulationError> {
+        let (index, id) = (call.worker, call.id);
+        let Some(worker) = self.workers.get_mut(index) else {
+            return Ok(Ending::default());
+        };
+        match status {
+            Some(status) => {
+                let answer = AnswerOverride {
+                    status: Some(status),
+                    ..AnswerOverride::default()
+                };
+                worker.answered_with(id, UpstreamBehaviour::Answer(answer));
+                worker.release(id);
+            }
+            None => worker.disconnect(id),
+        }
+        let progress = self.pump(index, id)?;
+        let Some(worker) = self.workers.get_mut(index) else {
+            return Ok(Ending::default());
+        };
+        if progress != Progress::Complete {
+            worker.disconnect(id);
+        }
+        let ending = worker.end(id, |stream| stream.ending(keys));
+        self.check_implemented()?;
+        Ok(ending.unwrap_or_default())
+    }
+
+    fn pump(&mut self, index: usize, id: u32) -> Result<Progress, SimulationError> {
+        loop {
+            let Some(worker) = self.workers.get_mut(index) else {
+                return Ok(Progress::Complete);
+            };
+            let progress = worker.pump(id);
+            self.check_implemented()?;
+            let again = match progress {
+                Progress::Complete | Progress::Open { .. } | Progress::Waits { .. } => false,
+                Progress::Posted => self.tell_queues(),
+                Progress::Held { .. } => self.tell_queues() | self.deliver_callouts(),
+            };
+            if !again {
+                return Ok(progress);
+            }
+        }
+    }
+}
