@@ -22,6 +22,7 @@ mod abi;
 pub mod access_log;
 mod body;
 mod callout;
+mod chain;
 mod clock;
 mod envoy;
 mod explanation;

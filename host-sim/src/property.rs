@@ -73,13 +73,14 @@ impl Properties<'_> {
             (b"destination", rest) => surroundings::peer(surroundings::LISTENER, rest),
             (b"filter_state", [key]) => {
                 let of_plugin = key.strip_prefix("wasm.").map(str::as_bytes);
-                let own = of_plugin.and_then(|key| stream.filter_state.get(key));
-                let found = own.or_else(|| stream.filter_objects.get(*key));
-                found.cloned().ok_or(PropertyError::NotFound)
+                let own = of_plugin.and_then(|key| stream.filter_state.borrow().get(key).cloned());
+                let found = own.or_else(|| stream.filter_objects.borrow().get(*key).cloned());
+                found.ok_or(PropertyError::NotFound)
             }
             (b"filter_state", []) => NOT_SERIALIZABLE,
             (key, []) => stream
                 .filter_state
+                .borrow()
                 .get(key)
                 .cloned()
                 .ok_or(PropertyError::NotFound),

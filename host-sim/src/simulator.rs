@@ -3,6 +3,7 @@
 mod builder;
 mod calls;
 mod error;
+mod filter;
 mod live;
 mod passing;
 mod setup;
@@ -17,15 +18,15 @@ pub use error::{SimulationError, StartError};
 pub use live::{CallId, CalloutId, Happening};
 pub use passing::{Ending, Passing};
 
+use crate::chain::{Arrival, Chain};
 use crate::grpc::{GrpcRequest, GrpcService};
 use crate::host::{Counts, Host};
 use crate::module::Module;
-use crate::stream::HttpStream;
 use crate::target::{Exchange, LogLine, Request, Service, UpstreamRequest};
-use crate::vm::{StartError as VmStartError, VmFailure};
-use crate::vm_state::Identity;
-use crate::worker::{Configured, Rules, Worker};
+use crate::vm::VmFailure;
+use crate::worker::Configured;
 use calls::{Call, Goal};
+use filter::Filter;
 
 /// A running simulation of Envoy with one plugin.
 ///
@@ -47,14 +48,13 @@ use calls::{Call, Goal};
 /// # }
 /// ```
 pub struct Simulator {
-    module: Module,
+    /// First to last.
+    filters: Vec<Filter>,
     host: Rc<Host>,
-    identity: Rc<Identity>,
-    rules: Rc<Rules>,
     buffer_limit: usize,
     /// The main thread has a VM as well, which never serves a request.
-    main: Option<Worker>,
-    workers: Vec<Worker>,
+    main: Option<Chain>,
+    workers: Vec<Chain>,
     next_worker: usize,
     connections: u64,
     /// Calls whose answers the upstream holds, by the name they were opened under.
@@ -117,26 +117,21 @@ impl Simulator {
                 worker: request.worker.unwrap_or(0),
                 workers,
             })?;
-        worker.reload_if_due(self.host.clock.get());
         let connection = self.connections;
         self.connections = connection.saturating_add(1);
-        let (id, root) = worker.next_stream();
-        worker.open(
-            id,
-            HttpStream::new(
-                request,
-                root,
-                self.buffer_limit,
-                connection,
-                self.host.clock.get(),
-            ),
-        );
+        let arrival = Arrival {
+            buffer_limit: self.buffer_limit,
+            connection,
+            now: self.host.clock.get(),
+        };
+        let id = worker.open(request, arrival);
         Ok((index, id))
     }
 
     fn check_implemented(&self) -> Result<(), SimulationError> {
-        for worker in self.main.iter().chain(&self.workers) {
-            match worker.failure() {
+        let chains = self.main.iter().chain(&self.workers);
+        for link in chains.flat_map(|chain| &chain.links) {
+            match link.failure() {
                 Some(failure @ VmFailure::Unimplemented { .. }) => {
                     return Err(SimulationError::Unimplemented(failure.clone()));
                 }
@@ -152,63 +147,61 @@ impl Simulator {
         Ok(())
     }
 
-    /// Gives the running plugin a new configuration: first a canary VM tries it, then every worker makes a new root context in
-    /// its VM. A refused configuration changes nothing. The one that is in force already is not even looked at.
+    /// Gives the running plugin, the first one of several, a new configuration: first a canary VM tries it, then every worker makes
+    /// a new root context in its VM. A refused configuration changes nothing. The one that is in force already is not even looked at.
     ///
     /// # Errors
     ///
     /// When the module refuses it or fails on it.
     pub fn configure(&mut self, configuration: &[u8]) -> Result<(), StartError> {
-        let mut workers = self.workers.iter();
-        if workers.all(|worker| worker.configuration() == configuration) {
+        self.configure_filter(0, configuration)
+    }
+
+    /// The same for any filter of the chain, counted from 0. One that does not exist is passed over.
+    ///
+    /// # Errors
+    ///
+    /// As [`configure`](Self::configure).
+    pub fn configure_filter(
+        &mut self,
+        filter: usize,
+        configuration: &[u8],
+    ) -> Result<(), StartError> {
+        let mut links = self
+            .workers
+            .iter()
+            .filter_map(|chain| chain.links.get(filter));
+        if links.all(|link| link.configuration() == configuration) {
             return Ok(());
         }
         let logged = self.host.log_lines().len();
-        let outcome = self.try_configure(configuration);
+        let outcome = self.try_configure(filter, configuration);
         outcome.map_err(|error| error.since(logged))
     }
 
-    fn try_configure(&mut self, configuration: &[u8]) -> Result<(), StartError> {
-        self.canary(configuration)?;
-        for worker in self.main.iter_mut().chain(&mut self.workers) {
+    fn try_configure(&mut self, filter: usize, configuration: &[u8]) -> Result<(), StartError> {
+        let Some(tried) = self.filters.get(filter) else {
+            return Ok(());
+        };
+        tried.start(&self.host, "canary ", configuration)?;
+        let chains = self.main.iter_mut().chain(&mut self.workers);
+        for link in chains.filter_map(|chain| chain.links.get_mut(filter)) {
             // Envoy passes over VMs that have failed.
-            if worker.failure().is_some() {
-                worker.configure_later(configuration);
+            if link.failure().is_some() {
+                link.configure_later(configuration);
                 continue;
             }
-            let outcome = worker.configure(configuration);
+            let outcome = link.configure(configuration);
             accepted(&self.host, outcome)?;
         }
         Ok(())
     }
 
-    /// Tries a configuration in a VM of its own, which is then thrown away.
-    fn canary(&self, configuration: &[u8]) -> Result<(), StartError> {
-        self.configured("canary ".to_owned(), configuration)
-            .map(|_| ())
-    }
-
-    /// A new VM with this configuration.
-    fn configured(&self, label: String, configuration: &[u8]) -> Result<Worker, StartError> {
-        let mut worker = self.worker(label)?;
-        accepted(&self.host, worker.configure(configuration))?;
-        Ok(worker)
-    }
-
-    fn worker(&self, label: String) -> Result<Worker, StartError> {
-        let (host, identity, rules) = (
-            Rc::clone(&self.host),
-            Rc::clone(&self.identity),
-            Rc::clone(&self.rules),
-        );
-        Worker::start(&self.module, host, identity, rules, label).map_err(|error| match error {
-            VmStartError::Load(error) => StartError::Load(error),
-            VmStartError::Failure(failure) => StartError::Failed {
-                failure,
-                log: self.host.log_lines(),
-                trace: Vec::new(),
-            },
-        })
+    /// A VM for each filter of a new worker, or of the main thread.
+    fn chain(&self, label: &str) -> Result<Chain, StartError> {
+        let started = |filter: &Filter| filter.start(&self.host, label, &filter.configuration);
+        let links: Result<_, _> = self.filters.iter().map(started).collect();
+        Ok(Chain::new(links?))
     }
 
     /// Makes the next `count` conditional writes to shared data meet a conflict, as if another worker had just written the
@@ -229,7 +222,7 @@ impl Simulator {
         self.host
             .shared_data
             .borrow()
-            .get(&self.identity.vm_id, key)
+            .get(&self.filters.first()?.identity.vm_id, key)
             .map(|entry| entry.value.clone())
     }
 
@@ -293,13 +286,14 @@ impl Simulator {
     /// Why the VM of a worker is dead, if it is.
     #[must_use]
     pub fn failure(&self, worker: usize) -> Option<&VmFailure> {
-        self.workers.get(worker).and_then(Worker::failure)
+        self.workers.get(worker).and_then(Chain::failure)
     }
 
     /// Ends the root contexts as Envoy does when it stops.
     pub fn shut_down(&mut self) {
-        for worker in self.main.iter_mut().chain(&mut self.workers) {
-            worker.shut_down();
+        let chains = self.main.iter_mut().chain(&mut self.workers);
+        for link in chains.flat_map(|chain| &mut chain.links) {
+            link.shut_down();
         }
     }
 }

@@ -6,10 +6,13 @@
 //! that is left is to reset the stream.
 
 mod client;
+mod link;
 mod live;
 mod router;
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
 
 use crate::abi::{DataStatus, HeadersStatus, StreamType, TrailersStatus};
 use crate::clock::Instant;
@@ -20,6 +23,7 @@ use crate::local_response::LocalResponse;
 use crate::message::{Frame, Message, Part, Passed, TooLarge};
 use crate::target::{Exchange, HttpVersion, Request};
 use client::Client;
+pub(crate) use link::{Handed, Links};
 use router::{Flag, Router};
 
 /// A direction.
@@ -55,10 +59,10 @@ pub(crate) struct HttpStream {
     pub(crate) root: u32,
     /// Whether `proxy_on_log` is running, in which maps can only be read.
     pub(crate) logging: bool,
-    /// The filter state under keys without the prefix `wasm.`.
-    pub(crate) filter_state: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// The filter state under keys without the prefix `wasm.`; all filters of a chain share it.
+    pub(crate) filter_state: Rc<RefCell<BTreeMap<Vec<u8>, Vec<u8>>>>,
     /// Objects of the filter state that Envoy's own parts look for.
-    pub(crate) filter_objects: BTreeMap<String, Vec<u8>>,
+    pub(crate) filter_objects: Rc<RefCell<BTreeMap<String, Vec<u8>>>>,
     pub(crate) connection: u64,
     pub(crate) source: String,
     pub(crate) protocol: &'static str,
@@ -76,6 +80,9 @@ pub(crate) struct HttpStream {
     limit: usize,
     router: Router,
     client: Client,
+    links: Links,
+    /// What goes to the filters next to this one.
+    out: VecDeque<Handed>,
 }
 
 impl HttpStream {
@@ -94,8 +101,8 @@ impl HttpStream {
             response: None,
             root,
             logging: false,
-            filter_state: BTreeMap::new(),
-            filter_objects: BTreeMap::new(),
+            filter_state: Rc::default(),
+            filter_objects: Rc::default(),
             connection,
             source: envoy::source_address(connection),
             protocol: envoy::protocol(request.http),
@@ -106,8 +113,10 @@ impl HttpStream {
             flags: 0,
             failure_answered: false,
             limit,
-            router: Router::new(request.upstream.clone()),
+            router: Router::new(request.upstream.clone(), false),
             client: Client::new(request.http),
+            links: Links::default(),
+            out: VecDeque::new(),
         }
     }
 
@@ -240,6 +249,10 @@ impl HttpStream {
         if self.client.ended || self.client.reset {
             return;
         }
+        if self.links.any() {
+            self.out.push_back(Handed::Local(local.clone()));
+            return;
+        }
         self.request.close();
         self.router.cancel();
         self.response_details = Some(local.details.clone());
@@ -290,6 +303,9 @@ impl HttpStream {
     }
 
     fn pass_request(&mut self, passed: Passed) {
+        if self.links.behind {
+            return self.hand_request(passed);
+        }
         match passed {
             Passed::Headers { end } => {
                 if let Err(local) = envoy::check_request(&self.request.headers) {
@@ -306,6 +322,9 @@ impl HttpStream {
     }
 
     fn pass_response(&mut self, passed: Passed) {
+        if self.links.before {
+            return self.hand_response(passed);
+        }
         let Some(response) = &mut self.response else {
             return;
         };
@@ -365,7 +384,8 @@ impl HttpStream {
             .as_ref()
             .filter(|_| self.http == HttpVersion::Two);
         let property = |key: &String| {
-            let value = self.filter_state.get(key.as_bytes())?;
+            let state = self.filter_state.borrow();
+            let value = state.get(key.as_bytes())?;
             Some((key.clone(), String::from_utf8_lossy(value).into_owned()))
         };
         Exchange {

@@ -6,6 +6,7 @@
 mod http;
 mod services;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -311,6 +312,10 @@ pub struct PluginSettings {
     pub root_id: String,
     /// The scope of shared data.
     pub vm_id: String,
+    /// The VM's own configuration.
+    pub vm_configuration: String,
+    /// The environment that the module sees.
+    pub environment: BTreeMap<String, String>,
     /// Whether pausing in the headers lets body callbacks go on (Envoy 1.35 and later).
     pub allow_on_headers_stop_iteration: bool,
     /// What becomes of requests once the VM has failed.
@@ -325,6 +330,8 @@ impl Default for PluginSettings {
             name: "plugin".to_owned(),
             root_id: String::new(),
             vm_id: String::new(),
+            vm_configuration: String::new(),
+            environment: BTreeMap::new(),
             allow_on_headers_stop_iteration: false,
             failure_policy: FailurePolicy::FailClosed,
             buffer_limit_bytes: None,

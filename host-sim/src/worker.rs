@@ -121,28 +121,28 @@ impl Worker {
         self.show(id, Side::Request, Part::Headers);
     }
 
-    /// The upstream holds what it would do next on this stream.
-    pub(crate) fn hold(&mut self, id: u32) {
-        if let Some(stream) = self.stream(id) {
-            stream.hold();
-        }
+    /// Makes a context for a stream that never reached this filter and is over.
+    pub(crate) fn open_unseen(&mut self, id: u32, stream: HttpStream) {
+        self.vm.store.data_mut().streams.insert(id, stream);
+        // A VM that fails here is dead, which later streams will notice.
+        let _ = self.vm.on_context_create(id, self.root);
+        self.run_deferred();
     }
 
-    /// The upstream goes on with this stream.
-    pub(crate) fn release(&mut self, id: u32) {
-        if let Some(stream) = self.stream(id) {
-            stream.release();
-        }
+    pub(crate) fn now(&self) -> Instant {
+        self.vm.store.data().host.clock.get()
     }
 
-    /// The client of this stream goes away.
-    pub(crate) fn disconnect(&mut self, id: u32) {
-        if let Some(stream) = self.stream(id) {
-            stream.disconnect();
-        }
+    pub(crate) fn is_queue_ready(&self) -> bool {
+        self.vm.store.data().host.shared_queues.borrow().is_ready()
     }
 
-    fn stream(&mut self, id: u32) -> Option<&mut HttpStream> {
+    pub(crate) fn rules(&self) -> Rc<Rules> {
+        Rc::clone(&self.rules)
+    }
+
+    /// The part of a stream that this filter has.
+    pub(crate) fn stream(&mut self, id: u32) -> Option<&mut HttpStream> {
         match self.reload.orphans.get_mut(&id) {
             Some(orphan) => Some(orphan),
             None => self.vm.store.data_mut().streams.get_mut(&id),
@@ -182,7 +182,7 @@ impl Worker {
     }
 
     /// Makes the callback for one part of a message and takes what it answers.
-    fn show(&mut self, id: u32, side: Side, part: Part) {
+    pub(crate) fn show(&mut self, id: u32, side: Side, part: Part) {
         match part {
             Part::Headers => self.show_headers(id, side),
             Part::Body => self.show_body(id, side),
@@ -301,8 +301,10 @@ impl Worker {
                 Deferred::Respond(id, local) => {
                     if let Some(stream) = self.stream(id) {
                         stream.local_response(&local);
-                        // It passes through the filter before anything else happens.
-                        self.pump(id);
+                        // It passes through the filter before anything else happens; among several, who drives them sees to it.
+                        if !stream.is_linked() {
+                            self.pump(id);
+                        }
                     }
                 }
                 Deferred::Resume(id, Side::Response) if self.awaits_response(id) => {
@@ -335,16 +337,26 @@ impl Worker {
 
     /// Ends a stream and takes of it what was seen.
     pub(crate) fn end<T>(&mut self, id: u32, seen: impl FnOnce(&mut HttpStream) -> T) -> Option<T> {
-        let dead = self.is_dead(id);
-        if !dead {
+        self.log(id);
+        let seen = self.stream(id).map(seen);
+        self.forget(id);
+        seen
+    }
+
+    /// The plugin logs a stream that is over.
+    pub(crate) fn log(&mut self, id: u32) {
+        if !self.is_dead(id) {
             self.set_logging(id, true);
             // A VM that fails here is dead, which later streams will notice.
             let _ = self.vm.notify("proxy_on_log", id);
             self.set_logging(id, false);
             self.run_deferred();
         }
-        let seen = self.stream(id).map(seen);
-        if !dead {
+    }
+
+    /// The plugin is done with a stream.
+    pub(crate) fn forget(&mut self, id: u32) {
+        if !self.is_dead(id) {
             let _ = self.vm.on_done(id);
             self.run_deferred();
             let _ = self.vm.notify("proxy_on_delete", id);
@@ -353,7 +365,6 @@ impl Worker {
         self.vm.store.data_mut().streams.remove(&id);
         self.run_deferred();
         let _ = self.retire_idle();
-        seen
     }
 
     fn awaits_response(&mut self, id: u32) -> bool {

@@ -64,8 +64,6 @@ pub(crate) struct Plugin {
     /// Files that it depends on.
     pub(crate) files: Vec<PathBuf>,
     settings: PluginSettings,
-    vm_configuration: Vec<u8>,
-    environment: Vec<(String, String)>,
     workers: u32,
 }
 
@@ -115,8 +113,6 @@ impl PluginOptions {
             configuration,
             files,
             settings,
-            vm_configuration: found.vm_configuration,
-            environment: found.environment,
             workers: self.workers,
         })
     }
@@ -128,8 +124,6 @@ impl Plugin {
         Simulator::builder(module)
             .settings(self.settings.clone())
             .configuration(&self.configuration)
-            .vm_configuration(&self.vm_configuration)
-            .environment(self.environment.clone())
             .workers(self.workers)
     }
 

@@ -35,7 +35,7 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
                 let path = path_at(call, path, path_length)?;
                 let value = call.text(region(value, value_length))?;
                 let stream = call.state_mut().stream_mut().ok_or(Refused::NoStream)?;
-                stream.filter_state.insert(path, value);
+                stream.filter_state.borrow_mut().insert(path, value);
                 Ok(())
             })
         },

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::Simulator;
 use super::error::StartError;
+use super::filter::Filter;
 use crate::clock::{DEFAULT_START, Instant};
 use crate::envoy::DEFAULT_BUFFER_LIMIT;
 use crate::grpc::GrpcService;
@@ -60,7 +61,8 @@ pub struct Builder {
     module: Module,
     settings: PluginSettings,
     configuration: Vec<u8>,
-    vm_configuration: Vec<u8>,
+    others: Vec<(Module, PluginSettings, Vec<u8>)>,
+    vm_configuration: Option<Vec<u8>>,
     environment: Vec<(String, String)>,
     workers: u32,
     upstream: Upstream,
@@ -82,7 +84,8 @@ impl Builder {
             module: module.clone(),
             settings: PluginSettings::default(),
             configuration: Vec::new(),
-            vm_configuration: Vec::new(),
+            others: Vec::new(),
+            vm_configuration: None,
             environment: Vec::new(),
             workers: 1,
             upstream: Upstream::default(),
@@ -116,14 +119,58 @@ impl Builder {
         self
     }
 
-    /// The VM's configuration.
+    /// Another filter, behind those that there are already: requests come to it after them, answers before.
+    ///
+    /// ```
+    /// use host_sim::target::{PluginSettings, Request};
+    /// use host_sim::{Module, Simulator};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let module = Module::from_bytes(br#"(module
+    /// #     (memory (export "memory") 1)
+    /// #     (func (export "proxy_abi_version_0_2_1"))
+    /// #     (func (export "malloc") (param i32) (result i32) i32.const 1024)
+    /// #     (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) i32.const 0))"#)?;
+    /// # let (auth, limit) = (module.clone(), module);
+    /// let named = |name: &str| PluginSettings { name: name.to_owned(), ..PluginSettings::default() };
+    /// let mut simulator = Simulator::builder(&auth)
+    ///     .settings(named("auth"))
+    ///     .filter(&limit, named("limit"), r#"{ "daily": 2 }"#)
+    ///     .start()?;
+    ///
+    /// simulator.take_trace();
+    /// simulator.exchange(&Request::default())?;
+    /// let trace = simulator.take_trace();
+    /// assert_eq!(
+    ///     trace.iter().filter(|line| line.contains("[host->vm]")).collect::<Vec<_>>(),
+    ///     [
+    ///         "auth [host->vm] proxy_on_request_headers(2, 6, true)",
+    ///         "limit [host->vm] proxy_on_request_headers(2, 6, true)",
+    ///     ]
+    /// );
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
-    pub fn vm_configuration(mut self, configuration: impl AsRef<[u8]>) -> Self {
-        self.vm_configuration = configuration.as_ref().to_vec();
+    pub fn filter(
+        mut self,
+        module: &Module,
+        settings: PluginSettings,
+        configuration: impl AsRef<[u8]>,
+    ) -> Self {
+        let configuration = configuration.as_ref().to_vec();
+        self.others.push((module.clone(), settings, configuration));
         self
     }
 
-    /// The environment that the module sees (`vm_config.environment_variables`).
+    /// The VM's configuration.
+    #[must_use]
+    pub fn vm_configuration(mut self, configuration: impl AsRef<[u8]>) -> Self {
+        self.vm_configuration = Some(configuration.as_ref().to_vec());
+        self
+    }
+
+    /// The environment that the module sees (`vm_config.environment_variables`), besides that of its settings.
     #[must_use]
     pub fn environment(mut self, variables: Vec<(String, String)>) -> Self {
         self.environment = variables;
@@ -223,6 +270,58 @@ impl Builder {
         self
     }
 
+    /// All filters, first to last.
+    fn filters(&self) -> Vec<Filter> {
+        let first = (&self.module, &self.settings, &self.configuration);
+        let others = self.others.iter();
+        let all = || std::iter::once(first).chain(others.clone().map(|(m, s, c)| (m, s, c)));
+        let named = |name: &str| {
+            all()
+                .filter(|(_, settings, _)| settings.name == name)
+                .count()
+        };
+        let filter = |(index, (module, settings, configuration)): (
+            usize,
+            (&Module, &PluginSettings, &Vec<u8>),
+        )| {
+            let number = index.saturating_add(1);
+            let label = match settings.name.as_str() {
+                _ if self.others.is_empty() => String::new(),
+                name if named(name) == 1 => format!("{name} "),
+                name => format!("{name} {number} "),
+            };
+            let mut identity = Identity {
+                name: settings.name.clone(),
+                root_id: settings.root_id.clone(),
+                vm_id: settings.vm_id.clone(),
+                vm_configuration: settings.vm_configuration.clone().into_bytes(),
+                environment: settings.environment.clone().into_iter().collect(),
+                limits: self.limits,
+                capabilities: self.capabilities.clone(),
+            };
+            // What is said of one filter apart from its settings is said of the first.
+            if index == 0 {
+                identity.environment.extend(self.environment.clone());
+                if let Some(configuration) = &self.vm_configuration {
+                    identity.vm_configuration.clone_from(configuration);
+                }
+            }
+            Filter {
+                module: module.clone(),
+                identity: Rc::new(identity),
+                rules: Rc::new(Rules {
+                    failure_policy: settings.failure_policy,
+                    allow_on_headers_stop_iteration: settings.allow_on_headers_stop_iteration,
+                    upstream: self.upstream.clone(),
+                    properties: self.properties.clone(),
+                }),
+                label,
+                configuration: configuration.clone(),
+            }
+        };
+        all().enumerate().map(filter).collect()
+    }
+
     /// Starts: the canary first, then the main thread's VM, then the workers'.
     ///
     /// # Errors
@@ -233,31 +332,10 @@ impl Builder {
             .settings
             .buffer_limit_bytes
             .unwrap_or(DEFAULT_BUFFER_LIMIT);
-        let rules = Rules {
-            failure_policy: self.settings.failure_policy,
-            allow_on_headers_stop_iteration: self.settings.allow_on_headers_stop_iteration,
-            upstream: self.upstream,
-            properties: self.properties,
-        };
-        let identity = Identity {
-            name: self.settings.name,
-            root_id: self.settings.root_id,
-            vm_id: self.settings.vm_id,
-            vm_configuration: self.vm_configuration,
-            environment: self.environment,
-            limits: self.limits,
-            capabilities: self.capabilities,
-        };
+        let host = Host::new(self.clock, self.seed, self.log_level, self.traced);
         let mut simulator = Simulator {
-            module: self.module,
-            host: Rc::new(Host::new(
-                self.clock,
-                self.seed,
-                self.log_level,
-                self.traced,
-            )),
-            identity: Rc::new(identity),
-            rules: Rc::new(rules),
+            filters: self.filters(),
+            host: Rc::new(host),
             buffer_limit: usize::try_from(limit).unwrap_or(usize::MAX),
             main: None,
             workers: Vec::new(),
@@ -275,7 +353,7 @@ impl Builder {
         for service in &self.grpc_services {
             simulator.serve_grpc(service);
         }
-        match simulator.start_vms(&self.configuration, self.workers) {
+        match simulator.start_vms(self.workers) {
             Ok(()) => Ok(simulator),
             Err(error) => Err(error.traced(simulator.take_trace())),
         }
@@ -283,16 +361,17 @@ impl Builder {
 }
 
 impl Simulator {
-    fn start_vms(&mut self, configuration: &[u8], workers: u32) -> Result<(), StartError> {
-        self.canary(configuration)?;
-        self.main = Some(self.configured("main ".to_owned(), configuration)?);
+    fn start_vms(&mut self, workers: u32) -> Result<(), StartError> {
+        // Envoy tries each of them by itself first.
+        self.chain("canary ")?;
+        self.main = Some(self.chain("main ")?);
         for index in 0..workers {
             let label = if workers > 1 {
                 format!("worker {index} ")
             } else {
                 String::new()
             };
-            let worker = self.configured(label, configuration)?;
+            let worker = self.chain(&label)?;
             self.workers.push(worker);
         }
         Ok(())

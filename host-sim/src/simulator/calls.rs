@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::Simulator;
 use super::error::SimulationError;
+use crate::chain::Chain;
 use crate::clock::Instant;
 use crate::target::{Exchange, Request};
-use crate::worker::{Progress, Worker};
+use crate::worker::Progress;
 
 /// How long a held request waits for a timer before it counts as hanging (Envoy's default `stream_idle_timeout`).
 const IDLE_TIMEOUT: Duration = Duration::from_secs(5 * 60);
@@ -121,7 +122,7 @@ impl Simulator {
         let mut calls = Vec::new();
         for _ in 0..count {
             let call = self.call(request)?;
-            self.on_worker(&call, Worker::hold);
+            self.on_worker(&call, Chain::hold);
             calls.push(call);
         }
         self.drive(&mut calls, goal)?;
@@ -144,7 +145,7 @@ impl Simulator {
     pub fn finish(&mut self, call: &str) -> Result<Vec<Exchange>, SimulationError> {
         let mut calls = self.take_open(call)?;
         for call in &calls {
-            self.on_worker(call, Worker::release);
+            self.on_worker(call, Chain::release);
         }
         self.drive(&mut calls, Goal::Ended)?;
         Ok(calls.into_iter().filter_map(Call::into_exchange).collect())
@@ -158,7 +159,7 @@ impl Simulator {
     pub fn disconnect(&mut self, call: &str) -> Result<Vec<Exchange>, SimulationError> {
         let mut calls = self.take_open(call)?;
         for call in calls.iter().filter(|call| call.exchange.is_none()) {
-            self.on_worker(call, Worker::disconnect);
+            self.on_worker(call, Chain::disconnect);
         }
         self.drive(&mut calls, Goal::Ended)?;
         Ok(calls.into_iter().filter_map(Call::into_exchange).collect())
@@ -172,7 +173,7 @@ impl Simulator {
             })
     }
 
-    fn on_worker(&mut self, call: &Call, act: fn(&mut Worker, u32)) {
+    fn on_worker(&mut self, call: &Call, act: fn(&mut Chain, u32)) {
         if let Some(worker) = self.workers.get_mut(call.worker) {
             act(worker, call.id);
         }
@@ -286,25 +287,14 @@ impl Simulator {
         let mut any = false;
         for worker in self.main.iter_mut().chain(&mut self.workers) {
             any |= worker.deliver_callouts();
-            any |= worker.deliver_grpc();
         }
         any
     }
 
     /// When the next timer fires or the next callout times out.
     pub(super) fn next_tick(&self) -> Option<Instant> {
-        self.main
-            .iter()
-            .chain(&self.workers)
-            .flat_map(|worker| {
-                [
-                    worker.next_tick(),
-                    worker.next_callout(),
-                    worker.next_grpc(),
-                ]
-            })
-            .flatten()
-            .min()
+        let chains = self.main.iter().chain(&self.workers);
+        chains.filter_map(Chain::next_due).min()
     }
 
     /// The clock moves to this instant, and the timers that are due fire.

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::Simulator;
 use super::error::SimulationError;
+use crate::chain::Chain;
 use crate::clock::Instant;
 use crate::target::{Exchange, LogLine, Request, Upstream, UpstreamBehaviour, UpstreamRequest};
 use crate::worker::{Progress, Worker};
@@ -22,6 +23,7 @@ pub struct CallId(u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CalloutId {
     worker: usize,
+    filter: usize,
     token: u32,
 }
 
@@ -101,15 +103,15 @@ impl Simulator {
 
     /// What the upstream has done with a call. One that is gone is passed over.
     pub fn answer(&mut self, call: CallId, behaviour: UpstreamBehaviour) {
-        self.on_live(call, |worker, id| worker.answered_with(id, behaviour));
+        self.on_live(call, |worker, id| worker.answered_with(id, &behaviour));
     }
 
     /// The client of a call has gone away.
     pub fn leave(&mut self, call: CallId) {
-        self.on_live(call, Worker::disconnect);
+        self.on_live(call, Chain::disconnect);
     }
 
-    fn on_live(&mut self, call: CallId, act: impl FnOnce(&mut Worker, u32)) {
+    fn on_live(&mut self, call: CallId, act: impl FnOnce(&mut Chain, u32)) {
         let Some(live) = self.live.calls.get(&call) else {
             return;
         };
@@ -121,10 +123,12 @@ impl Simulator {
     /// What a service has answered; `None` when it cannot be reached.
     pub fn answer_callout(&mut self, callout: CalloutId, answer: Option<&Upstream>) {
         // The main thread's VM stands behind the workers'.
-        if let Some(worker) = self.workers.get_mut(callout.worker) {
-            worker.answer_callout(callout.token, answer);
-        } else if let Some(main) = &mut self.main {
-            main.answer_callout(callout.token, answer);
+        let chain = match self.workers.get_mut(callout.worker) {
+            Some(worker) => Some(worker),
+            None => self.main.as_mut(),
+        };
+        if let Some(filter) = chain.and_then(|chain| chain.links.get_mut(callout.filter)) {
+            filter.answer_callout(callout.token, answer);
         }
     }
 
@@ -193,11 +197,17 @@ impl Simulator {
 
     /// Callouts go out to the real services before the simulated ones see them.
     fn take_callouts_out(&mut self, happenings: &mut Vec<Happening>) {
-        for (index, worker) in self.workers.iter_mut().chain(&mut self.main).enumerate() {
-            for unsent in worker.take_unsent() {
+        let chains = self.workers.iter_mut().chain(&mut self.main).enumerate();
+        let filters = chains.flat_map(|(worker, chain)| {
+            let filters = chain.links.iter_mut().enumerate();
+            filters.map(move |(filter, link)| (worker, filter, link))
+        });
+        for (worker, filter, link) in filters {
+            for unsent in link.take_unsent() {
                 happenings.push(Happening::Callout {
                     callout: CalloutId {
-                        worker: index,
+                        worker,
+                        filter,
                         token: unsent.token,
                     },
                     cluster: unsent.cluster,
@@ -238,15 +248,16 @@ impl Simulator {
     /// How much memory each worker's VM has, in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> Vec<usize> {
-        self.workers.iter().map(Worker::memory_bytes).collect()
+        let of_chain = |chain: &Chain| chain.links.iter().map(Worker::memory_bytes).sum();
+        self.workers.iter().map(of_chain).collect()
     }
 
     /// How much fuel the workers' callbacks have taken since the start; `None` unless the module is [metered](crate::Module::metered).
     #[must_use]
     pub fn fuel_used(&self) -> Option<u64> {
         let mut sum = 0_u64;
-        for worker in &self.workers {
-            sum = sum.saturating_add(worker.fuel_used()?);
+        for link in self.workers.iter().flat_map(|worker| &worker.links) {
+            sum = sum.saturating_add(link.fuel_used()?);
         }
         Some(sum)
     }

@@ -8,7 +8,8 @@ impl HttpStream {
     /// What was seen of this stream that is over, with these keys of the filter state.
     pub(crate) fn ending(&mut self, keys: &[impl AsRef<[u8]>]) -> Ending {
         let property = |key: &[u8]| {
-            let value = self.filter_state.get(key)?;
+            let state = self.filter_state.borrow();
+            let value = state.get(key)?;
             Some(String::from_utf8_lossy(value).into_owned())
         };
         Ending {

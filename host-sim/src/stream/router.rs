@@ -70,9 +70,10 @@ enum Rest {
 }
 
 impl Router {
-    pub(super) fn new(behaviour: UpstreamBehaviour) -> Self {
+    pub(super) fn new(behaviour: UpstreamBehaviour, held: bool) -> Self {
         Self {
             behaviour,
+            held,
             ..Self::default()
         }
     }

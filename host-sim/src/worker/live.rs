@@ -6,7 +6,7 @@ use super::Worker;
 use crate::callout::{Fate, Reply};
 use crate::envoy;
 use crate::message::Frame;
-use crate::target::{HttpVersion, Upstream, UpstreamBehaviour, UpstreamRequest};
+use crate::target::{HttpVersion, Upstream, UpstreamRequest};
 
 /// A callout that somebody outside is to answer.
 #[derive(Debug)]
@@ -18,18 +18,6 @@ pub(crate) struct Unsent {
 }
 
 impl Worker {
-    /// The request of this stream as it goes to the upstream.
-    pub(crate) fn forwarded(&mut self, id: u32) -> Option<UpstreamRequest> {
-        self.stream(id)?.forwarded()
-    }
-
-    /// What the upstream has done with this stream.
-    pub(crate) fn answered_with(&mut self, id: u32, behaviour: UpstreamBehaviour) {
-        if let Some(stream) = self.stream(id) {
-            stream.answered_with(behaviour);
-        }
-    }
-
     /// Callouts that nobody has taken yet. Envoy gives them up after their time-out.
     pub(crate) fn take_unsent(&mut self) -> Vec<Unsent> {
         let state = self.vm.store.data_mut();

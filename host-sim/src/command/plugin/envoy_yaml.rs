@@ -3,6 +3,7 @@
 //! What makes a filter one of wasm is the type of its `typed_config`, `envoy.extensions.filters.http.wasm.v3.Wasm`; below it is what
 //! Envoy calls a `PluginConfig`.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -18,8 +19,6 @@ pub(super) struct Found {
     pub(super) module: Option<PathBuf>,
     pub(super) settings: PluginSettings,
     pub(super) configuration: Vec<u8>,
-    pub(super) vm_configuration: Vec<u8>,
-    pub(super) environment: Vec<(String, String)>,
 }
 
 /// A filter, and the listener's buffer limit that holds for it.
@@ -135,10 +134,15 @@ fn found(candidate: &Candidate<'_>, file: &Path) -> anyhow::Result<Found> {
         .and_then(Value::as_object)
         .unwrap_or(&nothing);
     let limit = candidate.buffer_limit.map(u32::try_from).transpose();
+    let vm_configuration =
+        bytes(vm.get("configuration")).context("config.vm_config.configuration")?;
     let settings = PluginSettings {
         name: text(plugin, "name"),
         root_id: text(plugin, "root_id"),
         vm_id: text(vm, "vm_id"),
+        vm_configuration: String::from_utf8(vm_configuration)
+            .context("config.vm_config.configuration")?,
+        environment: environment(vm),
         allow_on_headers_stop_iteration: plugin
             .get("allow_on_headers_stop_iteration")
             .and_then(Value::as_bool)
@@ -150,9 +154,6 @@ fn found(candidate: &Candidate<'_>, file: &Path) -> anyhow::Result<Found> {
         module: module(vm, file)?,
         settings,
         configuration: bytes(plugin.get("configuration")).context("config.configuration")?,
-        vm_configuration: bytes(vm.get("configuration"))
-            .context("config.vm_config.configuration")?,
-        environment: environment(vm),
     })
 }
 
@@ -208,7 +209,7 @@ fn bytes(any: Option<&Value>) -> anyhow::Result<Vec<u8>> {
     }
 }
 
-fn environment(vm: &Map<String, Value>) -> Vec<(String, String)> {
+fn environment(vm: &Map<String, Value>) -> BTreeMap<String, String> {
     let variables = vm.get("environment_variables");
     let values = variables.and_then(|variables| variables.get("key_values"));
     let values = values.and_then(Value::as_object).into_iter().flatten();
