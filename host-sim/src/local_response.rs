@@ -34,7 +34,7 @@ impl LocalResponse {
             headers.add(&String::from_utf8_lossy(name), value);
         }
         if grpc {
-            self.shape_for_grpc(&mut headers);
+            self.shape_for_grpc(&mut headers, head);
             return (headers, None);
         }
         if self.body.is_empty() {
@@ -50,7 +50,8 @@ impl LocalResponse {
     }
 
     /// A trailers-only answer: everything is in the headers, and HTTP itself always says 200.
-    fn shape_for_grpc(&self, headers: &mut HeaderMap) {
+    /// An answer to HEAD does not say why.
+    fn shape_for_grpc(&self, headers: &mut HeaderMap, head: bool) {
         headers.set(":status", "200");
         headers.set("content-type", "application/grpc");
         if headers.get("grpc-status").is_none_or(<[u8]>::is_empty) {
@@ -59,7 +60,8 @@ impl LocalResponse {
                 .unwrap_or_else(|| grpc_status_for(self.status));
             headers.set("grpc-status", status.to_string());
         }
-        if !self.body.is_empty() && headers.get("grpc-message").is_none_or(<[u8]>::is_empty) {
+        let silent = head || self.body.is_empty();
+        if !silent && headers.get("grpc-message").is_none_or(<[u8]>::is_empty) {
             headers.set(
                 "grpc-message",
                 percent_encode(&self.body, GRPC_MESSAGE).to_string(),

@@ -345,7 +345,7 @@ impl HttpStream {
             Passed::Trailers => self.client.take_trailers(response.trailers.clone()),
         }
         if self.client.refuses() {
-            self.disconnect();
+            self.refuse();
         }
     }
 
@@ -373,7 +373,7 @@ impl HttpStream {
 
     /// What was seen of this stream; `properties` are the keys of the filter state to report.
     pub(crate) fn exchange(&self, properties: &[String]) -> Exchange {
-        let sent = self.client.headers.as_ref();
+        let sent = self.client.seen_headers();
         let headers = sent.map(|headers| {
             envoy::on_the_wire(headers, self.http, self.client.headers_only, self.head)
         });

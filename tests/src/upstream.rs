@@ -149,5 +149,5 @@ async fn answer(
     }
     let plan = lock(&state.plans).get(&exchange).cloned();
     let plan = plan.unwrap_or_else(|| plan::plan(state.usual.clone(), false).0);
-    plan.act().await
+    plan.act(&head.method).await
 }

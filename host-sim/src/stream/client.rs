@@ -17,6 +17,8 @@ pub(super) struct Client {
     pub(super) reset: bool,
     /// How the body broke the promise of its `content-length`.
     pub(super) breach: Option<Breach>,
+    /// Whether it resets the stream because of the headers.
+    refused: bool,
     framing: Framing,
 }
 
@@ -30,6 +32,7 @@ impl Client {
             ended: false,
             reset: false,
             breach: None,
+            refused: false,
             framing: Framing::open(http),
         }
     }
@@ -41,7 +44,13 @@ impl Client {
         self.framing = framing;
         if end {
             self.take(Vec::new(), true);
+            self.refused = self.breach == Some(Breach::Malformed);
         }
+    }
+
+    /// The headers as the client sees them: it does not even look at an answer that is malformed from the start.
+    pub(super) fn seen_headers(&self) -> Option<&HeaderMap> {
+        self.headers.as_ref().filter(|_| !self.refused)
     }
 
     /// A piece of the body arrives.

@@ -29,6 +29,7 @@ pub(crate) enum Flag {
     UpstreamConnectionTermination = 6,
     NoRouteFound = 8,
     DownstreamConnectionTermination = 14,
+    DownstreamProtocolError = 18,
     UpstreamProtocolError = 23,
     DownstreamRemoteReset = 28,
 }
@@ -56,6 +57,8 @@ pub(super) struct Router {
     framing: Option<Framing>,
     /// How the request's body broke the promise of its `content-length`.
     breach: Option<Breach>,
+    /// Whether the upstream's server refuses the request by its headers.
+    refused: bool,
     /// When the wait for an answer ends.
     gives_up: Option<Instant>,
     /// What the upstream does after the first part of its answer.
@@ -92,6 +95,8 @@ impl Router {
         self.request = Some(request);
         self.framing = Some(Framing::of(headers, http));
         self.forward_data(Vec::new(), end);
+        // A server finds that out before anybody sees the request.
+        self.refused = self.breach == Some(Breach::Malformed);
     }
 
     /// A piece of the request's body goes to the upstream.
@@ -111,7 +116,7 @@ impl Router {
         let mut request = self
             .request
             .clone()
-            .filter(|_| self.behaviour != UpstreamBehaviour::Unreachable)?;
+            .filter(|_| self.behaviour != UpstreamBehaviour::Unreachable && !self.refused)?;
         if !self.request_ended || self.breach.is_some() {
             request.body.clear();
         }
@@ -252,7 +257,9 @@ impl HttpStream {
             envoy::response(answer, self.head, self.http, streams, self.started);
         self.status = Some(answer.status);
         self.response_details = Some("via_upstream".to_owned());
-        let bodiless = self.head || answer.status == 204 || answer.status == 304;
+        // Over HTTP/1 such an answer is over with its headers, while over HTTP/2 its end may come later.
+        let bodiless = self.http == HttpVersion::One
+            && (self.head || answer.status == 204 || answer.status == 304);
         if !streams || bodiless {
             self.response = Some(Message::new(headers, frames, self.limit));
             return;
@@ -292,6 +299,13 @@ impl HttpStream {
                 self.abort();
             }
         }
+    }
+
+    /// The client resets a stream whose answer is malformed.
+    pub(super) fn refuse(&mut self) {
+        self.flags |= Flag::DownstreamProtocolError.bit();
+        self.response_details = Some("http2.remote_reset".to_owned());
+        self.abort();
     }
 
     /// The client goes away: over HTTP/1 with its connection, over HTTP/2 by resetting the stream.

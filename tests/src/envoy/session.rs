@@ -211,7 +211,10 @@ impl Session for EnvoySession {
                     // Should the response be complete, it is so in spite of this.
                     farewell.say()?;
                     let response = sending.await?;
-                    Response { starved: response.aborted, ..response }
+                    Response {
+                        starved: response.aborted && response.status != 0,
+                        ..response
+                    }
                 }
             };
             session.observe(&named.exchange, response).await

@@ -4,7 +4,8 @@ use std::io;
 use std::sync::Arc;
 
 use host_sim::target::{Upstream as Answer, UpstreamBehaviour};
-use http::{HeaderMap, StatusCode};
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, Method, StatusCode};
 use hyper::body::Bytes;
 use tokio::sync::watch;
 
@@ -117,9 +118,25 @@ impl Action {
     }
 }
 
+impl Action {
+    /// The same for a request that gets the headers only.
+    fn without_body(&self) -> Self {
+        match self {
+            Self::Answer(response) => Self::Answer(Arc::new(response.with_length().without_body())),
+            Self::Stream(response) => Self::Stream(Arc::new(response.without_body())),
+            Self::Cut(response) => Self::Cut(Arc::new(response.without_body())),
+            Self::Reset => Self::Reset,
+            Self::Nothing => Self::Nothing,
+        }
+    }
+}
+
 impl Plan {
     /// Acts, once the whole request is here. An error hangs up.
-    pub(super) async fn act(mut self) -> anyhow::Result<http::Response<Reply>> {
+    pub(super) async fn act(mut self, method: &Method) -> anyhow::Result<http::Response<Reply>> {
+        if method == Method::HEAD {
+            self.action = self.action.without_body();
+        }
         self.arrived.send_replace(true);
         let response = match &self.action {
             Action::Stream(response) => {
@@ -155,7 +172,7 @@ impl Plan {
 }
 
 /// An answer, ready to be sent.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Response {
     status: StatusCode,
     headers: HeaderMap,
@@ -172,6 +189,29 @@ impl Response {
             body: Bytes::from(answer.body.clone()),
             trailers: header_map(&answer.trailers)?,
         })
+    }
+
+    /// The same, and its headers say how long the body is, if there is one.
+    fn with_length(&self) -> Self {
+        let mut headers = self.headers.clone();
+        if !self.body.is_empty() {
+            headers
+                .entry(CONTENT_LENGTH)
+                .or_insert_with(|| self.body.len().into());
+        }
+        Self {
+            headers,
+            ..self.clone()
+        }
+    }
+
+    /// Its headers only.
+    fn without_body(&self) -> Self {
+        Self {
+            body: Bytes::new(),
+            trailers: HeaderMap::new(),
+            ..self.clone()
+        }
     }
 
     /// It, with its body and its end.

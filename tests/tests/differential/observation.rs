@@ -12,6 +12,8 @@ pub(crate) struct Observation {
     body: String,
     trailers: Vec<(String, String)>,
     aborted: bool,
+    /// What the filter tells of it in the end.
+    seen: Option<String>,
     upstream: Option<Forwarded>,
 }
 
@@ -35,7 +37,7 @@ const OF_THE_MOMENT: [&str; 5] = [
 
 impl Observation {
     pub(crate) fn of(outcome: Result<Exchange, TargetError>) -> Self {
-        let (failed, exchange) = match outcome {
+        let (failed, mut exchange) = match outcome {
             Ok(exchange) => (None, exchange),
             Err(error) => (Some(error.to_string()), Exchange::default()),
         };
@@ -56,6 +58,7 @@ impl Observation {
             body: text(&exchange.body),
             trailers: lasting(exchange.trailers),
             aborted: exchange.aborted,
+            seen: exchange.properties.remove("seen"),
             upstream: exchange.upstream.map(|seen| Forwarded {
                 method: seen.method,
                 path: seen.path,
