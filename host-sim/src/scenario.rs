@@ -14,11 +14,15 @@
 //! workers = 2                                  # default 1
 //! plugin = { name = "credits", vm_id = "a" }   # Envoy's own settings; also root_id, failure_policy, buffer_limit_bytes, …
 //! upstream = { status = 200, body = "{}" }     # what every forwarded request is answered
+//! metadata = { jwt = { plan = "free" } }       # what a filter before the plugin says of every request: metadata.filter_metadata.jwt
 //!
 //! ## What the plugin gets: `config` (a table as JSON, a text as it is), `config_text` (always as it is), or `config_file` (relative to
 //! ## this file) with an optional merge patch in `config_patch`. Without any of them the configuration is empty, as Envoy's is then.
 //! ## `${clock+4s}` is the time of day four seconds after the host's start, `${date}` its date.
 //! config = { daily = 10, day_starts_at = "${clock+4s}" }
+//!
+//! ## In place of `plugin` and `config`, several filters, first to last: [[filter]] tables with `plugin`, `config` (or its kin) and
+//! ## `module`, a file relative to this one; otherwise it is the module under test. Steps `configure` are for the first of them.
 //!
 //! ## Instead of steps, `rejected = "…"` says with which one error line the configuration is refused; `rejected = true` is any refusal,
 //! ## also that of a plugin that traps while it starts.
@@ -71,6 +75,7 @@
 mod config_source;
 mod config_text;
 mod expect;
+mod filter;
 mod json;
 mod pattern;
 mod request;
@@ -89,6 +94,7 @@ use serde::Deserialize;
 pub use config_source::{ConfigSource, ConfigSourceError};
 pub use config_text::{ConfigText, InvalidPlaceholder};
 pub use expect::{Expect, ExpectParallel, ExpectUpstream};
+pub use filter::FilterSource;
 pub use json::JsonPattern;
 pub use pattern::Pattern;
 pub use request::Requests;
@@ -96,6 +102,7 @@ pub use service::ExpectCallouts;
 pub use step::{ExpectLog, Open, Parallel, Step};
 
 use crate::target::{Capability, PluginSettings, Service, Setup, Upstream};
+use json::Json;
 use request::UpstreamTable;
 use service::ServiceTable;
 
@@ -107,12 +114,12 @@ pub struct Scenario {
     pub about: String,
     /// Worker threads.
     pub workers: u32,
-    /// Envoy's own settings of the plugin.
-    pub plugin: PluginSettings,
-    /// The plugin's configuration.
-    pub config: ConfigSource,
+    /// The filters, first to last.
+    pub filters: Vec<FilterSource>,
     /// What the upstream answers.
     pub upstream: Upstream,
+    /// What filters before the plugin say about every request: dynamic metadata, a JSON object by namespace.
+    pub metadata: BTreeMap<String, serde_json::Value>,
     /// The services that the plugin calls itself.
     pub services: Vec<Service>,
     /// When the clock starts, if that matters.
@@ -242,13 +249,12 @@ impl Scenario {
     ///
     /// When the configuration's file cannot be read or patched.
     pub fn setup(&self) -> Result<Setup, ScenarioError> {
-        let config =
-            self.config
-                .resolve(self.directory())
-                .map_err(|source| ScenarioError::Config {
-                    path: self.path.clone(),
-                    source,
-                })?;
+        let resolved = |filter: &FilterSource| filter.resolve(self.directory());
+        let filters: Result<_, _> = self.filters.iter().map(resolved).collect();
+        let filters = filters.map_err(|source| ScenarioError::Config {
+            path: self.path.clone(),
+            source,
+        })?;
         let mut properties = BTreeSet::new();
         for step in self.steps() {
             if let Step::Exchange { expect, .. } | Step::Finish { expect, .. } = step {
@@ -257,8 +263,8 @@ impl Scenario {
         }
         let reconfigures = self.needs().contains(&Capability::Reconfigure);
         Ok(Setup {
-            plugin: self.plugin.clone(),
-            config,
+            filters,
+            metadata: self.metadata.clone(),
             workers: self.workers,
             upstream: self.upstream.clone(),
             services: self.services.clone(),
@@ -291,11 +297,14 @@ struct RawScenario {
     about: String,
     workers: Option<u32>,
     #[serde(default)]
-    plugin: PluginSettings,
+    filter: Vec<FilterSource>,
+    plugin: Option<PluginSettings>,
     config: Option<toml::Value>,
     config_text: Option<String>,
     config_file: Option<String>,
     config_patch: Option<toml::Value>,
+    #[serde(default)]
+    metadata: BTreeMap<String, Json>,
     #[serde(default)]
     upstream: UpstreamTable,
     #[serde(default)]
@@ -323,17 +332,18 @@ impl TryFrom<RawScenario> for Scenario {
             (None, Some(line)) => Course::Rejected(line),
             _ => return Err("expected either at least one `[[step]]` or `rejected`".to_owned()),
         };
+        let config = ConfigSource::new(
+            raw.config,
+            raw.config_text,
+            raw.config_file,
+            raw.config_patch,
+        )?;
+        let metadata = raw.metadata.into_iter();
         let scenario = Self {
             about: raw.about,
             workers,
-            plugin: raw.plugin,
-            config: ConfigSource::new(
-                raw.config,
-                raw.config_text,
-                raw.config_file,
-                raw.config_patch,
-            )?
-            .unwrap_or_default(),
+            filters: FilterSource::all(raw.filter, raw.plugin, config)?,
+            metadata: metadata.map(|(name, Json(value))| (name, value)).collect(),
             upstream: raw.upstream.0,
             services: raw.service.into_iter().map(|table| table.0).collect(),
             clock: raw.clock,

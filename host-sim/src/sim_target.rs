@@ -1,11 +1,14 @@
 //! The simulator as a host for scenarios.
 
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::clock::DEFAULT_START;
-use crate::module::Module;
+use crate::module::{LoadError, Module};
 use crate::scenario::ConfigText;
 use crate::simulator::{SimulationError, Simulator, StartError};
 use crate::target::{
@@ -20,13 +23,29 @@ const NAME: &str = "sim";
 #[derive(Clone, Debug)]
 pub struct SimTarget {
     module: Module,
+    /// Those of other filters in scenarios, by their files.
+    others: Arc<Mutex<BTreeMap<PathBuf, Module>>>,
 }
 
 impl SimTarget {
     /// A target that runs this module.
     #[must_use]
     pub fn new(module: Module) -> Self {
-        Self { module }
+        Self {
+            module,
+            others: Arc::default(),
+        }
+    }
+
+    /// The module in another file, compiled once.
+    fn other(&self, file: &Path) -> Result<Module, LoadError> {
+        let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(module) = others.get(file) {
+            return Ok(module.clone());
+        }
+        let module = Module::from_file(file)?;
+        others.insert(file.to_owned(), module.clone());
+        Ok(module)
     }
 }
 
@@ -78,17 +97,10 @@ impl Target for SimTarget {
                 .parse()
                 .map_err(|error: jiff::Error| failed("starting the clock", error))?,
         };
-        let outcome = Simulator::builder(&self.module)
-            .settings(setup.plugin.clone())
-            .configuration(setup.config.at(started_at))
-            .workers(setup.workers)
-            .upstream(setup.upstream.clone())
-            .services(setup.services.clone())
-            .properties(setup.properties.clone())
-            .clock(started_at)
-            .log_level(LogLevel::Debug)
-            .start();
-        match outcome {
+        let builder = Simulator::builder(&self.module)
+            .setup(setup, |file| self.other(file))
+            .map_err(|error| failed("loading a module", error))?;
+        match builder.log_level(LogLevel::Debug).start() {
             Ok(simulator) => Ok(Started::Running(Box::new(SimSession {
                 simulator,
                 started_at,

@@ -8,6 +8,7 @@ mod services;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -281,13 +282,24 @@ impl TargetError {
     }
 }
 
-/// Everything that a host needs to know before the first request.
-#[derive(Clone, Debug)]
-pub struct Setup {
+/// A filter of the chain.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// The file of its module; without one, the module that the host is for.
+    pub module: Option<PathBuf>,
     /// Envoy's own settings of the plugin.
     pub plugin: PluginSettings,
     /// The plugin's configuration; [`ConfigText::at`] gives the bytes once the host's start is known.
     pub config: ConfigText,
+}
+
+/// Everything that a host needs to know before the first request. By default: one filter, one worker, an upstream that answers 200.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// The filters, first to last.
+    pub filters: Vec<Filter>,
+    /// Dynamic metadata of every request, by namespace: what filters before the first one say.
+    pub metadata: BTreeMap<String, serde_json::Value>,
     /// Worker threads (`envoy --concurrency`).
     pub workers: u32,
     /// What the upstream answers to every request.
@@ -300,6 +312,21 @@ pub struct Setup {
     pub clock: Option<Timestamp>,
     /// Whether the plugin will get new configurations, for which Envoy must be told to expect them.
     pub reconfigures: bool,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            filters: vec![Filter::default()],
+            metadata: BTreeMap::new(),
+            workers: 1,
+            upstream: Upstream::default(),
+            services: Vec::new(),
+            properties: Vec::new(),
+            clock: None,
+            reconfigures: false,
+        }
+    }
 }
 
 /// Envoy's own settings of the plugin (`envoy.extensions.wasm.v3.PluginConfig`).

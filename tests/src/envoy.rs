@@ -10,11 +10,12 @@ mod session;
 mod world;
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use host_sim::scenario::ConfigText;
-use host_sim::target::{Capability, LogLine, Refusal, Setup, Started, Target, TargetError};
+use host_sim::target::{self, Capability, LogLine, Refusal, Setup, Started, Target, TargetError};
 use jiff::Timestamp;
 use tokio::runtime::Runtime;
 
@@ -81,25 +82,35 @@ impl EnvoyTarget {
             services.insert(service.cluster.clone(), started);
         }
         let started_at = Timestamp::now();
-        let config = text(&setup.config, started_at)?;
         let folder = tempfile::Builder::new()
             .prefix("api-credits-test-")
             .tempdir()?;
         let access_log = folder.path().join("access.log");
-        let filter = Filter {
-            settings: setup.plugin.clone(),
-            module: self.artifacts.module.clone(),
-        };
-        let (filter, delivery) = if setup.reconfigures {
-            let delivery = Delivery::new(filter, folder.path())?;
-            delivery.deliver(&config)?;
-            (delivery.discovery(), Some(delivery))
-        } else {
-            (filter.fixed(&config), None)
-        };
+        let mut filters = Vec::new();
+        let mut delivery = None;
+        for (index, source) in setup.filters.iter().enumerate() {
+            let config = text(&source.config, started_at)?;
+            let filter = Filter {
+                name: match index {
+                    0 => filter::NAME.to_owned(),
+                    _ => format!("{}_{index}", filter::NAME),
+                },
+                settings: source.plugin.clone(),
+                module: self.module(source, folder.path())?,
+            };
+            // The first one gets new configurations.
+            if setup.reconfigures && index == 0 {
+                let of_first = Delivery::new(filter, folder.path())?;
+                of_first.deliver(&config)?;
+                filters.push(of_first.discovery());
+                delivery = Some(of_first);
+            } else {
+                filters.push(filter.fixed(&config));
+            }
+        }
         let bootstrap = Bootstrap {
             setup,
-            filter,
+            filters,
             upstream: &upstream,
             services: &services,
             access_log: &access_log,
@@ -130,6 +141,23 @@ impl EnvoyTarget {
                 Ok(Served::Rejected(lines))
             }
         }
+    }
+}
+
+impl EnvoyTarget {
+    /// The file of a filter's module. One that is written as text goes to this folder as Envoy loads it.
+    fn module(&self, filter: &target::Filter, folder: &Path) -> anyhow::Result<PathBuf> {
+        let Some(file) = &filter.module else {
+            return Ok(self.artifacts.module.clone());
+        };
+        let place = || file.display().to_string();
+        if file.extension().is_none_or(|extension| extension != "wat") {
+            return file.canonicalize().with_context(place);
+        }
+        let name = file.file_name().with_context(place)?;
+        let module = folder.join(name).with_extension("wasm");
+        std::fs::write(&module, wat::parse_file(file).with_context(place)?)?;
+        Ok(module)
     }
 }
 

@@ -13,7 +13,7 @@ use clap::Args;
 use hdrhistogram::Histogram;
 use host_sim::scenario::{Scenario, Step};
 use host_sim::target::Request;
-use host_sim::{Builder, Module, Simulator};
+use host_sim::{Builder, LoadError, Module, Simulator};
 use indicatif::ProgressBar;
 use serde::Serialize;
 
@@ -78,7 +78,7 @@ struct Memory {
 
 /// A plugin and what is sent to it.
 struct Load {
-    builder: Box<dyn Fn(&Module) -> Builder>,
+    builder: Box<dyn Fn(&Module) -> Result<Builder, LoadError>>,
     plugin: Plugin,
     requests: Vec<Request>,
 }
@@ -111,7 +111,7 @@ impl Bench {
         let Some(file) = &self.scenario else {
             let (upstream, of) = (self.request.upstream(), plugin.clone());
             return Ok(Load {
-                builder: Box::new(move |module| of.builder(module).upstream(upstream.clone())),
+                builder: Box::new(move |module| Ok(of.builder(module).upstream(upstream.clone()))),
                 plugin,
                 requests: vec![self.request.request()],
             });
@@ -130,7 +130,9 @@ impl Bench {
             bail!("{}: no step of it is a request", file.display());
         }
         Ok(Load {
-            builder: Box::new(move |module| Simulator::builder(module).setup(&setup)),
+            builder: Box::new(move |module| {
+                Simulator::builder(module).setup(&setup, Module::from_file)
+            }),
             plugin,
             requests,
         })
@@ -205,7 +207,7 @@ impl Bench {
 
     fn warmed_up(&self, load: &Load, module: &Module) -> anyhow::Result<Simulator> {
         let mut simulator =
-            super::started((load.builder)(module).untraced().start(), &load.plugin)?;
+            super::started((load.builder)(module)?.untraced().start(), &load.plugin)?;
         for (_, request) in (0..self.warm_up).zip(load.requests.iter().cycle()) {
             simulator.exchange(request)?;
         }

@@ -109,8 +109,13 @@ impl Run {
             for file in scenario_files(path)? {
                 read.insert(file.clone());
                 let scenario = Scenario::from_file(&file).map_err(Pointed::of_scenario)?;
-                if let ConfigSource::File { path, .. } = &scenario.config {
-                    read.insert(scenario.directory().join(path));
+                for filter in &scenario.filters {
+                    if let ConfigSource::File { path, .. } = &filter.config {
+                        read.insert(scenario.directory().join(path));
+                    }
+                    if let Some(module) = &filter.module {
+                        read.insert(scenario.directory().join(module));
+                    }
                 }
                 scenarios.push(scenario);
             }

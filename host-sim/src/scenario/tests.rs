@@ -72,7 +72,7 @@ finish = { call = "long", expect = { status = 202, properties = { "k.left" = 1 }
 
     let setup = scenario.setup().unwrap();
     assert_eq!(
-        String::from_utf8(setup.config.at(scenario.clock.unwrap())).unwrap(),
+        String::from_utf8(setup.filters[0].config.at(scenario.clock.unwrap())).unwrap(),
         r#"{"a":[1,2.5,"x"],"when":"12:00:04"}"#
     );
     assert_eq!(setup.properties, ["k.cost", "k.left"]);
@@ -142,6 +142,15 @@ fn wrong_scenarios_are_answered_with_their_place() {
         (
             "about = 'A.'\nconfig = {}\nconfig_text = ''\n[[step]]\nrequest = {}",
             "f.toml:1:1: at `.`: expected at most one of `config`, `config_text` and `config_file`",
+        ),
+        (
+            "about = 'A.'\nconfig = {}\n[[filter]]\n[[step]]\nrequest = {}",
+            "f.toml:1:1: at `.`: `config` beside `[[filter]]`, expected it in the table of its filter",
+        ),
+        (
+            "about = 'A.'\n[[filter]]\nmodul = 'a'\n[[step]]\nrequest = {}",
+            "f.toml:3:1: at `filter[0].modul`: unknown field `modul`, expected one of `module`, `plugin`, `config`, \
+             `config_text`, `config_file`, `config_patch`",
         ),
         (
             "about = 'A.'\nconfig = {}",

@@ -58,7 +58,7 @@ use crate::worker::Rules;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Builder {
-    module: Module,
+    pub(super) module: Module,
     settings: PluginSettings,
     configuration: Vec<u8>,
     others: Vec<(Module, PluginSettings, Vec<u8>)>,

@@ -24,8 +24,8 @@ pub(super) const NOWHERE: &str = "nowhere";
 #[derive(Debug)]
 pub(super) struct Bootstrap<'a> {
     pub(super) setup: &'a Setup,
-    /// The element of `http_filters`.
-    pub(super) filter: Value,
+    /// The elements of `http_filters`, without the router.
+    pub(super) filters: Vec<Value>,
     pub(super) upstream: &'a Upstream,
     pub(super) services: &'a BTreeMap<String, Service>,
     pub(super) access_log: &'a Path,
@@ -44,7 +44,10 @@ impl Bootstrap<'_> {
             }] }],
         });
         if let (Some(bytes), Some(listener)) = (
-            self.setup.plugin.buffer_limit_bytes,
+            self.setup
+                .filters
+                .iter()
+                .find_map(|filter| filter.plugin.buffer_limit_bytes),
             listener.as_object_mut(),
         ) {
             listener.insert("per_connection_buffer_limit_bytes".to_owned(), json!(bytes));
@@ -65,16 +68,17 @@ impl Bootstrap<'_> {
     }
 
     fn connection_manager(&self) -> Value {
+        let metadata = (!self.setup.metadata.is_empty()).then(|| self.metadata());
+        let router = json!({
+            "name": "envoy.filters.http.router",
+            "typed_config": { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" },
+        });
+        let filters = metadata.into_iter().chain(self.filters.iter().cloned());
+        let filters: Vec<_> = filters.chain([router]).collect();
         json!({
             "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
             "stat_prefix": "api",
-            "http_filters": [
-                self.filter,
-                {
-                    "name": "envoy.filters.http.router",
-                    "typed_config": { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" },
-                },
-            ],
+            "http_filters": filters,
             "route_config": { "virtual_hosts": [{
                 "name": "api",
                 "domains": ["*"],
@@ -92,6 +96,20 @@ impl Bootstrap<'_> {
                     "log_format": { "json_format": self.access_log_line() },
                 },
             }],
+        })
+    }
+
+    /// The filter that says of every request what filters before the plugin say.
+    fn metadata(&self) -> Value {
+        let namespaces = self.setup.metadata.iter();
+        let namespaces = namespaces
+            .map(|(namespace, value)| json!({ "metadata_namespace": namespace, "value": value }));
+        json!({
+            "name": "envoy.filters.http.set_metadata",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.filters.http.set_metadata.v3.Config",
+                "metadata": namespaces.collect::<Vec<_>>(),
+            },
         })
     }
 

@@ -8,13 +8,15 @@ use anyhow::Context as _;
 use host_sim::target::{FailurePolicy, PluginSettings};
 use serde_json::{Value, json};
 
-/// The filter's name in the chain, and of what is delivered.
+/// The first filter's name in the chain, and of what is delivered.
 pub(super) const NAME: &str = "plugin";
 const TYPE: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
 
 /// The filter without its configuration.
 #[derive(Clone, Debug)]
 pub(super) struct Filter {
+    /// In the chain.
+    pub(super) name: String,
     pub(super) settings: PluginSettings,
     pub(super) module: PathBuf,
 }
@@ -22,7 +24,7 @@ pub(super) struct Filter {
 impl Filter {
     /// The element of `http_filters` with this configuration.
     pub(super) fn fixed(&self, config: &str) -> Value {
-        json!({ "name": NAME, "typed_config": self.typed_config(config) })
+        json!({ "name": self.name, "typed_config": self.typed_config(config) })
     }
 
     fn typed_config(&self, config: &str) -> Value {
@@ -36,6 +38,8 @@ impl Filter {
                     "vm_id": settings.vm_id,
                     "runtime": "envoy.wasm.runtime.v8",
                     "code": { "local": { "filename": self.module } },
+                    "configuration": text(&settings.vm_configuration),
+                    "environment_variables": { "key_values": settings.environment },
                 },
                 "allow_on_headers_stop_iteration": settings.allow_on_headers_stop_iteration,
                 "failure_policy": match settings.failure_policy {
@@ -43,10 +47,14 @@ impl Filter {
                     FailurePolicy::FailOpen => "FAIL_OPEN",
                     FailurePolicy::FailReload => "FAIL_RELOAD",
                 },
-                "configuration": { "@type": "type.googleapis.com/google.protobuf.StringValue", "value": config },
+                "configuration": text(config),
             },
         })
     }
+}
+
+fn text(text: &str) -> Value {
+    json!({ "@type": "type.googleapis.com/google.protobuf.StringValue", "value": text })
 }
 
 /// A filter whose configuration is in a file, which is replaced while Envoy runs.

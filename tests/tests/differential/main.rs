@@ -17,7 +17,7 @@ use api_credits_tests::artifacts::Artifacts;
 use api_credits_tests::envoy::EnvoyTarget;
 use host_sim::scenario::ConfigText;
 use host_sim::target::{
-    Exchange, Holder, PluginSettings, Session, Setup, Started, Target, TargetError, Upstream,
+    Exchange, Filter, Holder, PluginSettings, Session, Setup, Started, Target, TargetError,
 };
 use host_sim::{Module, SimTarget};
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -94,17 +94,16 @@ struct Running {
 impl Hosts {
     fn start(&self) -> anyhow::Result<Running> {
         let setup = Setup {
-            plugin: PluginSettings {
-                allow_on_headers_stop_iteration: true,
-                ..PluginSettings::default()
-            },
-            config: ConfigText::verbatim("{}"),
-            workers: 1,
-            upstream: Upstream::default(),
-            services: Vec::new(),
+            filters: vec![Filter {
+                plugin: PluginSettings {
+                    allow_on_headers_stop_iteration: true,
+                    ..PluginSettings::default()
+                },
+                config: ConfigText::verbatim("{}"),
+                ..Filter::default()
+            }],
             properties: vec!["seen".to_owned()],
-            clock: None,
-            reconfigures: false,
+            ..Setup::default()
         };
         let start = |target: &dyn Target| match target.start(&setup)? {
             Started::Running(session) => Ok(session),

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use api_credits_tests::artifacts::root;
 use api_credits_tests::envoy::Served;
 use host_sim::scenario::ConfigText;
-use host_sim::target::{PluginSettings, Request, Session as _, Setup, Upstream};
+use host_sim::target::{Filter, Request, Session as _, Setup};
 use serde_json::{Deserializer, Value};
 
 use crate::World;
@@ -15,14 +15,11 @@ use crate::exactness::{COST, REMAINING, number};
 pub(crate) fn istio_and_envoy_gateway_accept_their_examples(world: &World) -> anyhow::Result<()> {
     for (file, key) in [("istio.yaml", "pluginConfig:"), ("gateway.yaml", "config:")] {
         let setup = Setup {
-            plugin: PluginSettings::default(),
-            config: ConfigText::verbatim(&document(file, key)?.to_string()),
-            workers: 1,
-            upstream: Upstream::default(),
-            services: Vec::new(),
-            properties: Vec::new(),
-            clock: None,
-            reconfigures: false,
+            filters: vec![Filter {
+                config: ConfigText::verbatim(&document(file, key)?.to_string()),
+                ..Filter::default()
+            }],
+            ..Setup::default()
         };
         let mut session = match world.envoy.serve(&setup)? {
             Served::Running(session) => session,

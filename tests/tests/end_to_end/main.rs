@@ -23,7 +23,7 @@ use anyhow::Context as _;
 use api_credits_tests::artifacts::{self, Artifacts};
 use api_credits_tests::envoy::{EnvoySession, EnvoyTarget, Served};
 use host_sim::scenario::ConfigText;
-use host_sim::target::{PluginSettings, Setup, Upstream};
+use host_sim::target::{Filter, PluginSettings, Setup};
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
 
@@ -161,19 +161,18 @@ fn example() -> anyhow::Result<Value> {
 /// Envoy with four workers and this configuration, as in envoy/envoy.yaml.
 fn serve(world: &World, config: &Value) -> anyhow::Result<Box<EnvoySession>> {
     let setup = Setup {
-        plugin: PluginSettings {
-            name: "api_credits".to_owned(),
-            vm_id: "api-credits".to_owned(),
-            allow_on_headers_stop_iteration: true,
-            ..PluginSettings::default()
-        },
-        config: ConfigText::verbatim(&config.to_string()),
+        filters: vec![Filter {
+            plugin: PluginSettings {
+                name: "api_credits".to_owned(),
+                vm_id: "api-credits".to_owned(),
+                allow_on_headers_stop_iteration: true,
+                ..PluginSettings::default()
+            },
+            config: ConfigText::verbatim(&config.to_string()),
+            ..Filter::default()
+        }],
         workers: WORKERS,
-        upstream: Upstream::default(),
-        services: Vec::new(),
-        properties: Vec::new(),
-        clock: None,
-        reconfigures: false,
+        ..Setup::default()
     };
     match world.envoy.serve(&setup)? {
         Served::Running(session) => Ok(session),
