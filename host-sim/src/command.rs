@@ -6,6 +6,7 @@ mod diagnostic;
 pub(crate) mod inspect;
 pub(crate) mod new;
 mod plugin;
+pub(crate) mod replay;
 mod request;
 pub(crate) mod run;
 pub(crate) mod serve;

@@ -11,6 +11,7 @@
 //! - [`Module`] is a compiled module; [`Simulator`] runs it, as its [`Builder`] says. [`grpc`] describes gRPC services for it.
 //! - [`scenario`] is the test language: what a plugin is given and what a client, an upstream or an operator then sees.
 //! - [`target`] is what a host must be able to do so that scenarios can run on it; [`SimTarget`] is the simulator as such a host.
+//! - [`access_log`] reads what proxies wrote of calls, and [`forecast`] tells what a plugin would have done to them.
 //! - [`runner`] walks a scenario over a target; it is the one comparison that every host shares. [`report`] says what differed.
 //!
 //! What is inside, from the outside in: `simulator` holds `worker`s, a worker drives streams through its `vm`; `stream` and
@@ -26,6 +27,7 @@ mod chain;
 mod clock;
 mod envoy;
 mod explanation;
+pub mod forecast;
 mod foreign_function;
 mod framing;
 pub mod grpc;

@@ -93,6 +93,29 @@ Requests and answers are read whole before they go on, so what streams for long 
   host-sim bench --plugin FILTER.wasm --config FILTER.json --path /things -H 'x-user: 7' -n 10000
   host-sim bench --plugin FILTER.wasm --scenario the_last_credit.toml --json")]
     Bench(command::bench::Bench),
+    /// Forecast what a filter would do to the calls of an access log: whom it would refuse, and what would spare them
+    ///
+    /// Runs every call of the log through the filter, at its time and as long as it lasted, and tells for each organization what its
+    /// calls cost, how much of its limit they take, when it is refused first, and what would have been enough. Lines that cannot
+    /// be read are counted and shown.
+    #[command(after_help = "\
+Who would be refused tomorrow, and what would spare them?
+
+  host-sim replay --plugin FILTER.wasm --config FILTER.json --html forecast.html access.log
+  host-sim replay --plugin FILTER.wasm --config FILTER.json --against NEW.json /var/log/envoy/*.gz
+
+A log is JSON (Envoy's json_format and others'), Envoy's default text, NCSA combined, or CSV with named columns, packed with
+gzip or not. Its customary names are known: start_time, method, path, response_code, duration, organization and many more;
+--field tells others. The organization has to be in the log: add the header that names it to the log's format, such as
+`organization: %REQ(ORGID)%` (in Envoy's text: behind the rest; in NCSA combined it is the user).
+
+  --field organization=tenant_id --header 'x-tenant: %organization' --header 'x-plan: %plan' --field plan=plan_name
+
+What the filter makes of a call is taken from the properties that it sets for access logs (wasm.*), and limits from its usage
+details. That works for any module that has such: --print-mapping shows where they are found, --mapping says it otherwise.
+
+The calls of a log are put in order within --window seconds (and at most 200000 of them); those farther out are counted.")]
+    Replay(command::replay::Replay),
     /// Say what a module is, what it needs from Envoy, and what Envoy will call in it
     ///
     /// Tells the ABI, every import (does Envoy have it? does host-sim?), every export and how often Envoy calls it, the memory and
@@ -108,6 +131,7 @@ fn main() -> ExitCode {
         Command::Serve(serve) => serve.execute(),
         Command::Bench(bench) => bench.execute(),
         Command::Trace(trace) => trace.execute(),
+        Command::Replay(replay) => replay.execute(),
         Command::Inspect(inspect) => inspect.execute(),
     };
     match outcome {

@@ -172,7 +172,7 @@ impl Vm {
             return Err(CallError::Failure(failure.clone()));
         }
         let allowed = self.store.data().identity.allows(name);
-        if name.starts_with("proxy_") && !allowed {
+        if !allowed && name.starts_with("proxy_") {
             return Ok(None);
         }
         let position = self.export::<P, R>(name)?;
@@ -220,7 +220,10 @@ impl Vm {
         P: WasmParams + 'static,
         R: WasmResults + 'static,
     {
-        let known = self.exports.iter().position(|(known, _)| *known == name);
+        // Most names are the very same literal.
+        let same = |(known, _): &(&str, _)| std::ptr::eq(*known, name);
+        let known = self.exports.iter().position(same);
+        let known = known.or_else(|| self.exports.iter().position(|(known, _)| *known == name));
         if let Some(position) = known {
             return Ok(position);
         }

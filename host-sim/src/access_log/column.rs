@@ -54,11 +54,11 @@ struct Ranked<'l>(Option<(usize, Cow<'l, str>)>);
 
 impl<'l> Ranked<'l> {
     /// Takes a value unless a surer one is there.
-    fn put(&mut self, rank: usize, value: &Cow<'l, str>) -> bool {
+    fn put(&mut self, rank: usize, value: Cow<'l, str>) -> bool {
         if self.0.as_ref().is_some_and(|(other, _)| *other <= rank) {
             return false;
         }
-        self.0 = Some((rank, value.clone()));
+        self.0 = Some((rank, value));
         true
     }
 
@@ -88,7 +88,7 @@ impl<'l> Values<'l> {
                 Part::Path => &mut self.path,
                 Part::Status => &mut self.status,
                 Part::Duration(unit) => {
-                    if self.duration.put(*rank, &value) {
+                    if self.duration.put(*rank, value.clone()) {
                         self.unit = Some(*unit);
                     }
                     continue;
@@ -98,7 +98,7 @@ impl<'l> Values<'l> {
                     None => continue,
                 },
             };
-            place.put(*rank, &value);
+            place.put(*rank, value.clone());
         }
     }
 

@@ -21,6 +21,9 @@ pub(super) struct Table {
     ends: Vec<usize>,
 }
 
+/// The line on which a row begins, what it tells, and how it begins if that is nothing.
+pub(super) type Taken = (u64, Result<Entry, WhyUnread>, Vec<u8>);
+
 /// A row, in the buffers of its table.
 struct Row {
     line: u64,
@@ -41,10 +44,7 @@ impl Table {
     }
 
     /// The next row and the line that it begins on, with how it begins; `None` at the end. A heading is no row.
-    pub(super) fn next(
-        &mut self,
-        input: &mut impl BufRead,
-    ) -> io::Result<Option<(u64, Result<Entry, WhyUnread>, Vec<u8>)>> {
+    pub(super) fn next(&mut self, input: &mut impl BufRead) -> io::Result<Option<Taken>> {
         if self.columns.is_none() {
             let Some(heading) = self.row(input)? else {
                 return Ok(None);

@@ -77,6 +77,13 @@ impl PluginOptions {
         self
     }
 
+    /// What the configuration is called: its file.
+    pub(crate) fn config_name(&self) -> String {
+        let file = self.config.as_ref().or(self.envoy_yaml.as_ref());
+        let name = file.map(|file| file.display().to_string());
+        name.unwrap_or_else(|| "the configuration".to_owned())
+    }
+
     /// Reads everything that the options name.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ mod bench;
 mod check;
 mod folder;
 mod inspect;
+mod replay;
 mod run;
 mod serve;
 mod server;

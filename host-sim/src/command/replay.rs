@@ -1,0 +1,299 @@
+//! `host-sim replay`: what a plugin would have done to the calls of an access log, organization by organization.
+
+mod chart;
+mod configuration;
+mod feed;
+mod number;
+mod page;
+mod summary;
+mod table;
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+use clap::{Args, ValueEnum};
+use host_sim::access_log::{Entry, Fields, Format};
+use host_sim::forecast::{Forecast, Mapping, Reordering, Replay as Replayed, Template, remedies};
+use host_sim::target::LogLevel;
+use host_sim::{Builder, Module};
+use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
+
+use super::plugin::{Plugin, PluginOptions};
+use configuration::Configuration;
+use feed::Feed;
+use summary::{Document, LogSummary};
+
+/// What `host-sim replay` is told.
+#[derive(Args, Debug)]
+pub(crate) struct Replay {
+    #[command(flatten)]
+    plugin: PluginOptions,
+    /// The access logs, packed with gzip or not; `-` is the standard input
+    #[arg(value_name = "LOG", required_unless_present = "print_mapping")]
+    logs: Vec<PathBuf>,
+    /// Replay the same calls with this other configuration as well, and say what it changes
+    #[arg(long, value_name = "FILE")]
+    against: Option<PathBuf>,
+    /// The logs' format, if it is not to be told by their beginning
+    #[arg(long, value_enum, help_heading = "The log")]
+    format: Option<LogFormat>,
+    /// The log's own name for time, method, path, request, status, duration (ms), duration_s, duration_us, organization or another
+    /// field; may be repeated, the surest name first
+    #[arg(long, value_name = "FIELD=NAME", value_parser = field, help_heading = "The log")]
+    field: Vec<(String, String)>,
+    /// A header of the requests, with fields of the log in it, as in `--header 'orgId: %organization'`; may be repeated
+    #[arg(long, short = 'H', value_name = "NAME: VALUE", value_parser = header, help_heading = "The log")]
+    header: Vec<(String, String)>,
+    /// By how many seconds calls may stand out of order
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 60,
+        help_heading = "The log"
+    )]
+    window: u64,
+    /// Where the module tells what is forecast, if it is not the API credits filter
+    #[arg(long, value_name = "FILE.toml")]
+    mapping: Option<PathBuf>,
+    /// Print the mapping that is used without --mapping, and do nothing else
+    #[arg(long)]
+    print_mapping: bool,
+    /// How many organizations the table shows
+    #[arg(long, value_name = "NUMBER", default_value_t = 20)]
+    top: usize,
+    /// Print one JSON document in place of the table
+    #[arg(long)]
+    json: bool,
+    /// Also write a page with charts to this file
+    #[arg(long, value_name = "FILE.html")]
+    html: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LogFormat {
+    /// One JSON object a line
+    Json,
+    /// Envoy's default format
+    EnvoyText,
+    /// NCSA common or combined
+    Combined,
+    /// Comma-separated values under named columns
+    Csv,
+}
+
+/// The most calls that are held back to be put in order.
+const MOST_HELD_BACK: usize = 200_000;
+
+fn field(text: &str) -> Result<(String, String), String> {
+    let (field, name) = text
+        .split_once('=')
+        .ok_or("a field is written as `field=name in the log`")?;
+    Ok((field.trim().to_owned(), name.trim().to_owned()))
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text
+        .split_once(':')
+        .filter(|(name, _)| !name.trim().is_empty())
+        .ok_or("a header is written as `name: value`")?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
+}
+
+/// A configuration that is tried.
+struct Candidate {
+    name: String,
+    plugin: Plugin,
+    configuration: Configuration,
+}
+
+impl Replay {
+    /// Always true: whatever is forecast is what was to be told.
+    pub(crate) fn execute(&self) -> anyhow::Result<bool> {
+        if self.print_mapping {
+            print!("{}", Mapping::DEFAULT);
+            return Ok(true);
+        }
+        let mapping = self.mapping()?;
+        let plugin = self.plugin.resolve()?;
+        let bytes = fs::read(&plugin.file).with_context(|| plugin.name().to_string())?;
+        let module = Module::unmetered(&bytes).with_context(|| plugin.name().to_string())?;
+        let candidates = self.candidates(plugin, &mapping)?;
+        for candidate in &candidates {
+            // What is refused is told before a long log is read.
+            super::started(candidate.builder(&module).start(), &candidate.plugin)?;
+        }
+        let wanted = mapping.wanted();
+        let feed = Feed::open(
+            &self.logs,
+            self.format.map(Format::from),
+            &self.fields(&wanted)?,
+        )?;
+        let (replays, log) = self.run(&candidates, &module, &mapping, &wanted, feed)?;
+        let mut forecasts = Vec::new();
+        for (candidate, replay) in candidates.iter().zip(&replays) {
+            let start = |configuration: &[u8], at: Timestamp| {
+                candidate
+                    .builder(&module)
+                    .configuration(configuration)
+                    .clock(at)
+                    .start()
+            };
+            let remedies = remedies(
+                replay.organizations(),
+                &mapping,
+                &candidate.configuration.bytes,
+                candidate.configuration.details_path.as_deref(),
+                &start,
+            )?;
+            forecasts.push(Forecast::new(&candidate.name, replay, remedies));
+        }
+        let document = Document::new(log, forecasts);
+        if let Some(file) = &self.html {
+            fs::write(file, page::html(&document)?).with_context(|| file.display().to_string())?;
+        }
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(&document)?);
+        } else {
+            print!("{}", table::text(&document, self.top));
+        }
+        Ok(true)
+    }
+
+    fn mapping(&self) -> anyhow::Result<Mapping> {
+        let mut mapping = match &self.mapping {
+            Some(file) => {
+                let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
+                Mapping::from_toml(&text).with_context(|| file.display().to_string())?
+            }
+            None => Mapping::from_toml(Mapping::DEFAULT)?,
+        };
+        for (name, value) in &self.header {
+            let headers = &mut mapping.request.headers;
+            headers.retain(|known, _| !known.eq_ignore_ascii_case(name));
+            headers.insert(name.clone(), Template::from(value.clone()));
+        }
+        Ok(mapping)
+    }
+
+    fn fields(&self, wanted: &[String]) -> anyhow::Result<Fields> {
+        let mut fields = Fields::new(wanted);
+        for (field, name) in &self.field {
+            if !fields.knows(field) {
+                bail!(
+                    "unknown field `{field}`, expected time, method, path, request, status, duration, duration_s, duration_us, {}",
+                    wanted.join(", ")
+                );
+            }
+            fields = fields.mapped(field, name);
+        }
+        Ok(fields)
+    }
+
+    fn candidates(&self, plugin: Plugin, mapping: &Mapping) -> anyhow::Result<Vec<Candidate>> {
+        let mut candidates = vec![Candidate {
+            name: self.plugin.config_name(),
+            configuration: Configuration::new(&plugin.configuration, mapping),
+            plugin: plugin.clone(),
+        }];
+        if let Some(file) = &self.against {
+            let mut plugin = plugin;
+            plugin.configuration = fs::read(file).with_context(|| file.display().to_string())?;
+            candidates.push(Candidate {
+                name: file.display().to_string(),
+                configuration: Configuration::new(&plugin.configuration, mapping),
+                plugin,
+            });
+        }
+        Ok(candidates)
+    }
+
+    /// Runs all calls through all candidates.
+    fn run(
+        &self,
+        candidates: &[Candidate],
+        module: &Module,
+        mapping: &Mapping,
+        wanted: &[String],
+        mut feed: Feed,
+    ) -> anyhow::Result<(Vec<Replayed>, LogSummary)> {
+        let window = std::time::Duration::from_secs(self.window);
+        let mut reordering = Reordering::new(window, MOST_HELD_BACK);
+        let mut replays = Vec::new();
+        let mut log = LogSummary::default();
+        let bar = progress_bar(&feed);
+        let mut take = |entry: &Entry, log: &mut LogSummary| -> anyhow::Result<()> {
+            if replays.is_empty() {
+                for candidate in candidates {
+                    let builder = candidate.builder(module).clock(entry.started);
+                    let simulator = super::started(builder.start(), &candidate.plugin)?;
+                    let path = candidate.configuration.details_path.clone();
+                    replays.push(Replayed::new(simulator, mapping, wanted, path));
+                }
+            }
+            log.count(entry);
+            for replay in &mut replays {
+                replay.take(entry)?;
+            }
+            Ok(())
+        };
+        while let Some(entry) = feed.next()? {
+            reordering.put(entry);
+            while let Some(entry) = reordering.pop() {
+                take(&entry, &mut log)?;
+                if log.calls.is_multiple_of(8192) {
+                    bar.set_position(feed.position());
+                }
+            }
+        }
+        while let Some(entry) = reordering.pop_any() {
+            take(&entry, &mut log)?;
+        }
+        for replay in &mut replays {
+            replay.finish()?;
+        }
+        bar.finish_and_clear();
+        log.finish(feed, &reordering);
+        if log.calls == 0 {
+            bail!("no line of the log tells of a call{}", log.first_unread());
+        }
+        Ok((replays, log))
+    }
+}
+
+impl Candidate {
+    fn builder(&self, module: &Module) -> Builder {
+        self.plugin
+            .builder(module)
+            .configuration(&self.configuration.bytes)
+            .untraced()
+            .log_level(LogLevel::Warn)
+    }
+}
+
+impl From<LogFormat> for Format {
+    fn from(format: LogFormat) -> Self {
+        match format {
+            LogFormat::Json => Self::Json,
+            LogFormat::EnvoyText => Self::EnvoyText,
+            LogFormat::Combined => Self::Combined,
+            LogFormat::Csv => Self::Separated(b','),
+        }
+    }
+}
+
+/// A bar for files, which have an end, and a count of bytes for anything else. It is shown on terminals only.
+fn progress_bar(feed: &Feed) -> ProgressBar {
+    let template = match feed.size() {
+        Some(_) => "{bar:40} {percent} %  {bytes} of {total_bytes}  {eta} left",
+        None => "{spinner} {bytes}  {elapsed}",
+    };
+    let bar = feed
+        .size()
+        .map_or_else(ProgressBar::no_length, ProgressBar::new);
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}

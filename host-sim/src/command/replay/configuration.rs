@@ -1,0 +1,43 @@
+//! A configuration, made ready for a forecast.
+
+use host_sim::forecast::Mapping;
+use serde_json::Value;
+
+/// A configuration and where the module answers with an organization's account under it.
+#[derive(Clone, Debug)]
+pub(super) struct Configuration {
+    pub(super) bytes: Vec<u8>,
+    pub(super) details_path: Option<String>,
+}
+
+impl Configuration {
+    /// The configuration, with the members that the mapping gives it where it has none. One that is no JSON object stays as it is.
+    pub(super) fn new(bytes: &[u8], mapping: &Mapping) -> Self {
+        let details = &mapping.details;
+        let Ok(Value::Object(mut members)) = serde_json::from_slice(bytes) else {
+            return Self {
+                bytes: bytes.to_vec(),
+                details_path: details.path.clone(),
+            };
+        };
+        let mut changed = false;
+        for (name, value) in &mapping.configuration.defaults {
+            if !members.contains_key(name) {
+                members.insert(name.clone(), value.clone());
+                changed = true;
+            }
+        }
+        let document = Value::Object(members);
+        let stated = details.path_in_configuration.as_deref();
+        let stated = stated.and_then(|pointer| document.pointer(pointer)?.as_str());
+        let bytes = if changed {
+            document.to_string().into_bytes()
+        } else {
+            bytes.to_vec()
+        };
+        Self {
+            details_path: stated.map(str::to_owned).or_else(|| details.path.clone()),
+            bytes,
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The calls of several logs as one: each log is read and parsed on a thread of its own, and whichever has the earliest call goes
+//! first.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread;
+
+use anyhow::{Context as _, anyhow};
+use host_sim::access_log::{Entry, Fields, Format, Progress, Reader, Source, Unread};
+
+/// Lines that go from a reading thread to the replay at once.
+const BATCH: usize = 512;
+
+/// How many batches may lie ready.
+const READY: usize = 4;
+
+/// The most unread lines that are kept of a file.
+const MOST_UNREAD: usize = 10;
+
+type Batch = Result<Vec<Result<Entry, Unread>>, io::Error>;
+
+/// All logs.
+pub(super) struct Feed {
+    streams: Vec<Stream>,
+}
+
+/// One log.
+pub(super) struct Stream {
+    pub(super) name: String,
+    pub(super) format: Format,
+    /// How many lines were no calls.
+    pub(super) unread: u64,
+    /// The first of them.
+    pub(super) first_unread: Vec<Unread>,
+    size: Option<u64>,
+    progress: Progress,
+    batches: Receiver<Batch>,
+    ready: std::vec::IntoIter<Result<Entry, Unread>>,
+    next: Option<Entry>,
+    ended: bool,
+}
+
+impl Feed {
+    /// Opens all logs.
+    pub(super) fn open(
+        logs: &[PathBuf],
+        format: Option<Format>,
+        fields: &Fields,
+    ) -> anyhow::Result<Self> {
+        let streams = logs.iter().map(|log| Stream::open(log, format, fields));
+        Ok(Self {
+            streams: streams.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// The next call.
+    pub(super) fn next(&mut self) -> anyhow::Result<Option<Entry>> {
+        for stream in &mut self.streams {
+            stream.fill()?;
+        }
+        let first = self
+            .streams
+            .iter_mut()
+            .filter(|stream| stream.next.is_some())
+            .min_by_key(|stream| stream.next.as_ref().map(|entry| entry.started));
+        Ok(first.and_then(|stream| stream.next.take()))
+    }
+
+    /// How long all of them are, in bytes as they are stored, if that is known.
+    pub(super) fn size(&self) -> Option<u64> {
+        self.streams.iter().map(|stream| stream.size).sum()
+    }
+
+    /// How much of that has been read.
+    pub(super) fn position(&self) -> u64 {
+        let read = self.streams.iter().map(|stream| stream.progress.bytes());
+        read.fold(0, u64::saturating_add)
+    }
+
+    pub(super) fn into_streams(self) -> Vec<Stream> {
+        self.streams
+    }
+}
+
+impl Stream {
+    fn open(path: &Path, format: Option<Format>, fields: &Fields) -> anyhow::Result<Self> {
+        let name = path.display().to_string();
+        let mut source = Source::open(path).with_context(|| name.clone())?;
+        let beginning = source.beginning().with_context(|| name.clone())?;
+        let format = match format {
+            Some(format) => format,
+            None => Format::detect(beginning).ok_or_else(|| unknown_format(&name, beginning))?,
+        };
+        let (size, progress) = (source.size(), source.progress());
+        let (sender, batches) = sync_channel(READY);
+        let mut reader = Reader::new(source.into_input(), format, fields);
+        thread::spawn(move || {
+            loop {
+                let mut batch = Vec::with_capacity(BATCH);
+                while batch.len() < BATCH {
+                    match reader.next_line() {
+                        Ok(Some(line)) => batch.push(line),
+                        Ok(None) => {
+                            // Nobody listens any more if this fails, nor below.
+                            let _ = sender.send(Ok(batch));
+                            return;
+                        }
+                        Err(error) => {
+                            let _ = sender
+                                .send(Ok(batch))
+                                .and_then(|()| sender.send(Err(error)));
+                            return;
+                        }
+                    }
+                }
+                if sender.send(Ok(batch)).is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Self {
+            name,
+            format,
+            unread: 0,
+            first_unread: Vec::new(),
+            size,
+            progress,
+            batches,
+            ready: Vec::new().into_iter(),
+            next: None,
+            ended: false,
+        })
+    }
+
+    /// Has its next call ready, unless there is none.
+    fn fill(&mut self) -> anyhow::Result<()> {
+        while self.next.is_none() && !self.ended {
+            match self.ready.next() {
+                Some(Ok(entry)) => self.next = Some(entry),
+                Some(Err(unread)) => {
+                    self.unread = self.unread.saturating_add(1);
+                    if self.first_unread.len() < MOST_UNREAD {
+                        self.first_unread.push(unread);
+                    }
+                }
+                None => match self.batches.recv() {
+                    Ok(batch) => {
+                        self.ready = batch.with_context(|| self.name.clone())?.into_iter();
+                    }
+                    Err(_) => self.ended = true,
+                },
+            }
+        }
+        Ok(())
+    }
+}
+
+fn unknown_format(name: &str, beginning: &[u8]) -> anyhow::Error {
+    let first = beginning.split(|byte| *byte == b'\n').next();
+    let first = String::from_utf8_lossy(first.unwrap_or_default());
+    let shown: String = first.chars().take(120).collect();
+    if beginning.is_empty() {
+        return anyhow!("{name}: the log is empty");
+    }
+    anyhow!(
+        "{name}: the format cannot be told by the beginning {shown:?}, expected JSON, Envoy's default text, NCSA combined or a heading \
+         with the names of columns; say which with --format, and the names with --field"
+    )
+}

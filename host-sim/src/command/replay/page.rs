@@ -1,0 +1,312 @@
+//! The forecast as a page: one file with everything in it, that works without scripts.
+
+use askama::Template;
+use host_sim::forecast::{Change, Forecast, Prospect};
+
+use super::chart::{Chart, Stretch};
+use super::number::{count, grouped, time};
+use super::summary::{Document, LogSummary};
+use super::table::{advice, headline};
+
+/// The most organizations that a page shows.
+const MOST: usize = 2000;
+
+/// From this share of its limit on an organization comes near it.
+const NEAR: u64 = 80;
+
+#[derive(Template)]
+#[template(path = "page.html")]
+struct Page<'d> {
+    title: String,
+    css: &'static str,
+    sections: Vec<Section<'d>>,
+    changes: Option<Vec<ChangeRow<'d>>>,
+    changes_sub: String,
+    facts: Vec<String>,
+    unread: Vec<UnreadRow<'d>>,
+    unread_count: String,
+}
+
+struct Section<'d> {
+    number: usize,
+    headline: String,
+    sub: String,
+    refused: Vec<Row<'d>>,
+    rows: Vec<Row<'d>>,
+    chart: Chart,
+    count: String,
+    count_refused: usize,
+    count_near: usize,
+    more: usize,
+    logged: &'d [String],
+}
+
+struct Row<'d> {
+    id: String,
+    organization: &'d str,
+    plan: &'d str,
+    calls: String,
+    refused: String,
+    needs: String,
+    share: String,
+    bar: u64,
+    level: &'static str,
+    outcome: String,
+    advice: String,
+    first_refusal: String,
+    first_reason: &'d str,
+    first_call: &'d str,
+    reasons: String,
+    at_once: String,
+    protected: bool,
+    chart: Chart,
+    operations: Vec<OperationRow<'d>>,
+    days: Vec<DayRow>,
+    plans: Vec<PlanRow<'d>>,
+}
+
+struct OperationRow<'d> {
+    name: &'d str,
+    calls: String,
+    refused: String,
+    cost: String,
+}
+
+struct DayRow {
+    from: String,
+    calls: String,
+    refused: String,
+    need: String,
+    limit: String,
+}
+
+struct PlanRow<'d> {
+    name: &'d str,
+    limit: String,
+    concurrency: String,
+    verdict: &'static str,
+}
+
+struct ChangeRow<'d> {
+    organization: &'d str,
+    cells: [String; 6],
+    protected: &'static str,
+}
+
+struct UnreadRow<'d> {
+    place: String,
+    why: &'d str,
+    text: &'d str,
+}
+
+/// The page.
+pub(super) fn html(document: &Document) -> anyhow::Result<String> {
+    let sections = document.forecasts.iter().enumerate();
+    let sections: Vec<_> = sections
+        .filter_map(|(number, forecast)| section(number, forecast, &document.log))
+        .collect();
+    let changes = document.changes.as_deref();
+    let names: Vec<_> = document
+        .forecasts
+        .iter()
+        .map(|forecast| forecast.name.as_str())
+        .collect();
+    let page = Page {
+        title: document.forecasts.first().map(headline).unwrap_or_default(),
+        css: include_str!("page.css"),
+        sections,
+        changes: changes.map(|changes| changes.iter().take(MOST).map(change_row).collect()),
+        changes_sub: format!("From {}", names.join(" to ")),
+        facts: facts(&document.log),
+        unread: unread(&document.log),
+        unread_count: grouped(document.log.unread),
+    };
+    Ok(page.render()?)
+}
+
+fn section<'d>(number: usize, forecast: &'d Forecast, log: &LogSummary) -> Option<Section<'d>> {
+    let stretch = Stretch::of(&forecast.series)?;
+    let shown = || forecast.organizations.iter().take(MOST).enumerate();
+    let row = |(place, prospect)| row(format!("o{number}-{place}"), prospect, log, stretch);
+    let rows: Vec<_> = shown().map(row).collect();
+    let refused = shown()
+        .filter(|(_, prospect)| prospect.refused > 0)
+        .map(row);
+    let count_of = |level| rows.iter().filter(|row| row.level == level).count();
+    Some(Section {
+        number,
+        headline: headline(forecast),
+        sub: format!(
+            "{}: {} of {} refused, {} charged for the others.",
+            forecast.name,
+            grouped(forecast.refused),
+            count(forecast.calls, "call", "calls"),
+            grouped(forecast.cost)
+        ),
+        refused: refused.collect(),
+        chart: Chart::new(&forecast.series, stretch),
+        count: grouped(forecast.organizations.len() as u64),
+        count_refused: count_of("refused"),
+        count_near: count_of("near"),
+        more: forecast.organizations.len().saturating_sub(MOST),
+        logged: &forecast.logged,
+        rows,
+    })
+}
+
+fn row<'d>(id: String, of: &'d Prospect, log: &LogSummary, stretch: Stretch) -> Row<'d> {
+    let or_dash = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), grouped);
+    let first = of.first_refusal.as_ref();
+    let level = match of.share {
+        _ if of.refused > 0 => "refused",
+        Some(NEAR..) => "near",
+        _ => "fine",
+    };
+    let reasons = of.refusals.iter();
+    let reasons: Vec<_> = reasons
+        .map(|(reason, calls)| format!("{reason} ({})", grouped(*calls)))
+        .collect();
+    let at_once = match of.concurrency {
+        _ if log.without_durations => "The log tells no durations.".to_owned(),
+        Some(limit) => format!(
+            "At most {} calls at once; {} may be.",
+            grouped(of.peak_concurrency),
+            grouped(limit)
+        ),
+        None => format!("At most {} calls at once.", grouped(of.peak_concurrency)),
+    };
+    let limit = of
+        .limit
+        .map_or_else(String::new, |limit| format!(" of {}", grouped(limit)));
+    Row {
+        id,
+        organization: &of.organization,
+        plan: of.plan.as_deref().unwrap_or_default(),
+        calls: grouped(of.calls),
+        refused: grouped(of.refused),
+        needs: format!("{}{limit}", grouped(of.need)),
+        share: of
+            .share
+            .map_or_else(String::new, |share| format!("{} %", grouped(share))),
+        bar: of.share.unwrap_or(0).min(100),
+        level,
+        outcome: match of.refused {
+            0 => count(of.calls, "call", "calls"),
+            refused => format!("{} of {} refused", grouped(refused), grouped(of.calls)),
+        },
+        advice: advice(of),
+        first_refusal: first.map_or_else(String::new, |first| time(first.at)),
+        first_reason: first.map(|first| first.reason.as_str()).unwrap_or_default(),
+        first_call: first
+            .and_then(|first| first.call.as_deref())
+            .unwrap_or_default(),
+        reasons: reasons.join(", "),
+        at_once,
+        protected: of.protected,
+        chart: Chart::new(&of.series, stretch),
+        operations: of
+            .operations
+            .iter()
+            .map(|(name, operation)| OperationRow {
+                name,
+                calls: grouped(operation.calls),
+                refused: grouped(operation.refused),
+                cost: grouped(operation.cost),
+            })
+            .collect(),
+        days: of
+            .days
+            .iter()
+            .map(|day| DayRow {
+                from: day.from.map(time).unwrap_or_default(),
+                calls: grouped(day.calls),
+                refused: grouped(day.refused),
+                need: grouped(day.need()),
+                limit: or_dash(day.limit),
+            })
+            .collect(),
+        plans: of
+            .remedy
+            .iter()
+            .flat_map(|remedy| &remedy.plans)
+            .map(|plan| PlanRow {
+                name: &plan.name,
+                limit: or_dash(plan.limit),
+                concurrency: or_dash(plan.concurrency),
+                verdict: match (plan.suffices, plan.without_purchases) {
+                    (true, false) => "yes",
+                    (true, true) => "yes, without what was bought",
+                    (false, _) => "no",
+                },
+            })
+            .collect(),
+    }
+}
+
+fn change_row(change: &Change) -> ChangeRow<'_> {
+    let or_dash = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), grouped);
+    ChangeRow {
+        organization: &change.organization,
+        cells: [
+            grouped(change.refused.0),
+            grouped(change.refused.1),
+            grouped(change.cost.0),
+            grouped(change.cost.1),
+            or_dash(change.limit.0),
+            or_dash(change.limit.1),
+        ],
+        protected: match change.protected {
+            (false, false) => "",
+            (true, true) => "protect it",
+            (true, false) => "no longer needed",
+            (false, true) => "protect it only then",
+        },
+    }
+}
+
+fn facts(log: &LogSummary) -> Vec<String> {
+    let mut facts = Vec::new();
+    if let (Some(first), Some(last)) = (log.first, log.last) {
+        let calls = count(log.calls, "call", "calls");
+        facts.push(format!(
+            "{calls} from {} to {} UTC",
+            time(first),
+            time(last)
+        ));
+    }
+    for file in &log.files {
+        let unread = count(file.unread, "line", "lines");
+        facts.push(format!(
+            "{}: {}, {unread} could not be read",
+            file.name, file.format
+        ));
+    }
+    if log.out_of_order > 0 {
+        let calls = count(log.out_of_order, "call", "calls");
+        facts.push(format!("{calls} stood out of order and were put in order"));
+    }
+    if log.late > 0 {
+        let calls = count(log.late, "call", "calls");
+        facts.push(format!(
+            "{calls} stood too far out of order and were taken later than they came"
+        ));
+    }
+    if log.without_durations {
+        facts.push(
+            "It tells no durations, so nothing is known of calls at the same time".to_owned(),
+        );
+    }
+    facts
+}
+
+fn unread(log: &LogSummary) -> Vec<UnreadRow<'_>> {
+    let files = log.files.iter();
+    let lines = files.flat_map(|file| file.first_unread.iter().map(move |line| (file, line)));
+    lines
+        .map(|(file, line)| UnreadRow {
+            place: format!("{}:{}", file.name, line.line),
+            why: &line.why,
+            text: &line.text,
+        })
+        .collect()
+}

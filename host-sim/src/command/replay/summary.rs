@@ -1,0 +1,119 @@
+//! Everything that a replay tells, for the table, the page and the JSON document alike.
+
+use host_sim::access_log::Entry;
+use host_sim::forecast::{Change, Forecast, Reordering};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::feed::Feed;
+
+/// What is told.
+#[derive(Debug, Serialize)]
+pub(super) struct Document {
+    pub(super) log: LogSummary,
+    /// One for each configuration.
+    pub(super) forecasts: Vec<Forecast>,
+    /// What the second one changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) changes: Option<Vec<Change>>,
+}
+
+/// What there was in the log.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct LogSummary {
+    /// Calls.
+    pub(super) calls: u64,
+    /// When the first one came.
+    pub(super) first: Option<Timestamp>,
+    /// When the last one came.
+    pub(super) last: Option<Timestamp>,
+    /// Lines that could not be read.
+    pub(super) unread: u64,
+    /// Calls that stood behind one that had come later, and were put in order.
+    pub(super) out_of_order: u64,
+    /// Calls that stood too far behind for that, and were taken later than they had come.
+    pub(super) late: u64,
+    /// Whether no call took any time, so that nothing can be said of calls at the same time.
+    pub(super) without_durations: bool,
+    pub(super) files: Vec<File>,
+}
+
+/// A file.
+#[derive(Debug, Serialize)]
+pub(super) struct File {
+    pub(super) name: String,
+    pub(super) format: String,
+    pub(super) unread: u64,
+    /// The first of them.
+    pub(super) first_unread: Vec<UnreadLine>,
+}
+
+/// A line that could not be read.
+#[derive(Debug, Serialize)]
+pub(super) struct UnreadLine {
+    pub(super) line: u64,
+    pub(super) why: String,
+    pub(super) text: String,
+}
+
+impl LogSummary {
+    /// Counts a call, in the order of time.
+    pub(super) fn count(&mut self, entry: &Entry) {
+        if self.calls == 0 {
+            self.without_durations = true;
+        }
+        self.without_durations &= entry.duration.is_zero();
+        self.calls = self.calls.saturating_add(1);
+        self.first = Some(
+            self.first
+                .map_or(entry.started, |first| first.min(entry.started)),
+        );
+        self.last = Some(
+            self.last
+                .map_or(entry.started, |last| last.max(entry.started)),
+        );
+    }
+
+    /// The log has ended.
+    pub(super) fn finish(&mut self, feed: Feed, reordering: &Reordering) {
+        self.out_of_order = reordering.reordered().saturating_sub(reordering.late());
+        self.late = reordering.late();
+        for stream in feed.into_streams() {
+            self.unread = self.unread.saturating_add(stream.unread);
+            let shown = stream.first_unread.iter().map(|unread| UnreadLine {
+                line: unread.line,
+                why: unread.why.to_string(),
+                text: unread.text.clone(),
+            });
+            self.files.push(File {
+                first_unread: shown.collect(),
+                format: stream.format.to_string(),
+                unread: stream.unread,
+                name: stream.name,
+            });
+        }
+    }
+
+    /// The first line that could not be read, as the end of a message.
+    pub(super) fn first_unread(&self) -> String {
+        let file = self.files.iter().find(|file| !file.first_unread.is_empty());
+        let first = file.and_then(|file| Some((&file.name, file.first_unread.first()?)));
+        first.map_or_else(String::new, |(name, unread)| {
+            format!(": {name}:{}: {}", unread.line, unread.why)
+        })
+    }
+}
+
+impl Document {
+    pub(super) fn new(log: LogSummary, forecasts: Vec<Forecast>) -> Self {
+        let changes = match forecasts.as_slice() {
+            [one, two, ..] => Some(one.changes(two)),
+            _ => None,
+        };
+        Self {
+            log,
+            forecasts,
+            changes,
+        }
+    }
+}

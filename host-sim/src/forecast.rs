@@ -1,0 +1,59 @@
+//! Forecasts: what a plugin with some configuration would have done to the calls of an access log, told by organization.
+//!
+//! Nothing here knows what a module is about. The very module is run over the log's calls, at their times and with their overlaps
+//! ([`Replay`]), and what it says of each is taken from where it tells operators and customers anyway: the filter state that access logs
+//! show (`wasm.*`), the bodies of its refusals, and the details that it gives of a customer's account. A [`Mapping`] names these places;
+//! the default ones are those of the API credits filter, and any other module is forecast with a mapping of its own:
+//!
+//! ```toml
+//! [request]
+//! headers = { x-customer = "%organization" }     # what of a line becomes a header of the request
+//!
+//! [properties]                                   # keys that the module gives to proxy_set_property
+//! verdict = "quota.outcome"                      # what became of the call
+//! cost = "quota.tokens"                          # what it was charged: a whole number
+//! operation = "quota.class"                      # what kind of call it was
+//! plan = "quota.plan"
+//!
+//! [verdicts]
+//! passed = ["ok"]                                # every other one is a refusal
+//! by_cost = ["no_tokens"]                        # refusals that a higher limit would have spared
+//! by_concurrency = ["too_many"]                  # refusals that a higher concurrency limit would have spared
+//!
+//! [details]                                      # a call that the module answers itself, and JSON Pointers into the answer
+//! path = "/quota"
+//! limit = "/tokens/limit"
+//! day_ends = "/tokens/reset"
+//! ```
+//!
+//! What a mapping leaves out is not told. A call without a verdict counts as refused when the module answered it itself with a status of
+//! 400 or more.
+//!
+//! The state that is kept does not grow with the number of lines: it is one record for each organization, its days and its operations,
+//! the calls in progress, and the lines that wait for their turn ([`Reordering`]).
+
+mod body;
+mod departure;
+mod details;
+mod mapping;
+mod organization;
+mod remedy;
+mod reordering;
+mod replay;
+mod report;
+mod series;
+mod template;
+
+pub use body::BodyRule;
+pub use details::Details;
+pub use mapping::{
+    ConfigurationMapping, DetailsMapping, Mapping, MappingError, Properties, Refusal,
+    RequestMapping, Verdicts,
+};
+pub use organization::{Day, FirstRefusal, Operation, Organization};
+pub use remedy::{Plan, Remedy, Start, remedies};
+pub use reordering::Reordering;
+pub use replay::{ForecastError, Replay};
+pub use report::{Change, Forecast, Prospect};
+pub use series::{Bucket, Series};
+pub use template::Template;

@@ -1,0 +1,51 @@
+//! The calls in progress, in the order in which they end.
+
+use std::cmp::Ordering;
+
+use jiff::Timestamp;
+
+use crate::simulator::Passing;
+
+/// A call that is to end.
+#[derive(Debug)]
+pub(super) struct Departure {
+    pub(super) at: Timestamp,
+    pub(super) number: u64,
+    pub(super) organization: usize,
+    /// `None` when the plugin has answered it long ago.
+    pub(super) call: Option<Call>,
+}
+
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) passing: Passing,
+    pub(super) status: Option<u16>,
+    pub(super) came: Came,
+}
+
+/// When a call came, and on which of its organization's days.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Came {
+    pub(super) at: Timestamp,
+    pub(super) day: usize,
+}
+
+impl Ord for Departure {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.at, self.number).cmp(&(other.at, other.number))
+    }
+}
+
+impl PartialOrd for Departure {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Departure {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Departure {}

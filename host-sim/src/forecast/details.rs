@@ -1,0 +1,78 @@
+//! What a module tells an organization of its account.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::mapping::DetailsMapping;
+
+/// What was told; `None` what was not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Details {
+    /// How much may be used in a day.
+    pub limit: Option<u64>,
+    /// What has been used.
+    pub used: Option<u64>,
+    /// The plan.
+    pub plan: Option<String>,
+    /// How many calls may be in progress.
+    pub concurrency: Option<u64>,
+    /// When the day ends.
+    pub day_ends: Option<Timestamp>,
+    /// How much of the limit is only there because of what used to be.
+    pub protection: Option<u64>,
+    /// How much of the limit was bought.
+    pub purchased: Option<u64>,
+    /// How much can be bought.
+    pub purchasable: Option<u64>,
+}
+
+impl Details {
+    /// Reads the answer of a module, as the mapping says.
+    pub(super) fn read(mapping: &DetailsMapping, body: &[u8]) -> Self {
+        let Ok(document) = serde_json::from_slice::<Value>(body) else {
+            return Self::default();
+        };
+        let at = |pointer: &Option<String>| document.pointer(pointer.as_deref()?);
+        let number = |pointer| at(pointer).and_then(Value::as_u64);
+        let text = |pointer| at(pointer).and_then(Value::as_str);
+        Self {
+            limit: number(&mapping.limit),
+            used: number(&mapping.used),
+            plan: text(&mapping.plan).map(str::to_owned),
+            concurrency: number(&mapping.concurrency),
+            day_ends: text(&mapping.day_ends).and_then(|text| text.parse().ok()),
+            protection: number(&mapping.protection),
+            purchased: number(&mapping.purchased),
+            purchasable: number(&mapping.purchasable),
+        }
+    }
+}
+
+/// A number in a refusal.
+pub(super) fn number_in(body: &[u8], pointer: Option<&str>) -> Option<u64> {
+    let document: Value = serde_json::from_slice(body).ok()?;
+    document.pointer(pointer?)?.as_u64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::forecast::Mapping;
+
+    #[test]
+    fn what_is_there_is_read() {
+        let mapping = Mapping::from_toml(Mapping::DEFAULT).unwrap().details;
+        let body = br#"{"limit":10,"edition":"Demo","day":{"endsAt":"2026-11-23T00:00:00-08:00"},"plan":{},
+            "allotment":{"grandfathered":{"allotted":3}}}"#;
+        let details = Details {
+            limit: Some(10),
+            plan: Some("Demo".to_owned()),
+            day_ends: Some("2026-11-23T08:00:00Z".parse().unwrap()),
+            protection: Some(3),
+            ..Details::default()
+        };
+        assert_eq!(Details::read(&mapping, body), details);
+        assert_eq!(Details::read(&mapping, b"upstream"), Details::default());
+        assert_eq!(number_in(br#"{"cost":3}"#, Some("/cost")), Some(3));
+    }
+}

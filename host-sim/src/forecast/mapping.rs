@@ -1,0 +1,189 @@
+//! Where a module tells what a forecast is made of.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::body::BodyRule;
+use super::template::Template;
+
+/// Where things are: in a line of the log, in the filter state, in a refusal, in the details, and in the configuration. The defaults
+/// are the API credits filter's; a mapping that names any of these tables has nothing but what it names there.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Mapping {
+    /// Who calls: `%organization` is the field of that name.
+    pub organization: Template,
+    /// What is sent.
+    pub request: RequestMapping,
+    /// Keys of the filter state.
+    pub properties: Properties,
+    /// What they say.
+    pub verdicts: Verdicts,
+    /// What a refusal tells.
+    pub refusal: Refusal,
+    /// What an organization is told of its account.
+    pub details: DetailsMapping,
+    /// What is in the configuration.
+    pub configuration: ConfigurationMapping,
+}
+
+/// What becomes of a line.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RequestMapping {
+    /// Headers by name. One whose values the line does not have is left out.
+    pub headers: BTreeMap<String, Template>,
+    /// Bodies for calls whose body decides what they cost; logs have none. A field `body` of the log goes before them.
+    pub bodies: Vec<BodyRule>,
+}
+
+/// Keys of the filter state, without `wasm.`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Properties {
+    /// What became of the call.
+    pub verdict: Option<String>,
+    /// What it was charged.
+    pub cost: Option<String>,
+    /// What kind of call it was.
+    pub operation: Option<String>,
+    /// The organization's plan.
+    pub plan: Option<String>,
+}
+
+/// What verdicts mean.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Verdicts {
+    /// No refusals.
+    pub passed: Vec<String>,
+    /// What stands before a refusal that is only noted.
+    pub shadow: Option<String>,
+    /// Refusals for want of what calls cost.
+    pub by_cost: Vec<String>,
+    /// Refusals for too many calls at once.
+    pub by_concurrency: Vec<String>,
+}
+
+/// JSON Pointers into the body of a refusal.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Refusal {
+    /// What the call would have cost.
+    pub cost: Option<String>,
+}
+
+/// The call that the module answers with an organization's account, and JSON Pointers into the answer.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DetailsMapping {
+    /// Its path.
+    pub path: Option<String>,
+    /// Where the configuration says another one: a JSON Pointer.
+    pub path_in_configuration: Option<String>,
+    /// How much may be used in a day.
+    pub limit: Option<String>,
+    /// What has been used.
+    pub used: Option<String>,
+    /// The plan.
+    pub plan: Option<String>,
+    /// How many calls may be in progress.
+    pub concurrency: Option<String>,
+    /// When the day ends: RFC 3339.
+    pub day_ends: Option<String>,
+    /// How much of the limit is only there because of what used to be (grandfathering).
+    pub protection: Option<String>,
+    /// How much of the limit was bought on top.
+    pub purchased: Option<String>,
+    /// How much can be bought.
+    pub purchasable: Option<String>,
+}
+
+/// What is in the configuration: JSON Pointers, in which `{organization}` is the organization's name.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConfigurationMapping {
+    /// Members that the configuration gets where it has none, so that the module tells what is asked of it.
+    pub defaults: BTreeMap<String, Value>,
+    /// The object that has a member for each plan.
+    pub plans: Option<String>,
+    /// The name of an organization's plan.
+    pub plan_of: Option<String>,
+    /// What an organization has bought; taken away where another plan does not allow it.
+    pub purchased_by: Option<String>,
+}
+
+/// Why there is no mapping.
+#[derive(Debug, thiserror::Error)]
+#[error("not a mapping: {0}")]
+pub struct MappingError(#[from] toml::de::Error);
+
+const DEFAULT: &str = include_str!("default.toml");
+
+impl Mapping {
+    /// The default mapping, to be changed: that of the API credits filter.
+    pub const DEFAULT: &'static str = DEFAULT;
+
+    /// Reads a mapping.
+    ///
+    /// # Errors
+    ///
+    /// When the text is none.
+    pub fn from_toml(text: &str) -> Result<Self, MappingError> {
+        Ok(toml::from_str(text)?)
+    }
+
+    /// The fields that lines must have for it.
+    #[must_use]
+    pub fn wanted(&self) -> Vec<String> {
+        let headers = self.request.headers.values();
+        let mut wanted: Vec<String> = std::iter::once(&self.organization)
+            .chain(headers)
+            .flat_map(Template::names)
+            .map(str::to_owned)
+            .chain(std::iter::once("body".to_owned()))
+            .collect();
+        wanted.sort();
+        wanted.dedup();
+        wanted
+    }
+}
+
+impl Default for Mapping {
+    /// An empty one: what is read from a text begins with it.
+    fn default() -> Self {
+        Self {
+            organization: Template::field("organization"),
+            request: RequestMapping::default(),
+            properties: Properties::default(),
+            verdicts: Verdicts::default(),
+            refusal: Refusal::default(),
+            details: DetailsMapping::default(),
+            configuration: ConfigurationMapping::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_a_mapping() {
+        let mapping = Mapping::from_toml(Mapping::DEFAULT).unwrap();
+        assert_eq!(mapping.wanted(), ["body", "organization"]);
+        assert_eq!(mapping.properties.cost.as_deref(), Some("api_credits.cost"));
+    }
+
+    #[test]
+    fn a_name_that_nobody_knows_is_an_error() {
+        let error = Mapping::from_toml("[properties]\ncosts = 'a'\n").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "not a mapping: TOML parse error at line 2, column 1\n  |\n2 | costs = 'a'\n  | ^^^^^\n\
+             unknown field `costs`, expected one of `verdict`, `cost`, `operation`, `plan`\n"
+        );
+    }
+}

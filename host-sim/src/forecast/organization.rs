@@ -1,0 +1,197 @@
+//! What is kept of one organization while a log is replayed.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::details::Details;
+use super::series::Series;
+
+/// An organization.
+#[derive(Clone, Debug, Default)]
+pub struct Organization {
+    /// Its name in the log.
+    pub name: String,
+    /// Its days, in order.
+    pub days: Vec<Day>,
+    /// Its calls by what kind they were.
+    pub operations: BTreeMap<String, Operation>,
+    /// Its refused calls by reason.
+    pub refusals: BTreeMap<String, u64>,
+    /// The first call that was refused.
+    pub first_refusal: Option<FirstRefusal>,
+    /// The most calls that were in progress at the same time, by the log's own durations, refused ones as well.
+    pub peak_concurrency: u64,
+    /// Over time.
+    pub series: Series,
+    pub(super) in_progress: u64,
+    /// The headers by which the module knows it.
+    pub(super) headers: Vec<(String, String)>,
+}
+
+/// A day of an organization, as the module counts days.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Day {
+    /// When its first call came.
+    pub from: Option<Timestamp>,
+    /// When it ended, if the module tells.
+    pub ends: Option<Timestamp>,
+    /// The plan in force.
+    pub plan: Option<String>,
+    /// How much may be used.
+    pub limit: Option<u64>,
+    /// How much of that is only there because of what used to be.
+    pub protection: Option<u64>,
+    /// How much of it was bought.
+    pub purchased: Option<u64>,
+    /// How much can be bought.
+    pub purchasable: Option<u64>,
+    /// How many calls may be in progress.
+    pub concurrency: Option<u64>,
+    /// Calls that came.
+    pub calls: u64,
+    /// Those that were refused.
+    pub refused: u64,
+    /// Those of them that a higher limit would have spared.
+    pub refused_by_cost: u64,
+    /// Those of them that a higher concurrency limit would have spared.
+    pub refused_by_concurrency: u64,
+    /// What its calls were charged.
+    pub cost: u64,
+    /// What the refused ones would have cost, as far as the module tells.
+    pub cost_refused: u64,
+}
+
+/// What the calls of one kind came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Operation {
+    /// How many.
+    pub calls: u64,
+    /// What they were charged.
+    pub cost: u64,
+    /// How many were refused.
+    pub refused: u64,
+}
+
+/// A refused call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FirstRefusal {
+    /// When it came.
+    pub at: Timestamp,
+    /// Why it was refused.
+    pub reason: String,
+    /// Its method and path; not kept of calls whose refusal was only noted.
+    pub call: Option<String>,
+}
+
+/// The most kinds of calls that are told apart for one organization.
+const MOST_OPERATIONS: usize = 200;
+
+/// What the others are called.
+const OTHERS: &str = "(others)";
+
+impl Organization {
+    /// All days together.
+    fn sum(&self, of: impl Fn(&Day) -> u64) -> u64 {
+        self.days.iter().map(of).fold(0, u64::saturating_add)
+    }
+
+    /// How many calls came.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        self.sum(|day| day.calls)
+    }
+
+    /// How many were refused.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.sum(|day| day.refused)
+    }
+
+    /// How many were refused that a higher limit would have spared.
+    #[must_use]
+    pub fn refused_by_cost(&self) -> u64 {
+        self.sum(|day| day.refused_by_cost)
+    }
+
+    /// How many were refused that a higher concurrency limit would have spared.
+    #[must_use]
+    pub fn refused_by_concurrency(&self) -> u64 {
+        self.sum(|day| day.refused_by_concurrency)
+    }
+
+    /// What its calls were charged.
+    #[must_use]
+    pub fn cost(&self) -> u64 {
+        self.sum(|day| day.cost)
+    }
+
+    /// The day on which it came nearest to its limit or farthest beyond; without limits, the dearest one.
+    #[must_use]
+    pub fn worst_day(&self) -> Option<&Day> {
+        self.days.iter().max_by(|a, b| {
+            let key = |day: &Day| {
+                let limit = i128::from(day.limit.unwrap_or(u64::MAX));
+                i128::from(day.need()).saturating_sub(limit)
+            };
+            key(a).cmp(&key(b))
+        })
+    }
+
+    /// How much more a day would have been enough.
+    #[must_use]
+    pub fn missing(&self) -> u64 {
+        let missing = |day: &Day| day.need().saturating_sub(day.limit.unwrap_or(u64::MAX));
+        self.days.iter().map(missing).max().unwrap_or(0)
+    }
+
+    /// The newest day, if it lasts at that instant.
+    pub(super) fn today(&self, at: Timestamp) -> Option<usize> {
+        let day = self.days.last()?;
+        let lasts = match day.ends {
+            Some(ends) => at < ends,
+            None => day.from.is_some_and(|from| utc_day(from) == utc_day(at)),
+        };
+        lasts.then(|| self.days.len().saturating_sub(1))
+    }
+
+    /// Another day begins.
+    pub(super) fn begin_day(&mut self, from: Timestamp, details: Details) -> usize {
+        self.days.push(Day {
+            from: Some(from),
+            ends: details.day_ends.filter(|ends| *ends > from),
+            plan: details.plan,
+            limit: details.limit,
+            protection: details.protection.filter(|protection| *protection > 0),
+            purchased: details.purchased,
+            purchasable: details.purchasable,
+            concurrency: details.concurrency,
+            ..Day::default()
+        });
+        self.days.len().saturating_sub(1)
+    }
+
+    /// The record of a kind of calls.
+    pub(super) fn operation(&mut self, name: &str) -> &mut Operation {
+        let known = self.operations.contains_key(name);
+        let name = if known || self.operations.len() < MOST_OPERATIONS {
+            name
+        } else {
+            OTHERS
+        };
+        self.operations.entry(name.to_owned()).or_default()
+    }
+}
+
+impl Day {
+    /// What all calls would have cost: those that were let pass, and the refused ones as far as their cost is told.
+    #[must_use]
+    pub fn need(&self) -> u64 {
+        self.cost.saturating_add(self.cost_refused)
+    }
+}
+
+fn utc_day(at: Timestamp) -> i64 {
+    at.as_second().div_euclid(86_400)
+}

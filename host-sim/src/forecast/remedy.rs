@@ -1,0 +1,199 @@
+//! What would have spared an organization its refusals: the module itself is asked what it would get under every other plan.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::mapping::Mapping;
+use super::organization::Organization;
+use super::replay::{ForecastError, ask};
+use crate::simulator::{Simulator, StartError};
+
+/// What would have been enough.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Remedy {
+    /// How much more a day, at most: failed calls that are given back are not known of calls that were refused.
+    pub additional: u64,
+    /// Whether that much can be bought under the present plan; `None` if the module does not tell.
+    pub can_be_bought: Option<bool>,
+    /// How many calls must be allowed in progress at once, if calls were refused for that.
+    pub concurrency: Option<u64>,
+    /// The other plans, those with the lowest limits first.
+    pub plans: Vec<Plan>,
+}
+
+/// Another plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// Its name.
+    pub name: String,
+    /// What the organization might use in a day under it.
+    pub limit: Option<u64>,
+    /// How many of its calls might be in progress.
+    pub concurrency: Option<u64>,
+    /// Whether no call would have been refused.
+    pub suffices: bool,
+    /// Whether what was bought had to be given up, because the plan does not allow it.
+    pub without_purchases: bool,
+}
+
+impl Remedy {
+    /// The first plan that suffices.
+    #[must_use]
+    pub fn plan(&self) -> Option<&Plan> {
+        self.plans.iter().find(|plan| plan.suffices)
+    }
+
+    fn of(organization: &Organization) -> Self {
+        let additional = organization.missing();
+        let worst = organization.worst_day();
+        let sold = worst.and_then(|day| day.purchasable);
+        let bought = worst.and_then(|day| day.purchased).unwrap_or(0);
+        Self {
+            additional,
+            can_be_bought: sold.map(|sold| bought.saturating_add(additional) <= sold),
+            concurrency: (organization.refused_by_concurrency() > 0)
+                .then_some(organization.peak_concurrency),
+            plans: Vec::new(),
+        }
+    }
+}
+
+/// Starts the plugin with another configuration, at a time.
+pub type Start<'s> = dyn Fn(&[u8], Timestamp) -> Result<Simulator, StartError> + 's;
+
+/// The remedies of all organizations that were refused for want of credits or for too many calls at once, by their place. `start`
+/// starts the plugin with another configuration, at a time.
+///
+/// # Errors
+///
+/// When a module that has started cannot be asked.
+pub fn remedies(
+    organizations: &[Organization],
+    mapping: &Mapping,
+    configuration: &[u8],
+    details_path: Option<&str>,
+    start: &Start<'_>,
+) -> Result<BTreeMap<usize, Remedy>, ForecastError> {
+    let refused = organizations
+        .iter()
+        .enumerate()
+        .filter(|(_, organization)| {
+            organization.refused_by_cost() > 0 || organization.refused_by_concurrency() > 0
+        });
+    let mut remedies: BTreeMap<_, _> = refused
+        .map(|(number, organization)| (number, Remedy::of(organization)))
+        .collect();
+    let (Some(path), Ok(configuration)) = (details_path, serde_json::from_slice(configuration))
+    else {
+        return Ok(remedies);
+    };
+    // The module's clock goes forward only.
+    let mut order: Vec<_> = remedies.keys().copied().collect();
+    let day_of = |number: &usize| {
+        organizations
+            .get(*number)
+            .and_then(|of| of.worst_day()?.from)
+    };
+    order.sort_by_key(day_of);
+    let Some(first) = order.iter().find_map(day_of) else {
+        return Ok(remedies);
+    };
+    for name in plan_names(&configuration, mapping) {
+        let members = order.iter().filter_map(|number| organizations.get(*number));
+        let names: Vec<_> = members
+            .map(|organization| organization.name.as_str())
+            .collect();
+        let mut started = start(
+            &with_plan(&configuration, mapping, &name, &names, true),
+            first,
+        );
+        let mut without_purchases = false;
+        if started.is_err() {
+            without_purchases = true;
+            started = start(
+                &with_plan(&configuration, mapping, &name, &names, false),
+                first,
+            );
+        }
+        // Not every plan is for everybody.
+        let Ok(mut simulator) = started else {
+            continue;
+        };
+        for number in &order {
+            let Some(organization) = organizations.get(*number) else {
+                continue;
+            };
+            let Some(day) = organization.worst_day() else {
+                continue;
+            };
+            simulator.advance_to(day.from.unwrap_or(first));
+            let answer = ask(&mut simulator, mapping, path, organization.headers.clone());
+            let details = answer.map_err(|source| ForecastError::Simulation {
+                call: format!("GET {path} under {name}"),
+                source: Box::new(source),
+            })?;
+            // Whoever is not in the configuration keeps what it has.
+            if details.plan.as_ref() != Some(&name) || day.plan.as_ref() == Some(&name) {
+                continue;
+            }
+            let enough = details.limit.is_none_or(|limit| day.need() <= limit);
+            let wide = details
+                .concurrency
+                .is_none_or(|limit| organization.peak_concurrency <= limit);
+            if let Some(remedy) = remedies.get_mut(number) {
+                remedy.plans.push(Plan {
+                    name: name.clone(),
+                    limit: details.limit,
+                    concurrency: details.concurrency,
+                    suffices: enough && (wide || remedy.concurrency.is_none()),
+                    without_purchases: without_purchases
+                        && day.purchased.is_some_and(|bought| bought > 0),
+                });
+            }
+        }
+    }
+    for remedy in remedies.values_mut() {
+        remedy
+            .plans
+            .sort_by_key(|plan| (plan.limit.unwrap_or(u64::MAX), plan.concurrency));
+    }
+    Ok(remedies)
+}
+
+fn plan_names(configuration: &Value, mapping: &Mapping) -> Vec<String> {
+    let plans = mapping.configuration.plans.as_deref();
+    let plans = plans.and_then(|plans| configuration.pointer(plans)?.as_object());
+    plans.map_or_else(Vec::new, |plans| plans.keys().cloned().collect())
+}
+
+/// The configuration with all of these organizations under this plan.
+fn with_plan(
+    configuration: &Value,
+    mapping: &Mapping,
+    plan: &str,
+    organizations: &[&str],
+    with_purchases: bool,
+) -> Vec<u8> {
+    let mut changed = configuration.clone();
+    let pointer = |template: &Option<String>, name: &str| {
+        let escaped = name.replace('~', "~0").replace('/', "~1");
+        Some(template.as_deref()?.replace("{organization}", &escaped))
+    };
+    for name in organizations {
+        let of = &mapping.configuration;
+        let place = pointer(&of.plan_of, name);
+        if let Some(place) = place.and_then(|place| changed.pointer_mut(&place)) {
+            *place = Value::String(plan.to_owned());
+        }
+        let bought = pointer(&of.purchased_by, name);
+        if let Some(place) = bought.and_then(|place| changed.pointer_mut(&place))
+            && !with_purchases
+        {
+            *place = Value::from(0);
+        }
+    }
+    changed.to_string().into_bytes()
+}

@@ -1,0 +1,198 @@
+//! What a replay came to, ready to be shown.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::organization::{Day, FirstRefusal, Operation, Organization};
+use super::remedy::Remedy;
+use super::replay::Replay;
+use super::series::Series;
+
+/// What one configuration would have done.
+#[derive(Clone, Debug, Serialize)]
+pub struct Forecast {
+    /// What it is called: the file of the configuration.
+    pub name: String,
+    /// All calls.
+    pub calls: u64,
+    /// Those that were refused.
+    pub refused: u64,
+    /// What the others were charged.
+    pub cost: u64,
+    /// How many organizations had a call refused.
+    pub organizations_refused: usize,
+    /// Every organization: those that need most first.
+    pub organizations: Vec<Prospect>,
+    /// All of them together, over time.
+    pub series: Series,
+    /// How many lines the module logged.
+    pub lines_logged: u64,
+    /// The first of them.
+    pub logged: Vec<String>,
+}
+
+/// What is in prospect for an organization.
+#[derive(Clone, Debug, Serialize)]
+pub struct Prospect {
+    /// Its name.
+    pub organization: String,
+    /// Its plan on the worst day.
+    pub plan: Option<String>,
+    /// Its calls.
+    pub calls: u64,
+    /// Those that were refused.
+    pub refused: u64,
+    /// What the others were charged, on all days.
+    pub cost: u64,
+    /// What it might use on the day on which it needed most.
+    pub limit: Option<u64>,
+    /// What it used then.
+    pub used: u64,
+    /// What all its calls of that day would have cost.
+    pub need: u64,
+    /// `need` in percent of `limit`.
+    pub share: Option<u64>,
+    /// How much of the limit is only there because of what used to be.
+    pub protection: Option<u64>,
+    /// Whether it needed some of that.
+    pub protected: bool,
+    /// The most calls in progress at once.
+    pub peak_concurrency: u64,
+    /// How many may be.
+    pub concurrency: Option<u64>,
+    /// The first refused call.
+    pub first_refusal: Option<FirstRefusal>,
+    /// Refused calls by reason.
+    pub refusals: BTreeMap<String, u64>,
+    /// What would have been enough.
+    pub remedy: Option<Remedy>,
+    /// Its calls by kind, the dearest first.
+    pub operations: Vec<(String, Operation)>,
+    /// Its days.
+    pub days: Vec<Day>,
+    /// Over time.
+    pub series: Series,
+}
+
+/// What another configuration changes for an organization.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// Its name.
+    pub organization: String,
+    /// What it was charged, under the one and the other.
+    pub cost: (u64, u64),
+    /// Its refused calls.
+    pub refused: (u64, u64),
+    /// Its limits.
+    pub limit: (Option<u64>, Option<u64>),
+    /// Whether it needed what only former terms give.
+    pub protected: (bool, bool),
+}
+
+impl Forecast {
+    /// What a replay came to that has ended.
+    #[must_use]
+    pub fn new(name: &str, replay: &Replay, mut remedies: BTreeMap<usize, Remedy>) -> Self {
+        let all = replay.organizations();
+        let mut organizations: Vec<_> = all
+            .iter()
+            .enumerate()
+            .map(|(number, organization)| Prospect::new(organization, remedies.remove(&number)))
+            .collect();
+        organizations.sort_by(|a, b| {
+            let missing = |of: &Prospect| of.need.saturating_sub(of.limit.unwrap_or(u64::MAX));
+            let key = |of: &Prospect| (of.refused > 0, missing(of), of.refused, of.share, of.cost);
+            key(b)
+                .cmp(&key(a))
+                .then_with(|| a.organization.cmp(&b.organization))
+        });
+        let (lines_logged, logged) = replay.logged();
+        let sum = |of: fn(&Prospect) -> u64| organizations.iter().map(of).sum();
+        Self {
+            name: name.to_owned(),
+            calls: sum(|of| of.calls),
+            refused: sum(|of| of.refused),
+            cost: sum(|of| of.cost),
+            organizations_refused: organizations.iter().filter(|of| of.refused > 0).count(),
+            series: replay.series().clone(),
+            organizations,
+            lines_logged,
+            logged: logged.to_vec(),
+        }
+    }
+
+    /// What the other configuration changes: organizations that it lets be refused more often or less, charges otherwise, or gives
+    /// another limit; those with the greatest change of refusals first.
+    #[must_use]
+    pub fn changes(&self, other: &Self) -> Vec<Change> {
+        let others: BTreeMap<_, _> = other
+            .organizations
+            .iter()
+            .map(|of| (of.organization.as_str(), of))
+            .collect();
+        let mut changes: Vec<_> = self
+            .organizations
+            .iter()
+            .filter_map(|one| {
+                let two = others.get(one.organization.as_str())?;
+                let change = Change {
+                    organization: one.organization.clone(),
+                    cost: (one.cost, two.cost),
+                    refused: (one.refused, two.refused),
+                    limit: (one.limit, two.limit),
+                    protected: (one.protected, two.protected),
+                };
+                let same =
+                    one.cost == two.cost && one.refused == two.refused && one.limit == two.limit;
+                (!same || one.protected || two.protected).then_some(change)
+            })
+            .collect();
+        changes.sort_by_key(|change| {
+            let (one, two) = change.refused;
+            std::cmp::Reverse((one.abs_diff(two), change.cost.0.abs_diff(change.cost.1)))
+        });
+        changes
+    }
+}
+
+impl Prospect {
+    fn new(organization: &Organization, remedy: Option<Remedy>) -> Self {
+        let worst = organization.worst_day();
+        let limit = worst.and_then(|day| day.limit);
+        let need = worst.map_or(0, Day::need);
+        let protection = worst.and_then(|day| day.protection);
+        let without = limit
+            .zip(protection)
+            .map(|(limit, part)| limit.saturating_sub(part));
+        let mut operations: Vec<_> = organization
+            .operations
+            .iter()
+            .map(|(name, operation)| (name.clone(), *operation))
+            .collect();
+        operations
+            .sort_by_key(|(_, operation)| std::cmp::Reverse((operation.cost, operation.calls)));
+        let percent = |limit: u64| need.saturating_mul(100).checked_div(limit);
+        Self {
+            organization: organization.name.clone(),
+            plan: worst.and_then(|day| day.plan.clone()),
+            calls: organization.calls(),
+            refused: organization.refused(),
+            cost: organization.cost(),
+            limit,
+            used: worst.map_or(0, |day| day.cost),
+            need,
+            share: limit.and_then(percent),
+            protection,
+            protected: without.is_some_and(|without| need > without),
+            peak_concurrency: organization.peak_concurrency,
+            concurrency: worst.and_then(|day| day.concurrency),
+            first_refusal: organization.first_refusal.clone(),
+            refusals: organization.refusals.clone(),
+            remedy,
+            operations,
+            days: organization.days.clone(),
+            series: organization.series.clone(),
+        }
+    }
+}

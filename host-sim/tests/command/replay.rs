@@ -1,0 +1,223 @@
+//! `host-sim replay`.
+
+use std::io::Write as _;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use crate::folder::Folder;
+
+/// Lets two calls pass for 3 tokens each, refuses every later one, and answers `/q` with an account.
+const QUOTA: &str = r#"(module
+    (import "env" "proxy_get_header_map_value" (func $get (param i32 i32 i32 i32 i32) (result i32)))
+    (import "env" "proxy_set_property" (func $set (param i32 i32 i32 i32) (result i32)))
+    (import "env" "proxy_send_local_response" (func $answer (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+    (memory (export "memory") 1)
+    (global $passed (mut i32) (i32.const 0))
+    (data (i32.const 16) ":path")
+    (data (i32.const 32) "verdict")
+    (data (i32.const 48) "cost")
+    (data (i32.const 64) "ok")
+    (data (i32.const 80) "none")
+    (data (i32.const 96) "3")
+    (data (i32.const 100) "0")
+    (data (i32.const 112) "{\"price\":3}")
+    (data (i32.const 128) "{\"limit\":6,\"ends\":\"2026-11-23T00:00:00Z\",\"plan\":\"small\"}")
+    (func (export "proxy_abi_version_0_2_1"))
+    (func (export "malloc") (param i32) (result i32) i32.const 4096)
+    (func $verdict (param $text i32) (param $length i32) (param $cost i32)
+        (drop (call $set (i32.const 32) (i32.const 7) (local.get $text) (local.get $length)))
+        (drop (call $set (i32.const 48) (i32.const 4) (local.get $cost) (i32.const 1))))
+    (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+        (drop (call $get (i32.const 0) (i32.const 16) (i32.const 5) (i32.const 1024) (i32.const 1028)))
+        (if (i32.eq (i32.load (i32.const 1028)) (i32.const 2)) (then
+            (drop (call $answer (i32.const 200) (i32.const 0) (i32.const 0) (i32.const 128) (i32.const 56)
+                (i32.const 0) (i32.const 0) (i32.const -1)))
+            (return (i32.const 1))))
+        (if (i32.lt_u (global.get $passed) (i32.const 2)) (then
+            (global.set $passed (i32.add (global.get $passed) (i32.const 1)))
+            (call $verdict (i32.const 64) (i32.const 2) (i32.const 96))
+            (return (i32.const 0))))
+        (call $verdict (i32.const 80) (i32.const 4) (i32.const 100))
+        (drop (call $answer (i32.const 429) (i32.const 0) (i32.const 0) (i32.const 112) (i32.const 11)
+            (i32.const 0) (i32.const 0) (i32.const -1)))
+        i32.const 1))"#;
+
+const MAPPING: &str = r#"
+organization = "%customer"
+[properties]
+verdict = "verdict"
+cost = "cost"
+[verdicts]
+passed = ["ok"]
+by_cost = ["none"]
+[refusal]
+cost = "/price"
+[details]
+path = "/q"
+limit = "/limit"
+plan = "/plan"
+day_ends = "/ends"
+"#;
+
+/// Three calls, out of order, and two lines that are none.
+const LOG: &str = r#"{"start_time":"2026-11-22T12:00:00Z","method":"GET","path":"/first","response_code":200,"duration":1500,"customer":"a"}
+{"start_time":"2026-11-22T12:00:03Z","method":"GET","path":"/third","response_code":200,"duration":10,"customer":"a"}
+{"start_time":"2026-11-22T12:00:01Z","method":"GET","path":"/second","response_code":200,"duration":10,"customer":"a"}
+{"start_time":"yesterday","method":"GET","path":"/","response_code":200}
+half a li
+"#;
+
+fn folder() -> Folder {
+    Folder::with(&[
+        ("quota.wasm", QUOTA),
+        ("mapping.toml", MAPPING),
+        ("access.log", LOG),
+    ])
+}
+
+const REPLAY: [&str; 5] = [
+    "replay",
+    "--plugin",
+    "quota.wasm",
+    "--mapping",
+    "mapping.toml",
+];
+
+#[test]
+fn a_table_says_who_is_refused_and_what_would_do() {
+    let (status, said) = folder().run(&[&REPLAY[..], &["access.log"]].concat());
+    assert_eq!(status, Some(0), "{said}");
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn the_document_has_every_number() {
+    let (_, said) = folder().run(&[&REPLAY[..], &["access.log", "--json"]].concat());
+    let document: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(document["log"]["unread"], 2);
+    assert_eq!(document["log"]["out_of_order"], 1);
+    let forecast = &document["forecasts"][0];
+    assert_eq!(
+        (&forecast["calls"], &forecast["refused"]),
+        (&json!(3), &json!(1))
+    );
+    let organization = &forecast["organizations"][0];
+    let told = [
+        "organization",
+        "plan",
+        "cost",
+        "limit",
+        "used",
+        "need",
+        "share",
+        "peak_concurrency",
+    ];
+    let told: Vec<_> = told.iter().map(|name| organization[name].clone()).collect();
+    assert_eq!(json!(told), json!(["a", "small", 6, 6, 6, 9, 150, 2]));
+    assert_eq!(
+        organization["first_refusal"],
+        json!({ "at": "2026-11-22T12:00:03Z", "reason": "none", "call": "GET /third" })
+    );
+    assert_eq!(organization["remedy"]["additional"], 3);
+}
+
+#[test]
+fn every_format_and_gzip_and_the_standard_input_forecast_the_same() {
+    let folder = folder();
+    let (_, expected) = folder.run(&[&REPLAY[..], &["access.log", "--json"]].concat());
+    let expected: Value = serde_json::from_str(&expected).unwrap();
+    let csv = "time,method,path,status,duration,customer\n2026-11-22T12:00:00Z,GET,/first,200,1500,a\n\
+        2026-11-22T12:00:03Z,GET,/third,200,10,a\n2026-11-22T12:00:01Z,GET,/second,200,10,a\n";
+    let text = |at: u8, path: &str, duration: u32| {
+        format!(
+            "[2026-11-22T12:00:0{at}Z] \"GET /{path} HTTP/1.1\" 200 - 0 0 {duration} - \"-\" \"-\" \"-\" \"-\" \"-\" \"a\"\n"
+        )
+    };
+    let text = [
+        text(0, "first", 1500),
+        text(3, "third", 10),
+        text(1, "second", 10),
+    ]
+    .concat();
+    let ncsa = |at: u8, path: &str, duration: &str| {
+        format!(
+            "1.2.3.4 - a [22/Nov/2026:12:00:0{at} +0000] \"GET /{path} HTTP/1.1\" 200 0 \"-\" \"-\" {duration}\n"
+        )
+    };
+    let ncsa = [
+        ncsa(0, "first", "1.5"),
+        ncsa(3, "third", "0.01"),
+        ncsa(1, "second", "0.01"),
+    ]
+    .concat();
+    for (log, flags) in [
+        (csv, &[][..]),
+        (text.as_str(), &["--field", "customer=extra1"]),
+        (
+            ncsa.as_str(),
+            &["--field", "customer=user", "--field", "duration_s=extra1"],
+        ),
+        (LOG, &[]),
+    ] {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(log.as_bytes()).unwrap();
+        let arguments = [&REPLAY[..], &["-", "--json"], flags].concat();
+        let mut command = folder.command(&arguments);
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(&packed.finish().unwrap())
+            .unwrap();
+        let output = child.wait_with_output().unwrap();
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(document["forecasts"], expected["forecasts"], "{log}");
+    }
+}
+
+#[test]
+fn what_cannot_be_forecast_exits_with_2() {
+    let folder = folder();
+    folder.write("words.log", "hello\nworld\n");
+    folder.write("empty.log", "{\"start_time\":\"never\"}\n");
+    let check = |arguments: &[&str], expected: &str| {
+        let (status, said) = folder.run(&[&REPLAY[..], arguments].concat());
+        assert_eq!((status, said.as_str()), (Some(2), expected));
+    };
+    check(
+        &["none.log"],
+        "error: none.log: No such file or directory (os error 2)\n",
+    );
+    check(
+        &["words.log"],
+        "error: words.log: the format cannot be told by the beginning \"hello\", expected JSON, Envoy's default text, NCSA combined or a \
+         heading with the names of columns; say which with --format, and the names with --field\n",
+    );
+    check(
+        &["empty.log"],
+        "error: no line of the log tells of a call: empty.log:1: no method\n",
+    );
+    check(
+        &["access.log", "--field", "customers=a"],
+        "error: unknown field `customers`, expected time, method, path, request, status, duration, duration_s, duration_us, body, customer\n",
+    );
+}
+
+#[test]
+fn the_page_needs_nothing_else_and_has_every_organization() {
+    let folder = folder();
+    let (status, said) = folder.run(&[&REPLAY[..], &["access.log", "--html", "a.html"]].concat());
+    assert_eq!(status, Some(0), "{said}");
+    let page = folder.read("a.html");
+    assert!(
+        page.contains("<h1 id=\"s0\">1 of 1 organizations would be refused calls.</h1>"),
+        "{page}"
+    );
+    assert!(page.contains("3 more a day"), "{page}");
+    for outside in ["http:", "https:", "src=", "@import", "url("] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+}
