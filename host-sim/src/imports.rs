@@ -1,9 +1,9 @@
 //! Which functions modules may import, and which of them this simulator really has.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use wasmtime::{Engine, Linker, Store};
+use wasmtime::{Engine, Extern, FuncType, Linker, Store, ValType};
 
 use crate::abi::AbiVersion;
 use crate::clock::Instant;
@@ -15,7 +15,8 @@ use crate::vm_state::VmState;
 /// What this simulator has of the functions that Envoy 1.40 offers to modules of one ABI.
 #[derive(Clone, Debug)]
 pub struct Imports {
-    simulated: BTreeSet<(String, String)>,
+    /// Their types, by module and name.
+    simulated: BTreeMap<(String, String), String>,
 }
 
 /// How well a function is known.
@@ -44,18 +45,33 @@ impl Imports {
         let start = Instant::from_timestamp(jiff::Timestamp::UNIX_EPOCH);
         let host = Rc::new(Host::new(start, 0, LogLevel::Info, false));
         let mut store = Store::new(&engine, VmState::new(host, Rc::default(), String::new()));
-        let simulated = linker
+        let functions: Vec<_> = linker
             .iter(&mut store)
-            .map(|(module, name, _)| (module.to_owned(), name.to_owned()))
+            .filter_map(|(module, name, found)| match found {
+                Extern::Func(function) => Some((module.to_owned(), name.to_owned(), function)),
+                _ => None,
+            })
             .collect();
-        Ok(Self { simulated })
+        let typed = functions.into_iter().map(|(module, name, function)| {
+            let ty = function_type(&function.ty(&store));
+            ((module, name), ty)
+        });
+        Ok(Self {
+            simulated: typed.collect(),
+        })
+    }
+
+    /// The type of a function that is simulated, as Envoy writes types.
+    pub(crate) fn type_of(&self, module: &str, name: &str) -> Option<&str> {
+        let import = (module.to_owned(), name.to_owned());
+        self.simulated.get(&import).map(String::as_str)
     }
 
     /// What there is of this import.
     #[must_use]
     pub fn support(&self, module: &str, name: &str) -> Support {
         let import = (module.to_owned(), name.to_owned());
-        if self.simulated.contains(&import) {
+        if self.simulated.contains_key(&import) {
             return Support::Simulated;
         }
         if module != "env" {
@@ -69,6 +85,20 @@ impl Imports {
             versions => Support::OtherVersions(versions),
         }
     }
+}
+
+/// A type in Envoy's words: `i32 i32 -> i32`, or `void` where there is nothing.
+pub(crate) fn function_type(ty: &FuncType) -> String {
+    let words = |types: &mut dyn Iterator<Item = ValType>| {
+        let types: Vec<_> = types.map(|ty| ty.to_string()).collect();
+        if types.is_empty() {
+            "void".to_owned()
+        } else {
+            types.join(" ")
+        }
+    };
+    let parameters = words(&mut ty.params());
+    format!("{parameters} -> {}", words(&mut ty.results()))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use wasmtime::{
 
 use crate::abi::AbiVersion;
 use crate::hostcalls;
+use crate::imports::{self, Imports};
 use crate::vm_state::VmState;
 
 /// A proxy-wasm module, compiled and linked, ready to be instantiated any number of times.
@@ -73,6 +74,20 @@ pub enum LoadError {
         /// Who may import it.
         versions: &'static [AbiVersion],
     },
+    /// Envoy offers this import with another type.
+    #[error(
+        "failed to load the module due to an import type mismatch: {module}.{name}, want: {wanted}, but host exports: {offered}"
+    )]
+    ImportOfOtherType {
+        /// The module of the import.
+        module: String,
+        /// Its name.
+        name: String,
+        /// The type that the module imports, as in `i32 i32 -> i32`.
+        wanted: String,
+        /// The type that Envoy offers.
+        offered: String,
+    },
     /// The module is a filter for connections: it has such callbacks and none of an HTTP filter's.
     #[error(
         "the module is a TCP filter: it exports {callback} and no callback of an HTTP filter; host-sim simulates HTTP filters"
@@ -84,7 +99,7 @@ pub enum LoadError {
     /// The WebAssembly engine cannot be set up on this machine.
     #[error("the WebAssembly engine does not start: {0}")]
     Engine(String),
-    /// The import exists, with another type.
+    /// The module does not fit together with this simulator.
     #[error("failed to link the module: {0}")]
     Link(String),
 }
@@ -148,7 +163,10 @@ impl Module {
             .map_err(|error| LoadError::Link(innermost(&error)))?;
         let instance = linker.instantiate_pre(&module).map_err(|error| {
             error.downcast_ref::<UnknownImportError>().map_or_else(
-                || LoadError::Link(format!("{error:#}")),
+                || {
+                    mistyped_import(&module, abi)
+                        .unwrap_or_else(|| LoadError::Link(format!("{error:#}")))
+                },
                 |unknown| missing_import(unknown, abi),
             )
         })?;
@@ -207,6 +225,24 @@ fn missing_import(import: &UnknownImportError, abi: AbiVersion) -> LoadError {
         },
         _ => LoadError::UnknownImport { module, name },
     }
+}
+
+/// The first import that has another type than what is simulated.
+fn mistyped_import(module: &wasmtime::Module, abi: AbiVersion) -> Option<LoadError> {
+    let known = Imports::of(abi).ok()?;
+    module.imports().find_map(|import| {
+        let ExternType::Func(ty) = import.ty() else {
+            return None;
+        };
+        let wanted = imports::function_type(&ty);
+        let offered = known.type_of(import.module(), import.name())?;
+        (wanted != offered).then(|| LoadError::ImportOfOtherType {
+            module: import.module().to_owned(),
+            name: import.name().to_owned(),
+            wanted,
+            offered: offered.to_owned(),
+        })
+    })
 }
 
 /// A module with callbacks for connections only would load and never be called.

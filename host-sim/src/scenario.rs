@@ -101,7 +101,7 @@ pub use request::Requests;
 pub use service::ExpectCallouts;
 pub use step::{ExpectLog, Open, Parallel, Step};
 
-use crate::target::{Capability, PluginSettings, Service, Setup, Upstream};
+use crate::target::{Capability, LogLevel, PluginSettings, Service, Setup, Upstream};
 use json::Json;
 use request::UpstreamTable;
 use service::ServiceTable;
@@ -243,6 +243,17 @@ impl Scenario {
         self.path.parent().unwrap_or(Path::new(""))
     }
 
+    /// From which level on lines are looked at. The plugin is told, and may log more when more is wanted.
+    fn log_level(&self) -> LogLevel {
+        let wants_all =
+            |step: &Step| matches!(step, Step::Log(log) if log.level == LogLevel::Trace);
+        if self.steps().iter().any(wants_all) {
+            LogLevel::Trace
+        } else {
+            LogLevel::Debug
+        }
+    }
+
     /// What a host needs to know before the first step.
     ///
     /// # Errors
@@ -271,6 +282,7 @@ impl Scenario {
             properties: properties.into_iter().collect(),
             clock: self.clock,
             reconfigures,
+            log_level: self.log_level(),
         })
     }
 }

@@ -12,8 +12,8 @@ use crate::module::{LoadError, Module};
 use crate::scenario::ConfigText;
 use crate::simulator::{SimulationError, Simulator, StartError};
 use crate::target::{
-    Capability, Exchange, Holder, LogLevel, LogLine, Refusal, Request, Service, Session, Setup,
-    Started, Target, TargetError, UpstreamRequest,
+    Capability, Exchange, Holder, LogLine, Refusal, Request, Service, Session, Setup, Started,
+    Target, TargetError, UpstreamRequest,
 };
 use crate::vm::VmFailure;
 
@@ -100,7 +100,7 @@ impl Target for SimTarget {
         let builder = Simulator::builder(&self.module)
             .setup(setup, |file| self.other(file))
             .map_err(|error| failed("loading a module", error))?;
-        match builder.log_level(LogLevel::Debug).start() {
+        match builder.log_level(setup.log_level).start() {
             Ok(simulator) => Ok(Started::Running(Box::new(SimSession {
                 simulator,
                 started_at,

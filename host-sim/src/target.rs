@@ -312,6 +312,8 @@ pub struct Setup {
     pub clock: Option<Timestamp>,
     /// Whether the plugin will get new configurations, for which Envoy must be told to expect them.
     pub reconfigures: bool,
+    /// From which level on the host writes what the plugin logs, which is what `proxy_get_log_level` tells the plugin.
+    pub log_level: LogLevel,
 }
 
 impl Default for Setup {
@@ -325,6 +327,7 @@ impl Default for Setup {
             properties: Vec::new(),
             clock: None,
             reconfigures: false,
+            log_level: LogLevel::Debug,
         }
     }
 }

@@ -117,7 +117,7 @@ impl EnvoyTarget {
         }
         .render();
         let envoy = &self.artifacts.envoy;
-        match Process::launch(envoy, folder, &bootstrap, setup.workers).await? {
+        match Process::launch(envoy, folder, &bootstrap, setup.workers, setup.log_level).await? {
             Launch::Ready(process) => {
                 if delivery.is_some() && process.deliveries().await?.refused > 0 {
                     return Ok(Served::Rejected(log::plugin_lines(&process.log()?)));

@@ -117,9 +117,12 @@ impl Inspection {
         if problems.is_empty() {
             match Module::from_bytes(&bytes) {
                 Ok(_) => {}
+                // Of the functions, only those are left that Envoy has. It also lends modules a memory.
+                Err(error) if is_envoys(&error, &imports) => {
+                    not_simulated = Some(error.to_string());
+                }
                 Err(
                     error @ (LoadError::TcpFilter { .. }
-                    | LoadError::UnknownImport { .. }
                     | LoadError::Engine(_)
                     | LoadError::Link(_)),
                 ) => not_simulated = Some(error.to_string()),
@@ -141,6 +144,15 @@ impl Inspection {
             sections: anatomy.sections,
         })
     }
+}
+
+/// Whether a module does not load because of an import that Envoy has.
+fn is_envoys(error: &LoadError, imports: &[InspectedImport]) -> bool {
+    let LoadError::UnknownImport { module, name } = error else {
+        return false;
+    };
+    let is_function = |import: &InspectedImport| import.module == *module && import.name == *name;
+    name == "memory" || imports.iter().any(is_function)
 }
 
 /// The module in its binary form; the text format is for people and tests.

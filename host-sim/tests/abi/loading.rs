@@ -45,6 +45,20 @@ fn modules_that_envoy_would_refuse_are_refused_with_the_reason() {
             &[r#"(import "env" "proxy_teleport" (func))"#, BASE, V0_2_1],
             "failed to load the module due to a missing import: env.proxy_teleport",
         ),
+        (
+            &[
+                r#"(import "env" "proxy_log" (func (param i32 i32) (result i32)))"#,
+                BASE,
+                V0_2_1,
+            ],
+            "failed to load the module due to an import type mismatch: env.proxy_log, \
+             want: i32 i32 -> i32, but host exports: i32 i32 i32 -> i32",
+        ),
+        (
+            &[r#"(import "env" "proxy_done" (func))"#, BASE, V0_2_1],
+            "failed to load the module due to an import type mismatch: env.proxy_done, \
+             want: void -> void, but host exports: void -> i32",
+        ),
         // proxy_get_log_level came with 0.2.1.
         (
             &[

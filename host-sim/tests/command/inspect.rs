@@ -55,6 +55,37 @@ fn a_filter_for_connections_is_named_as_one() {
 }
 
 #[test]
+fn what_envoy_does_not_link_is_named() {
+    const REST: &str = r#"(memory (export "memory") 1) (func (export "proxy_abi_version_0_2_1"))
+        (func (export "malloc") (param i32) (result i32) i32.const 1024))"#;
+    for (import, why) in [
+        (
+            r#"(import "env" "proxy_log" (func (param i64 i32 i32) (result i32)))"#,
+            "failed to load the module due to an import type mismatch: env.proxy_log, \
+             want: i64 i32 i32 -> i32, but host exports: i32 i32 i32 -> i32",
+        ),
+        (
+            r#"(import "env" "depth" (global i32))"#,
+            "failed to load the module due to a missing import: env.depth",
+        ),
+    ] {
+        let module = format!("(module {import} {REST}");
+        let folder = Folder::with(&[("filter.wasm", &module)]);
+        let (status, said) = folder.run(&["inspect", "filter.wasm"]);
+        let line = said.lines().find(|line| line.contains("Envoy 1.40"));
+        let columns: Vec<_> = line
+            .unwrap_or_default()
+            .split("  ")
+            .map(str::trim)
+            .collect();
+        assert_eq!(
+            (status, columns.last()),
+            (Some(1), Some(&format!("does not load it: {why}").as_str()))
+        );
+    }
+}
+
+#[test]
 fn what_is_no_module_exits_with_2() {
     let folder = Folder::with(&[("text.wasm", "hello")]);
     let (status, said) = folder.run(&["inspect", "text.wasm"]);

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
+use host_sim::target::LogLevel;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
@@ -66,6 +67,7 @@ impl Process {
         folder: TempDir,
         bootstrap: &Value,
         workers: u32,
+        log_level: LogLevel,
     ) -> anyhow::Result<Launch> {
         let config = folder.path().join("envoy.json");
         fs::write(&config, bootstrap.to_string())?;
@@ -83,7 +85,7 @@ impl Process {
                 "--log-level",
                 "warning",
                 "--component-log-level",
-                "wasm:debug",
+                &format!("wasm:{log_level}"),
                 "--log-format",
                 &log::format(),
             ])
