@@ -5,6 +5,7 @@ pub(crate) mod check;
 mod diagnostic;
 pub(crate) mod inspect;
 pub(crate) mod new;
+pub(crate) mod output;
 mod plugin;
 pub(crate) mod replay;
 mod request;
@@ -30,6 +31,13 @@ pub(crate) fn print_error(error: &anyhow::Error) {
 
 /// The module in this file. What is wrong with a module says which file it is in.
 fn load(plugin: &Path) -> anyhow::Result<Module> {
+    let extension = plugin.extension().and_then(|extension| extension.to_str());
+    if let Some(extension @ ("toml" | "json" | "yaml" | "yml")) = extension {
+        anyhow::bail!(
+            "{}: a .{extension} file is no filter, expected the .wasm file that Envoy loads",
+            plugin.display()
+        );
+    }
     Module::from_file(plugin).map_err(|error| match error {
         host_sim::LoadError::Read { .. } => anyhow::Error::msg(error),
         error => anyhow::anyhow!("{}: {error}", plugin.display()),

@@ -1,7 +1,5 @@
 //! The command `host-sim`: runs proxy-wasm filters without Envoy.
 
-#![expect(clippy::print_stdout, reason = "printing is what a command is for")]
-
 mod command;
 
 use std::process::ExitCode;
@@ -57,9 +55,12 @@ A whole scenario:
 so; whatever it does not name may be as it likes. `host-sim new` prints a scenario with all that
 there is, to start from.
 
-Other steps: parallel; open, finish and disconnect (calls that overlap); service and callouts
-(what the filter calls); advance = \"5s\" (moves the clock); metrics, configure, log,
-cas_conflicts.")]
+Other steps: parallel; open, finish and disconnect (calls that overlap, or that the filter holds);
+service and callouts (what the filter calls); advance = \"5s\" (moves the clock); metrics,
+configure, log, cas_conflicts. Several filters in a row are [[filter]] tables.
+
+A filter that handles no requests, with timers or queues only, is looked at with advance, metrics,
+log and callouts; requests pass it unseen.")]
     Run(command::run::Run),
     /// Print a first scenario, or write it to a file, to be changed
     New(command::new::New),

@@ -392,11 +392,31 @@ fn compare_log(expected: &ExpectLog, log: &[LogLine], comparison: &mut Compariso
     };
     if !found {
         let wanted = format!("at level {}: {}", expected.level, expected.line);
+        let seen = last_lines(&at_level);
         comparison.differs(
             "log",
             wanted,
-            format!("at level {}: {at_level:?}", expected.level),
+            format!("at level {}: {seen}", expected.level),
         );
+    }
+}
+
+/// The last of these lines, as many and as much of them as one can read.
+fn last_lines(lines: &[&str]) -> String {
+    const LINES: usize = 5;
+    const CHARACTERS: usize = 200;
+    let skipped = lines.len().saturating_sub(LINES);
+    let cut = |line: &&str| {
+        let mut start: String = line.chars().take(CHARACTERS).collect();
+        if start.len() < line.len() {
+            start.push('…');
+        }
+        start
+    };
+    let shown: Vec<_> = lines.iter().skip(skipped).map(cut).collect();
+    match skipped {
+        0 => format!("{shown:?}"),
+        _ => format!("{} lines, the last of them {shown:?}", lines.len()),
     }
 }
 

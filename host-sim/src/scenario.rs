@@ -80,6 +80,7 @@ mod json;
 mod pattern;
 mod request;
 mod service;
+mod status;
 mod step;
 #[cfg(test)]
 mod tests;

@@ -13,17 +13,21 @@ use clap::Args;
 use hdrhistogram::Histogram;
 use host_sim::scenario::{Scenario, Step};
 use host_sim::target::Request;
-use host_sim::{Builder, LoadError, Module, Simulator};
+use host_sim::{Builder, Module, Simulator};
 use indicatif::ProgressBar;
 use serde::Serialize;
 
 use super::diagnostic::Pointed;
 use super::plugin::{Plugin, PluginOptions};
 use super::request::RequestOptions;
+use crate::command::output::{say, show};
 
 /// What `host-sim bench` is told.
 #[derive(Args, Debug)]
 pub(crate) struct Bench {
+    /// The filter; the same as --plugin
+    #[arg(value_name = "FILTER.wasm")]
+    module: Option<PathBuf>,
     #[command(flatten)]
     plugin: PluginOptions,
     #[command(flatten)]
@@ -78,7 +82,7 @@ struct Memory {
 
 /// A plugin and what is sent to it.
 struct Load {
-    builder: Box<dyn Fn(&Module) -> Result<Builder, LoadError>>,
+    builder: Box<dyn Fn(&Module) -> anyhow::Result<Builder>>,
     plugin: Plugin,
     requests: Vec<Request>,
 }
@@ -99,19 +103,29 @@ impl Bench {
         measurements.fuel_per_request = self.fuel(&load, &metered, &bar)?;
         bar.finish_and_clear();
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&measurements)?);
+            say!("{}", serde_json::to_string_pretty(&measurements)?);
         } else {
-            print!("{}", table::text(&measurements));
+            show!("{}", table::text(&measurements));
         }
         Ok(!measurements.memory.grows)
     }
 
     fn load(&self) -> anyhow::Result<Load> {
-        let plugin = self.plugin.resolve()?;
+        let plugin = self
+            .plugin
+            .clone()
+            .with_module(self.module.as_ref())?
+            .resolve()?;
         let Some(file) = &self.scenario else {
-            let (upstream, of) = (self.request.upstream(), plugin.clone());
+            let (upstream, services) = (self.request.upstream(), self.request.services());
+            let of = plugin.clone();
             return Ok(Load {
-                builder: Box::new(move |module| Ok(of.builder(module).upstream(upstream.clone()))),
+                builder: Box::new(move |module| {
+                    Ok(of
+                        .builder(module)
+                        .upstream(upstream.clone())
+                        .services(services.clone()))
+                }),
                 plugin,
                 requests: vec![self.request.request()],
             });
@@ -131,7 +145,7 @@ impl Bench {
         }
         Ok(Load {
             builder: Box::new(move |module| {
-                Simulator::builder(module).setup(&setup, Module::from_file)
+                Ok(Simulator::builder(module).setup(&setup, Module::from_file)?)
             }),
             plugin,
             requests,

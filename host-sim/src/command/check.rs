@@ -7,6 +7,7 @@ use host_sim::StartError;
 use host_sim::target::{LogLevel, LogLine};
 
 use super::plugin::PluginOptions;
+use crate::command::output::say;
 
 /// What `host-sim check` is told.
 #[derive(Args, Debug)]
@@ -26,17 +27,17 @@ impl Check {
         let module = plugin.load()?;
         match plugin.builder(&module).start() {
             Ok(_) => {
-                println!("accepted");
+                say!("accepted");
                 Ok(true)
             }
             Err(StartError::Rejected { log, .. }) => {
                 for line in reasons(&log) {
-                    println!("{line}");
+                    say!("{line}");
                 }
                 Ok(false)
             }
             Err(error) => {
-                println!("{}", super::why(&error, &plugin));
+                say!("{}", super::why(&error, &plugin));
                 Ok(false)
             }
         }

@@ -16,6 +16,7 @@ use clap::Args;
 use host_sim::{AbiVersion, Imports, LoadError, Module, Support};
 use serde::Serialize;
 
+use crate::command::output::{say, show};
 use anatomy::{Anatomy, Export, Memory, Section};
 use callback::{Callback, Called};
 use envoy_release::EnvoyRelease;
@@ -23,9 +24,12 @@ use envoy_release::EnvoyRelease;
 /// What `host-sim inspect` is told.
 #[derive(Args, Debug)]
 pub(crate) struct Inspect {
-    /// The module, as Envoy loads it
-    #[arg(value_name = "FILTER.wasm")]
-    module: PathBuf,
+    /// The filter, as Envoy loads it
+    #[arg(value_name = "FILTER.wasm", required_unless_present = "plugin")]
+    module: Option<PathBuf>,
+    /// The same, as other commands name it
+    #[arg(long, value_name = "FILTER.wasm", conflicts_with = "module")]
+    plugin: Option<PathBuf>,
     /// Judge by this release of Envoy
     #[arg(long, value_name = "VERSION", default_value_t = EnvoyRelease::NEWEST)]
     envoy: EnvoyRelease,
@@ -77,11 +81,13 @@ struct InspectedImport {
 impl Inspect {
     /// Whether that Envoy would load the module.
     pub(crate) fn execute(&self) -> anyhow::Result<bool> {
-        let inspection = Inspection::of(&self.module, self.envoy)?;
+        let module = self.module.as_ref().or(self.plugin.as_ref());
+        let module = module.context("there is no filter: name FILTER.wasm")?;
+        let inspection = Inspection::of(module, self.envoy)?;
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&inspection)?);
+            say!("{}", serde_json::to_string_pretty(&inspection)?);
         } else {
-            print!("{}", table::text(&inspection));
+            show!("{}", table::text(&inspection));
         }
         Ok(inspection.problems.is_empty())
     }

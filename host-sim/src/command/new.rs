@@ -4,6 +4,7 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::PathBuf;
 
+use crate::command::output::{say, show};
 use anyhow::Context as _;
 use clap::Args;
 
@@ -21,7 +22,7 @@ pub(crate) const TEMPLATE: &str = include_str!("new/template.toml");
 impl New {
     pub(crate) fn execute(&self) -> anyhow::Result<bool> {
         let Some(path) = &self.file else {
-            print!("{TEMPLATE}");
+            show!("{TEMPLATE}");
             return Ok(true);
         };
         let place = || path.display().to_string();
@@ -31,7 +32,7 @@ impl New {
             .open(path)
             .with_context(place)?;
         file.write_all(TEMPLATE.as_bytes()).with_context(place)?;
-        println!(
+        say!(
             "run it:  host-sim run --plugin FILTER.wasm {}",
             path.display()
         );

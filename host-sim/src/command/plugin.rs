@@ -10,17 +10,13 @@ use clap::{Args, ValueEnum};
 use host_sim::target::{FailurePolicy, PluginSettings};
 use host_sim::{Builder, Module, Simulator};
 
-use envoy_yaml::Found;
+use envoy_yaml::{Chain, Found};
 
 /// Which plugin to run, and with what.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct PluginOptions {
     /// The filter, as Envoy loads it
-    #[arg(
-        long,
-        value_name = "FILTER.wasm",
-        required_unless_present = "envoy_yaml"
-    )]
+    #[arg(long, value_name = "FILTER.wasm")]
     plugin: Option<PathBuf>,
     /// The file with its configuration, which the filter gets as it is
     #[arg(long, value_name = "FILE")]
@@ -31,7 +27,7 @@ pub(crate) struct PluginOptions {
     /// Take the module, the configuration and all settings from an Envoy configuration (flags go before it)
     #[arg(long, value_name = "FILE")]
     envoy_yaml: Option<PathBuf>,
-    /// Which filter of that configuration, when it has several of wasm
+    /// Which filter of that configuration, when it has several of wasm; otherwise all of them run, in their order
     #[arg(long, value_name = "NAME", requires = "envoy_yaml")]
     filter: Option<String>,
     /// Which root context of the module
@@ -65,6 +61,16 @@ pub(crate) struct Plugin {
     pub(crate) files: Vec<PathBuf>,
     settings: PluginSettings,
     workers: u32,
+    /// The filters behind it.
+    behind: Vec<Behind>,
+}
+
+/// A filter behind the first one.
+#[derive(Clone, Debug)]
+struct Behind {
+    module: Module,
+    settings: PluginSettings,
+    configuration: Vec<u8>,
 }
 
 impl PluginOptions {
@@ -84,18 +90,32 @@ impl PluginOptions {
         name.unwrap_or_else(|| "the configuration".to_owned())
     }
 
+    /// The same with this file for the filter.
+    pub(crate) fn with_module(mut self, file: Option<&PathBuf>) -> anyhow::Result<Self> {
+        match (file, &self.plugin) {
+            (Some(file), Some(other)) => bail!(
+                "two filters are named, {} and --plugin {}: one is enough",
+                file.display(),
+                other.display()
+            ),
+            (Some(file), None) => self.plugin = Some(file.clone()),
+            (None, _) => {}
+        }
+        Ok(self)
+    }
+
     /// Reads everything that the options name.
     ///
     /// # Errors
     ///
     /// When a file cannot be read, or the Envoy configuration has no such filter.
     pub(crate) fn resolve(&self) -> anyhow::Result<Plugin> {
-        let found = match &self.envoy_yaml {
-            Some(file) => envoy_yaml::read(file, self.filter.as_deref())?,
-            None => Found::default(),
-        };
+        let (found, behind) = self.read()?;
         let Some(file) = self.plugin.clone().or(found.module) else {
-            bail!("the filter's code is not a local file: name it with --plugin");
+            if self.envoy_yaml.is_some() {
+                bail!("the filter's code is not a local file: name it with --plugin");
+            }
+            bail!("there is no filter: name it with --plugin FILTER.wasm, or --envoy-yaml");
         };
         let mut files = vec![file.clone()];
         files.extend(self.envoy_yaml.clone());
@@ -121,17 +141,64 @@ impl PluginOptions {
             files,
             settings,
             workers: self.workers,
+            behind,
         })
+    }
+
+    /// What an Envoy configuration says of the filter, and of those behind it.
+    fn read(&self) -> anyhow::Result<(Found, Vec<Behind>)> {
+        let Some(file) = &self.envoy_yaml else {
+            return Ok((Found::default(), Vec::new()));
+        };
+        let Chain { found, others } = envoy_yaml::read(file, self.filter.as_deref())?;
+        if !others.is_empty() {
+            eprintln!("not simulated, and passed over: {}", others.join(", "));
+        }
+        let mut filters = found.into_iter();
+        let first = filters.next().unwrap_or_default();
+        let mut behind = Vec::new();
+        for next in filters {
+            let about_one = self.plugin.is_some()
+                || self.config.is_some()
+                || self.config_text.is_some()
+                || self.root_id.is_some()
+                || self.failure_policy.is_some();
+            if about_one {
+                bail!(
+                    "{}: several filters are of wasm, and --plugin, --config, --config-text, --root-id and --failure-policy are \
+                     about one: choose it with --filter",
+                    file.display()
+                );
+            }
+            let Some(module) = next.module else {
+                bail!(
+                    "{}: the code of filter `{}` is not a local file: choose another with --filter",
+                    file.display(),
+                    next.settings.name
+                );
+            };
+            behind.push(Behind {
+                module: super::load(&module)?,
+                settings: next.settings,
+                configuration: next.configuration,
+            });
+        }
+        Ok((first, behind))
     }
 }
 
 impl Plugin {
-    /// A simulation of it.
+    /// A simulation of it, and of the filters behind it.
     pub(crate) fn builder(&self, module: &Module) -> Builder {
-        Simulator::builder(module)
+        let mut builder = Simulator::builder(module)
             .settings(self.settings.clone())
             .configuration(&self.configuration)
-            .workers(self.workers)
+            .workers(self.workers);
+        for next in &self.behind {
+            let settings = next.settings.clone();
+            builder = builder.filter(&next.module, settings, &next.configuration);
+        }
+        builder
     }
 
     /// The module, compiled.

@@ -21,6 +21,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 
 use super::plugin::{Plugin, PluginOptions};
+use crate::command::output::{say, show};
 use configuration::Configuration;
 use feed::Feed;
 use summary::{Document, LogSummary};
@@ -112,7 +113,7 @@ impl Replay {
     /// Always true: whatever is forecast is what was to be told.
     pub(crate) fn execute(&self) -> anyhow::Result<bool> {
         if self.print_mapping {
-            print!("{}", Mapping::DEFAULT);
+            show!("{}", Mapping::DEFAULT);
             return Ok(true);
         }
         let mapping = self.mapping()?;
@@ -154,9 +155,9 @@ impl Replay {
             fs::write(file, page::html(&document)?).with_context(|| file.display().to_string())?;
         }
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&document)?);
+            say!("{}", serde_json::to_string_pretty(&document)?);
         } else {
-            print!("{}", table::text(&document, self.top));
+            show!("{}", table::text(&document, self.top));
         }
         Ok(true)
     }

@@ -1,7 +1,8 @@
 //! A request as the command line says it.
 
 use clap::Args;
-use host_sim::target::{HttpVersion, Request, Upstream};
+use host_sim::scenario::Pattern;
+use host_sim::target::{HttpVersion, Request, Service, ServiceAnswer, ServiceBehaviour, Upstream};
 
 /// A request, and what the upstream answers.
 #[derive(Args, Clone, Debug)]
@@ -21,6 +22,9 @@ pub(crate) struct RequestOptions {
     /// Send it over HTTP/2
     #[arg(long, help_heading = "The request")]
     http2: bool,
+    /// A service that the filter calls, and what it answers to every path, as in `--service 'directory=200 {}'`; may be repeated
+    #[arg(long, value_name = "CLUSTER=STATUS BODY", value_parser = service, help_heading = "Services")]
+    service: Vec<Service>,
     /// The status that the upstream answers
     #[arg(
         long,
@@ -50,7 +54,34 @@ fn header(text: &str) -> Result<(String, String), String> {
     Ok((name.trim().to_ascii_lowercase(), value.trim().to_owned()))
 }
 
+/// A service on the command line.
+fn service(text: &str) -> Result<Service, String> {
+    let expected = "a service is written as `cluster=200 body`";
+    let (cluster, answer) = text.split_once('=').ok_or(expected)?;
+    let (status, body) = answer.split_once(' ').unwrap_or((answer, ""));
+    let status = status
+        .parse()
+        .map_err(|_| format!("`{status}` is no status: {expected}"))?;
+    let answer = Upstream {
+        status,
+        body: body.as_bytes().to_vec(),
+        ..Upstream::default()
+    };
+    Ok(Service {
+        cluster: cluster.to_owned(),
+        behaviour: ServiceBehaviour::Answers(vec![ServiceAnswer {
+            path: Pattern::Present,
+            answer,
+        }]),
+    })
+}
+
 impl RequestOptions {
+    /// The services that the filter can call.
+    pub(crate) fn services(&self) -> Vec<Service> {
+        self.service.clone()
+    }
+
     /// The request.
     pub(crate) fn request(&self) -> Request {
         let host = |(name, value): &(String, String)| (name == "host").then(|| value.clone());
@@ -91,5 +122,33 @@ impl RequestOptions {
             body: self.answer_body.clone().into_bytes(),
             trailers: Vec::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn services_are_written_in_one_word() {
+        let answer = |text: &str| {
+            let service = service(text)?;
+            let answer = service.behaviour.answer("/any?path");
+            let answer = answer.ok_or("no answer")?;
+            Ok::<_, String>((service.cluster, answer.status, answer.body))
+        };
+        assert_eq!(
+            answer("directory=201 a = b"),
+            Ok(("directory".to_owned(), 201, b"a = b".to_vec()))
+        );
+        assert_eq!(answer("d=503"), Ok(("d".to_owned(), 503, Vec::new())));
+        assert_eq!(
+            answer("d=ok"),
+            Err("`ok` is no status: a service is written as `cluster=200 body`".to_owned())
+        );
+        assert_eq!(
+            answer("d"),
+            Err("a service is written as `cluster=200 body`".to_owned())
+        );
     }
 }

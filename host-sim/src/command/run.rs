@@ -18,6 +18,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::diagnostic::Pointed;
 use super::watch::Watch;
+use crate::command::output::{say, show};
 use outcome::{Outcome, Verdict};
 
 /// What `host-sim run` is told.
@@ -65,7 +66,7 @@ impl Run {
             for file in &read {
                 watch.add(file)?;
             }
-            println!("watching for changes");
+            say!("watching for changes");
             watch.until_one_changes()?;
         }
     }
@@ -79,7 +80,7 @@ impl Run {
         for scenario in &scenarios {
             let outcome = run_one(scenario, &target)?;
             if !self.json {
-                bar.suspend(|| print!("{}", outcome.text));
+                bar.suspend(|| show!("{}", outcome.text));
             }
             bar.inc(1);
             outcomes.push(outcome);
@@ -95,9 +96,9 @@ impl Run {
                 .count()
         };
         if self.json {
-            println!("{}", json::text(&outcomes)?);
+            say!("{}", json::text(&outcomes)?);
         } else {
-            println!("{} passed, {} failed", count(true), count(false));
+            say!("{} passed, {} failed", count(true), count(false));
         }
         Ok(count(false) == 0)
     }

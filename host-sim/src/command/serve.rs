@@ -20,12 +20,16 @@ use tokio::net::TcpListener;
 
 use super::plugin::PluginOptions;
 use super::watch::Watch;
+use crate::command::output::say;
 use outside::Outside;
 use simulation::{Event, Simulation};
 
 /// What `host-sim serve` is told.
 #[derive(Args, Debug)]
 pub(crate) struct Serve {
+    /// The filter; the same as --plugin
+    #[arg(value_name = "FILTER.wasm")]
+    module: Option<PathBuf>,
     #[command(flatten)]
     plugin: PluginOptions,
     /// Where clients call; port 0 takes any free one
@@ -71,7 +75,8 @@ impl Serve {
         );
         let (events, received) = mpsc::channel();
         let (started, ready) = mpsc::channel();
-        let (options, sender, trace) = (self.plugin.clone(), events.clone(), self.trace);
+        let options = self.plugin.clone().with_module(self.module.as_ref())?;
+        let (sender, trace) = (events.clone(), self.trace);
         // The simulation does not leave its thread.
         let simulating = thread::spawn(move || {
             let simulation = Simulation::start(options, outside, sender, trace);
@@ -102,7 +107,7 @@ impl Serve {
         let listener = TcpListener::bind(self.listen)
             .await
             .with_context(|| format!("cannot listen on {}", self.listen))?;
-        println!("listening on http://{}", listener.local_addr()?);
+        say!("listening on http://{}", listener.local_addr()?);
         tokio::select! {
             served = proxy::serve(&listener, events) => served,
             interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),

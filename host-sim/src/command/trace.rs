@@ -16,12 +16,16 @@ use serde::Serialize;
 use super::diagnostic::Pointed;
 use super::plugin::{Plugin, PluginOptions};
 use super::request::RequestOptions;
+use crate::command::output::{say, show};
 use line::TraceLine;
 use traced::Traced;
 
 /// What `host-sim trace` is told.
 #[derive(Args, Debug)]
 pub(crate) struct Trace {
+    /// The filter; the same as --plugin
+    #[arg(value_name = "FILTER.wasm")]
+    module: Option<PathBuf>,
     #[command(flatten)]
     plugin: PluginOptions,
     #[command(flatten)]
@@ -66,9 +70,16 @@ impl Trace {
     }
 
     fn of_request(&self) -> anyhow::Result<bool> {
-        let plugin = self.plugin.resolve()?;
+        let plugin = self
+            .plugin
+            .clone()
+            .with_module(self.module.as_ref())?
+            .resolve()?;
         let module = plugin.load()?;
-        let builder = plugin.builder(&module).upstream(self.request.upstream());
+        let builder = plugin
+            .builder(&module)
+            .upstream(self.request.upstream())
+            .services(self.request.services());
         let mut simulator = match builder.start() {
             Ok(simulator) => simulator,
             Err(error) => return self.of_failed_start(&error, &plugin),
@@ -88,20 +99,20 @@ impl Trace {
             return Ok(true);
         }
         for line in &trace {
-            println!("{line}");
+            say!("{line}");
         }
         if !logged.is_empty() {
-            println!("\nlogged");
+            say!("\nlogged");
             for line in &logged {
-                println!("  {line}");
+                say!("  {line}");
             }
         }
         match outcome {
-            Ok(exchange) => print!("\n{}", shown(&exchange)),
-            Err(error) => println!("\nno answer: {error}"),
+            Ok(exchange) => show!("\n{}", shown(&exchange)),
+            Err(error) => say!("\nno answer: {error}"),
         }
         if let Some(died) = died {
-            print!("\n{died}");
+            show!("\n{died}");
         }
         Ok(true)
     }
@@ -120,15 +131,19 @@ impl Trace {
             return Ok(false);
         }
         for line in trace {
-            println!("{line}");
+            say!("{line}");
         }
-        println!("\n{}", super::why(error, plugin));
+        say!("\n{}", super::why(error, plugin));
         Ok(false)
     }
 
     fn of_scenario(&self, file: &std::path::Path) -> anyhow::Result<()> {
         let scenario = Scenario::from_file(file).map_err(Pointed::of_scenario)?;
-        let plugin = self.plugin.resolve()?;
+        let plugin = self
+            .plugin
+            .clone()
+            .with_module(self.module.as_ref())?
+            .resolve()?;
         let lines = Arc::new(Mutex::new(Vec::new()));
         let target = Traced::new(
             SimTarget::new(plugin.load()?),
@@ -142,10 +157,10 @@ impl Trace {
             return print_json(&trace, logged, None, None);
         }
         for line in &trace {
-            println!("{line}");
+            say!("{line}");
         }
         if !report.is_good() {
-            print!("\n{report}");
+            show!("\n{report}");
         }
         Ok(())
     }
@@ -164,7 +179,7 @@ fn print_json(
         answer,
         died,
     };
-    println!("{}", serde_json::to_string_pretty(&document)?);
+    say!("{}", serde_json::to_string_pretty(&document)?);
     Ok(())
 }
 

@@ -6,12 +6,14 @@ use serde::Deserialize;
 
 use super::json::JsonPattern;
 use super::pattern::Pattern;
+use super::status;
 
 /// What must be seen of one exchange; what is not given does not matter.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expect {
     /// The status code that the client gets.
+    #[serde(default, deserialize_with = "status::optional")]
     pub status: Option<u16>,
     /// Whether the client sees the answer cut off; default false.
     #[serde(default)]

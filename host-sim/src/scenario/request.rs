@@ -9,6 +9,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 
 use super::json::Json;
+use super::status;
 use crate::target::{AnswerOverride, HttpVersion, Request, Upstream, UpstreamBehaviour};
 
 /// A request and how often it is sent.
@@ -89,6 +90,7 @@ impl TryFrom<RawRequest> for Requests {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawUpstream {
+    #[serde(default, deserialize_with = "status::optional")]
     status: Option<u16>,
     headers: Option<Fields>,
     body: Option<String>,

@@ -6,6 +6,7 @@ use super::expect::ExpectUpstream;
 use super::json::Json;
 use super::pattern::Pattern;
 use super::request::Fields;
+use super::status;
 use crate::target::{Service, ServiceAnswer, ServiceBehaviour, Upstream};
 
 /// A service.
@@ -43,6 +44,7 @@ enum Down {
 #[serde(deny_unknown_fields)]
 struct RawAnswer {
     path: Pattern,
+    #[serde(default, deserialize_with = "status::optional")]
     status: Option<u16>,
     #[serde(default)]
     headers: Fields,

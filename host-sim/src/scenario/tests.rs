@@ -185,7 +185,7 @@ fn wrong_steps_are_answered_with_their_place() {
         ),
         (
             "request = {}\nexpect = { status = '200' }",
-            "f.toml:7:21: at `step[1].expect.status`: invalid type: string \"200\", expected u16",
+            "f.toml:7:21: at `step[1].expect.status`: \"200\" is a text, expected the number 200 without quotation marks",
         ),
         (
             "request = { http = 3 }",

@@ -99,8 +99,10 @@ fn settings_are_read_from_an_envoy_configuration() {
             "envoy.yaml",
             &[],
             (
-                2,
-                "error: envoy.yaml: several filters are of wasm, choose one with --filter: first, second\n",
+                1,
+                "filter.wasm: proxy_on_configure trapped: wasm trap: wasm `unreachable` instruction executed\n\
+                 the module died: proxy_on_configure trapped: wasm trap: wasm `unreachable` instruction executed\n\
+                 it had made no hostcall in this callback\n",
             ),
         ),
         (
@@ -128,6 +130,37 @@ fn settings_are_read_from_an_envoy_configuration() {
             "{file} {more:?}"
         );
     }
+}
+
+#[test]
+fn all_filters_of_a_chain_run() {
+    let envoy = ENVOY
+        .replace(
+            "config:\n                        vm_config",
+            "config:\n                        name: one\n                        vm_config",
+        )
+        .replace(
+            "config:\n                          vm_config",
+            "config:\n                          name: two\n                          vm_config",
+        )
+        .replace("value: { a: 12 }", "value: {}")
+        .replace(
+            "- name: second",
+            "- name: cors\n                  - name: second",
+        );
+    let folder = Folder::with(&[("envoy.yaml", &envoy)]);
+    let (status, said) = folder.run(&["trace", "--envoy-yaml", "envoy.yaml"]);
+    assert_eq!(status, Some(0));
+    insta::assert_snapshot!(said);
+    assert_eq!(
+        folder.run(&["check", "--envoy-yaml", "envoy.yaml", "--root-id", "a"]),
+        (
+            Some(2),
+            "not simulated, and passed over: cors\nerror: envoy.yaml: several filters are of wasm, and --plugin, --config, \
+             --config-text, --root-id and --failure-policy are about one: choose it with --filter\n"
+                .to_owned()
+        )
+    );
 }
 
 #[test]

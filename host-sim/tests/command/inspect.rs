@@ -22,6 +22,10 @@ fn a_module_that_loads_is_described() {
     let (status, said) = folder.run(&["inspect", "filter.wasm"]);
     assert_eq!(status, Some(0));
     insta::assert_snapshot!("loads", said);
+    assert_eq!(
+        folder.run(&["inspect", "--plugin", "filter.wasm"]),
+        (Some(0), said)
+    );
     let (status, said) = folder.run(&["inspect", "filter.wasm", "--json"]);
     assert_eq!(status, Some(0));
     insta::assert_snapshot!("loads_json", said);

@@ -109,6 +109,29 @@ fn results_are_written_for_ci() {
     );
 }
 
+/// As under `host-sim … | head`.
+#[test]
+fn it_ends_quietly_when_nobody_reads_on() {
+    let folder = Folder::with(&[("a.toml", GOOD)]);
+    for arguments in [
+        &["run", "--plugin", "filter.wasm", "a.toml"][..],
+        &["trace", "filter.wasm"],
+        &["inspect", "filter.wasm"],
+        &["new"],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = folder.command(arguments);
+        let output = command.stdout(writer).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(
+            (output.status.code(), said),
+            (Some(0), String::new()),
+            "{arguments:?}"
+        );
+    }
+}
+
 #[test]
 fn what_cannot_be_read_exits_with_2() {
     let folder = Folder::with(&[
@@ -125,6 +148,10 @@ fn what_cannot_be_read_exits_with_2() {
         (
             &["run", "--plugin", "filter.wasm", "empty"],
             "error: empty: no *.toml in this directory\n",
+        ),
+        (
+            &["run", "--plugin", "good.toml", "good.toml"],
+            "error: good.toml: a .toml file is no filter, expected the .wasm file that Envoy loads\n",
         ),
         (
             &["run", "--plugin", "none.wasm", "good.toml"],

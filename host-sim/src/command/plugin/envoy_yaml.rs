@@ -21,29 +21,55 @@ pub(super) struct Found {
     pub(super) configuration: Vec<u8>,
 }
 
+/// Filters of wasm in one chain.
+#[derive(Debug)]
+pub(super) struct Chain {
+    /// What the configuration says of them, first to last.
+    pub(super) found: Vec<Found>,
+    /// The names of other filters in the chain, without the router.
+    pub(super) others: Vec<String>,
+}
+
 /// A filter, and the listener's buffer limit that holds for it.
 struct Candidate<'a> {
     name: String,
+    /// The elements of `http_filters` among which it is.
+    among: &'a [Value],
     plugin: &'a Map<String, Value>,
     buffer_limit: Option<u64>,
 }
 
-/// Reads the filter of this name, or the only one.
+/// Reads the filter of this name, or all filters of the only chain that has any.
 ///
 /// # Errors
 ///
 /// When the file cannot be read, has no such filter, or says of it what Envoy would not understand.
-pub(super) fn read(file: &Path, name: Option<&str>) -> anyhow::Result<Found> {
+pub(super) fn read(file: &Path, name: Option<&str>) -> anyhow::Result<Chain> {
     let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
     let document = parse(file, text)?;
     let mut candidates = Vec::new();
-    search(&document, None, None, &mut candidates);
+    search(&document, &[], None, None, &mut candidates);
     let names: Vec<_> = candidates.iter().map(|found| found.name.clone()).collect();
     candidates.retain(|found| name.is_none_or(|name| found.name == name));
     let place = file.display();
+    let read = |candidate: &Candidate<'_>| {
+        found(candidate, file).with_context(|| format!("{place}: filter `{}`", candidate.name))
+    };
     match (candidates.as_slice(), name) {
-        ([only], _) => {
-            found(only, file).with_context(|| format!("{place}: filter `{}`", only.name))
+        ([only], Some(_)) => Ok(Chain {
+            found: vec![read(only)?],
+            others: Vec::new(),
+        }),
+        ([first, others @ ..], None)
+            if others
+                .iter()
+                .all(|other| std::ptr::eq(first.among, other.among)) =>
+        {
+            let found: anyhow::Result<_> = candidates.iter().map(read).collect();
+            Ok(Chain {
+                found: found?,
+                others: other_filters(first.among, &names),
+            })
         }
         ([], Some(name)) if !names.is_empty() => bail!(
             "{place}: no filter of wasm is named `{name}`, there are: {}",
@@ -53,7 +79,7 @@ pub(super) fn read(file: &Path, name: Option<&str>) -> anyhow::Result<Found> {
             "{place}: no filter of the type envoy.extensions.filters.http.wasm.v3.Wasm is in it"
         ),
         (_, None) => bail!(
-            "{place}: several filters are of wasm, choose one with --filter: {}",
+            "{place}: filters of wasm are in several chains, choose one with --filter: {}",
             names.join(", ")
         ),
         (_, Some(name)) => bail!("{place}: several filters of wasm are named `{name}`"),
@@ -72,9 +98,22 @@ fn parse(file: &Path, text: String) -> anyhow::Result<Value> {
     })
 }
 
+/// The names of a chain's filters that are not of wasm, without the router.
+fn other_filters(chain: &[Value], of_wasm: &[String]) -> Vec<String> {
+    const ROUTER: &str = "envoy.filters.http.router";
+    let names = chain
+        .iter()
+        .filter_map(|filter| filter.get("name").and_then(Value::as_str));
+    names
+        .filter(|name| *name != ROUTER && !of_wasm.iter().any(|of_wasm| of_wasm == name))
+        .map(str::to_owned)
+        .collect()
+}
+
 /// Finds all filters of wasm below a value.
 fn search<'a>(
     value: &'a Value,
+    among: &'a [Value],
     name: Option<&str>,
     buffer_limit: Option<u64>,
     candidates: &mut Vec<Candidate<'a>>,
@@ -82,7 +121,7 @@ fn search<'a>(
     match value {
         Value::Array(items) => {
             for item in items {
-                search(item, name, buffer_limit, candidates);
+                search(item, items, name, buffer_limit, candidates);
             }
         }
         Value::Object(object) => {
@@ -92,13 +131,14 @@ fn search<'a>(
             if let Some(plugin) = plugin_of(object) {
                 candidates.push(Candidate {
                     name: name.unwrap_or_default().to_owned(),
+                    among,
                     plugin,
                     buffer_limit,
                 });
                 return;
             }
             for value in object.values() {
-                search(value, name, buffer_limit, candidates);
+                search(value, among, name, buffer_limit, candidates);
             }
         }
         _ => {}

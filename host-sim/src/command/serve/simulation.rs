@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use super::outside::Outside;
 use crate::command::check::reasons;
+use crate::command::output::say;
 use crate::command::plugin::{Plugin, PluginOptions};
 
 /// Something that reaches the simulation.
@@ -184,7 +185,7 @@ impl Simulation {
                 }
             }
             Event::Reload => match self.reload() {
-                Ok(what) => println!("reloaded: {what}"),
+                Ok(what) => say!("reloaded: {what}"),
                 Err(error) => crate::command::print_error(&error.context("still the old one")),
             },
             Event::Stop => {}
@@ -222,11 +223,11 @@ impl Simulation {
             let log = generation.simulator.take_log();
             if self.trace {
                 for line in &trace {
-                    println!("{line}");
+                    say!("{line}");
                 }
             }
             for line in &log {
-                println!("{line}");
+                say!("{line}");
             }
             if let Some(explanation) = Explanation::of(&trace, &log) {
                 eprint!("{explanation}");
