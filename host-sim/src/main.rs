@@ -115,6 +115,9 @@ gzip or not. Its customary names are known: start_time, method, path, response_c
 What the filter makes of a call is taken from the properties that it sets for access logs (wasm.*), and limits from its usage
 details. That works for any module that has such: --print-mapping shows where they are found, --mapping says it otherwise.
 
+Logs have no bodies: what is priced by its body is sent without one, unless a mapping says what is usual. Without --envoy-yaml the
+proxy is taken to have allow_on_headers_stop_iteration set, so that such calls are not held for ever.
+
 The calls of a log are put in order within --window seconds (and at most 200000 of them); those farther out are counted.")]
     Replay(command::replay::Replay),
     /// Say what a module is, what it needs from Envoy, and what Envoy will call in it

@@ -43,7 +43,11 @@ pub fn root() -> &'static Path {
 }
 
 /// The module, built as `make run` builds it. Cargo does nothing when nothing has changed.
-fn module() -> anyhow::Result<PathBuf> {
+///
+/// # Errors
+///
+/// When it does not compile.
+pub fn module() -> anyhow::Result<PathBuf> {
     if let Some(path) = env::var_os("API_CREDITS_MODULE") {
         return existing(PathBuf::from(path), "API_CREDITS_MODULE");
     }

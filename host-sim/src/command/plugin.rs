@@ -201,6 +201,12 @@ impl Plugin {
         builder
     }
 
+    /// The same in an Envoy that shows the filter bodies of requests whose headers it holds, unless its configuration is known.
+    pub(crate) fn with_bodies_of_held_requests(mut self, options: &PluginOptions) -> Self {
+        self.settings.allow_on_headers_stop_iteration |= options.envoy_yaml.is_none();
+        self
+    }
+
     /// The module, compiled.
     pub(crate) fn load(&self) -> anyhow::Result<Module> {
         super::load(&self.file)

@@ -117,7 +117,10 @@ impl Replay {
             return Ok(true);
         }
         let mapping = self.mapping()?;
-        let plugin = self.plugin.resolve()?;
+        let plugin = self
+            .plugin
+            .resolve()?
+            .with_bodies_of_held_requests(&self.plugin);
         let bytes = fs::read(&plugin.file).with_context(|| plugin.name().to_string())?;
         let module = Module::unmetered(&bytes).with_context(|| plugin.name().to_string())?;
         let candidates = self.candidates(plugin, &mapping)?;

@@ -28,6 +28,8 @@ pub(super) struct Call {
 pub(super) struct Came {
     pub(super) at: Timestamp,
     pub(super) day: usize,
+    /// Whether the plugin neither let it go on nor answered it.
+    pub(super) held: bool,
 }
 
 impl Ord for Departure {

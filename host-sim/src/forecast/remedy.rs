@@ -148,7 +148,7 @@ pub fn remedies(
                     name: name.clone(),
                     limit: details.limit,
                     concurrency: details.concurrency,
-                    suffices: enough && (wide || remedy.concurrency.is_none()),
+                    suffices: enough && wide,
                     without_purchases: without_purchases
                         && day.purchased.is_some_and(|bought| bought > 0),
                 });

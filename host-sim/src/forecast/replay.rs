@@ -60,6 +60,9 @@ const MOST_ORGANIZATIONS: usize = 200_000;
 const OTHERS: &str = "(others)";
 const NOBODY: &str = "(nobody)";
 
+/// Why a call is refused that the module holds until its client gives up.
+const HELD: &str = "held by the module";
+
 /// The most lines of the module's log that are kept.
 const MOST_LOGGED: usize = 20;
 
@@ -127,8 +130,9 @@ impl Replay {
         self.fill_request(entry);
         let number = self.number_of(entry);
         let day = self.day_of(number, at)?;
-        let came = Came { at, day };
         let passing = self.simulator.pass(&self.request)?;
+        let held = !passing.is_forwarded() && !passing.is_answered();
+        let came = Came { at, day, held };
         if let Some(organization) = self.organizations.get_mut(number) {
             organization.in_progress = organization.in_progress.saturating_add(1);
             let peak = organization.peak_concurrency.max(organization.in_progress);
@@ -285,6 +289,7 @@ impl Replay {
                 (!passed).then_some(verdict)
             }),
             None if entry.is_some() && ending.status >= 400 => Some("answered by the module"),
+            None if came.held => Some(HELD),
             None => None,
         };
         let cost = property(1).and_then(|cost| cost.parse().ok()).unwrap_or(0);

@@ -50,6 +50,7 @@ struct Row<'d> {
     needs: String,
     share: String,
     bar: u64,
+    meter: &'static str,
     level: &'static str,
     outcome: String,
     advice: String,
@@ -188,7 +189,15 @@ fn row<'d>(id: String, of: &'d Prospect, log: &LogSummary, stretch: Stretch) -> 
         share: of
             .share
             .map_or_else(String::new, |share| format!("{} %", grouped(share))),
-        bar: of.share.unwrap_or(0).min(100),
+        bar: match of.share {
+            // Of what would be needed, so much is allowed.
+            Some(share @ 101..) => 10_000_u64.checked_div(share).unwrap_or(0),
+            share => share.unwrap_or(0),
+        },
+        meter: match of.share {
+            Some(101..) => "over",
+            _ => level,
+        },
         level,
         outcome: match of.refused {
             0 => count(of.calls, "call", "calls"),

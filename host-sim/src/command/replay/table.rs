@@ -103,27 +103,33 @@ pub(super) fn advice(prospect: &Prospect) -> String {
         };
     };
     let mut ways = Vec::new();
-    ways.extend(purchase(remedy));
-    ways.extend(remedy.plan().map(|plan| plan.name.clone()));
-    let mut advice = ways.join(" or ");
-    if let (Some(concurrency), None) = (remedy.concurrency, remedy.plan()) {
-        if !advice.is_empty() {
-            advice.push_str(", and ");
-        }
-        advice.push_str(&format!("{} at once", grouped(concurrency)));
-    }
-    if advice.is_empty() {
+    ways.extend(purchase(remedy, prospect.concurrency));
+    ways.extend(remedy.plan().map(|plan| {
+        let limit = plan
+            .limit
+            .map_or_else(String::new, |limit| format!(" ({})", grouped(limit)));
+        format!("{}{limit}", plan.name)
+    }));
+    if ways.is_empty() {
         "nothing that is on offer".to_owned()
     } else {
-        advice
+        ways.join(" or ")
     }
 }
 
-fn purchase(remedy: &Remedy) -> Option<String> {
-    if remedy.additional == 0 || remedy.can_be_bought == Some(false) {
+/// What is to be had beside the present plan.
+fn purchase(remedy: &Remedy, allowed: Option<u64>) -> Option<String> {
+    if remedy.can_be_bought == Some(false) {
         return None;
     }
-    Some(format!("{} more a day", grouped(remedy.additional)))
+    let more =
+        (remedy.additional > 0).then(|| format!("{} more a day", grouped(remedy.additional)));
+    let wider = remedy
+        .concurrency
+        .filter(|peak| allowed.is_none_or(|allowed| *peak > allowed));
+    let wider = wider.map(|peak| format!("{} at once", grouped(peak)));
+    let parts: Vec<_> = more.into_iter().chain(wider).collect();
+    (!parts.is_empty()).then(|| parts.join(" and "))
 }
 
 fn of_forecast(text: &mut String, forecast: &Forecast, log: &LogSummary, top: usize) {
