@@ -258,7 +258,7 @@ fn what_would_have_sufficed_is_what_the_module_itself_gives_under_other_plans() 
         "editions": {
             "Small": { "base": 10, "additional_max": 15, "concurrency": 9 },
             "Narrow": { "base": 100, "concurrency": 3 },
-            "Medium": { "base": 20, "per_agent": 1, "concurrency": 9 },
+            "Medium": { "base": 20, "per_agent": 1, "concurrency": 9, "additional_max": 0 },
             "Large": { "base": 50 },
         },
         "organizations": { "a": { "edition": "Small", "agents": 4, "additional": 3 } },
@@ -296,13 +296,13 @@ fn what_would_have_sufficed_is_what_the_module_itself_gives_under_other_plans() 
             )
         })
         .collect();
-    // What was bought has no place in editions that sell nothing. All eight calls are too many for the narrow one, too.
+    // What was bought has no place in an edition that sells nothing. Five at once are too many for the narrow one.
     assert_eq!(
         plans,
         [
             ("Medium", Some(24), Some(9), true),
-            ("Large", Some(50), None, true),
-            ("Narrow", Some(100), Some(3), false),
+            ("Large", Some(53), None, true),
+            ("Narrow", Some(103), Some(3), false),
         ]
     );
     assert_eq!(remedy.plan().unwrap().name, "Medium");
