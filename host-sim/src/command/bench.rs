@@ -80,9 +80,12 @@ struct Memory {
     grows: bool,
 }
 
+/// Makes a simulation of a module ready.
+type Build = dyn Fn(&Module) -> anyhow::Result<Builder>;
+
 /// A plugin and what is sent to it.
 struct Load {
-    builder: Box<dyn Fn(&Module) -> anyhow::Result<Builder>>,
+    builder: Box<Build>,
     plugin: Plugin,
     requests: Vec<Request>,
 }
