@@ -92,6 +92,7 @@ step check "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc "${native[@]
 step tests "units and properties" cargo test "${native[@]}" --lib --bins "${others[@]}" --no-fail-fast
 step tests "the core on wasm32, in Node" cargo test --locked -p api-credits --lib --target wasm32-unknown-unknown
 step tests "scenarios on the simulator and on Envoy" cargo test "${native[@]}" --test scenarios
+step tests "scenarios under every order of events" cargo test "${native[@]}" --test exploration
 step tests "generated requests on both hosts" cargo test "${native[@]}" --test differential
 step tests "end to end" cargo test "${native[@]}" --test end_to_end
 step tests "the usage page in Chromium" cargo test "${native[@]}" --test usage_page

@@ -3,6 +3,7 @@
 pub(crate) mod bench;
 pub(crate) mod check;
 mod diagnostic;
+pub(crate) mod explore;
 pub(crate) mod inspect;
 pub(crate) mod new;
 pub(crate) mod output;

@@ -3,12 +3,15 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::rc::Rc;
 
 use crate::clock::Instant;
+use crate::explore::{Access, Gate};
 use crate::grpc::{GrpcBehaviour, GrpcRequest};
 use crate::metadata::Metadata;
 use crate::metrics::Metrics;
 use crate::random::Random;
+use crate::shared::{Commons, Shared};
 use crate::shared_data::SharedData;
 use crate::shared_queue::SharedQueues;
 use crate::target::{LogLevel, LogLine, ServiceBehaviour, UpstreamRequest};
@@ -19,9 +22,9 @@ type SeenGrpc = ((u32, u32), GrpcRequest);
 /// The shared part of a simulation. It lives on one thread, so that every run is the same.
 #[derive(Debug)]
 pub(crate) struct Host {
-    pub(crate) shared_data: RefCell<SharedData>,
-    pub(crate) shared_queues: RefCell<SharedQueues>,
-    pub(crate) metrics: RefCell<Metrics>,
+    pub(crate) shared_data: Shared<SharedData>,
+    pub(crate) shared_queues: Shared<SharedQueues>,
+    pub(crate) metrics: Shared<Metrics>,
     pub(crate) random: RefCell<Random>,
     pub(crate) clock: Cell<Instant>,
     /// What filters before the plugin say about every request.
@@ -38,9 +41,11 @@ pub(crate) struct Host {
     pub(crate) log_level: LogLevel,
     /// Whether anybody reads the trace. If not, none is written.
     pub(crate) traced: bool,
-    vms: Cell<u32>,
-    log: RefCell<Vec<LogLine>>,
-    trace: RefCell<Vec<String>>,
+    /// Where its VMs stop before they touch what others share, when every interleaving is explored.
+    gate: Option<Rc<Gate>>,
+    vms: Shared<u32>,
+    log: Shared<Vec<LogLine>>,
+    trace: Shared<Vec<String>>,
     counts: Cell<Counts>,
 }
 
@@ -55,10 +60,11 @@ pub struct Counts {
 
 impl Host {
     pub(crate) fn new(start: Instant, seed: u64, log_level: LogLevel, traced: bool) -> Self {
+        let commons = Commons::default();
         Self {
-            shared_data: RefCell::default(),
-            shared_queues: RefCell::default(),
-            metrics: RefCell::default(),
+            shared_data: commons.data,
+            shared_queues: commons.queues,
+            metrics: commons.metrics,
             random: RefCell::new(Random::seeded(seed)),
             clock: Cell::new(start),
             metadata: RefCell::default(),
@@ -68,18 +74,65 @@ impl Host {
             grpc_calls: RefCell::default(),
             log_level,
             traced,
-            vms: Cell::default(),
-            log: RefCell::default(),
-            trace: RefCell::default(),
+            gate: None,
+            vms: commons.vms,
+            log: commons.log,
+            trace: commons.trace,
             counts: Cell::default(),
+        }
+    }
+
+    /// The part of one thread: what it shares with others, and where it stops before it touches that.
+    pub(crate) fn on_thread(self, commons: Commons, gate: Rc<Gate>) -> Self {
+        Self {
+            shared_data: commons.data,
+            shared_queues: commons.queues,
+            metrics: commons.metrics,
+            gate: Some(gate),
+            vms: commons.vms,
+            log: commons.log,
+            trace: commons.trace,
+            ..self
         }
     }
 
     /// A number for a new VM; no two have the same.
     pub(crate) fn number_vm(&self) -> u32 {
-        let number = self.vms.get();
-        self.vms.set(number.saturating_add(1));
+        let mut vms = self.vms.borrow_mut();
+        let number = *vms;
+        *vms = number.saturating_add(1);
         number
+    }
+
+    /// A VM is about to touch what others share.
+    pub(crate) fn pass_gate(&self, access: impl FnOnce() -> Access) {
+        if let Some(gate) = &self.gate {
+            gate.pass(access);
+        }
+    }
+
+    /// A VM touches what others share without being stopped.
+    pub(crate) fn touch(&self, access: impl FnOnce() -> Access) {
+        if let Some(gate) = &self.gate {
+            gate.touch(access);
+        }
+    }
+
+    /// Whether somebody is still to be told of a shared queue before anything comes from outside. Of several threads each asks for its
+    /// own VMs alone.
+    pub(crate) fn is_queue_ready(&self, vm: u32) -> bool {
+        let queues = self.shared_queues.borrow();
+        match self.gate {
+            None => queues.is_ready(),
+            Some(_) => queues.is_ready_for(vm),
+        }
+    }
+
+    /// Everybody has been told of what was put into shared queues; whoever is gone is not told any more.
+    pub(crate) fn forget_queues(&self) {
+        if self.gate.is_none() {
+            self.shared_queues.borrow_mut().forget_ready();
+        }
     }
 
     pub(crate) fn log(&self, level: LogLevel, text: String) {

@@ -62,6 +62,32 @@ configure, log, cas_conflicts. Several filters in a row are [[filter]] tables.
 A filter that handles no requests, with timers or queues only, is looked at with advance, metrics,
 log and callouts; requests pass it unseen.")]
     Run(command::run::Run),
+    /// Run scenarios under every order of events
+    ///
+    /// Envoy's workers run at the same time, and what they share they touch in any order. This runs the `parallel` steps of scenarios in all
+    /// orders that anybody can tell apart, and everything that the scenarios expect must hold in each. Of one that does not hold it
+    /// prints the simplest order, which `host-sim run --schedule` runs again.
+    #[command(after_help = "\
+A scenario for it:
+
+  about = \"Two calls at the same time are both counted.\"
+  workers = 2
+
+  [[step]]
+  parallel = { count = 2, request = {}, expect = { statuses = { \"200\" = 2 }, upstream_at_once = 2 } }
+
+  [[step]]
+  request = {}
+  expect = { headers = { x-count = \"3\" } }
+
+`statuses` may say `{ between = [1, 2] }` where the order decides. A request with `may_leave = true`
+may lose its client at any time; `upstream` says what the upstream does with it. Metrics, logs and
+later requests are looked at in the steps behind.
+
+A worker can be interrupted wherever it touches shared data, a queue or a metric that is set or read.
+Orders that nobody can tell apart are run once. If there are more than --schedules, as many
+again are drawn by lot, and the result says that there are others.")]
+    Explore(command::explore::Explore),
     /// Print a first scenario, or write it to a file, to be changed
     New(command::new::New),
     /// Say whether Envoy would accept a configuration
@@ -130,6 +156,7 @@ The calls of a log are put in order within --window seconds (and at most 200000 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Run(run) => run.execute(),
+        Command::Explore(explore) => explore.execute(),
         Command::New(new) => new.execute(),
         Command::Check(check) => check.execute(),
         Command::Serve(serve) => serve.execute(),

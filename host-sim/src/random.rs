@@ -17,6 +17,14 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
+    /// A number below this one; 0 below 0.
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        let bound = u64::try_from(bound).unwrap_or(u64::MAX);
+        // The little that this favours small numbers is below anything that one could notice.
+        let number = self.next().checked_rem(bound).unwrap_or(0);
+        usize::try_from(number).unwrap_or(0)
+    }
+
     pub(crate) fn bytes(&mut self, count: usize) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(count);
         while bytes.len() < count {

@@ -38,6 +38,9 @@
 //! [[step]]
 //! parallel = { count = 64, request = { headers = { orgId = "8" } }, expect = { statuses = { "200" = 10, "429" = 54 }, upstream_calls = 10 } }
 //!
+//! ## `host-sim explore` runs `parallel` steps in every order; then clients may leave at any time, and the upstream counts what it has at once:
+//! ## `request = { may_leave = true }`, `expect = { statuses = { "200" = { between = [1, 2] } }, upstream_at_once = 1 }`.
+//!
 //! [[step]]                                     # a call whose answer the upstream holds; also `count`
 //! open = { call = "a", request = { upstream = { status = 201, streams = true } } }   # or "reset", "timeout", "unreachable", …
 //!

@@ -78,6 +78,11 @@ impl SharedQueues {
         !self.ready.is_empty()
     }
 
+    /// Whether anybody in this VM is still to be told of anything.
+    pub(crate) fn is_ready_for(&self, vm: u32) -> bool {
+        self.ready.iter().any(|(listener, _)| listener.vm == vm)
+    }
+
     /// Forgets whom there is still to tell, once everybody who is left has been told.
     pub(crate) fn forget_ready(&mut self) {
         self.ready.clear();

@@ -10,14 +10,14 @@ use jiff::Timestamp;
 use crate::clock::DEFAULT_START;
 use crate::module::{LoadError, Module};
 use crate::scenario::ConfigText;
-use crate::simulator::{SimulationError, Simulator, StartError};
+use crate::simulator::{Builder, SimulationError, Simulator, StartError};
 use crate::target::{
     Capability, Exchange, Holder, LogLine, Refusal, Request, Service, Session, Setup, Started,
     Target, TargetError, UpstreamRequest,
 };
 use crate::vm::VmFailure;
 
-const NAME: &str = "sim";
+pub(crate) const NAME: &str = "sim";
 
 /// The target `sim`: a simulator per scenario, all from one compiled module.
 #[derive(Clone, Debug)]
@@ -37,6 +37,14 @@ impl SimTarget {
         }
     }
 
+    /// A simulation of what a scenario sets up.
+    pub(crate) fn builder(&self, setup: &Setup) -> Result<Builder, TargetError> {
+        let builder = Simulator::builder(&self.module)
+            .setup(setup, |file| self.other(file))
+            .map_err(|error| failed("loading a module", error))?;
+        Ok(builder.log_level(setup.log_level))
+    }
+
     /// The module in another file, compiled once.
     fn other(&self, file: &Path) -> Result<Module, LoadError> {
         let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
@@ -54,7 +62,7 @@ struct SimSession {
     started_at: Timestamp,
 }
 
-fn failed(
+pub(crate) fn failed(
     doing: &'static str,
     source: impl std::error::Error + Send + Sync + 'static,
 ) -> TargetError {
@@ -87,20 +95,14 @@ impl Target for SimTarget {
             | Capability::Overlap
             | Capability::UpstreamBehaviour
             | Capability::Callouts => true,
+            // One thread takes its steps in one order; `explore` has others.
+            Capability::Interleaving => false,
         }
     }
 
     fn start(&self, setup: &Setup) -> Result<Started, TargetError> {
-        let started_at = match setup.clock {
-            Some(clock) => clock,
-            None => DEFAULT_START
-                .parse()
-                .map_err(|error: jiff::Error| failed("starting the clock", error))?,
-        };
-        let builder = Simulator::builder(&self.module)
-            .setup(setup, |file| self.other(file))
-            .map_err(|error| failed("loading a module", error))?;
-        match builder.log_level(setup.log_level).start() {
+        let started_at = started_at(setup);
+        match self.builder(setup)?.start() {
             Ok(simulator) => Ok(Started::Running(Box::new(SimSession {
                 simulator,
                 started_at,
@@ -110,8 +112,15 @@ impl Target for SimTarget {
     }
 }
 
+/// When the clock of what a scenario sets up starts.
+pub(crate) fn started_at(setup: &Setup) -> Timestamp {
+    setup
+        .clock
+        .unwrap_or_else(|| DEFAULT_START.parse().unwrap_or_default())
+}
+
 /// How the plugin refused a configuration, which it also does by dying; anything else is a failure of the host.
-fn refused(doing: &'static str, error: StartError) -> Result<Refusal, TargetError> {
+pub(crate) fn refused(doing: &'static str, error: StartError) -> Result<Refusal, TargetError> {
     match error {
         StartError::Rejected { log, trace } => Ok(Refusal {
             log,

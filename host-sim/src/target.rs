@@ -87,6 +87,11 @@ pub trait Session {
         connections: usize,
     ) -> Result<Vec<Exchange>, TargetError>;
 
+    /// How many of the calls of the last [`parallel`](Self::parallel) the upstream had at once at most; `None` where nobody can say.
+    fn upstream_at_once(&self) -> Option<usize> {
+        None
+    }
+
     /// Sends the request `count` times. With [`Holder::Upstream`], waits for each until the upstream has all of it and holds its
     /// answer, or until it was answered without the upstream; with [`Holder::Filter`], until the plugin has it. Later steps know
     /// these calls by this name.
@@ -219,6 +224,8 @@ pub enum Capability {
     UpstreamBehaviour,
     /// Provide services that the plugin calls itself.
     Callouts,
+    /// Choose the order in which workers take their steps, down to their accesses to what they share.
+    Interleaving,
 }
 
 impl fmt::Display for Capability {
@@ -231,6 +238,7 @@ impl fmt::Display for Capability {
             Self::Overlap => "overlap",
             Self::UpstreamBehaviour => "upstream-behaviour",
             Self::Callouts => "callouts",
+            Self::Interleaving => "interleaving",
         })
     }
 }

@@ -134,7 +134,8 @@ impl Worker {
     }
 
     pub(crate) fn is_queue_ready(&self) -> bool {
-        self.vm.store.data().host.shared_queues.borrow().is_ready()
+        let state = self.vm.store.data();
+        state.host.is_queue_ready(state.number)
     }
 
     pub(crate) fn rules(&self) -> Rc<Rules> {
@@ -152,7 +153,8 @@ impl Worker {
     /// Goes on with a stream as far as it goes.
     pub(crate) fn pump(&mut self, id: u32) -> Progress {
         let rules = Rc::clone(&self.rules);
-        let host = Rc::clone(&self.vm.store.data().host);
+        let state = self.vm.store.data();
+        let (host, number) = (Rc::clone(&state.host), state.number);
         let now = host.clock.get();
         let mut moved = false;
         loop {
@@ -171,7 +173,7 @@ impl Worker {
                     stream.upstream_acts(&rules.upstream);
                 }
                 // Who is to be told of a shared queue is told before anything comes from outside.
-                Next::Upstream if host.shared_queues.borrow().is_ready() => {
+                Next::Upstream if host.is_queue_ready(number) => {
                     return Progress::Posted;
                 }
                 Next::Upstream => stream.upstream_acts(&rules.upstream),

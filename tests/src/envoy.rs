@@ -181,6 +181,8 @@ impl Target for EnvoyTarget {
             | Capability::Overlap
             | Capability::UpstreamBehaviour
             | Capability::Callouts => true,
+            // It takes its steps in whatever order it likes.
+            Capability::Interleaving => false,
         }
     }
 

@@ -218,7 +218,7 @@ impl Passage {
                 }
             }
             // Who is to be told of a shared queue is told before anything comes from outside.
-            Some(_) if links.first().is_some_and(Worker::is_queue_ready) => {
+            Some(_) if links.iter().any(Worker::is_queue_ready) => {
                 return Turn::Stays(Progress::Posted);
             }
             Some(_) => {}

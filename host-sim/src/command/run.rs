@@ -11,9 +11,10 @@ use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use host_sim::SimTarget;
+use host_sim::explore::{Explorer, Schedule};
 use host_sim::runner::{self, RunError};
 use host_sim::scenario::{ConfigSource, Scenario};
+use host_sim::{Module, SimTarget};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::diagnostic::Pointed;
@@ -39,6 +40,9 @@ pub(crate) struct Run {
     /// Print one JSON document in place of the text
     #[arg(long)]
     json: bool,
+    /// Run the scenario's `parallel` steps in this order, as `host-sim explore` prints it
+    #[arg(long, value_name = "SCHEDULE", conflicts_with = "watch")]
+    schedule: Option<Schedule>,
     /// Run again whenever the filter, a scenario or a configuration changes
     #[arg(long)]
     watch: bool,
@@ -74,11 +78,15 @@ impl Run {
     /// Runs them once, and notes which files that took.
     fn once(&self, read: &mut BTreeSet<PathBuf>) -> anyhow::Result<bool> {
         let scenarios = self.read_scenarios(read)?;
-        let target = SimTarget::new(super::load(&self.plugin)?);
+        let module = super::load(&self.plugin)?;
+        let target = SimTarget::new(module.clone());
         let bar = self.bar(scenarios.len())?;
         let mut outcomes = Vec::new();
         for scenario in &scenarios {
-            let outcome = run_one(scenario, &target)?;
+            let outcome = match &self.schedule {
+                None => timed(scenario, || run_one(scenario, &target))?,
+                Some(schedule) => timed(scenario, || replay(&module, scenario, schedule))?,
+            };
             if !self.json {
                 bar.suspend(|| show!("{}", outcome.text));
             }
@@ -142,37 +150,60 @@ impl Run {
     }
 }
 
-/// What came of one scenario. A filter that hangs or dies is what the scenario has found, and the others go on.
+/// What came of one scenario, with how long it took.
 #[expect(
     clippy::disallowed_methods,
     reason = "how long a scenario takes on the machine is told, and nothing follows from it"
 )]
-fn run_one(scenario: &Scenario, target: &SimTarget) -> anyhow::Result<Outcome> {
+fn timed(
+    scenario: &Scenario,
+    run: impl FnOnce() -> anyhow::Result<(Verdict, String)>,
+) -> anyhow::Result<Outcome> {
     let started = Instant::now();
-    let result = runner::run(scenario, target);
-    let took = started.elapsed();
-    let (verdict, text) = match result {
-        Ok(report) => {
-            let text = report.to_string();
-            (Verdict::Compared(report), text)
-        }
-        Err(error @ RunError::Target { .. }) => {
-            let text = format!("FAILED   {error}\n");
-            (Verdict::Broken(error.to_string()), text)
-        }
-        Err(RunError::Scenario(error)) => return Err(Pointed::of_scenario(error)),
-    };
+    let (verdict, text) = run()?;
     Ok(Outcome {
         scenario: scenario.path.display().to_string(),
         about: scenario.about.clone(),
-        took,
+        took: started.elapsed(),
         verdict,
         text,
     })
 }
 
+/// A filter that hangs or dies is what the scenario has found, and the others go on.
+fn run_one(scenario: &Scenario, target: &SimTarget) -> anyhow::Result<(Verdict, String)> {
+    match runner::run(scenario, target) {
+        Ok(report) => {
+            let text = report.to_string();
+            Ok((Verdict::Compared(report), text))
+        }
+        Err(error @ RunError::Target { .. }) => Ok(broken(error.to_string())),
+        Err(RunError::Scenario(error)) => Err(Pointed::of_scenario(error)),
+    }
+}
+
+fn replay(
+    module: &Module,
+    scenario: &Scenario,
+    schedule: &Schedule,
+) -> anyhow::Result<(Verdict, String)> {
+    let problem = Explorer::replay(module, scenario, schedule).map_err(super::explore::pointed)?;
+    match problem {
+        Err(what) => Ok(broken(format!("{}: {what}", scenario.path.display()))),
+        Ok(report) => {
+            let text = report.to_string();
+            Ok((Verdict::Compared(report), text))
+        }
+    }
+}
+
+fn broken(what: String) -> (Verdict, String) {
+    let text = format!("FAILED   {what}\n");
+    (Verdict::Broken(what), text)
+}
+
 /// A file itself, or the scenarios in a directory and below it, in the order of their names.
-fn scenario_files(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
+pub(super) fn scenario_files(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }

@@ -5,6 +5,7 @@ use wasmtime::{Caller, Linker};
 use super::call::{Call, answer, region};
 use super::error::Refused;
 use crate::abi::MetricType;
+use crate::explore::{Access, Kind};
 use crate::vm_state::VmState;
 
 pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
@@ -35,6 +36,8 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
                 metric(call, id);
                 call.argument(offset);
                 let state = call.state();
+                let name = state.metric_ids.name(id);
+                state.host.touch(|| Access::of_metric(name, Kind::Add));
                 Ok(state
                     .metric_ids
                     .increment(id, offset, &mut state.host.metrics.borrow_mut())?)
@@ -49,6 +52,7 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
                 metric(call, id);
                 call.argument(value);
                 let state = call.state();
+                pass_gate(state, id, Kind::Write);
                 Ok(state
                     .metric_ids
                     .record(id, value, &mut state.host.metrics.borrow_mut())?)
@@ -62,6 +66,7 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
             answer(caller, "proxy_get_metric", |call| {
                 metric(call, id);
                 let state = call.state();
+                pass_gate(state, id, Kind::Read);
                 let found = state.metric_ids.get(id, &state.host.metrics.borrow())?;
                 call.answered(found);
                 call.write(value, &found.to_le_bytes())
@@ -82,4 +87,9 @@ fn metric(call: &mut Call<'_>, id: u32) {
         .name(id)
         .map_or_else(|| id.to_string(), |name| format!("{id} {name:?}"));
     call.argument(shown);
+}
+
+fn pass_gate(state: &VmState, id: u32, kind: Kind) {
+    let name = state.metric_ids.name(id);
+    state.host.pass_gate(|| Access::of_metric(name, kind));
 }

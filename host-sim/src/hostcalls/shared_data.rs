@@ -4,6 +4,7 @@ use wasmtime::{Caller, Linker};
 
 use super::call::{answer, quoted, region, returned};
 use super::error::Refused;
+use crate::explore::{Access, Kind};
 use crate::vm_state::VmState;
 
 pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
@@ -19,6 +20,10 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
             answer(caller, "proxy_get_shared_data", |call| {
                 let key = call.text(region(key, key_length))?;
                 let state = call.state();
+                let vm_id = &state.identity.vm_id;
+                state
+                    .host
+                    .pass_gate(|| Access::of_key(vm_id, &key, Kind::Read));
                 let found = state
                     .host
                     .shared_data
@@ -46,6 +51,10 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
                 let value = call.text(region(value, value_length))?;
                 call.argument(format_args!("cas {cas}"));
                 let state = call.state();
+                let vm_id = &state.identity.vm_id;
+                state
+                    .host
+                    .pass_gate(|| Access::of_key(vm_id, &key, Kind::Write));
                 state
                     .host
                     .shared_data

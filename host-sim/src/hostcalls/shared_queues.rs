@@ -3,6 +3,7 @@
 use wasmtime::{Caller, Linker};
 
 use super::call::{answer, quoted, region, returned};
+use crate::explore::Access;
 use crate::shared_queue::Listener;
 use crate::vm_state::VmState;
 
@@ -66,7 +67,9 @@ fn link_items(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
             answer(caller, "proxy_enqueue_shared_queue", |call| {
                 call.argument(token);
                 let item = call.text(region(item, item_length))?;
-                let mut queues = call.state().host.shared_queues.borrow_mut();
+                let host = &call.state().host;
+                host.pass_gate(|| Access::of_queue(token));
+                let mut queues = host.shared_queues.borrow_mut();
                 Ok(queues.enqueue(token, item)?)
             })
         },
@@ -77,12 +80,9 @@ fn link_items(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
         |caller: Caller<'_, VmState>, token: u32, item: u32, item_length: u32| {
             answer(caller, "proxy_dequeue_shared_queue", |call| {
                 call.argument(token);
-                let taken = call
-                    .state()
-                    .host
-                    .shared_queues
-                    .borrow_mut()
-                    .dequeue(token)?;
+                let host = &call.state().host;
+                host.pass_gate(|| Access::of_queue(token));
+                let taken = host.shared_queues.borrow_mut().dequeue(token)?;
                 call.answered(quoted(&taken));
                 call.give(&taken, returned(item, item_length))
             })

@@ -60,7 +60,10 @@ pub struct ExpectUpstream {
 pub struct ExpectParallel {
     /// How many answers of each status code; no other may occur.
     #[serde(default)]
-    pub statuses: BTreeMap<String, u64>,
+    pub statuses: BTreeMap<String, Pattern>,
     /// How many requests reach the upstream.
-    pub upstream_calls: Option<u64>,
+    pub upstream_calls: Option<Pattern>,
+    /// How many of them the upstream has at once at most; only for hosts with
+    /// [`Capability::Interleaving`](crate::target::Capability::Interleaving).
+    pub upstream_at_once: Option<Pattern>,
 }

@@ -43,6 +43,8 @@ struct RawRequest {
     repeat: Option<u32>,
     within: Option<SignedDuration>,
     #[serde(default)]
+    may_leave: bool,
+    #[serde(default)]
     upstream: Behaviour,
 }
 
@@ -80,6 +82,7 @@ impl TryFrom<RawRequest> for Requests {
                 http: raw.http,
                 worker: raw.worker,
                 upstream: raw.upstream.0,
+                may_leave: raw.may_leave,
             },
             repeat,
             within,

@@ -114,17 +114,19 @@ impl Step {
         for request in self.requests() {
             needs.extend(request.worker.map(|_| Capability::PinWorker));
             needs.extend((request.upstream != usual).then_some(Capability::UpstreamBehaviour));
+            needs.extend(request.may_leave.then_some(Capability::Interleaving));
         }
         needs.extend(match self {
             Self::Configure { .. } => Some(Capability::Reconfigure),
             Self::CasConflicts(_) => Some(Capability::InjectCasConflict),
             Self::Open(_) | Self::Finish { .. } | Self::Disconnect(_) => Some(Capability::Overlap),
             Self::Service(_) | Self::Callouts(_) => Some(Capability::Callouts),
-            Self::Exchange { .. }
-            | Self::Parallel(_)
-            | Self::Advance(_)
-            | Self::Metrics(_)
-            | Self::Log(_) => None,
+            Self::Parallel(parallel) => parallel
+                .expect
+                .upstream_at_once
+                .as_ref()
+                .map(|_| Capability::Interleaving),
+            Self::Exchange { .. } | Self::Advance(_) | Self::Metrics(_) | Self::Log(_) => None,
         });
         needs
     }

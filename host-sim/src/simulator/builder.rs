@@ -10,10 +10,12 @@ use super::error::StartError;
 use super::filter::Filter;
 use crate::clock::{DEFAULT_START, Instant};
 use crate::envoy::DEFAULT_BUFFER_LIMIT;
+use crate::explore::Gate;
 use crate::grpc::GrpcService;
 use crate::host::Host;
 use crate::limits::Limits;
 use crate::module::Module;
+use crate::shared::Commons;
 use crate::target::{LogLevel, PluginSettings, Service, Upstream};
 use crate::vm_state::Identity;
 use crate::worker::Rules;
@@ -328,11 +330,42 @@ impl Builder {
     ///
     /// When Envoy would not start with this plugin.
     pub fn start(self) -> Result<Simulator, StartError> {
+        let (workers, host) = (self.workers, self.host());
+        let mut simulator = self.empty(host);
+        match simulator.start_vms(workers) {
+            Ok(()) => Ok(simulator),
+            Err(error) => Err(error.traced(simulator.take_trace())),
+        }
+    }
+
+    /// Starts one worker of several, which live on threads of their own and share `commons`; nobody tries its configuration before.
+    pub(crate) fn start_one(
+        self,
+        index: usize,
+        commons: Commons,
+        gate: Rc<Gate>,
+    ) -> Result<Simulator, StartError> {
+        /// More connections than a worker has in any exploration.
+        const CONNECTIONS: u64 = 1_000_000;
+        let host = self.host().on_thread(commons, gate);
+        let mut simulator = self.empty(host);
+        let before = u64::try_from(index).unwrap_or_default();
+        simulator.connections = before.saturating_mul(CONNECTIONS).saturating_add(1);
+        let worker = simulator.chain(&format!("worker {index} "))?;
+        simulator.workers.push(worker);
+        Ok(simulator)
+    }
+
+    fn host(&self) -> Host {
+        Host::new(self.clock, self.seed, self.log_level, self.traced)
+    }
+
+    /// A simulation without any VM yet.
+    fn empty(self, host: Host) -> Simulator {
         let limit = self
             .settings
             .buffer_limit_bytes
             .unwrap_or(DEFAULT_BUFFER_LIMIT);
-        let host = Host::new(self.clock, self.seed, self.log_level, self.traced);
         let mut simulator = Simulator {
             filters: self.filters(),
             host: Rc::new(host),
@@ -353,10 +386,7 @@ impl Builder {
         for service in &self.grpc_services {
             simulator.serve_grpc(service);
         }
-        match simulator.start_vms(self.workers) {
-            Ok(()) => Ok(simulator),
-            Err(error) => Err(error.traced(simulator.take_trace())),
-        }
+        simulator
     }
 }
 

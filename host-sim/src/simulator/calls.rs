@@ -277,7 +277,7 @@ impl Simulator {
             any |= worker.deliver_queues();
         }
         if !any {
-            self.host.shared_queues.borrow_mut().forget_ready();
+            self.host.forget_queues();
         }
         any
     }

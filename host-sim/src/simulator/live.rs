@@ -122,14 +122,44 @@ impl Simulator {
 
     /// What a service has answered; `None` when it cannot be reached.
     pub fn answer_callout(&mut self, callout: CalloutId, answer: Option<&Upstream>) {
-        // The main thread's VM stands behind the workers'.
+        if let Some(filter) = self.filter_that_calls(callout) {
+            filter.answer_callout(callout.token, answer);
+        }
+    }
+
+    /// The service of the simulation gets a callout that was handed out, and its answer is there.
+    pub(crate) fn send_callout(&mut self, callout: CalloutId) {
+        if let Some(filter) = self.filter_that_calls(callout) {
+            filter.send_callout(callout.token);
+        }
+    }
+
+    /// Whether the service of the simulation never answers this callout. If so, it has seen it.
+    pub(crate) fn hangs_callout(&mut self, callout: CalloutId) -> bool {
+        let filter = self.filter_that_calls(callout);
+        filter.is_some_and(|filter| filter.hangs_callout(callout.token))
+    }
+
+    fn filter_that_calls(&mut self, callout: CalloutId) -> Option<&mut Worker> {
+        // The main thread's VMs stand behind the workers'.
         let chain = match self.workers.get_mut(callout.worker) {
             Some(worker) => Some(worker),
             None => self.main.as_mut(),
         };
-        if let Some(filter) = chain.and_then(|chain| chain.links.get_mut(callout.filter)) {
-            filter.answer_callout(callout.token, answer);
-        }
+        chain?.links.get_mut(callout.filter)
+    }
+
+    /// Moves the clock to this instant, never back, and fires nothing. Says whether a timer is due by now.
+    pub(crate) fn set_clock(&mut self, now: Timestamp) -> bool {
+        let now = Instant::from_timestamp(now).max(self.host.clock.get());
+        self.host.clock.set(now);
+        self.next_tick().is_some_and(|due| due <= now)
+    }
+
+    /// The numbers of the workers' VMs.
+    pub(crate) fn vm_numbers(&self) -> Vec<u32> {
+        let links = self.workers.iter().flat_map(|chain| &chain.links);
+        links.map(Worker::vm_number).collect()
     }
 
     /// Goes on with everything as far as it goes and says what has happened.

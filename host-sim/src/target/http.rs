@@ -99,6 +99,9 @@ pub struct Request {
     pub worker: Option<u32>,
     /// What the upstream does with it.
     pub upstream: UpstreamBehaviour,
+    /// Whether its client may go away at any time, when every interleaving is explored; only for hosts with
+    /// [`Capability::Interleaving`](super::Capability::Interleaving).
+    pub may_leave: bool,
 }
 
 impl Default for Request {
@@ -113,6 +116,7 @@ impl Default for Request {
             http: HttpVersion::One,
             worker: None,
             upstream: UpstreamBehaviour::default(),
+            may_leave: false,
         }
     }
 }
@@ -126,6 +130,16 @@ pub enum HttpVersion {
     One,
     /// HTTP/2.
     Two,
+}
+
+impl HttpVersion {
+    /// The other one.
+    pub(crate) fn other(self) -> Self {
+        match self {
+            Self::One => Self::Two,
+            Self::Two => Self::One,
+        }
+    }
 }
 
 impl TryFrom<u64> for HttpVersion {

@@ -6,7 +6,7 @@ use super::Worker;
 use crate::callout::{Fate, Reply};
 use crate::envoy;
 use crate::message::Frame;
-use crate::target::{HttpVersion, Upstream, UpstreamRequest};
+use crate::target::{HttpVersion, ServiceBehaviour, Upstream, UpstreamRequest};
 
 /// A callout that somebody outside is to answer.
 #[derive(Debug)]
@@ -62,6 +62,34 @@ impl Worker {
             }
         };
         callout.fate = Fate::Answered(reply);
+    }
+
+    /// The service of the simulation gets a callout, and its answer is there.
+    pub(crate) fn send_callout(&mut self, token: u32) {
+        let state = self.vm.store.data_mut();
+        if let Some(callout) = state.callouts.get_mut(&token) {
+            callout.send(&state.host);
+        }
+    }
+
+    /// Whether the service of the simulation never answers a callout. If so, it has seen it.
+    pub(crate) fn hangs_callout(&mut self, token: u32) -> bool {
+        let state = self.vm.store.data_mut();
+        let Some(callout) = state.callouts.get_mut(&token) else {
+            return false;
+        };
+        let services = state.host.services.borrow();
+        let hangs = matches!(services.get(&callout.cluster), Some(ServiceBehaviour::Hang));
+        drop(services);
+        if hangs {
+            callout.send(&state.host);
+        }
+        hangs
+    }
+
+    /// By which the process knows the VM.
+    pub(crate) fn vm_number(&self) -> u32 {
+        self.vm.store.data().number
     }
 
     /// How much memory the VM has, in bytes.

@@ -11,6 +11,7 @@ mod abi_0_1_0;
 mod bodies;
 mod callouts;
 mod contexts;
+mod explore;
 mod failures;
 mod foreign_functions;
 mod grpc;

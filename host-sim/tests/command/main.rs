@@ -8,6 +8,7 @@
 
 mod bench;
 mod check;
+mod explore;
 mod folder;
 mod inspect;
 mod replay;

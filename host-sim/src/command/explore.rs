@@ -1,0 +1,124 @@
+//! `host-sim explore`: scenarios under every order of events.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use host_sim::explore::{Bounds, ExploreError, Explored, Explorer, Failure, Problem};
+use host_sim::runner::RunError;
+use host_sim::scenario::Scenario;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::diagnostic::Pointed;
+use crate::command::output::{say, show};
+
+/// What `host-sim explore` is told.
+#[derive(Args, Debug)]
+pub(crate) struct Explore {
+    /// The filter, as Envoy loads it
+    #[arg(long, value_name = "FILTER.wasm")]
+    plugin: PathBuf,
+    /// Scenario files, or directories that are searched for *.toml
+    #[arg(required = true, value_name = "SCENARIO")]
+    scenarios: Vec<PathBuf>,
+    /// Search so many schedules of a scenario; if there are more, draw as many by lot
+    #[arg(long, value_name = "N", default_value_t = Bounds::default().schedules, value_parser = clap::value_parser!(u64).range(1..))]
+    schedules: u64,
+    /// What the lot follows from: the same number draws the same schedules
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// Let each worker's timer fire once at any time
+    #[arg(long)]
+    ticks: bool,
+    /// Let request bodies arrive in one piece and in two, ended by the last piece or after it
+    #[arg(long)]
+    shapes: bool,
+}
+
+impl Explore {
+    /// Whether all scenarios hold under all schedules that were run.
+    pub(crate) fn execute(&self) -> anyhow::Result<bool> {
+        let module = super::load(&self.plugin)?;
+        let bounds = Bounds {
+            schedules: self.schedules,
+            seed: self.seed,
+            ticks: self.ticks,
+            shapes: self.shapes,
+        };
+        let mut scenarios = Vec::new();
+        for path in &self.scenarios {
+            for file in super::run::scenario_files(path)? {
+                scenarios.push(Scenario::from_file(&file).map_err(Pointed::of_scenario)?);
+            }
+        }
+        let style = ProgressStyle::with_template("{spinner} {msg}: {pos} schedules, {per_sec}")?;
+        let mut all_hold = true;
+        for scenario in &scenarios {
+            let name = scenario.path.display().to_string();
+            let bar = ProgressBar::new_spinner()
+                .with_style(style.clone())
+                .with_message(name.clone());
+            let explored = Explorer::new(&module, scenario, bounds)
+                .run(|count| bar.set_position(count))
+                .map_err(pointed)?;
+            bar.finish_and_clear();
+            all_hold &= explored.failure.is_none();
+            show!("{}", told(&name, &explored));
+            if let Some(failure) = &explored.failure {
+                say!(
+                    "  To run it again: host-sim run --plugin {} {name} --schedule {:?}",
+                    self.plugin.display(),
+                    failure.schedule.to_string()
+                );
+            }
+        }
+        Ok(all_hold)
+    }
+}
+
+pub(super) fn pointed(error: ExploreError) -> anyhow::Error {
+    match error {
+        ExploreError::Run(RunError::Scenario(error)) => Pointed::of_scenario(error),
+        error => error.into(),
+    }
+}
+
+fn told(name: &str, explored: &Explored) -> String {
+    let count = explored.schedules;
+    match &explored.failure {
+        None if explored.complete => format!(
+            "ok       {name}: holds under every order of events, {count} {}\n",
+            if count == 1 { "schedule" } else { "schedules" }
+        ),
+        None => format!(
+            "ok       {name}: holds under {count} schedules, and under {} more drawn by lot; there are others\n",
+            explored.drawn
+        ),
+        Some(failure) => {
+            let ran = count.saturating_add(explored.drawn);
+            format!("{}{}", problem(name, failure), found(failure, ran))
+        }
+    }
+}
+
+fn problem(name: &str, failure: &Failure) -> String {
+    match &failure.problem {
+        Problem::Differs(report) => report.to_string(),
+        Problem::Broken(what) => format!("FAILED   {name}: {what}\n"),
+    }
+}
+
+fn found(failure: &Failure, ran: u64) -> String {
+    let preemptions = match failure.preemptions {
+        0 => "without interrupting any worker".to_owned(),
+        1 => "interrupting a worker once".to_owned(),
+        more => format!("interrupting workers {more} times"),
+    };
+    let mut text = format!(
+        "  The schedule, {preemptions}: {} (found after {ran})\n",
+        failure.schedule
+    );
+    for step in &failure.steps {
+        text.push_str(&format!("    {step}\n"));
+    }
+    text
+}

@@ -1,0 +1,252 @@
+//! The simulator as a host whose workers run on threads of their own, so that somebody can choose the order in which they take their steps.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::chooser::Course;
+use super::crew::{Crew, CrewError, Scope};
+use crate::scenario::ConfigText;
+use crate::sim_target::{NAME, SimTarget, failed, refused, started_at};
+use crate::simulator::Simulator;
+use crate::target::{
+    Capability, Exchange, Holder, LogLine, Refusal, Request, Service, Session, Setup, Started,
+    Target, TargetError, UpstreamRequest,
+};
+
+/// The target.
+#[derive(Clone, Debug)]
+pub(crate) struct ExploringTarget {
+    pub(crate) sim: SimTarget,
+    pub(crate) scope: Scope,
+    pub(crate) course: Arc<Mutex<Course>>,
+    /// Whether anybody reads the trace.
+    pub(crate) traced: bool,
+    /// What the workers did to what they share in the last step that was explored.
+    pub(crate) steps: Arc<Mutex<Vec<String>>>,
+}
+
+struct ExploringSession {
+    crew: Crew,
+    open: BTreeMap<String, Vec<usize>>,
+    started_at: Timestamp,
+    steps: Arc<Mutex<Vec<String>>>,
+}
+
+/// Whether a line of the trace tells how workers got in each other's way: an event that one takes up, or what it does to what they share.
+fn is_step(line: &str) -> bool {
+    let event = [
+        "_request_headers(",
+        "_response_headers(",
+        "_tick(",
+        "_queue_ready(",
+        "_log(",
+        "_http_call_response(",
+    ];
+    let shared = [
+        "_shared_data(",
+        "_shared_queue(",
+        "_record_metric(",
+        "_get_metric(",
+    ];
+    (line.contains("[host->vm] ") && event.iter().any(|part| line.contains(part)))
+        || (line.contains("[vm->host] ") && shared.iter().any(|part| line.contains(part)))
+}
+
+fn failed_exchange(source: impl Into<CrewError>) -> TargetError {
+    failed("serving a request", source.into())
+}
+
+impl Target for ExploringTarget {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn supports(&self, capability: Capability) -> bool {
+        match capability {
+            Capability::ManualClock
+            | Capability::PinWorker
+            | Capability::InjectCasConflict
+            | Capability::Reconfigure
+            | Capability::Overlap
+            | Capability::UpstreamBehaviour
+            | Capability::Callouts
+            | Capability::Interleaving => true,
+        }
+    }
+
+    fn start(&self, setup: &Setup) -> Result<Started, TargetError> {
+        let started_at = started_at(setup);
+        let builder = match (self.sim.builder(setup)?, self.traced) {
+            (builder, true) => builder,
+            (builder, false) => builder.untraced(),
+        };
+        let course = Arc::clone(&self.course);
+        let crew = Crew::start(&builder, setup.workers, self.scope, course);
+        match crew.map_err(|error| failed("starting the workers", error))? {
+            Ok(crew) => Ok(Started::Running(Box::new(ExploringSession {
+                crew,
+                open: BTreeMap::new(),
+                started_at,
+                steps: Arc::clone(&self.steps),
+            }))),
+            Err(error) => refused("starting the plugin", error).map(Started::Rejected),
+        }
+    }
+}
+
+impl ExploringSession {
+    /// What was seen of these calls, the first of which is at this place. They are the last ones.
+    fn landed(&mut self, first: usize) -> Vec<Exchange> {
+        let landed = self.crew.flights.split_off(first);
+        let exchanges = landed
+            .into_iter()
+            .filter_map(super::flight::Flight::into_exchange);
+        exchanges.collect()
+    }
+
+    fn take_open(&mut self, call: &str) -> Result<Vec<usize>, TargetError> {
+        self.open.remove(call).ok_or_else(|| TargetError::NotOpen {
+            call: call.to_owned(),
+        })
+    }
+}
+
+impl Session for ExploringSession {
+    fn exchange(&mut self, request: &Request) -> Result<Exchange, TargetError> {
+        let index = self.crew.take(request);
+        self.crew.settle().map_err(failed_exchange)?;
+        Ok(self.landed(index).pop().unwrap_or_default())
+    }
+
+    fn parallel(
+        &mut self,
+        requests: &[Request],
+        _connections: usize,
+    ) -> Result<Vec<Exchange>, TargetError> {
+        let first = self.crew.flights.len();
+        for request in requests {
+            self.crew.take(request);
+        }
+        let explored = self.crew.explore();
+        let trace = self.crew.commons.trace.borrow();
+        let steps = trace.iter().filter(|line| is_step(line)).cloned();
+        *self.steps.lock().unwrap_or_else(PoisonError::into_inner) = steps.collect();
+        drop(trace);
+        explored.map_err(failed_exchange)?;
+        Ok(self.landed(first))
+    }
+
+    fn upstream_at_once(&self) -> Option<usize> {
+        Some(self.crew.at_once)
+    }
+
+    fn open(
+        &mut self,
+        call: &str,
+        request: &Request,
+        count: u32,
+        held: Holder,
+    ) -> Result<(), TargetError> {
+        for _ in 0..count {
+            let index = self.crew.take(request);
+            if let Some(flight) = self.crew.flights.get_mut(index) {
+                flight.held = true;
+            }
+            self.open.entry(call.to_owned()).or_default().push(index);
+        }
+        self.crew.settle().map_err(failed_exchange)?;
+        let places = self.open.get(call).map(Vec::as_slice).unwrap_or_default();
+        let mut flights = places
+            .iter()
+            .filter_map(|place| self.crew.flights.get(*place));
+        match flights.all(|flight| flight.is_held_by(held)) {
+            true => Ok(()),
+            false => Err(TargetError::NotHeld {
+                call: call.to_owned(),
+            }),
+        }
+    }
+
+    fn finish(&mut self, call: &str) -> Result<Vec<Exchange>, TargetError> {
+        let places = self.take_open(call)?;
+        for place in &places {
+            if let Some(flight) = self.crew.flights.get_mut(*place) {
+                flight.held = false;
+            }
+        }
+        self.crew.settle().map_err(failed_exchange)?;
+        let flights = &self.crew.flights;
+        let seen = |place: &usize| {
+            flights
+                .get(*place)
+                .and_then(super::flight::Flight::exchange)
+        };
+        Ok(places.iter().filter_map(seen).collect())
+    }
+
+    fn disconnect(&mut self, call: &str) -> Result<(), TargetError> {
+        for place in self.take_open(call)? {
+            self.crew.leave(place).map_err(failed_exchange)?;
+        }
+        self.crew.settle().map_err(failed_exchange)
+    }
+
+    fn serve(&mut self, service: &Service) -> Result<(), TargetError> {
+        let service = service.clone();
+        let served = self.crew.each(move |simulator| simulator.serve(&service));
+        served.map(drop).map_err(failed_exchange)
+    }
+
+    fn callouts(
+        &mut self,
+        cluster: &str,
+        _expected: usize,
+    ) -> Result<Vec<UpstreamRequest>, TargetError> {
+        let cluster = cluster.to_owned();
+        let seen = self
+            .crew
+            .each(move |simulator| simulator.take_callouts(&cluster))
+            .map_err(failed_exchange)?;
+        Ok(seen.into_iter().flatten().collect())
+    }
+
+    fn advance(&mut self, by: Duration) -> Result<(), TargetError> {
+        self.crew
+            .advance(by)
+            .map_err(|error| failed("advancing the clock", error))
+    }
+
+    fn metric(&mut self, name: &str) -> Result<Option<u64>, TargetError> {
+        Ok(self.crew.commons.metrics.borrow().value(name))
+    }
+
+    fn configure(&mut self, config: &ConfigText) -> Result<Result<(), Refusal>, TargetError> {
+        let configuration = config.at(self.started_at);
+        let outcomes = self
+            .crew
+            .each(move |simulator: &mut Simulator| simulator.configure(&configuration))
+            .map_err(failed_exchange)?;
+        for outcome in outcomes {
+            if let Err(error) = outcome {
+                return refused("configuring the plugin", error).map(Err);
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    fn inject_cas_conflicts(&mut self, count: u32) -> Result<(), TargetError> {
+        self.crew.commons.data.borrow_mut().inject_conflicts(count);
+        Ok(())
+    }
+
+    fn log(&mut self) -> Result<Vec<LogLine>, TargetError> {
+        Ok(self.crew.commons.log.borrow().clone())
+    }
+
+    fn trace(&mut self) -> Vec<String> {
+        self.crew.commons.trace.take()
+    }
+}

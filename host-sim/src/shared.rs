@@ -1,0 +1,52 @@
+//! What the VMs of one process share, on whatever thread each of them runs.
+//!
+//! A simulation lives on one thread. When every interleaving of its workers is explored, each worker has a thread of its own, and
+//! only one of them runs at a time; nobody ever waits for these locks.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::metrics::Metrics;
+use crate::shared_data::SharedData;
+use crate::shared_queue::SharedQueues;
+use crate::target::LogLine;
+
+/// A value that several threads know.
+#[derive(Debug, Default)]
+pub(crate) struct Shared<T>(Arc<Mutex<T>>);
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Shared<T> {
+    /// The value, to look at.
+    pub(crate) fn borrow(&self) -> MutexGuard<'_, T> {
+        self.borrow_mut()
+    }
+
+    /// The value, to change. A thread that died while it held it has left it whole: nothing here changes in two steps.
+    pub(crate) fn borrow_mut(&self) -> MutexGuard<'_, T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T: Default> Shared<T> {
+    /// Takes the value away and leaves an empty one.
+    pub(crate) fn take(&self) -> T {
+        std::mem::take(&mut self.borrow_mut())
+    }
+}
+
+/// All that the VMs of one process share.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Commons {
+    pub(crate) data: Shared<SharedData>,
+    pub(crate) queues: Shared<SharedQueues>,
+    pub(crate) metrics: Shared<Metrics>,
+    pub(crate) log: Shared<Vec<LogLine>>,
+    pub(crate) trace: Shared<Vec<String>>,
+    /// How many VMs have been numbered.
+    pub(crate) vms: Shared<u32>,
+}
