@@ -35,13 +35,30 @@ pub enum GrpcBehaviour {
 }
 
 /// What a method answers. To a caller that streams, it sends one message for each that it gets and the rest when the caller has
-/// closed its side; the status 0 comes then as well, and any other as soon as the messages before it are sent.
+/// closed its side; the status 0 comes then as well, and any other as soon as the messages before it are sent. A status other than 0
+/// without messages is sent as servers do it, all in one: callers get no metadata first, and all of it last.
+///
+/// ```
+/// use host_sim::grpc::GrpcAnswer;
+///
+/// // Greets whoever opens a stream, and hangs up.
+/// let greeting = GrpcAnswer {
+///     unasked: 1,
+///     ends: true,
+///     ..GrpcAnswer::message("hello")
+/// };
+/// assert_eq!(greeting.status, 0);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GrpcAnswer {
     /// Metadata that comes first.
     pub initial_metadata: Vec<(String, String)>,
     /// The messages, as bytes of the protocol buffers that they are. To a unary call it is one.
     pub messages: Vec<Vec<u8>>,
+    /// How many of the messages it sends to a caller that streams before that one has sent any.
+    pub unasked: usize,
+    /// Whether it ends a stream when all messages are sent, even if the caller has not closed its side.
+    pub ends: bool,
     /// Metadata that comes last.
     pub trailing_metadata: Vec<(String, String)>,
     /// The status, 0 for OK.

@@ -109,7 +109,10 @@ impl GrpcCall {
             State::Served { .. } => self.serve(),
             State::Silent(Some(until)) if *until <= now => {
                 self.state = State::Over;
-                self.close(INTERNAL, "response_timeout".to_owned());
+                self.close(
+                    UNAVAILABLE,
+                    with_details("upstream request timeout", "response_timeout"),
+                );
             }
             _ => {}
         }
@@ -135,7 +138,10 @@ impl GrpcCall {
             GrpcBehaviour::Answers(answers) => {
                 let answer = answers.get(&self.request.method).cloned();
                 let answer = answer.unwrap_or_else(|| GrpcAnswer::error(UNIMPLEMENTED, ""));
-                if self.streams {
+                if self.streams && is_trailers_only(&answer) {
+                    self.events
+                        .push_back(GrpcEvent::InitialMetadata(HeaderMap::default()));
+                } else if self.streams {
                     let mut headers = answer_headers();
                     add_all(&mut headers, &answer.initial_metadata);
                     if self.request.closed {
@@ -163,18 +169,26 @@ impl GrpcCall {
         let due = if self.request.closed {
             answer.messages.len()
         } else {
-            self.request.messages.len().min(answer.messages.len())
+            let asked = self.request.messages.len();
+            asked
+                .saturating_add(answer.unasked)
+                .min(answer.messages.len())
         };
         let messages = answer.messages.iter().take(due).skip(*answered).cloned();
         self.events.extend(messages.map(GrpcEvent::Message));
         *answered = due;
         let all_sent = due == answer.messages.len();
-        if !(self.request.closed || answer.status != 0 && all_sent) {
+        let ends = answer.ends || answer.status != 0;
+        if !(self.request.closed || ends && all_sent) {
             return;
         }
         let answer = std::mem::take(answer);
         self.state = State::Over;
         let mut trailers = HeaderMap::default();
+        if is_trailers_only(&answer) {
+            trailers = answer_headers();
+            add_all(&mut trailers, &answer.initial_metadata);
+        }
         trailers.add("grpc-status", answer.status.to_string());
         trailers.add("grpc-message", &answer.message);
         add_all(&mut trailers, &answer.trailing_metadata);
@@ -207,6 +221,11 @@ impl GrpcCall {
             _ => None,
         }
     }
+}
+
+/// Whether the answer comes in one piece, in which the metadata that comes first is part of what comes last.
+fn is_trailers_only(answer: &GrpcAnswer) -> bool {
+    answer.status != 0 && answer.messages.is_empty()
 }
 
 fn answer_headers() -> HeaderMap {

@@ -17,7 +17,13 @@
 //! What is inside, from the outside in: `simulator` holds `worker`s, a worker drives streams through its `vm`; `stream` and
 //! `message` are the state machine of one request and its response without any VM; `hostcalls` translate between guest memory
 //! and the state machines beside them (`shared_data`, `shared_queue`, `metrics`, `header_map`, `body`, `property`, `local_response`,
-//! `callout`, `grpc_call`, `foreign_function`); `envoy` is what Envoy itself does around the filters.
+//! `callout`, `grpc_call`, `foreign_function`); `envoy` is what Envoy itself does around the filters, and `framing` what clients and
+//! upstreams do with bodies of another size than their `content-length`.
+//!
+//! # What is not simulated
+//!
+//! HTTP/2 `METADATA` frames, and with them `proxy_on_request_metadata` and `proxy_on_response_metadata`; TCP filters; `envoy_resolve_dns`
+//! and the foreign functions that compile expressions or use keys. A module that calls one of these is told so by name.
 
 mod abi;
 pub mod access_log;

@@ -358,6 +358,9 @@ pub struct PluginSettings {
     pub allow_on_headers_stop_iteration: bool,
     /// What becomes of requests once the VM has failed.
     pub failure_policy: FailurePolicy,
+    /// The base interval of `reload_config.backoff`, in milliseconds: how long a VM must have been loaded before
+    /// [`FailurePolicy::FailReload`] loads it anew. Envoy's default is 1,000.
+    pub reload_after_ms: Option<u32>,
     /// The listener's `per_connection_buffer_limit_bytes`; Envoy's default is 1 MiB.
     pub buffer_limit_bytes: Option<u32>,
 }
@@ -372,6 +375,7 @@ impl Default for PluginSettings {
             environment: BTreeMap::new(),
             allow_on_headers_stop_iteration: false,
             failure_policy: FailurePolicy::FailClosed,
+            reload_after_ms: None,
             buffer_limit_bytes: None,
         }
     }
@@ -386,7 +390,8 @@ pub enum FailurePolicy {
     FailClosed,
     /// Later requests pass without the filter.
     FailOpen,
-    /// As `FailClosed`, until a request finds the VM to have been loaded for a second or longer, and starts it anew.
+    /// As `FailClosed`, until a request finds the VM to have been loaded for so long ([`PluginSettings::reload_after_ms`]) or longer,
+    /// and starts it anew.
     FailReload,
 }
 

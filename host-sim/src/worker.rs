@@ -14,6 +14,7 @@ mod timers;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
+use std::time::Duration;
 
 use wasmtime::WasmParams;
 
@@ -26,12 +27,15 @@ use crate::stream::{HttpStream, Next, Side};
 use crate::target::{Exchange, FailurePolicy, Upstream};
 use crate::vm::{StartError, Vm, VmFailure};
 use crate::vm_state::{Deferred, Identity};
+pub(crate) use reload::RELOAD_AFTER;
 use reload::Reload;
 
 /// What streams of all workers have in common.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
     pub(crate) failure_policy: FailurePolicy,
+    /// How long a VM must have been loaded before it is loaded anew.
+    pub(crate) reload_after: Duration,
     pub(crate) allow_on_headers_stop_iteration: bool,
     pub(crate) upstream: Upstream,
     pub(crate) properties: Vec<String>,

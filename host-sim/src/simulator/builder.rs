@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -18,7 +19,7 @@ use crate::module::Module;
 use crate::shared::Commons;
 use crate::target::{LogLevel, PluginSettings, Service, Upstream};
 use crate::vm_state::Identity;
-use crate::worker::Rules;
+use crate::worker::{RELOAD_AFTER, Rules};
 
 /// What a simulation is started with.
 ///
@@ -313,6 +314,9 @@ impl Builder {
                 identity: Rc::new(identity),
                 rules: Rc::new(Rules {
                     failure_policy: settings.failure_policy,
+                    reload_after: settings
+                        .reload_after_ms
+                        .map_or(RELOAD_AFTER, |ms| Duration::from_millis(ms.into())),
                     allow_on_headers_stop_iteration: settings.allow_on_headers_stop_iteration,
                     upstream: self.upstream.clone(),
                     properties: self.properties.clone(),

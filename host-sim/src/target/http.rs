@@ -171,7 +171,9 @@ pub struct Exchange {
     /// `content-length` says, and over HTTP/1 the client waits for the others until it gives up. [`aborted`](Self::aborted) is true
     /// then as well.
     pub starved: bool,
-    /// What the upstream saw, even if only in part; `None` when the request never reached it.
+    /// What the upstream saw, even if only in part; `None` when the request never reached it. Headers that have passed the filter
+    /// count as seen, also when a body callback answers the request or closes the stream afterwards. On Envoy it is a race then
+    /// whether they are on their way already.
     pub upstream: Option<UpstreamRequest>,
     /// The filter state that the access log would show, for the keys of [`Setup::properties`](super::Setup::properties); unset keys are missing.
     pub properties: BTreeMap<String, String>,

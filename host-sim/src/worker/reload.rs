@@ -11,9 +11,9 @@ use crate::stream::HttpStream;
 use crate::target::FailurePolicy;
 use crate::vm::{Vm, VmFailure};
 
-/// How long a VM must have been loaded before it is loaded anew. Envoy's default base interval is one second, to which it adds
-/// up to half of that at random; here it is never more than the base.
-const BACK_OFF: Duration = Duration::from_secs(1);
+/// How long a VM must have been loaded before it is loaded anew, unless `reload_config.backoff` says otherwise: Envoy's default base
+/// interval. To the base interval Envoy adds up to half of it at random; here it is never more than the base.
+pub(crate) const RELOAD_AFTER: Duration = Duration::from_secs(1);
 
 /// What a worker needs to start its VM once more.
 pub(super) struct Reload {
@@ -38,7 +38,7 @@ impl Worker {
             self.vm.failure(),
             Some(VmFailure::Trapped { .. } | VmFailure::Forbidden { .. })
         );
-        let due = self.reload.loaded.after(BACK_OFF) <= now;
+        let due = self.reload.loaded.after(self.rules.reload_after) <= now;
         if !trapped || !due || self.rules.failure_policy != FailurePolicy::FailReload {
             return;
         }

@@ -135,6 +135,22 @@ fn fail_reload_starts_the_vm_anew_once_it_has_been_loaded_for_a_second() {
 }
 
 #[test]
+fn the_interval_of_reloads_is_configurable() {
+    let settings = PluginSettings {
+        failure_policy: FailurePolicy::FailReload,
+        reload_after_ms: Some(50),
+        ..PluginSettings::default()
+    };
+    let mut simulator = started(builder(TRAPS_ON_T).settings(settings));
+    let status = |simulator: &mut Simulator, path| simulator.exchange(&get(path)).unwrap().status;
+    assert_eq!(status(&mut simulator, "/t"), 503);
+    simulator.advance(Duration::from_millis(49)).unwrap();
+    assert_eq!(status(&mut simulator, "/"), 503);
+    simulator.advance(Duration::from_millis(1)).unwrap();
+    assert_eq!(status(&mut simulator, "/"), 200);
+}
+
+#[test]
 fn streams_of_a_failed_vm_are_never_shown_to_the_new_one() {
     let settings = PluginSettings {
         failure_policy: FailurePolicy::FailReload,

@@ -60,6 +60,22 @@ fn calling(calls: &[&str]) -> Simulator {
         ("pkg.S/Fail".to_owned(), GrpcAnswer::error(7, "no way")),
         ("pkg.S/Silent".to_owned(), GrpcAnswer::default()),
         ("pkg.S/Stream".to_owned(), talkative),
+        (
+            "pkg.S/Greet".to_owned(),
+            GrpcAnswer {
+                unasked: 1,
+                ends: true,
+                ..GrpcAnswer::message("hello")
+            },
+        ),
+        (
+            "pkg.S/Watch".to_owned(),
+            GrpcAnswer {
+                messages: vec![b"first".to_vec(), b"asked".to_vec()],
+                unasked: 1,
+                ..GrpcAnswer::default()
+            },
+        ),
     ];
     started(builder(&guest).grpc_services(vec![
         service("grpc", GrpcBehaviour::Answers(answers.into())),
@@ -118,8 +134,8 @@ fn a_unary_call_tells_the_message_or_what_went_wrong() {
             r#"proxy_get_status() -> OK 14 "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure{upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_re"… (207 bytes)"#,
             "proxy_on_grpc_close(1, 29, 14)",
             r#"proxy_get_status() -> OK 14 "Cluster not available""#,
-            "proxy_on_grpc_close(1, 21, 13)",
-            r#"proxy_get_status() -> OK 13 "response_timeout""#,
+            "proxy_on_grpc_close(1, 21, 14)",
+            r#"proxy_get_status() -> OK 14 "upstream request timeout{response_timeout}""#,
         ]
     );
     let seen = simulator.take_grpc_calls("grpc");
@@ -207,14 +223,38 @@ fn streams_that_fail_and_streams_that_stay_open() {
     assert_eq!(
         callbacks,
         [
-            "proxy_on_grpc_receive_initial_metadata(1, 6, 2)",
+            "proxy_on_grpc_receive_initial_metadata(1, 6, 0)",
             "proxy_on_grpc_receive_initial_metadata(1, 10, 3)",
             "proxy_on_grpc_receive_initial_metadata(1, 14, 0)",
-            "proxy_on_grpc_receive_trailing_metadata(1, 6, 2)",
+            "proxy_on_grpc_receive_trailing_metadata(1, 6, 4)",
             "proxy_on_grpc_receive(1, 10, 3)",
             "proxy_on_grpc_receive_trailing_metadata(1, 14, 4)",
             "proxy_on_grpc_close(1, 6, 7)",
             "proxy_on_grpc_close(1, 14, 14)",
+        ]
+    );
+}
+
+#[test]
+fn services_may_speak_first_and_end_streams_by_themselves() {
+    let mut simulator = calling(&[
+        "$grpc_stream <grpc> <pkg.S> <Greet> <> (i32.const 16)",
+        "$grpc_stream <grpc> <pkg.S> <Watch> <> (i32.const 16)",
+    ]);
+    let trace = traced(&mut simulator);
+    let callbacks: Vec<_> = trace
+        .iter()
+        .filter(|line| line.starts_with("proxy_on_"))
+        .collect();
+    assert_eq!(
+        callbacks,
+        [
+            "proxy_on_grpc_receive_initial_metadata(1, 6, 2)",
+            "proxy_on_grpc_receive_initial_metadata(1, 10, 2)",
+            "proxy_on_grpc_receive(1, 6, 5)",
+            "proxy_on_grpc_receive(1, 10, 5)",
+            "proxy_on_grpc_receive_trailing_metadata(1, 6, 2)",
+            "proxy_on_grpc_close(1, 6, 0)",
         ]
     );
 }

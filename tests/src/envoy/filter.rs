@@ -47,6 +47,10 @@ impl Filter {
                     FailurePolicy::FailOpen => "FAIL_OPEN",
                     FailurePolicy::FailReload => "FAIL_RELOAD",
                 },
+                "reload_config": settings.reload_after_ms.map(|milliseconds| {
+                    let seconds = f64::from(milliseconds) / 1000.0;
+                    json!({ "backoff": { "base_interval": format!("{seconds}s") } })
+                }),
                 "configuration": text(config),
             },
         })

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use host_sim::target::{FailurePolicy, PluginSettings};
@@ -188,6 +189,7 @@ fn found(candidate: &Candidate<'_>, file: &Path) -> anyhow::Result<Found> {
             .and_then(Value::as_bool)
             .unwrap_or(false),
         failure_policy: failure_policy(plugin)?,
+        reload_after_ms: reload_after(plugin)?,
         buffer_limit_bytes: limit.context("per_connection_buffer_limit_bytes")?,
     };
     Ok(Found {
@@ -209,6 +211,27 @@ fn failure_policy(plugin: &Map<String, Value>) -> anyhow::Result<FailurePolicy> 
             "config.failure_policy: unknown policy `{other}`, expected FAIL_CLOSED, FAIL_OPEN or FAIL_RELOAD"
         ),
     })
+}
+
+/// The base interval of the back-off, which Envoy writes as `0.2s`.
+fn reload_after(plugin: &Map<String, Value>) -> anyhow::Result<Option<u32>> {
+    let interval = plugin
+        .get("reload_config")
+        .and_then(|reload| reload.pointer("/backoff/base_interval"));
+    let Some(interval) = interval else {
+        return Ok(None);
+    };
+    let text = interval.as_str().unwrap_or_default();
+    let seconds = text
+        .strip_suffix('s')
+        .and_then(|seconds| seconds.parse().ok());
+    let duration = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    match duration.and_then(|duration| u32::try_from(duration.as_millis()).ok()) {
+        Some(milliseconds) => Ok(Some(milliseconds)),
+        None => bail!(
+            "config.reload_config.backoff.base_interval: {interval} is no duration, expected one such as `0.5s`"
+        ),
+    }
 }
 
 /// The module's file; relative ones are looked for where the command runs, as Envoy does, and beside the configuration.
