@@ -8,6 +8,9 @@
 //!   once an answer has started, it goes to the client past all of them, and once that has its headers, the stream is reset;
 //! - in the end every filter logs, first to last, also those that the request never reached, whose contexts are made for it;
 //!   then each is done and deleted, again first to last.
+//!
+//! Unlike in Envoy, filters with the same `vm_id`, module and VM configuration do not share a VM: each has its own, so that the
+//! death of one is not the other's.
 
 mod passage;
 

@@ -21,6 +21,9 @@
 //! ## `${clock+4s}` is the time of day four seconds after the host's start, `${date}` its date.
 //! config = { daily = 10, day_starts_at = "${clock+4s}" }
 //!
+//! ## A gRPC service that the plugin calls: a `[[grpc_service]]` table with `cluster`, and `answers = [{ method = "pkg.Quota/Take",
+//! ## message_hex = "0801" }]` (or `message`, or `status` with `error`) or `down = "hang"` or `"unreachable"`.
+//!
 //! ## In place of `plugin` and `config`, several filters, first to last: [[filter]] tables with `plugin`, `config` (or its kin) and
 //! ## `module`, a file relative to this one; otherwise it is the module under test. Steps `configure` are for the first of them.
 //!
@@ -79,6 +82,7 @@ mod config_source;
 mod config_text;
 mod expect;
 mod filter;
+mod grpc_service;
 mod json;
 mod pattern;
 mod request;
@@ -105,7 +109,9 @@ pub use request::Requests;
 pub use service::ExpectCallouts;
 pub use step::{ExpectLog, Open, Parallel, Step};
 
+use crate::grpc::GrpcService;
 use crate::target::{Capability, LogLevel, PluginSettings, Service, Setup, Upstream};
+use grpc_service::GrpcServiceTable;
 use json::Json;
 use request::UpstreamTable;
 use service::ServiceTable;
@@ -126,6 +132,8 @@ pub struct Scenario {
     pub metadata: BTreeMap<String, serde_json::Value>,
     /// The services that the plugin calls itself.
     pub services: Vec<Service>,
+    /// The gRPC services that the plugin calls itself.
+    pub grpc_services: Vec<GrpcService>,
     /// When the clock starts, if that matters.
     pub clock: Option<Timestamp>,
     /// What happens.
@@ -238,6 +246,7 @@ impl Scenario {
             .flat_map(Step::needs)
             .chain(clock)
             .chain((!self.services.is_empty()).then_some(Capability::Callouts))
+            .chain((!self.grpc_services.is_empty()).then_some(Capability::GrpcServices))
             .collect()
     }
 
@@ -283,6 +292,7 @@ impl Scenario {
             workers: self.workers,
             upstream: self.upstream.clone(),
             services: self.services.clone(),
+            grpc_services: self.grpc_services.clone(),
             properties: properties.into_iter().collect(),
             clock: self.clock,
             reconfigures,
@@ -325,6 +335,8 @@ struct RawScenario {
     upstream: UpstreamTable,
     #[serde(default)]
     service: Vec<ServiceTable>,
+    #[serde(default)]
+    grpc_service: Vec<GrpcServiceTable>,
     clock: Option<Timestamp>,
     rejected: Option<Pattern>,
     step: Option<Vec<Step>>,
@@ -362,6 +374,7 @@ impl TryFrom<RawScenario> for Scenario {
             metadata: metadata.map(|(name, Json(value))| (name, value)).collect(),
             upstream: raw.upstream.0,
             services: raw.service.into_iter().map(|table| table.0).collect(),
+            grpc_services: raw.grpc_service.into_iter().map(|table| table.0).collect(),
             clock: raw.clock,
             course,
             known_difference: raw.known_difference,

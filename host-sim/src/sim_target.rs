@@ -94,7 +94,8 @@ impl Target for SimTarget {
             | Capability::Reconfigure
             | Capability::Overlap
             | Capability::UpstreamBehaviour
-            | Capability::Callouts => true,
+            | Capability::Callouts
+            | Capability::GrpcServices => true,
             // One thread takes its steps in one order; `explore` has others.
             Capability::Interleaving => false,
         }

@@ -20,6 +20,7 @@ pub use http::{
 
 pub use services::{Service, ServiceAnswer, ServiceBehaviour};
 
+use crate::grpc::GrpcService;
 use crate::scenario::ConfigText;
 
 /// A host that can run scenarios.
@@ -226,6 +227,8 @@ pub enum Capability {
     Callouts,
     /// Choose the order in which workers take their steps, down to their accesses to what they share.
     Interleaving,
+    /// Provide gRPC services that the plugin calls itself.
+    GrpcServices,
 }
 
 impl fmt::Display for Capability {
@@ -239,6 +242,7 @@ impl fmt::Display for Capability {
             Self::UpstreamBehaviour => "upstream-behaviour",
             Self::Callouts => "callouts",
             Self::Interleaving => "interleaving",
+            Self::GrpcServices => "grpc-services",
         })
     }
 }
@@ -314,6 +318,8 @@ pub struct Setup {
     pub upstream: Upstream,
     /// The services that the plugin calls itself; only for hosts with [`Capability::Callouts`].
     pub services: Vec<Service>,
+    /// The gRPC services that the plugin calls itself; only for hosts with [`Capability::GrpcServices`].
+    pub grpc_services: Vec<GrpcService>,
     /// Keys of the filter state (without the prefix `wasm.`) that some step looks at.
     pub properties: Vec<String>,
     /// When the host's clock starts; only for hosts with [`Capability::ManualClock`].
@@ -332,6 +338,7 @@ impl Default for Setup {
             workers: 1,
             upstream: Upstream::default(),
             services: Vec::new(),
+            grpc_services: Vec::new(),
             properties: Vec::new(),
             clock: None,
             reconfigures: false,

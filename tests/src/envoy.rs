@@ -177,6 +177,8 @@ impl Target for EnvoyTarget {
             Capability::ManualClock | Capability::PinWorker => false,
             // Other workers cause real conflicts; nobody can order one.
             Capability::InjectCasConflict => false,
+            // The services of these tests speak HTTP only.
+            Capability::GrpcServices => false,
             Capability::Reconfigure
             | Capability::Overlap
             | Capability::UpstreamBehaviour

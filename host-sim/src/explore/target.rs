@@ -74,6 +74,8 @@ impl Target for ExploringTarget {
             | Capability::UpstreamBehaviour
             | Capability::Callouts
             | Capability::Interleaving => true,
+            // Nobody has looked at orders of gRPC events yet.
+            Capability::GrpcServices => false,
         }
     }
 

@@ -153,6 +153,14 @@ fn wrong_scenarios_are_answered_with_their_place() {
              `config_text`, `config_file`, `config_patch`",
         ),
         (
+            "about = 'A.'\n[[grpc_service]]\ncluster = 'q'\nanswers = [{ method = 'q.Q/T', message_hex = '080' }]\n[[step]]\nrequest = {}",
+            "f.toml:2:1: at `grpc_service[0]`: `message_hex = \"080\"`, expected two hexadecimal digits for each byte",
+        ),
+        (
+            "about = 'A.'\n[[grpc_service]]\ncluster = 'q'\n[[step]]\nrequest = {}",
+            "f.toml:2:1: at `grpc_service[0]`: expected exactly one of `answers` and `down`",
+        ),
+        (
             "about = 'A.'\nconfig = {}",
             "f.toml:1:1: at `.`: expected either at least one `[[step]]` or `rejected`",
         ),

@@ -122,7 +122,9 @@ impl Builder {
         self
     }
 
-    /// Another filter, behind those that there are already: requests come to it after them, answers before.
+    /// Another filter, behind those that there are already: requests come to it after them, answers before. It has a VM of its own,
+    /// also where Envoy would let filters with the same `vm_id`, module and VM configuration share one; shared data and queues go
+    /// by the `vm_id`, as in Envoy.
     ///
     /// ```
     /// use host_sim::target::{PluginSettings, Request};

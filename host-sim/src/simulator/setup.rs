@@ -42,6 +42,7 @@ impl Builder {
             .workers(setup.workers)
             .upstream(setup.upstream.clone())
             .services(setup.services.clone())
+            .grpc_services(setup.grpc_services.clone())
             .properties(setup.properties.clone())
             .clock(started_at))
     }

@@ -273,3 +273,44 @@ expect = { status = 500 }
          observed: none; delete the entry\n"
     );
 }
+
+/// Asks the gRPC service `quota` about every request and answers the client with its message, or with the status if there is none.
+const ASKS: &str = r#"
+    (global $held (mut i32) (i32.const 0))
+    (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+        (global.set $held (local.get 0))
+        (drop (call $grpc_call <quota> <q.Q> <Take> <> <> (i32.const 1000) (i32.const 0)))
+        i32.const 1)
+    (func (export "proxy_on_grpc_receive") (param i32 i32 i32)
+        (drop (call $get_buffer (i32.const 5) (i32.const 0) (local.get 2) (i32.const 0) (i32.const 4)))
+        (drop (call $effective (global.get $held)))
+        (drop (call $respond (i32.const 200) <> (i32.load (i32.const 0)) (i32.load (i32.const 4)) <> (i32.const -1))))
+    (func (export "proxy_on_grpc_close") (param i32 i32 i32)
+        (drop (call $effective (global.get $held)))
+        (drop (call $respond (i32.add (i32.const 500) (local.get 2)) <> <> <> (i32.const -1))))"#;
+
+#[test]
+fn grpc_services_answer_the_plugin() {
+    let check = |service: &str, expect: &str| {
+        let toml = format!(
+            "about = 'A.'\n[[grpc_service]]\ncluster = 'quota'\n{service}\n[[step]]\nrequest = {{}}\nexpect = {expect}"
+        );
+        let scenario = Scenario::from_toml(&toml, Path::new("it.toml")).unwrap();
+        let report = run(&scenario, &SimTarget::new(module(ASKS))).unwrap();
+        assert_eq!(report.to_string(), "ok       it.toml\n", "{service}");
+    };
+    check(
+        "answers = [{ method = 'q.Q/Take', message_hex = '61 62' }]",
+        "{ status = 200, body = 'ab' }",
+    );
+    check(
+        "answers = [{ method = 'q.Q/Take', message = 'text' }]",
+        "{ status = 200, body = 'text' }",
+    );
+    check(
+        "answers = [{ method = 'q.Q/Take', status = 8, error = 'none left' }]",
+        "{ status = 508 }",
+    );
+    check("answers = []", "{ status = 512 }");
+    check("down = 'unreachable'", "{ status = 514 }");
+}

@@ -1,0 +1,93 @@
+//! gRPC services that the plugin calls, as scenarios write them.
+
+use serde::Deserialize;
+
+use crate::grpc::{GrpcAnswer, GrpcBehaviour, GrpcService};
+
+/// A gRPC service.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "RawGrpcService")]
+pub(super) struct GrpcServiceTable(pub(super) GrpcService);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawGrpcService {
+    cluster: String,
+    answers: Option<Vec<RawGrpcAnswer>>,
+    down: Option<Down>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Down {
+    Unreachable,
+    Hang,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawGrpcAnswer {
+    method: String,
+    message: Option<String>,
+    message_hex: Option<String>,
+    #[serde(default)]
+    status: u32,
+    #[serde(default)]
+    error: String,
+}
+
+impl TryFrom<RawGrpcService> for GrpcServiceTable {
+    type Error = String;
+
+    fn try_from(raw: RawGrpcService) -> Result<Self, Self::Error> {
+        let behaviour = match (raw.answers, raw.down) {
+            (Some(answers), None) => {
+                let answers: Result<_, String> =
+                    answers.into_iter().map(RawGrpcAnswer::answer).collect();
+                GrpcBehaviour::Answers(answers?)
+            }
+            (None, Some(Down::Unreachable)) => GrpcBehaviour::Unreachable,
+            (None, Some(Down::Hang)) => GrpcBehaviour::Hang,
+            _ => return Err("expected exactly one of `answers` and `down`".to_owned()),
+        };
+        Ok(Self(GrpcService {
+            cluster: raw.cluster,
+            behaviour,
+        }))
+    }
+}
+
+impl RawGrpcAnswer {
+    /// The method and what it answers: a message, or a status that says why there is none.
+    fn answer(self) -> Result<(String, GrpcAnswer), String> {
+        let message = match (self.message, self.message_hex) {
+            (None, None) => None,
+            (Some(text), None) => Some(text.into_bytes()),
+            (None, Some(hex)) => Some(bytes(&hex)?),
+            (Some(_), Some(_)) => {
+                return Err("expected at most one of `message` and `message_hex`".to_owned());
+            }
+        };
+        let answer = GrpcAnswer {
+            messages: message.into_iter().collect(),
+            status: self.status,
+            message: self.error,
+            ..GrpcAnswer::default()
+        };
+        Ok((self.method, answer))
+    }
+}
+
+/// The bytes of a text of hexadecimal digits, two for each.
+fn bytes(hex: &str) -> Result<Vec<u8>, String> {
+    let digits: Vec<_> = hex.chars().filter(|c| !c.is_whitespace()).collect();
+    let pairs = digits.chunks(2).map(|pair| {
+        let [high, low] = pair else { return None };
+        let value = high.to_digit(16)?.checked_mul(16)?;
+        u8::try_from(value.checked_add(low.to_digit(16)?)?).ok()
+    });
+    let bytes: Option<_> = pairs.collect();
+    bytes.ok_or_else(|| {
+        format!("`message_hex = \"{hex}\"`, expected two hexadecimal digits for each byte")
+    })
+}
