@@ -2,8 +2,9 @@
 #
 #   make run     the filter in a real Envoy on 127.0.0.1:10000 (PORT=, ADMIN_PORT=, WORKERS=, ENVOY=, CONFIG=, ENVOY_YAML=)
 #   make test    everything that can be checked; closes with `N passed, N failed`
+#   make bench   what the filter costs in Envoy, in about three minutes; also in target/bench/ (BENCH=quick: half a minute)
 
-.PHONY: run test
+.PHONY: run test bench
 .DEFAULT_GOAL := run
 
 # For developing: $(TARGET) follows CARGO_TARGET_DIR, as everything here does.
@@ -19,3 +20,7 @@ run:
 
 test:
 	@tests/run.sh
+
+bench:
+	cargo build --locked --workspace --all-features --bin bench
+	@$(TARGET)/debug/bench

@@ -51,7 +51,22 @@ pub fn module() -> anyhow::Result<PathBuf> {
     if let Some(path) = env::var_os("API_CREDITS_MODULE") {
         return existing(PathBuf::from(path), "API_CREDITS_MODULE");
     }
-    build(&[])
+    build("api-credits", &[])
+}
+
+/// The plugin that does nothing, made with the SDK, which the filter is measured against.
+///
+/// # Errors
+///
+/// When it does not compile.
+pub fn sdk_noop() -> anyhow::Result<PathBuf> {
+    build("sdk-noop", &[])
+}
+
+/// The folder for what is built.
+#[must_use]
+pub fn target() -> PathBuf {
+    root().join(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
 }
 
 /// The module with the feature `crash_on_demand`, which makes a worker crash on a call that asks for it. It is built apart, so that
@@ -61,17 +76,18 @@ pub fn module() -> anyhow::Result<PathBuf> {
 ///
 /// When it does not compile.
 pub fn crashing_module() -> anyhow::Result<PathBuf> {
-    let target = env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
-    let apart = root().join(target).join("crash_on_demand");
-    build(&[
+    let apart = target().join("crash_on_demand");
+    let options = [
         OsStr::new("--features"),
         OsStr::new("crash_on_demand"),
         OsStr::new("--target-dir"),
         apart.as_os_str(),
-    ])
+    ];
+    build("api-credits", &options)
 }
 
-fn build(options: &[&OsStr]) -> anyhow::Result<PathBuf> {
+/// The module of a package.
+fn build(package: &str, options: &[&OsStr]) -> anyhow::Result<PathBuf> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .args([
@@ -83,7 +99,7 @@ fn build(options: &[&OsStr]) -> anyhow::Result<PathBuf> {
             "--target",
             "wasm32-wasip1",
             "-p",
-            "api-credits",
+            package,
         ])
         .args(["--message-format", "json-render-diagnostics"])
         .args(options)
@@ -91,7 +107,8 @@ fn build(options: &[&OsStr]) -> anyhow::Result<PathBuf> {
         .stderr(Stdio::inherit())
         .output()
         .context("cannot run cargo")?;
-    ensure!(output.status.success(), "the module does not build");
+    ensure!(output.status.success(), "{package} does not build");
+    let module = format!("{}.wasm", package.replace('-', "_"));
     String::from_utf8(output.stdout)?
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
@@ -103,9 +120,9 @@ fn build(options: &[&OsStr]) -> anyhow::Result<PathBuf> {
         .filter_map(|file| file.as_str().map(PathBuf::from))
         .find(|file| {
             file.file_name()
-                .is_some_and(|name| name == "api_credits.wasm")
+                .is_some_and(|name| name == OsStr::new(&module))
         })
-        .context("cargo built no api_credits.wasm")
+        .with_context(|| format!("cargo built no {module}"))
 }
 
 /// The Envoy that `ENVOY` names, or the one that `make run` would fetch.

@@ -1,0 +1,279 @@
+//! A measurement: in every round each Envoy is started anew, and then slices of calls take turns between them.
+//!
+//! What is measured is always two slices, one right after the other: one through the Envoy that is compared with, one through the
+//! other. Envoys that wait for their turn use no CPU time.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::time::Instant;
+
+use super::{
+    bootstrap::bootstrap,
+    load::Clients,
+    request,
+    row::{Modules, Row},
+    server::Server,
+    summary::Pair,
+};
+
+/// How much is measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// How many times every Envoy is started.
+    pub rounds: usize,
+    /// How many pairs of slices there are of each comparison in a round.
+    pub slices: usize,
+    /// How many calls a slice has.
+    pub calls: usize,
+    /// How many calls are sent to every Envoy before that.
+    pub warm_up: usize,
+    /// No round begins after that.
+    pub at_most: Duration,
+}
+
+/// An Envoy that is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Subject {
+    /// Its filter.
+    pub row: Row,
+    /// Its workers.
+    pub workers: u32,
+    /// Tells one from another that is just the same.
+    pub copy: u8,
+}
+
+/// What calls carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// Reads, without a body.
+    Reads,
+    /// A record of [`BODY_BYTES`].
+    Bodies,
+}
+
+/// Two Envoys that get the same calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Comparison {
+    /// What is measured.
+    pub subject: Subject,
+    /// What it is compared with.
+    pub base: Subject,
+    /// The calls.
+    pub kind: Kind,
+}
+
+/// What was measured of one comparison.
+#[derive(Debug, Default)]
+pub struct Observed {
+    /// The pairs of each round.
+    pub rounds: Vec<Vec<Pair>>,
+    /// The CPU time of a call, in microseconds, of each slice.
+    pub cpu: Vec<f64>,
+    /// How many calls were answered in a second, of each slice.
+    pub throughput: Vec<f64>,
+    /// How long calls took, in microseconds.
+    pub microseconds: Vec<u32>,
+}
+
+/// All that was measured.
+#[derive(Debug, Default)]
+pub struct Observations {
+    /// Of each comparison.
+    pub comparisons: BTreeMap<Comparison, Observed>,
+    /// From the start of a process to its first answer, in milliseconds, of each round.
+    pub starts: BTreeMap<Subject, Vec<f64>>,
+    /// How many rounds there were.
+    pub rounds: usize,
+}
+
+/// The size of a call's body where it has one, which is more than proxies read at once.
+pub const BODY_BYTES: usize = 65_536;
+
+/// Over how many connections calls come. Fewer than any organization may have calls in progress.
+pub const CONNECTIONS: usize = 8;
+
+impl Effort {
+    /// What is published: about three minutes.
+    pub const FULL: Self = Self {
+        rounds: 7,
+        slices: 8,
+        calls: 1500,
+        warm_up: 4000,
+        at_most: Duration::from_secs(210),
+    };
+
+    /// To try it out.
+    pub const QUICK: Self = Self {
+        rounds: 2,
+        slices: 3,
+        calls: 500,
+        warm_up: 1000,
+        ..Self::FULL
+    };
+}
+
+impl Subject {
+    /// An Envoy with one worker.
+    #[must_use]
+    pub const fn of(row: Row) -> Self {
+        Self {
+            row,
+            workers: 1,
+            copy: 0,
+        }
+    }
+}
+
+/// What everything is compared with: no filter, in a process of its own.
+pub const BASE: Subject = Subject {
+    copy: 1,
+    ..Subject::of(Row::NoFilter)
+};
+
+/// Everything that is compared.
+#[must_use]
+pub fn comparisons() -> Vec<Comparison> {
+    let reads = Row::ALL.map(|row| Comparison {
+        subject: Subject::of(row),
+        base: BASE,
+        kind: Kind::Reads,
+    });
+    let bodies = [Row::SdkNoop, Row::ApiCredits].map(|row| Comparison {
+        subject: Subject::of(row),
+        base: BASE,
+        kind: Kind::Bodies,
+    });
+    let workers = [Row::NoFilter, Row::ApiCredits].map(|row| Comparison {
+        subject: Subject {
+            workers: 2,
+            ..Subject::of(row)
+        },
+        base: Subject::of(row),
+        kind: Kind::Reads,
+    });
+    reads.into_iter().chain(bodies).chain(workers).collect()
+}
+
+/// An Envoy and its clients.
+struct Running {
+    server: Server,
+    reads: Clients,
+    bodies: Clients,
+}
+
+/// Measures all of [`comparisons`].
+///
+/// # Errors
+///
+/// When Envoy does not start, or a call is not answered as it should be.
+pub async fn measure(
+    envoy: &Path,
+    modules: Modules<'_>,
+    effort: Effort,
+) -> anyhow::Result<Observations> {
+    let begun = Instant::now();
+    let mut observations = Observations::default();
+    let comparisons = comparisons();
+    while observations.rounds < effort.rounds && begun.elapsed() < effort.at_most {
+        observations.rounds = observations.rounds.saturating_add(1);
+        eprintln!("round {} of {}", observations.rounds, effort.rounds);
+        let mut running = BTreeMap::new();
+        for subject in comparisons.iter().flat_map(|one| [one.base, one.subject]) {
+            if running.contains_key(&subject) {
+                continue;
+            }
+            let started = Running::start(envoy, modules, subject, effort).await;
+            let started = started.with_context(|| format!("with {}", subject.row.name()))?;
+            let starts = observations.starts.entry(subject).or_default();
+            starts.push(started.server.start.as_secs_f64() * 1000.0);
+            running.insert(subject, started);
+        }
+        for comparison in &comparisons {
+            let observed = observations.comparisons.entry(*comparison).or_default();
+            observed.rounds.push(Vec::new());
+        }
+        for _ in 0..effort.slices {
+            for comparison in &comparisons {
+                let observed = observations.comparisons.entry(*comparison).or_default();
+                comparison
+                    .slices(&mut running, effort.calls, observed)
+                    .await?;
+            }
+        }
+    }
+    Ok(observations)
+}
+
+impl Running {
+    async fn start(
+        envoy: &Path,
+        modules: Modules<'_>,
+        subject: Subject,
+        effort: Effort,
+    ) -> anyhow::Result<Self> {
+        let filter = subject.row.filter(modules)?;
+        let server = Server::start(envoy, &bootstrap(filter.as_ref()), subject.workers).await?;
+        let organizations = subject.row.organizations();
+        let connect = |calls| Clients::connect(server.address, CONNECTIONS, calls);
+        let record = format!("{{\"subject\":\"{}\"}}", "x".repeat(BODY_BYTES));
+        let mut reads = connect(request::calls(&organizations)).await?;
+        let mut bodies = connect(request::with_body(&organizations, &record)).await?;
+        reads.send(effort.warm_up, None).await?;
+        // Whoever is refused before the end of the body is hung up on.
+        if subject.row.status() == 200 {
+            bodies.send(effort.warm_up / 16, None).await?;
+        }
+        Ok(Self {
+            server,
+            reads,
+            bodies,
+        })
+    }
+}
+
+impl Comparison {
+    /// A slice through each of the two.
+    async fn slices(
+        &self,
+        running: &mut BTreeMap<Subject, Running>,
+        calls: usize,
+        observed: &mut Observed,
+    ) -> anyhow::Result<()> {
+        let base = self.slice(self.base, running, calls, None).await?;
+        let measured = self
+            .slice(self.subject, running, calls, Some(observed))
+            .await?;
+        observed.cpu.push(measured);
+        if let Some(round) = observed.rounds.last_mut() {
+            round.push(Pair { base, measured });
+        }
+        Ok(())
+    }
+
+    /// The CPU time of a call of a slice, in microseconds.
+    async fn slice(
+        &self,
+        subject: Subject,
+        running: &mut BTreeMap<Subject, Running>,
+        calls: usize,
+        observed: Option<&mut Observed>,
+    ) -> anyhow::Result<f64> {
+        let running = running.get_mut(&subject).context("it was not started")?;
+        let (clients, calls) = match self.kind {
+            Kind::Reads => (&mut running.reads, calls),
+            Kind::Bodies => (&mut running.bodies, calls / 8),
+        };
+        let before = running.server.cpu()?;
+        let sent = clients.send(calls, Some(subject.row.status())).await?;
+        let used = running.server.cpu()?.saturating_sub(before);
+        let calls = sent.microseconds.len() as f64;
+        if let Some(observed) = observed {
+            observed.throughput.push(calls / sent.elapsed.as_secs_f64());
+            observed.microseconds.extend(sent.microseconds);
+        }
+        Ok(used.as_secs_f64() * 1e6 / calls)
+    }
+}

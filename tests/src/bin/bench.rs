@@ -1,0 +1,50 @@
+//! `make bench`: measures what the filter costs in Envoy, prints it as Markdown, and stores it in `target/bench/`.
+//!
+//! It takes about three minutes and stops by itself. `BENCH=quick` takes half a minute, to try it out.
+
+use std::env;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+use api_credits_tests::artifacts::{self, Artifacts};
+use api_credits_tests::bench::{
+    measurement::{Effort, measure},
+    report::Report,
+    row::Modules,
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    let effort = match env::var("BENCH").as_deref() {
+        Err(_) | Ok("") => Effort::FULL,
+        Ok("quick") => Effort::QUICK,
+        Ok(other) => bail!("BENCH={other} is unknown: expected quick, or nothing"),
+    };
+    let artifacts = Artifacts::obtain()?;
+    let sdk_noop = artifacts::sdk_noop()?;
+    let modules = Modules {
+        api_credits: &artifacts.module,
+        sdk_noop: &sdk_noop,
+    };
+    let module_bytes = fs::metadata(&artifacts.module)?.len();
+    let mut observations = measure(&artifacts.envoy, modules, effort).await?;
+    let report = Report::of(&mut observations, module_bytes);
+    let folder = artifacts::target().join("bench");
+    fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    store(
+        folder.join("envoy.json"),
+        &serde_json::to_string_pretty(&report)?,
+    )?;
+    let markdown = report.markdown();
+    store(folder.join("envoy.md"), &markdown)?;
+    #[expect(clippy::print_stdout, reason = "this is what the command is for")]
+    {
+        println!("{markdown}");
+    }
+    Ok(())
+}
+
+fn store(file: PathBuf, text: &str) -> anyhow::Result<()> {
+    fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))
+}
