@@ -94,6 +94,7 @@ step tests "the core on wasm32, in Node" cargo test --locked -p api-credits --li
 step tests "scenarios on the simulator and on Envoy" cargo test "${native[@]}" --test scenarios
 step tests "scenarios under every order of events" cargo test "${native[@]}" --test exploration
 step tests "generated requests on both hosts" cargo test "${native[@]}" --test differential
+step tests "budgets" cargo test "${native[@]}" --test budgets
 step tests "end to end" cargo test "${native[@]}" --test end_to_end
 step tests "the usage page in Chromium" cargo test "${native[@]}" --test usage_page
 step check "examples in the documentation" cargo test "${native[@]}" --doc

@@ -2,12 +2,11 @@
 
 mod telling;
 
-use std::rc::Rc;
-
-use proxy_wasm::types::Action;
+use std::{borrow::Cow, rc::Rc};
 
 use crate::{
     attributes::{AttributeSources, Attributes},
+    header_map::HeaderMap,
     host::{self, HostSharedData, Level},
     meter::{Ending, Meter, RequestHead, ResponseHead, Step, Verdict},
     metrics::Counts,
@@ -21,6 +20,16 @@ use telling::{publish, report};
 /// The most of a body that is held while the directory is asked, in bytes: half of what Envoy holds unless told otherwise
 /// (`per_connection_buffer_limit_bytes`), beyond which it answers 413 by itself.
 const AWAIT_WITH: usize = 524_288;
+
+/// What the proxy is to do with a call, as the ABI numbers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Action {
+    /// Let it go on.
+    Continue = 0,
+    /// Hold it.
+    Pause = 1,
+}
 
 /// One call, from its head until its end.
 pub(crate) struct Call {
@@ -75,10 +84,13 @@ impl Call {
     /// The head of the request is there.
     pub(crate) fn on_head(&mut self, end_of_stream: bool) -> Action {
         self.headers_only = end_of_stream;
+        let headers = host::request_headers();
         for name in self.running.policy.reserved_headers() {
-            host::remove_request_header(name.as_str());
+            if headers.first(name.as_str()).is_some() {
+                host::remove_request_header(name.as_str());
+            }
         }
-        let action = self.decide();
+        let action = self.decide(&headers);
         self.asked(action)
     }
 
@@ -103,7 +115,7 @@ impl Call {
 
     /// Decides by the head after some of the body, or all of it.
     fn decide_late(&mut self) -> Action {
-        match self.decide() {
+        match self.decide(&host::request_headers()) {
             Action::Pause
                 if self.awaits.is_none() && self.meter.is_holding() && self.body_complete =>
             {
@@ -114,19 +126,17 @@ impl Call {
     }
 
     /// Decides by the head, which can be read as long as the call is held.
-    fn decide(&mut self) -> Action {
+    fn decide(&mut self, headers: &HeaderMap) -> Action {
         self.awaits = None;
         self.kept = false;
         let policy = Rc::clone(&self.running.policy);
-        let method = host::request_header(":method").unwrap_or_default();
-        let path = host::request_header(":path").unwrap_or_default();
-        let identity = host::property(policy.identity.as_str());
+        let (method, path) = (headers.text(":method"), headers.text(":path"));
+        let identity = stated(&policy.identity, headers);
         let identity = identity.as_deref().map(property_path::text);
-        let attributes = policy.attributes.as_ref().map(read);
-        let (method, path) = (
-            String::from_utf8_lossy(&method),
-            String::from_utf8_lossy(&path),
-        );
+        let attributes = policy
+            .attributes
+            .as_ref()
+            .map(|sources| read(sources, headers));
         self.is_post = method == "POST";
         let head = RequestHead {
             method: &method,
@@ -140,10 +150,11 @@ impl Call {
             .as_ref()
             .and_then(|usage| usage.resource(&method, &path));
         let verdict = match looked_at {
-            Some(resource) => self.look(resource, head),
-            None => self
-                .meter
-                .on_request_headers(head, host::now(), &HostSharedData),
+            Some(resource) => self.look(resource, head, headers),
+            None => {
+                let now = self.running.now();
+                self.meter.on_request_headers(head, now, &HostSharedData)
+            }
         };
         self.carry_out(verdict)
     }
@@ -165,7 +176,7 @@ impl Call {
         }
         let verdict = self
             .meter
-            .on_request_body_growing(size, host::now(), &HostSharedData);
+            .on_request_body_growing(size, self.running.now(), &HostSharedData);
         let action = self.carry_out(verdict);
         self.asked(action)
     }
@@ -189,7 +200,7 @@ impl Call {
         if let (Some(organization), Some(directory)) = (&self.awaits, &policy.directory)
             && size > AWAIT_WITH
         {
-            directory.give_up(organization, &policy.subscriptions, host::now());
+            directory.give_up(organization, &policy.subscriptions, self.running.now());
             return self.decide_late();
         }
         Action::Pause
@@ -204,7 +215,7 @@ impl Call {
         {
             return;
         }
-        let now = host::now();
+        let now = self.running.now();
         let status = host::response_header(":status").unwrap_or_default();
         // All values of the field, joined: which of several is meant is not for the filter to guess.
         let stated = self
@@ -259,7 +270,8 @@ impl Call {
         } else {
             Ending::Over
         };
-        let counts = self.meter.on_end(ending, host::now(), &HostSharedData);
+        let now = self.running.latest();
+        let counts = self.meter.on_end(ending, now, &HostSharedData);
         self.running.count(counts);
         if counts != Counts::default()
             && let Some(receipt) = self.meter.receipt()
@@ -275,7 +287,7 @@ impl Call {
         let body = host::request_body(max.saturating_add(1));
         let verdict = self
             .meter
-            .on_request_body(&body, host::now(), &HostSharedData);
+            .on_request_body(&body, self.running.now(), &HostSharedData);
         self.carry_out(verdict)
     }
 
@@ -314,32 +326,38 @@ impl Call {
     }
 
     /// Answers a request for usage details.
-    fn look(&mut self, resource: Resource<'_>, head: RequestHead<'_>) -> Verdict {
-        let accept = host::property(ACCEPT);
-        let if_none_match = host::request_header("if-none-match");
-        let text = |value: &Option<Vec<u8>>| {
-            value
-                .as_deref()
-                .map(|value| String::from_utf8_lossy(value).into_owned())
-        };
-        let (accept, if_none_match) = (text(&accept), text(&if_none_match));
+    fn look(
+        &mut self,
+        resource: Resource<'_>,
+        head: RequestHead<'_>,
+        headers: &HeaderMap,
+    ) -> Verdict {
+        let accept = headers.joined("accept");
+        let accept = accept.as_deref().map(String::from_utf8_lossy);
+        let if_none_match = headers.first("if-none-match").map(String::from_utf8_lossy);
         let request = Request {
             method: head.method,
             accept: accept.as_deref(),
             if_none_match: if_none_match.as_deref(),
         };
+        let now = self.running.now();
         self.meter
-            .on_usage_request(resource, &request, head, host::now(), &HostSharedData)
+            .on_usage_request(resource, &request, head, now, &HostSharedData)
     }
 }
 
-/// The property that holds all values of the field `Accept`.
-const ACCEPT: &str = "request\0headers\0accept";
+/// The value of a property. That of a header is read from the head, which spares the proxy the search.
+fn stated<'a>(path: &PropertyPath, headers: &'a HeaderMap) -> Option<Cow<'a, [u8]>> {
+    match path.header() {
+        Some(name) => headers.joined(name),
+        None => host::property(path.as_str()).map(Cow::from),
+    }
+}
 
 /// What the authentication filter states about the call's organization.
-fn read(sources: &AttributeSources) -> Attributes {
+fn read(sources: &AttributeSources, headers: &HeaderMap) -> Attributes {
     let value = |path: &PropertyPath| {
-        host::property(path.as_str()).map(|value| property_path::text(&value).into_owned())
+        stated(path, headers).map(|value| property_path::text(&value).into_owned())
     };
     Attributes {
         edition: value(&sources.edition),

@@ -1,82 +1,187 @@
-//! The filter: the callbacks of one call, handed on to the [`Call`].
+//! The filter: the callbacks of the Proxy-Wasm ABI 0.2.1 that the host calls, and the contexts that they are about.
 //!
-//! The call is shared with the plugin while it waits for the directory, whose answers come to the plugin.
+//! They are exported here instead of by the SDK, which exports all that there are: the host enters the VM for every export that it
+//! finds, so that an empty callback for the chunks of bodies costs something with each chunk. `proxy_on_response_body` and
+//! `proxy_on_delete` are not exported, because nothing is to be done there: Envoy calls `proxy_on_log` and then `proxy_on_done` for
+//! every call that it has created, however it ends (Envoy, `source/extensions/common/wasm/context.cc`).
+//!
+//! A call is shared with the plugin while it waits for the directory, whose answers come to the plugin.
 
-use std::{cell::RefCell, rc::Rc};
+#![allow(
+    unsafe_code,
+    reason = "the host finds callbacks by their unmangled names"
+)]
 
-use proxy_wasm::{
-    traits::{Context, HttpContext},
-    types::Action,
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+
+use crate::{
+    call::{Action, Call},
+    host,
+    plugin::{Plugin, Running},
 };
 
-use crate::{call::Call, host, plugin::Running};
+thread_local! {
+    /// The host says of every callback by number whom it is about, so that they have to be found somewhere.
+    static CONTEXTS: Contexts = const { Contexts {
+        plugins: RefCell::new(BTreeMap::new()),
+        calls: RefCell::new(BTreeMap::new()),
+    } };
+}
 
-/// What the proxy calls for one call.
-pub(crate) struct Filter {
+/// Everything that the host may call about.
+struct Contexts {
+    plugins: RefCell<BTreeMap<u32, Rc<Plugin>>>,
+    calls: RefCell<BTreeMap<u32, Filter>>,
+}
+
+/// What the host calls for one call.
+#[derive(Clone)]
+struct Filter {
     running: Rc<Running>,
-    context: u32,
     call: Rc<RefCell<Call>>,
 }
 
-impl Filter {
-    /// The filter of a new call, which the proxy knows by `context`.
-    pub(crate) fn new(running: &Rc<Running>, context: u32) -> Self {
-        Self {
-            running: Rc::clone(running),
-            context,
-            call: Rc::new(RefCell::new(Call::new(Rc::clone(running)))),
+impl Contexts {
+    fn plugin(&self, context: u32) -> Option<Rc<Plugin>> {
+        self.plugins.borrow().get(&context).map(Rc::clone)
+    }
+
+    fn call(&self, context: u32) -> Option<Filter> {
+        self.calls.borrow().get(&context).cloned()
+    }
+
+    /// A plugin, which has no parent, or a call to one.
+    fn create(&self, context: u32, parent: u32) {
+        if parent == 0 {
+            let plugin = Rc::new(Plugin::default());
+            self.plugins.borrow_mut().insert(context, plugin);
+        } else if let Some(running) = self.plugin(parent).and_then(|plugin| plugin.running()) {
+            let call = Rc::new(RefCell::new(Call::new(Rc::clone(&running))));
+            self.calls
+                .borrow_mut()
+                .insert(context, Filter { running, call });
         }
     }
 
-    /// Has the plugin keep the call, if it now waits for the directory.
-    fn hold(&self) {
-        let awaited = self.call.borrow_mut().begins_to_await();
-        if let Some(organization) = awaited {
-            let call = Rc::downgrade(&self.call);
-            self.running.hold(organization, self.context, call);
+    /// A call about which nothing more is heard, or a plugin whose calls have all ended.
+    fn done(&self, context: u32) {
+        let call = self.calls.borrow_mut().remove(&context);
+        if let Some(Filter { call, .. }) = call {
+            call.borrow_mut().end();
+            return;
+        }
+        let plugin = self.plugins.borrow_mut().remove(&context);
+        if let Some(plugin) = plugin {
+            plugin.on_done();
         }
     }
 }
 
-impl Context for Filter {}
+/// Tells the plugin; what the host asks about one that it has not created is declined.
+fn plugin<T>(context: u32, otherwise: T, on: impl FnOnce(&Plugin) -> T) -> T {
+    let plugin = CONTEXTS.with(|contexts| contexts.plugin(context));
+    plugin.map_or(otherwise, |plugin| on(&plugin))
+}
 
-impl HttpContext for Filter {
-    fn on_http_request_headers(&mut self, _: usize, end_of_stream: bool) -> Action {
-        let action = self.call.borrow_mut().on_head(end_of_stream);
+/// Tells the call, and has the plugin keep it if it now waits for the directory. A call to a plugin that has no configuration, which
+/// no host creates, is refused.
+fn call(context: u32, on: impl FnOnce(&mut Call) -> Action) -> Action {
+    let Some(Filter { running, call }) = CONTEXTS.with(|contexts| contexts.call(context)) else {
+        return host::refuse_unconfigured();
+    };
+    let action = on(&mut call.borrow_mut());
+    let awaited = call.borrow_mut().begins_to_await();
+    if let Some(organization) = awaited {
+        running.hold(organization, context, Rc::downgrade(&call));
+    }
+    action
+}
+
+unsafe extern "C" {
+    fn __wasm_call_ctors();
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn _initialize() {
+    // SAFETY: the host calls this once, before anything else.
+    unsafe { __wasm_call_ctors() };
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_abi_version_0_2_1() {}
+
+/// Memory for what the host hands over; it is freed as the boxed slice that it is.
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_memory_allocate(size: usize) -> *mut u8 {
+    Box::into_raw(Box::<[u8]>::new_uninit_slice(size)).cast()
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_context_create(context: u32, parent: u32) {
+    CONTEXTS.with(|contexts| contexts.create(context, parent));
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_configure(context: u32, _size: usize) -> bool {
+    plugin(context, false, Plugin::on_configure)
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_tick(context: u32) {
+    plugin(context, (), Plugin::on_tick);
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_http_call_response(
+    context: u32,
+    callout: u32,
+    headers: usize,
+    _body: usize,
+    _trailers: usize,
+) {
+    plugin(context, (), |plugin| plugin.on_reply(callout, headers > 0));
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_request_headers(context: u32, _: usize, end_of_stream: bool) -> Action {
+    call(context, |call| {
+        let action = call.on_head(end_of_stream);
         crash_on_demand("charged", host::request_header);
-        self.hold();
         action
-    }
+    })
+}
 
-    fn on_http_request_body(&mut self, body_size: usize, end_of_stream: bool) -> Action {
-        let action = self.call.borrow_mut().on_body(body_size, end_of_stream);
-        self.hold();
-        action
-    }
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_request_body(context: u32, size: usize, end_of_stream: bool) -> Action {
+    call(context, |call| call.on_body(size, end_of_stream))
+}
 
-    fn on_http_request_trailers(&mut self, _: usize) -> Action {
-        let action = self.call.borrow_mut().on_trailers();
-        self.hold();
-        action
-    }
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_request_trailers(context: u32, _: usize) -> Action {
+    call(context, Call::on_trailers)
+}
 
-    fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
-        self.call.borrow_mut().on_response_head();
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_response_headers(context: u32, _: usize, _end_of_stream: bool) -> Action {
+    if let Some(filter) = CONTEXTS.with(|contexts| contexts.call(context)) {
+        filter.call.borrow_mut().on_response_head();
         crash_on_demand("answered", host::response_header);
-        Action::Continue
     }
+    Action::Continue
+}
 
-    fn on_log(&mut self) {
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_log(context: u32) {
+    if let Some(filter) = CONTEXTS.with(|contexts| contexts.call(context)) {
         crash_on_demand("over", host::request_header);
-        self.call.borrow_mut().on_log();
+        filter.call.borrow_mut().on_log();
     }
 }
 
-/// A call ends with whichever of `on_log` and `on_delete` (which drops the filter) comes first, once.
-impl Drop for Filter {
-    fn drop(&mut self) {
-        self.call.borrow_mut().end();
-    }
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_done(context: u32) -> bool {
+    CONTEXTS.with(|contexts| contexts.done(context));
+    true
 }
 
 /// A crash of the worker at this point of a call, if a header asks for it: for tests of what becomes of the other calls. No module that

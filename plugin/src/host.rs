@@ -1,8 +1,8 @@
-//! The host: the only file that makes hostcalls.
+//! The host: the only file that makes hostcalls, but for those of [shared data](shared_data).
 //!
 //! The calls are declared here instead of taken from the SDK, whose wrappers panic on every status that they do not expect, and a
 //! panic kills the worker's VM with all its calls. Here every status is a value: what cannot be read is absent, what cannot be told
-//! is left untold, and only what must not fail silently (shared data) is an error. The one exception is said at [`call_out`].
+//! is left untold, and only what must not fail silently (shared data, calls of the filter's own) is an error.
 
 #![allow(
     unsafe_code,
@@ -12,12 +12,17 @@
 use std::{ptr::null_mut, time::Duration};
 
 use jiff::Timestamp;
-use proxy_wasm::hostcalls::dispatch_http_call;
 
 use crate::{
+    call::Action,
     callout::{Callout, CalloutId},
-    ledger::{Cas, HostRefused, SetError, SharedData, Versioned},
+    header_map::{HeaderMap, serialize},
+    ledger::HostRefused,
 };
+
+mod shared_data;
+
+pub(crate) use shared_data::HostSharedData;
 
 // The host functions used, as in the Proxy-Wasm ABI 0.2.1. All return a status.
 #[link(wasm_import_module = "env")]
@@ -32,6 +37,7 @@ unsafe extern "C" {
         data: *mut *mut u8,
         len: *mut usize,
     ) -> u32;
+    fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, len: *mut usize) -> u32;
     fn proxy_get_header_map_value(
         map: u32,
         key: *const u8,
@@ -54,20 +60,6 @@ unsafe extern "C" {
         len: *mut usize,
     ) -> u32;
     fn proxy_set_property(path: *const u8, path_len: usize, value: *const u8, len: usize) -> u32;
-    fn proxy_get_shared_data(
-        key: *const u8,
-        key_len: usize,
-        value: *mut *mut u8,
-        len: *mut usize,
-        cas: *mut u32,
-    ) -> u32;
-    fn proxy_set_shared_data(
-        key: *const u8,
-        key_len: usize,
-        value: *const u8,
-        len: usize,
-        cas: u32,
-    ) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, len: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
     fn proxy_send_local_response(
@@ -82,16 +74,22 @@ unsafe extern "C" {
     ) -> u32;
     fn proxy_set_effective_context(context: u32) -> u32;
     fn proxy_continue_stream(stream: u32) -> u32;
-}
-
-// A callback of the SDK's own, which it exports to the host.
-unsafe extern "C" {
-    fn proxy_on_queue_ready(context: u32, queue: u32);
+    fn proxy_http_call(
+        cluster: *const u8,
+        cluster_len: usize,
+        headers: *const u8,
+        headers_len: usize,
+        body: *const u8,
+        body_len: usize,
+        trailers: *const u8,
+        trailers_len: usize,
+        timeout: u32,
+        id: *mut u32,
+    ) -> u32;
 }
 
 const OK: u32 = 0;
 const NOT_FOUND: u32 = 1;
-const CAS_MISMATCH: u32 = 8;
 
 const REQUEST_BODY: u32 = 0;
 const CALLOUT_BODY: u32 = 4;
@@ -104,6 +102,9 @@ const CALLOUT_HEADERS: u32 = 6;
 const REQUEST: u32 = 0;
 
 const COUNTER: u32 = 0;
+
+/// In a second.
+const NANOSECONDS: u64 = 1_000_000_000;
 
 /// Severities of log lines.
 #[derive(Clone, Copy, Debug)]
@@ -124,7 +125,9 @@ pub(crate) fn now() -> Timestamp {
     let mut nanoseconds = 0;
     // SAFETY: the host writes eight bytes to a live variable.
     unsafe { proxy_get_current_time_nanoseconds(&raw mut nanoseconds) };
-    Timestamp::from_nanosecond(i128::from(nanoseconds)).unwrap_or(Timestamp::MAX)
+    let seconds = i64::try_from(nanoseconds / NANOSECONDS).unwrap_or(i64::MAX);
+    let rest = i32::try_from(nanoseconds % NANOSECONDS).unwrap_or_default();
+    Timestamp::new(seconds, rest).unwrap_or(Timestamp::MAX)
 }
 
 /// Has the plugin's timer tick so often.
@@ -149,6 +152,14 @@ fn buffer(buffer: u32, max: usize) -> Vec<u8> {
     // SAFETY: the host writes to the two variables of `receive`.
     let bytes = receive(|data, len| unsafe { proxy_get_buffer_bytes(buffer, 0, max, data, len) });
     bytes.ok().flatten().unwrap_or_default()
+}
+
+/// The head of the request.
+pub(crate) fn request_headers() -> HeaderMap {
+    // SAFETY: the host writes to the two variables of `receive`.
+    let pairs =
+        receive(|data, len| unsafe { proxy_get_header_map_pairs(REQUEST_HEADERS, data, len) });
+    HeaderMap::new(pairs.ok().flatten().unwrap_or_default())
 }
 
 /// The first value of a request header.
@@ -189,30 +200,31 @@ pub(crate) fn callout_body(max: usize) -> Vec<u8> {
     buffer(CALLOUT_BODY, max)
 }
 
-/// Makes a call. Its answer comes to the context in which the SDK is, which has to be the plugin's: see [`enter_plugin`].
-///
-/// The SDK's own function is used, because the SDK panics at answers to calls that it does not know. It handles the two statuses by
-/// which hosts refuse a call.
+/// Makes a call. Its answer comes to the plugin, whichever context the call is made in.
 pub(crate) fn call_out(callout: &Callout) -> Result<CalloutId, HostRefused> {
-    let headers = callout
-        .headers
-        .iter()
+    let fields = callout.headers.iter();
+    let fields: Vec<_> = fields
         .map(|(name, value)| (name.as_str(), value.as_str()))
         .collect();
-    let body = (!callout.body.is_empty()).then_some(callout.body.as_slice());
-    dispatch_http_call(&callout.cluster, headers, body, Vec::new(), callout.timeout)
-        .map(CalloutId)
-        .map_err(|status| HostRefused {
-            call: "proxy_http_call",
-            status: status as u32,
-        })
-}
-
-/// Has the SDK call the plugin's `on_queue_ready`, so that calls that are made there are the plugin's: the SDK notes the context that
-/// it called last as the one that gets the answer, and answers to a context that is gone are dropped.
-pub(crate) fn enter_plugin(context: u32) {
-    // SAFETY: two numbers. The SDK borrows the plugins' contexts for it, which the callback of a call leaves alone.
-    unsafe { proxy_on_queue_ready(context, 0) };
+    let (headers, trailers) = (serialize(&fields), serialize(&[]));
+    let timeout = u32::try_from(callout.timeout.as_millis()).unwrap_or(u32::MAX);
+    let mut id = 0;
+    // SAFETY: the host reads all texts during the call and writes four bytes to a live variable.
+    let status = unsafe {
+        proxy_http_call(
+            callout.cluster.as_ptr(),
+            callout.cluster.len(),
+            headers.as_ptr(),
+            headers.len(),
+            callout.body.as_ptr(),
+            callout.body.len(),
+            trailers.as_ptr(),
+            trailers.len(),
+            timeout,
+            &raw mut id,
+        )
+    };
+    accepted("proxy_http_call", status).map(|()| CalloutId(id))
 }
 
 /// From now on hostcalls are about this call, until the callback returns; whether there is such a call.
@@ -312,60 +324,15 @@ pub(crate) fn send_local_response(
     accepted("proxy_send_local_response", status)
 }
 
-/// Pairs as hosts read them: their number, the lengths of each, then each followed by NUL (Proxy-Wasm ABI, "Serialization").
-fn serialize(pairs: &[(&str, &str)]) -> Vec<u8> {
-    let length = |text: &str| u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes();
-    let mut bytes = Vec::with_capacity(256);
-    bytes.extend(u32::try_from(pairs.len()).unwrap_or(u32::MAX).to_le_bytes());
-    for (name, value) in pairs {
-        bytes.extend(length(name));
-        bytes.extend(length(value));
+/// Refuses a call to a plugin that has no configuration.
+pub(crate) fn refuse_unconfigured() -> Action {
+    if let Err(refused) = send_local_response(503, "unconfigured", &[], "", 14) {
+        log(
+            Level::Error,
+            &format!("an unconfigured plugin cannot answer: {refused}"),
+        );
     }
-    for (name, value) in pairs {
-        bytes.extend(name.bytes().chain([0]).chain(value.bytes()).chain([0]));
-    }
-    bytes
-}
-
-/// The shared data of the plugin's `vm_id`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct HostSharedData;
-
-impl SharedData for HostSharedData {
-    fn get(&self, key: &str) -> Result<Option<Versioned>, HostRefused> {
-        let mut cas = 0;
-        // SAFETY: the host reads the key during the call and writes to live variables.
-        let received = receive(|data, len| unsafe {
-            proxy_get_shared_data(key.as_ptr(), key.len(), data, len, &raw mut cas)
-        });
-        match received {
-            Ok(value) => Ok(value.map(|value| Versioned {
-                value,
-                cas: Cas(cas),
-            })),
-            Err(status) => Err(HostRefused {
-                call: "proxy_get_shared_data",
-                status,
-            }),
-        }
-    }
-
-    fn compare_and_set(&self, key: &str, value: &[u8], expected: Cas) -> Result<(), SetError> {
-        // SAFETY: the host reads key and value during the call.
-        let status = unsafe {
-            proxy_set_shared_data(
-                key.as_ptr(),
-                key.len(),
-                value.as_ptr(),
-                value.len(),
-                expected.0,
-            )
-        };
-        if status == CAS_MISMATCH {
-            return Err(SetError::Mismatch);
-        }
-        Ok(accepted("proxy_set_shared_data", status)?)
-    }
+    Action::Pause
 }
 
 fn accepted(call: &'static str, status: u32) -> Result<(), HostRefused> {
@@ -382,7 +349,7 @@ fn receive(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Result<Option<
     let (mut data, mut len) = (null_mut(), 0);
     match call(&raw mut data, &raw mut len) {
         OK if data.is_null() => Ok(Some(Vec::new())),
-        // SAFETY: the SDK's `proxy_on_memory_allocate` made `data` as a boxed slice of `len` bytes, and the host gives it away.
+        // SAFETY: `proxy_on_memory_allocate` made `data` as a boxed slice of `len` bytes, and the host gives it away.
         OK => Ok(Some(unsafe { Vec::from_raw_parts(data, len, len) })),
         NOT_FOUND => Ok(None),
         status => Err(status),

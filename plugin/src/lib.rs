@@ -7,7 +7,7 @@
 //!
 //! - what is counted: [`credits`], [`edition`], [`organization`], [`allotment`], [`day`];
 //! - by which model: [`terms`], [`legacy_limit`], [`data_center`], [`calendar_date`], [`subscription`];
-//! - who pays, and where that is stated: [`policy`], [`attributes`], [`property_path`], [`directory`];
+//! - who pays, and where that is stated: [`policy`], [`attributes`], [`property_path`], [`header_map`], [`directory`];
 //! - what a call costs: [`cost_table`];
 //! - what was used: [`account`] (pure steps of one record), [`ledger`] (the accounts behind a two-method port), [`namespace`];
 //! - what is in progress: [`slots`] (as an account tells), [`worker`] (what one worker remembers between calls);
@@ -48,6 +48,7 @@ pub mod day;
 pub mod directory;
 pub mod edition;
 pub mod enforcement;
+pub mod header_map;
 pub mod ledger;
 pub mod legacy_limit;
 pub mod meter;

@@ -1,7 +1,6 @@
 //! The plugin: what the host calls once for each configuration and worker.
 //!
-//! It makes the filter's own calls, because the SDK hands the answer to whoever made the call, and a call of a client may be gone by
-//! then while others wait for the same answer.
+//! It makes the filter's own calls: a call of a client may be gone when an answer comes, while others wait for the same answer.
 
 use std::{
     cell::{Cell, RefCell},
@@ -10,16 +9,12 @@ use std::{
     time::Duration,
 };
 
-use proxy_wasm::{
-    traits::{Context, HttpContext, RootContext},
-    types::{Action, ContextType},
-};
+use jiff::Timestamp;
 
 use crate::{
     call::Call,
     callout::{CalloutId, Reply},
     directory::{Answered, Directory, LookupError},
-    filter::Filter,
     host::{self, Counter, HostSharedData, Level},
     metrics::{Counts, Metric},
     organization::OrganizationId,
@@ -27,10 +22,6 @@ use crate::{
     webhook::Delivery,
     worker::Worker,
 };
-
-proxy_wasm::main! {{
-    proxy_wasm::set_root_context(|context| Box::new(Plugin { context, running: None }));
-}}
 
 /// Said once by each worker: a client that goes away early looks the same.
 const BODIES_MAY_BE_MISSING: &str = "a call that is priced by its records ended before any of its body arrived; if every such call \
@@ -43,18 +34,18 @@ const TICK: Duration = Duration::from_secs(1);
 const LONGEST_REPLY: usize = 65_536;
 
 /// The plugin: one for each configuration and worker.
-struct Plugin {
-    context: u32,
-    running: Option<Rc<Running>>,
+#[derive(Default)]
+pub(crate) struct Plugin {
+    running: RefCell<Option<Rc<Running>>>,
 }
 
 /// What a configured plugin shares with its calls.
 pub(crate) struct Running {
-    /// The plugin, as the proxy knows it.
-    context: u32,
     pub(crate) policy: Rc<Policy>,
     pub(crate) worker: Rc<Worker>,
     counters: Vec<Option<Counter>>,
+    /// When the host was last asked for the time: a tick ago at most.
+    latest: Cell<Timestamp>,
     /// Whether this worker has said that bodies of held calls may not be arriving.
     warned: Cell<bool>,
     /// Calls that wait for the directory's answer about an organization.
@@ -67,38 +58,19 @@ struct Held {
     call: Weak<RefCell<Call>>,
 }
 
-impl Context for Plugin {
-    fn on_http_call_response(&mut self, callout: u32, headers: usize, _: usize, _: usize) {
-        if let Some(running) = &self.running {
-            running.on_reply(CalloutId(callout), headers > 0);
-        }
+impl Plugin {
+    /// What it shares with its calls, once it is configured.
+    pub(crate) fn running(&self) -> Option<Rc<Running>> {
+        self.running.borrow().clone()
     }
 
-    /// Another configuration takes over, and every call of this one has ended.
-    fn on_done(&mut self) -> bool {
-        if let Some(running) = &self.running {
-            running.worker.flush(&HostSharedData);
-        }
-        true
-    }
-}
-
-impl RootContext for Plugin {
-    fn on_configure(&mut self, _: usize) -> bool {
+    /// Takes its configuration, if it makes sense.
+    pub(crate) fn on_configure(&self) -> bool {
         match Policy::from_json(&host::plugin_configuration()) {
             Ok(policy) => {
                 host::set_tick_period(TICK);
-                let counters = Metric::all()
-                    .map(|metric| Counter::define(&metric.name()))
-                    .collect();
-                self.running = Some(Rc::new(Running {
-                    context: self.context,
-                    policy: Rc::new(policy),
-                    worker: Rc::default(),
-                    counters,
-                    warned: Cell::new(false),
-                    held: RefCell::default(),
-                }));
+                let running = Rc::new(Running::new(policy));
+                self.running.replace(Some(running));
                 true
             }
             Err(error) => {
@@ -108,38 +80,61 @@ impl RootContext for Plugin {
         }
     }
 
-    fn on_tick(&mut self) {
-        if let Some(running) = &self.running {
+    /// Tells and asks what has gathered.
+    pub(crate) fn on_tick(&self) {
+        if let Some(running) = self.running() {
             running.worker.tick(
                 running.policy.concurrency.lease,
-                host::now(),
+                running.now(),
                 &HostSharedData,
             );
-            running.ask_directory();
+            running.ask();
             running.tell_webhook();
         }
     }
 
-    /// No queue is used: [`Running::ask`] comes by here to be in the plugin's context.
-    fn on_queue_ready(&mut self, _: u32) {
-        if let Some(running) = &self.running {
-            running.ask_directory();
+    /// One of the filter's own calls is answered; unless `answered`, the service broke off.
+    pub(crate) fn on_reply(&self, callout: u32, answered: bool) {
+        if let Some(running) = self.running() {
+            running.on_reply(CalloutId(callout), answered);
         }
     }
 
-    fn get_type(&self) -> Option<ContextType> {
-        Some(ContextType::HttpContext)
-    }
-
-    fn create_http_context(&self, context: u32) -> Option<Box<dyn HttpContext>> {
-        Some(match &self.running {
-            Some(running) => Box::new(Filter::new(running, context)),
-            None => Box::new(Unconfigured),
-        })
+    /// Another configuration takes over, and every call of this one has ended.
+    pub(crate) fn on_done(&self) {
+        if let Some(running) = self.running() {
+            running.worker.flush(&HostSharedData);
+        }
     }
 }
 
 impl Running {
+    fn new(policy: Policy) -> Self {
+        let counters = Metric::all()
+            .map(|metric| Counter::define(&metric.name()))
+            .collect();
+        Self {
+            policy: Rc::new(policy),
+            worker: Rc::default(),
+            counters,
+            latest: Cell::new(host::now()),
+            warned: Cell::new(false),
+            held: RefCell::default(),
+        }
+    }
+
+    /// The time.
+    pub(crate) fn now(&self) -> Timestamp {
+        let now = host::now();
+        self.latest.set(now);
+        now
+    }
+
+    /// The time, or one that is a tick ago at most: for what need not be more exact, it saves a hostcall.
+    pub(crate) fn latest(&self) -> Timestamp {
+        self.latest.get()
+    }
+
     /// Counts what was decided.
     pub(crate) fn count(&self, counts: Counts) {
         for (metric, count) in counts.additions() {
@@ -158,11 +153,6 @@ impl Running {
     pub(crate) fn has_questions(&self) -> bool {
         let directory = self.policy.directory.as_ref();
         directory.is_some_and(Directory::has_due)
-    }
-
-    /// Asks the directory whatever is to be asked, from within the callback of a call.
-    pub(crate) fn ask(&self) {
-        host::enter_plugin(self.context);
     }
 
     /// Whether the directory has been asked about `organization`, and the proxy has taken the question.
@@ -184,7 +174,8 @@ impl Running {
             .push(Held { context, call });
     }
 
-    fn ask_directory(&self) {
+    /// Asks the directory whatever is to be asked.
+    pub(crate) fn ask(&self) {
         let Some(directory) = &self.policy.directory else {
             return;
         };
@@ -193,7 +184,7 @@ impl Running {
                 Ok(id) => directory.note(id, organization),
                 Err(refused) => {
                     let error = LookupError::NotCalled(refused);
-                    let (subscriptions, now) = (&self.policy.subscriptions, host::now());
+                    let (subscriptions, now) = (&self.policy.subscriptions, self.now());
                     let answered = directory.fail(organization, error, subscriptions, now);
                     self.report(&answered);
                 }
@@ -205,7 +196,7 @@ impl Running {
         let Some(webhook) = &self.policy.webhook else {
             return;
         };
-        let now = host::now();
+        let now = self.now();
         for (letter, callout) in webhook.take_due(now) {
             match host::call_out(&callout) {
                 Ok(id) => webhook.note(id, letter),
@@ -222,7 +213,7 @@ impl Running {
             status,
             body: &body,
         };
-        let (policy, now) = (&self.policy, host::now());
+        let (policy, now) = (&self.policy, self.now());
         if let Some(webhook) = &policy.webhook
             && let Some(delivery) = webhook.hear(callout, reply, now)
         {
@@ -287,22 +278,5 @@ impl Running {
         if let Some(Some(counter)) = self.counters.get(metric.index()) {
             counter.add(count);
         }
-    }
-}
-
-/// A call to a plugin that has no configuration, which no host creates; it is refused.
-struct Unconfigured;
-
-impl Context for Unconfigured {}
-
-impl HttpContext for Unconfigured {
-    fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
-        if let Err(refused) = host::send_local_response(503, "unconfigured", &[], "", 14) {
-            host::log(
-                Level::Error,
-                &format!("an unconfigured plugin cannot answer: {refused}"),
-            );
-        }
-        Action::Pause
     }
 }

@@ -19,6 +19,14 @@ impl PropertyPath {
         (!path.is_empty() && path.iter().all(usable)).then(|| Self(path.join("\0")))
     }
 
+    /// The header field whose values the property holds, if it is one of the request's, in the lower case of header maps.
+    #[must_use]
+    pub fn header(&self) -> Option<&str> {
+        let name = self.0.strip_prefix("request\0headers\0")?;
+        let plain = |b: u8| b != 0 && !b.is_ascii_uppercase();
+        name.bytes().all(plain).then_some(name)
+    }
+
     /// The path as hosts read it, with NUL between the segments.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -72,6 +80,18 @@ mod tests {
             path(&["request", "headers", "orgid"]).as_deref(),
             Some("request\0headers\0orgid")
         );
+        let header = |segments: &[&str]| {
+            let segments: Vec<_> = segments.iter().map(|&segment| segment.to_owned()).collect();
+            PropertyPath::new(&segments)?.header().map(str::to_owned)
+        };
+        assert_eq!(
+            header(&["request", "headers", "orgid"]).as_deref(),
+            Some("orgid")
+        );
+        assert_eq!(header(&["request", "headers", "orgId"]), None);
+        assert_eq!(header(&["request", "headers"]), None);
+        assert_eq!(header(&["request", "headers", "a", "b"]), None);
+        assert_eq!(header(&["metadata", "headers", "a"]), None);
         assert_eq!(path(&[]), None);
         assert_eq!(path(&["a", ""]), None);
         assert_eq!(path(&["a\0b"]), None);

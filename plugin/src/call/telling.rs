@@ -14,7 +14,7 @@ impl Call {
     pub(super) fn refuse(&self, refusal: &Refusal) {
         let policy = &self.running.policy;
         let name = policy.response_headers.policy_name.as_str();
-        let response = refusal.response(policy.refusals, name, host::now());
+        let response = refusal.response(policy.refusals, name, self.running.latest());
         let is_grpc = is_grpc();
         // Proxies turn the body of an answer to a gRPC call into its message, and set the content type themselves.
         let body = if is_grpc {
@@ -52,7 +52,7 @@ impl Call {
                 .running
                 .policy
                 .headers(receipt.enforcement)
-                .of(receipt, host::now());
+                .of(receipt, self.running.latest());
             fields
                 .filter_map(|(name, value)| Some((name, value?)))
                 .collect()
@@ -97,7 +97,8 @@ pub(super) fn report(trouble: PostingFailure, receipt: Option<&Receipt>) {
 /// Whether the call is a gRPC call, as Envoy tells them: `application/grpc`, alone or with a suffix such as `+proto`
 /// (Envoy, `source/common/grpc/common.cc`).
 fn is_grpc() -> bool {
-    let content_type = host::request_header("content-type").unwrap_or_default();
+    let content_type = host::request_headers();
+    let content_type = content_type.first("content-type").unwrap_or_default();
     content_type
         .strip_prefix(b"application/grpc")
         .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"+"))

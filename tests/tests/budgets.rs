@@ -1,0 +1,278 @@
+//! Budgets: what a call costs in the module as it ships, in numbers that are the same on every machine.
+//!
+//! Hostcalls and callbacks are counted exactly, so that a test fails when one is added. Fuel is the number of instructions as wasmtime
+//! counts them; its budgets leave a few percent for another compiler. Whoever changes a number here says in the commit what for.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
+use api_credits_tests::artifacts::{self, root};
+use host_sim::target::{PluginSettings, Request};
+use host_sim::{Module, Simulator};
+use serde_json::{Value, json};
+
+static FILE: LazyLock<PathBuf> = LazyLock::new(|| artifacts::module().unwrap());
+static BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| fs::read(&*FILE).unwrap());
+static METERED: LazyLock<Module> = LazyLock::new(|| Module::metered(&BYTES).unwrap());
+
+/// An organization with enough credits for all that a test asks for.
+const ORGANIZATION: &str = "2389290";
+
+/// What one call costs.
+#[derive(Debug, PartialEq, Eq)]
+struct Cost {
+    callbacks: usize,
+    hostcalls: usize,
+    fuel: u64,
+}
+
+/// The example, with an organization that has enough.
+fn example() -> Value {
+    let text = fs::read_to_string(root().join("envoy/filter.json")).unwrap();
+    let mut example: Value = serde_json::from_str(&text).unwrap();
+    example["organizations"][ORGANIZATION] =
+        json!({ "edition": "Enterprise", "agents": 1_000_000 });
+    example
+}
+
+fn started(configuration: &Value) -> Simulator {
+    let settings = PluginSettings {
+        allow_on_headers_stop_iteration: true,
+        ..PluginSettings::default()
+    };
+    let builder = Simulator::builder(&METERED).settings(settings);
+    builder
+        .configuration(configuration.to_string())
+        .start()
+        .unwrap()
+}
+
+/// A call of an organization, with what client libraries send along.
+fn call(organization: &str, method: &str, path: &str, body: &str) -> Request {
+    let headers = [
+        ("orgId", organization),
+        ("user-agent", "helpdesk-sdk/3.2.1"),
+        ("accept", "application/json"),
+        ("authorization", "Bearer 1000.8cb99dxxxxxxxxxxxxx9be93.9b8x"),
+    ];
+    Request {
+        method: method.to_owned(),
+        path: path.to_owned(),
+        headers: headers
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+        body: if body.is_empty() {
+            Vec::new()
+        } else {
+            vec![body.as_bytes().to_vec()]
+        },
+        ..Request::default()
+    }
+}
+
+/// What a call costs once others of its kind went before, and its status.
+fn cost(simulator: &mut Simulator, request: &Request) -> (u16, Cost) {
+    for _ in 0..20 {
+        simulator.exchange(request).unwrap();
+    }
+    simulator.take_trace();
+    let before = simulator.fuel_used().unwrap();
+    let status = simulator.exchange(request).unwrap().status;
+    let fuel = simulator.fuel_used().unwrap() - before;
+    let trace = simulator.take_trace();
+    let count = |what: &str| trace.iter().filter(|line| line.contains(what)).count();
+    let cost = Cost {
+        callbacks: count("[host->vm] "),
+        hostcalls: count("[vm->host] "),
+        fuel,
+    };
+    (status, cost)
+}
+
+/// Checks a call of `organization` against its budget: its status, callbacks, hostcalls, and at most that much fuel.
+#[track_caller]
+fn check(request: &Request, status: u16, callbacks: usize, hostcalls: usize, fuel: u64) {
+    let (answered, cost) = cost(&mut started(&example()), request);
+    assert_eq!(
+        (answered, cost.callbacks, cost.hostcalls),
+        (status, callbacks, hostcalls),
+        "status, callbacks, hostcalls"
+    );
+    assert!(
+        cost.fuel <= fuel && cost.fuel >= fuel / 2,
+        "{} instructions, budgeted are {fuel}",
+        cost.fuel
+    );
+}
+
+#[test]
+fn a_get() {
+    let request = call(ORGANIZATION, "GET", "/api/v1/tickets/4711", "");
+    check(&request, 200, 5, 20, 42_000);
+}
+
+#[test]
+fn a_list() {
+    let request = call(ORGANIZATION, "GET", "/api/v1/tickets?from=20&limit=50", "");
+    check(&request, 200, 5, 20, 47_000);
+}
+
+#[test]
+fn a_refusal() {
+    let request = call("7", "GET", "/api/v1/tickets/4711", "");
+    check(&request, 429, 5, 12, 47_000);
+}
+
+#[test]
+fn a_bulk_call() {
+    let request = call(
+        ORGANIZATION,
+        "POST",
+        "/api/v1/closeTickets",
+        r#"{"ids":[1,2,3,4,5]}"#,
+    );
+    check(&request, 200, 7, 24, 60_000);
+}
+
+#[test]
+fn a_usage_page() {
+    let mut request = call(ORGANIZATION, "GET", "/.well-known/api-credits", "");
+    for (name, value) in &mut request.headers {
+        if name == "accept" {
+            *value = "text/html".to_owned();
+        }
+    }
+    check(&request, 200, 5, 10, 200_000);
+}
+
+/// A body that no price depends on costs a callback for each of its chunks, in which nothing is asked of the host. The body of a
+/// response costs nothing.
+#[test]
+fn a_body_without_records_is_not_read() {
+    let cost_with = |body: &str| {
+        let request = call(ORGANIZATION, "POST", "/api/v1/tickets", body);
+        cost(&mut started(&example()), &request).1
+    };
+    let (without, with) = (cost_with(""), cost_with("{}"));
+    assert_eq!(with.hostcalls, without.hostcalls);
+    assert!(with.callbacks > without.callbacks);
+    let chunks = u64::try_from(with.callbacks - without.callbacks).unwrap();
+    assert!(
+        with.fuel < without.fuel + 1_000 * chunks,
+        "{with:?}, {without:?}"
+    );
+}
+
+/// A table of so many operations, all siblings, of which the one that is asked for is in the middle.
+fn table(operations: usize) -> Value {
+    let operations: Vec<_> = (0..operations)
+        .map(|number| format!("GET /api/v1/resource-{number:05}/{{id}}"))
+        .collect();
+    json!({
+        "identity": { "header": "orgId" },
+        "editions": { "E": { "base": 1_000_000, "concurrency": 10 } },
+        "organizations": { ORGANIZATION: { "edition": "E" } },
+        "costs": { "default": 1, "rules": [{ "name": "all", "operations": operations, "cost": 2 }] },
+    })
+}
+
+#[test]
+fn a_call_costs_little_more_with_ten_thousand_operations_than_with_ten() {
+    let fuel = |operations: usize| {
+        let path = format!("/api/v1/resource-{:05}/7", operations / 2);
+        let request = call(ORGANIZATION, "GET", &path, "");
+        let (status, cost) = cost(&mut started(&table(operations)), &request);
+        assert_eq!(status, 200);
+        cost.fuel
+    };
+    let (few, many, most) = (fuel(10), fuel(1_000), fuel(10_000));
+    assert!(
+        most * 10 <= few * 11,
+        "{few} with 10, {many} with 1,000, {most} with 10,000"
+    );
+}
+
+/// The memory of a worker depends on its configuration and on what is in progress, not on how many calls there were.
+///
+/// A million calls of 100,000 organizations would take minutes in a simulation; these are 40,000 of 10,000. What matters is that the
+/// second half needs nothing that the first did not, and that 10,000 organizations need little.
+#[test]
+fn memory_does_not_grow_with_calls() {
+    const ORGANIZATIONS: u32 = 10_000;
+    const ROUNDS: u32 = 4;
+    let ids = |number: u32| (2_000_000_000_u32 + number).to_string();
+    let mut configuration = table(10);
+    let organizations = configuration["organizations"].as_object_mut().unwrap();
+    organizations.extend((0..ORGANIZATIONS).map(|number| (ids(number), json!({ "edition": "E" }))));
+    let module = Module::unmetered(&BYTES).unwrap();
+    let builder = Simulator::builder(&module).configuration(configuration.to_string());
+    let mut simulator = builder.start().unwrap();
+    let mut halfway = Vec::new();
+    for round in 0..ROUNDS {
+        for number in 0..ORGANIZATIONS {
+            let request = call(&ids(number), "GET", "/api/v1/resource-00005/7", "");
+            let answer = simulator.exchange(&request).unwrap();
+            assert_eq!(answer.status, 200);
+            if number % 100 == 0 {
+                simulator.take_trace();
+                simulator.take_log();
+            }
+        }
+        // What was counted meanwhile is told with the tick.
+        simulator
+            .advance(std::time::Duration::from_secs(1))
+            .unwrap();
+        if round == ROUNDS / 2 {
+            halfway = simulator.memory_bytes();
+        }
+    }
+    assert_eq!(simulator.memory_bytes(), halfway);
+    let most = halfway.iter().max().unwrap();
+    assert!(*most < 48 << 20, "{most} bytes in a worker");
+}
+
+/// Two workers that both serve calls of it, three rules and two reasons: an organization of the busy kind.
+#[test]
+fn an_organization_takes_at_most_300_bytes_of_shared_data() {
+    let module = Module::unmetered(&BYTES).unwrap();
+    let builder = Simulator::builder(&module)
+        .workers(2)
+        .configuration(example().to_string());
+    let mut simulator = builder.start().unwrap();
+    for (name, worker) in [("one", 0), ("two", 1)] {
+        for path in [
+            "/api/v1/tickets/1",
+            "/api/v1/tickets",
+            "/api/v1/tasks/count",
+        ] {
+            let mut request = call(ORGANIZATION, "GET", path, "");
+            request.worker = Some(worker);
+            simulator.exchange(&request).unwrap();
+            simulator
+                .open(&format!("{name} {path}"), &request, 1)
+                .unwrap();
+        }
+    }
+    simulator
+        .advance(std::time::Duration::from_secs(1))
+        .unwrap();
+    let account = format!("api_credits/1/default/organization/{ORGANIZATION}");
+    let statistics = format!("{account}/statistics/1");
+    let bytes: Vec<_> = [account, statistics]
+        .iter()
+        .map(|key| key.len() + simulator.shared_data(key.as_bytes()).unwrap().len())
+        .collect();
+    assert!(bytes.iter().sum::<usize>() <= 300, "{bytes:?}");
+}
+
+/// Two thirds of it are code, of which reading the configuration is a third, and the rest is the data of all time zones.
+#[test]
+fn the_module_does_not_grow() {
+    let budget = 1_250_000;
+    assert!(
+        BYTES.len() <= budget,
+        "{} bytes, budgeted are {budget}",
+        BYTES.len()
+    );
+}
