@@ -2,6 +2,14 @@
 //!
 //! `cargo bench --workspace --all-features --bench speed`. What calls cost in Envoy is for `make bench` to say.
 
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a benchmark is no part of what ships"
+)]
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fs;

@@ -3,6 +3,14 @@
 //! Hostcalls and callbacks are counted exactly, so that a test fails when one is added. Fuel is the number of instructions as wasmtime
 //! counts them; its budgets leave a few percent for another compiler. Whoever changes a number here says in the commit what for.
 
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "all of this file is tests"
+)]
+
 use std::fs;
 use std::path::PathBuf;
 use std::sync::LazyLock;
