@@ -55,3 +55,16 @@ fn three_workers_keep_the_concurrency_limit() -> anyhow::Result<()> {
     assert_eq!((explored.complete, explored.drawn), (false, 300));
     Ok(())
 }
+
+#[test]
+fn calls_that_wait_for_the_directory_are_charged_once_whatever_comes_first() -> anyhow::Result<()> {
+    let bounds = Bounds {
+        ticks: true,
+        shapes: true,
+        ..Bounds::default()
+    };
+    let name = "calls_that_wait_for_the_directory_are_each_charged_once";
+    let explored = explore(name, bounds)?;
+    assert!(explored.complete, "{explored:?}");
+    Ok(())
+}

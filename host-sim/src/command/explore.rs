@@ -63,7 +63,12 @@ impl Explore {
             bar.finish_and_clear();
             all_hold &= explored.failure.is_none();
             show!("{}", told(&name, &explored));
-            if let Some(failure) = &explored.failure {
+            // What fails from the start needs no order.
+            if let Some(failure) = explored
+                .failure
+                .as_ref()
+                .filter(|failure| !failure.schedule.is_empty())
+            {
                 say!(
                     "  To run it again: host-sim run --plugin {} {name} --schedule {:?}",
                     self.plugin.display(),
@@ -93,6 +98,7 @@ fn told(name: &str, explored: &Explored) -> String {
             "ok       {name}: holds under {count} schedules, and under {} more drawn by lot; there are others\n",
             explored.drawn
         ),
+        Some(failure) if failure.schedule.is_empty() => problem(name, failure),
         Some(failure) => {
             let ran = count.saturating_add(explored.drawn);
             format!("{}{}", problem(name, failure), found(failure, ran))
