@@ -85,6 +85,8 @@ pub struct DetailsMapping {
     pub path_in_configuration: Option<String>,
     /// How much may be used in a day.
     pub limit: Option<String>,
+    /// What limits and costs are counted in: a word, no pointer.
+    pub unit: Option<String>,
     /// What has been used.
     pub used: Option<String>,
     /// The plan.

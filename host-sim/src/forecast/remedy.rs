@@ -16,6 +16,8 @@ use crate::simulator::{Simulator, StartError};
 pub struct Remedy {
     /// How much more a day, at most: failed calls that are given back are not known of calls that were refused.
     pub additional: u64,
+    /// What that is counted in, if the mapping says.
+    pub unit: Option<String>,
     /// Whether that much can be bought under the present plan; `None` if the module does not tell.
     pub can_be_bought: Option<bool>,
     /// How many calls must be allowed in progress at once, if calls were refused for that.
@@ -46,13 +48,14 @@ impl Remedy {
         self.plans.iter().find(|plan| plan.suffices)
     }
 
-    fn of(organization: &Organization) -> Self {
+    fn of(organization: &Organization, mapping: &Mapping) -> Self {
         let additional = organization.missing();
         let worst = organization.worst_day();
         let sold = worst.and_then(|day| day.purchasable);
         let bought = worst.and_then(|day| day.purchased).unwrap_or(0);
         Self {
             additional,
+            unit: mapping.details.unit.clone(),
             can_be_bought: sold.map(|sold| bought.saturating_add(additional) <= sold),
             concurrency: (organization.refused_by_concurrency() > 0)
                 .then_some(organization.peak_concurrency),
@@ -84,7 +87,7 @@ pub fn remedies(
             organization.refused_by_cost() > 0 || organization.refused_by_concurrency() > 0
         });
     let mut remedies: BTreeMap<_, _> = refused
-        .map(|(number, organization)| (number, Remedy::of(organization)))
+        .map(|(number, organization)| (number, Remedy::of(organization, mapping)))
         .collect();
     let (Some(path), Ok(configuration)) = (details_path, serde_json::from_slice(configuration))
     else {
