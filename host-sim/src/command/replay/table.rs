@@ -122,8 +122,10 @@ fn purchase(remedy: &Remedy, allowed: Option<u64>) -> Option<String> {
     if remedy.can_be_bought == Some(false) {
         return None;
     }
-    let more =
-        (remedy.additional > 0).then(|| format!("{} more a day", grouped(remedy.additional)));
+    let unit = remedy.unit.as_ref();
+    let unit = unit.map_or_else(String::new, |unit| format!(" {unit}"));
+    let more = format!("{} more{unit} a day", grouped(remedy.additional));
+    let more = (remedy.additional > 0).then_some(more);
     let wider = remedy
         .concurrency
         .filter(|peak| allowed.is_none_or(|allowed| *peak > allowed));
