@@ -63,6 +63,7 @@ mod sim_target;
 mod simulator;
 mod stream;
 pub mod target;
+mod usual_answer;
 mod vm;
 mod vm_state;
 mod worker;

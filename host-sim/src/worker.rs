@@ -24,7 +24,8 @@ use crate::host::Host;
 use crate::message::Part;
 use crate::module::Module;
 use crate::stream::{HttpStream, Next, Side};
-use crate::target::{Exchange, FailurePolicy, Upstream};
+use crate::target::{Exchange, FailurePolicy};
+use crate::usual_answer::UsualAnswer;
 use crate::vm::{StartError, Vm, VmFailure};
 use crate::vm_state::{Deferred, Identity};
 pub(crate) use reload::RELOAD_AFTER;
@@ -37,7 +38,7 @@ pub(crate) struct Rules {
     /// How long a VM must have been loaded before it is loaded anew.
     pub(crate) reload_after: Duration,
     pub(crate) allow_on_headers_stop_iteration: bool,
-    pub(crate) upstream: Upstream,
+    pub(crate) upstream: UsualAnswer,
     pub(crate) properties: Vec<String>,
 }
 

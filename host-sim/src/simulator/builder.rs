@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -17,7 +18,8 @@ use crate::host::Host;
 use crate::limits::Limits;
 use crate::module::Module;
 use crate::shared::Commons;
-use crate::target::{LogLevel, PluginSettings, Service, Upstream};
+use crate::target::{LogLevel, PluginSettings, Service, Upstream, UpstreamRequest};
+use crate::usual_answer::UsualAnswer;
 use crate::vm_state::Identity;
 use crate::worker::{RELOAD_AFTER, Rules};
 
@@ -68,7 +70,7 @@ pub struct Builder {
     vm_configuration: Option<Vec<u8>>,
     environment: Vec<(String, String)>,
     workers: u32,
-    upstream: Upstream,
+    upstream: UsualAnswer,
     services: Vec<Service>,
     grpc_services: Vec<GrpcService>,
     metadata: Vec<(String, serde_json::Value)>,
@@ -91,7 +93,7 @@ impl Builder {
             vm_configuration: None,
             environment: Vec::new(),
             workers: 1,
-            upstream: Upstream::default(),
+            upstream: UsualAnswer::Fixture(Upstream::default()),
             services: Vec::new(),
             grpc_services: Vec::new(),
             metadata: Vec::new(),
@@ -192,7 +194,36 @@ impl Builder {
     /// What the upstream answers.
     #[must_use]
     pub fn upstream(mut self, upstream: Upstream) -> Self {
-        self.upstream = upstream;
+        self.upstream = UsualAnswer::Fixture(upstream);
+        self
+    }
+
+    /// What the upstream answers, as a function of the request as it left the filters. It may be asked on other threads, and may call
+    /// whomever it likes, such as a real server.
+    ///
+    /// ```
+    /// use host_sim::target::{Request, Upstream};
+    /// use host_sim::{Module, Simulator};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let module = Module::from_bytes(br#"(module
+    /// #     (memory (export "memory") 1)
+    /// #     (func (export "proxy_abi_version_0_2_1"))
+    /// #     (func (export "malloc") (param i32) (result i32) i32.const 1024))"#)?;
+    /// let mut simulator = Simulator::builder(&module)
+    ///     .upstream_fn(|request| Upstream { body: request.path.clone().into_bytes(), ..Upstream::default() })
+    ///     .start()?;
+    /// let exchange = simulator.exchange(&Request { path: "/echo".to_owned(), ..Request::default() })?;
+    /// assert_eq!(exchange.body, b"/echo");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn upstream_fn(
+        mut self,
+        answer: impl Fn(&UpstreamRequest) -> Upstream + Send + Sync + 'static,
+    ) -> Self {
+        self.upstream = UsualAnswer::Function(Arc::new(answer));
         self
     }
 

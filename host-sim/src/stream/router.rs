@@ -13,6 +13,7 @@ use crate::header_map::HeaderMap;
 use crate::local_response::LocalResponse;
 use crate::message::{Frame, Message};
 use crate::target::{HttpVersion, Upstream, UpstreamBehaviour, UpstreamRequest};
+use crate::usual_answer::UsualAnswer;
 
 /// How long the router waits for an upstream that never answers: Envoy's default, as on every route but one.
 const ROUTE_TIMEOUT: Duration = Duration::from_secs(15);
@@ -182,7 +183,7 @@ impl HttpStream {
     }
 
     /// The upstream does what is due, or fails to.
-    pub(crate) fn upstream_acts(&mut self, usual: &Upstream) {
+    pub(crate) fn upstream_acts(&mut self, usual: &UsualAnswer) {
         if self.response.is_some() {
             return self.upstream_goes_on();
         }
@@ -201,10 +202,12 @@ impl HttpStream {
         }
         match self.router.behaviour.clone() {
             UpstreamBehaviour::Answer(answer) => {
-                self.answer(&answer.over(usual), answer.streams);
+                let usual = usual.to(self.router.request.as_ref());
+                self.answer(&answer.over(&usual), answer.streams);
             }
             UpstreamBehaviour::ResetAfterHeaders => {
-                self.answer(usual, true);
+                let usual = usual.to(self.router.request.as_ref());
+                self.answer(&usual, true);
                 self.router.rest = Some(Rest::Reset);
             }
             UpstreamBehaviour::Timeout => self.upstream_timed_out(),

@@ -1,0 +1,36 @@
+//! What stands behind the filters: one answer for every request, or a function of the request.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::target::{Upstream, UpstreamRequest};
+
+/// What the upstream usually answers.
+#[derive(Clone)]
+pub(crate) enum UsualAnswer {
+    Fixture(Upstream),
+    Function(Function),
+}
+
+/// What it answers to a request.
+pub(crate) type Function = Arc<dyn Fn(&UpstreamRequest) -> Upstream + Send + Sync>;
+
+impl fmt::Debug for UsualAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fixture(upstream) => upstream.fmt(f),
+            Self::Function(_) => f.write_str("Function"),
+        }
+    }
+}
+
+impl UsualAnswer {
+    /// The answer to this request.
+    pub(crate) fn to(&self, request: Option<&UpstreamRequest>) -> Upstream {
+        match (self, request) {
+            (Self::Fixture(upstream), _) => upstream.clone(),
+            (Self::Function(answer), Some(request)) => answer(request),
+            (Self::Function(_), None) => Upstream::default(),
+        }
+    }
+}
