@@ -3,7 +3,7 @@
 //! - [`artifacts`] are the module and Envoy itself, built and fetched when they are not there.
 //! - [`envoy`] is the host on which scenarios run, beside the simulator: one real Envoy per scenario.
 //! - [`example`] is the example that operators copy, run as they run it.
-//! - [`bench`] measures what the filter costs in Envoy.
+//! - [`mod@bench`] measures what the filter costs in Envoy.
 //! - [`client`] and [`upstream`] are the two ends of a call through it, a [`service`] is what the plugin calls itself, and
 //!   [`body`] and [`reply`] are what they send; a [`call`] is one that is on its way while other things happen.
 //! - [`traffic`] is made up: access logs of a realistic shape.
