@@ -211,11 +211,7 @@ impl<'a> Explorer<'a> {
 
     /// The search; none when workers were taken for the same that are not.
     fn search(&self, mut progress: impl FnMut(u64)) -> Result<Option<Explored>, ExploreError> {
-        let name = self.scenario.path.display().to_string();
-        let parallel = |step: &Step| matches!(step, Step::Parallel(_));
-        if !self.scenario.steps().iter().any(parallel) {
-            return Err(ExploreError::NothingParallel { scenario: name });
-        }
+        self.check_parallel()?;
         let mut explored = Explored::default();
         let mut search = Search::all();
         loop {
@@ -353,6 +349,16 @@ impl<'a> Explorer<'a> {
         Ok(best)
     }
 
+    fn check_parallel(&self) -> Result<(), ExploreError> {
+        let mut steps = self.scenario.steps().iter();
+        if steps.any(|step| matches!(step, Step::Parallel(_))) {
+            return Ok(());
+        }
+        Err(ExploreError::NothingParallel {
+            scenario: self.scenario.path.display().to_string(),
+        })
+    }
+
     fn schedule(&self, actors: Vec<Actor>) -> Schedule {
         Schedule {
             ticks: self.bounds.ticks,
@@ -377,6 +383,7 @@ impl<'a> Explorer<'a> {
             ..Bounds::default()
         };
         let explorer = Explorer::new(module, scenario, bounds);
+        explorer.check_parallel()?;
         let (ran, _) = explorer.once(Chooser::Written(schedule.clone()), true)?;
         Ok(match ran {
             Ran::Held(report) | Ran::Failed(Problem::Differs(report)) => Ok(report),
@@ -399,6 +406,11 @@ impl<'a> Explorer<'a> {
         let ran = match outcome {
             Ok(report) if report.mismatches.is_empty() => Ran::Held(report),
             Ok(report) => Ran::Failed(Problem::Differs(report)),
+            Err(RunError::Target {
+                source: error @ (TargetError::NotHeld { .. } | TargetError::NotOpen { .. }),
+                trace,
+                ..
+            }) => Ran::Failed(Problem::Broken(broken(&error, &trace))),
             Err(RunError::Target {
                 source: TargetError::Host { source, .. },
                 trace,

@@ -80,7 +80,8 @@ A scenario for it:
   request = {}
   expect = { headers = { x-count = \"3\" } }
 
-`statuses` may say `{ between = [1, 2] }` where the order decides. A request with `may_leave = true`
+Different calls: `requests = [{ … }, { … }]` in place of `count` and `request`. Beside `statuses` there are
+`upstream_calls` and `upstream_at_once`; all may say `{ between = [1, 2] }` where the order decides. A request with `may_leave = true`
 may lose its client at any time; `upstream` says what the upstream does with it. Metrics, logs and
 later requests are looked at in the steps behind.
 

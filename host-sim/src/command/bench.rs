@@ -13,7 +13,7 @@ use clap::Args;
 use hdrhistogram::Histogram;
 use host_sim::scenario::{Scenario, Step};
 use host_sim::target::Request;
-use host_sim::{Builder, Module, Simulator};
+use host_sim::{Builder, Module, SimulationError, Simulator, VmFailure};
 use indicatif::ProgressBar;
 use serde::Serialize;
 
@@ -90,6 +90,11 @@ struct Load {
     requests: Vec<Request>,
 }
 
+/// What is left of a module that has died is not worth measuring.
+#[derive(Debug, thiserror::Error)]
+#[error("the module died: {0}")]
+struct Unmeasurable(VmFailure);
+
 impl Bench {
     /// Whether the memory stopped growing.
     pub(crate) fn execute(&self) -> anyhow::Result<bool> {
@@ -99,11 +104,21 @@ impl Bench {
         let load = self.load()?;
         let bytes =
             std::fs::read(&load.plugin.file).with_context(|| load.plugin.name().to_string())?;
-        let module = Module::unmetered(&bytes).with_context(|| load.plugin.name().to_string())?;
         let bar = ProgressBar::new(u64::from(self.requests).saturating_mul(2));
-        let mut measurements = self.measure(&load, &module, &bar)?;
+        // With counting first: a callback that never returns is noticed there, and only there.
         let metered = Module::from_bytes(&bytes).with_context(|| load.plugin.name().to_string())?;
-        measurements.fuel_per_request = self.fuel(&load, &metered, &bar)?;
+        let fuel = match self.fuel(&load, &metered, &bar) {
+            Ok(fuel) => fuel,
+            Err(error) if error.is::<Unmeasurable>() || error.is::<SimulationError>() => {
+                bar.finish_and_clear();
+                say!("{}: {error}", load.plugin.name());
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        };
+        let module = Module::unmetered(&bytes).with_context(|| load.plugin.name().to_string())?;
+        let mut measurements = self.measure(&load, &module, &bar)?;
+        measurements.fuel_per_request = fuel;
         bar.finish_and_clear();
         if self.json {
             say!("{}", serde_json::to_string_pretty(&measurements)?);
@@ -214,6 +229,9 @@ impl Bench {
             simulator.exchange(request)?;
             simulator.take_log();
             bar.inc(1);
+        }
+        if let Some(failure) = simulator.failure(0) {
+            return Err(Unmeasurable(failure.clone()).into());
         }
         let used = simulator
             .fuel_used()

@@ -91,18 +91,29 @@ fn told(name: &str, explored: &Explored) -> String {
     let count = explored.schedules;
     match &explored.failure {
         None if explored.complete => format!(
-            "ok       {name}: holds under every order of events, {count} {}\n",
-            if count == 1 { "schedule" } else { "schedules" }
+            "ok       {name}: holds under every order of events, {}\n",
+            schedules(count)
         ),
         None => format!(
-            "ok       {name}: holds under {count} schedules, and under {} more drawn by lot; there are others\n",
+            "ok       {name}: holds under {}, and under {} more drawn by lot; there are others\n",
+            schedules(count),
             explored.drawn
         ),
-        Some(failure) if failure.schedule.is_empty() => problem(name, failure),
+        Some(failure) if failure.schedule.is_empty() => format!(
+            "{}  It takes no particular order: one thing after the other is enough.\n",
+            problem(name, failure)
+        ),
         Some(failure) => {
             let ran = count.saturating_add(explored.drawn);
             format!("{}{}", problem(name, failure), found(failure, ran))
         }
+    }
+}
+
+fn schedules(count: u64) -> String {
+    match count {
+        1 => "1 schedule".to_owned(),
+        count => format!("{count} schedules"),
     }
 }
 

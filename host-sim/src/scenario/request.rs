@@ -12,6 +12,9 @@ use super::json::Json;
 use super::status;
 use crate::target::{AnswerOverride, HttpVersion, Request, Upstream, UpstreamBehaviour};
 
+/// More requests in one step than this are a typing error.
+pub(super) const MOST: u32 = 1_000_000;
+
 /// A request and how often it is sent.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "RawRequest")]
@@ -67,9 +70,16 @@ impl TryFrom<RawRequest> for Requests {
         if repeat == 0 {
             return Err("`repeat = 0` sends nothing, expected at least 1".to_owned());
         }
+        if repeat > MOST {
+            return Err(format!("`repeat = {repeat}`, expected at most {MOST}"));
+        }
         let within = raw.within.unwrap_or_default();
-        let within = Duration::try_from(within)
-            .map_err(|_| format!("`within = {within:#}` is over before the request is sent"))?;
+        let within = Duration::try_from(within).map_err(|_| {
+            format!(
+                "`within` ends {:#} before the request is sent",
+                within.abs()
+            )
+        })?;
         let default = Request::default();
         Ok(Self {
             request: Request {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::config_source::ConfigSource;
 use super::expect::{Expect, ExpectParallel};
 use super::pattern::Pattern;
-use super::request::Requests;
+use super::request::{MOST, Requests};
 use super::service::{ExpectCallouts, ServiceTable};
 use crate::target::{Capability, Holder, LogLevel, Request, Service, UpstreamBehaviour};
 
@@ -183,6 +183,9 @@ impl TryFrom<RawOpen> for Open {
         if count == 0 {
             return Err("`count = 0` opens nothing, expected at least 1".to_owned());
         }
+        if count > MOST {
+            return Err(format!("`count = {count}`, expected at most {MOST}"));
+        }
         Ok(Self {
             call: raw.call,
             request: raw.request.request,
@@ -284,7 +287,7 @@ impl TryFrom<RawStep> for Step {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawParallel {
-    count: usize,
+    count: Option<usize>,
     connections: Option<usize>,
     request: Option<Requests>,
     requests: Option<Vec<Requests>>,
@@ -295,19 +298,27 @@ struct RawParallel {
 impl TryFrom<RawParallel> for Parallel {
     type Error = String;
 
-    /// `requests` are dealt out in turn until there are `count`.
+    /// `requests` are dealt out in turn until there are `count`, each once if that is not said.
     fn try_from(raw: RawParallel) -> Result<Self, Self::Error> {
-        let dealt = match (raw.request, raw.requests) {
-            (Some(request), None) => vec![request],
-            (None, Some(requests)) if !requests.is_empty() => requests,
+        let (dealt, all) = match (raw.request, raw.requests) {
+            (Some(request), None) => (vec![request], None),
+            (None, Some(requests)) if !requests.is_empty() => {
+                let all = requests.len();
+                (requests, Some(all))
+            }
             _ => return Err("expected either `request` or a non-empty array `requests`".to_owned()),
         };
-        let connections = raw.connections.unwrap_or(raw.count);
-        if raw.count == 0 || connections == 0 {
+        let Some(count) = raw.count.or(all) else {
+            return Err("missing `count`: how many times the `request` is sent".to_owned());
+        };
+        let connections = raw.connections.unwrap_or(count);
+        if count == 0 || connections == 0 {
             return Err(format!(
-                "`count = {}` over `connections = {connections}`, expected at least 1 of each",
-                raw.count
+                "`count = {count}` over `connections = {connections}`, expected at least 1 of each"
             ));
+        }
+        if u32::try_from(count).map_or(true, |count| count > MOST) {
+            return Err(format!("`count = {count}`, expected at most {MOST}"));
         }
         if let Some(repeated) = dealt.iter().find(|requests| requests.repeat != 1) {
             return Err(format!(
@@ -322,7 +333,7 @@ impl TryFrom<RawParallel> for Parallel {
             .into_iter()
             .map(|requests| requests.request)
             .cycle()
-            .take(raw.count)
+            .take(count)
             .collect();
         for status in raw.expect.statuses.keys() {
             if status.parse::<u16>().is_err() {

@@ -222,6 +222,22 @@ fn wrong_steps_are_answered_with_their_place() {
             "f.toml:6:8: at `step[1].open`: `count = 0` opens nothing, expected at least 1",
         ),
         (
+            "parallel = { count = 4000000000, request = {} }",
+            "f.toml:6:12: at `step[1].parallel`: `count = 4000000000`, expected at most 1000000",
+        ),
+        (
+            "parallel = { request = {} }",
+            "f.toml:6:12: at `step[1].parallel`: missing `count`: how many times the `request` is sent",
+        ),
+        (
+            "request = { repeat = 4294967295 }",
+            "f.toml:6:11: at `step[1].request`: `repeat = 4294967295`, expected at most 1000000",
+        ),
+        (
+            "request = { within = '-1s' }",
+            "f.toml:6:11: at `step[1].request`: `within` ends 1s before the request is sent",
+        ),
+        (
             "open = { call = 'a', request = { repeat = 2 } }",
             "f.toml:6:8: at `step[1].open`: `repeat = 2` in an open call, expected `count` alone",
         ),

@@ -65,3 +65,27 @@ fn a_leak_exits_with_1() {
     let said = columns.replace_all(&said, " ");
     insta::assert_snapshot!(times.replace_all(&said, "$1 0 µs"));
 }
+
+#[test]
+fn a_module_that_dies_or_never_returns_is_not_measured() {
+    let ends = |body: &str| LEAKY.replace("(drop (memory.grow (i32.const 1)))", body);
+    let folder = Folder::with(&[
+        ("dies.wasm", &ends("unreachable")),
+        ("loops.wasm", &ends("(loop $again (br $again))")),
+    ]);
+    let bench = |module| folder.run(&["bench", "--plugin", module, "-n", "2"]);
+    assert_eq!(
+        bench("dies.wasm"),
+        (
+            Some(1),
+            "dies.wasm: the module died: proxy_on_request_headers trapped: wasm trap: wasm `unreachable` instruction executed\n".to_owned()
+        )
+    );
+    assert_eq!(
+        bench("loops.wasm"),
+        (
+            Some(1),
+            "loops.wasm: proxy_on_request_headers did not return within 1000000000 instructions; in Envoy that worker would never do anything again\n".to_owned()
+        )
+    );
+}
