@@ -35,8 +35,10 @@
 mod body;
 mod departure;
 mod details;
+mod error;
 mod mapping;
 mod organization;
+mod pricer;
 mod remedy;
 mod reordering;
 mod replay;
@@ -46,6 +48,7 @@ mod template;
 
 pub use body::BodyRule;
 pub use details::Details;
+pub use error::ForecastError;
 pub use mapping::{
     ConfigurationMapping, DetailsMapping, Mapping, MappingError, Properties, Refusal,
     RequestMapping, Verdicts,
@@ -53,7 +56,7 @@ pub use mapping::{
 pub use organization::{Day, FirstRefusal, Operation, Organization};
 pub use remedy::{Plan, Remedy, Start, remedies};
 pub use reordering::Reordering;
-pub use replay::{ForecastError, Replay};
+pub use replay::Replay;
 pub use report::{Change, Forecast, Prospect};
 pub use series::{Bucket, Series};
 pub use template::Template;

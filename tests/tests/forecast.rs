@@ -93,7 +93,10 @@ fn replay(module: &Module, log: &str, configuration: &Value) -> (Replay, Reorder
         entries[0].started,
     )
     .unwrap();
-    let mut replay = Replay::new(simulator, &mapping, &wanted, Some(DETAILS.to_owned()));
+    let bytes = configuration.to_string().into_bytes();
+    let pricing = start(module, &bytes, entries[0].started).unwrap();
+    let mut replay =
+        Replay::new(simulator, &mapping, &wanted, Some(DETAILS.to_owned())).priced_by(pricing);
     for entry in &entries {
         replay.take(entry).unwrap();
     }
@@ -306,6 +309,40 @@ fn what_would_have_sufficed_is_what_the_module_itself_gives_under_other_plans() 
         ]
     );
     assert_eq!(remedy.plan().unwrap().name, "Medium");
+}
+
+#[test]
+fn with_what_would_suffice_no_call_is_refused() {
+    let mut configuration = json!({
+        "identity": { "header": "orgId" },
+        "editions": { "Small": { "base": 10, "additional_max": 50, "concurrency": 2 } },
+        "organizations": { "a": { "edition": "Small", "additional": 0 } },
+        "usage": {},
+        "costs": { "default": 3 },
+    });
+    let module = module();
+    let before = Forecast::new(
+        "",
+        &replay(&module, &eight_lists(), &configuration).0,
+        BTreeMap::new(),
+    );
+    // Two pass, three are too many at once, one passes again, and for the rest there are no credits or no slots.
+    let told = &before.organizations[0];
+    assert_eq!((told.used, told.need), (9, 24));
+    let organization = &mut configuration["organizations"]["a"];
+    organization["additional"] = json!(told.need - told.limit.unwrap());
+    organization["concurrency"] = json!(told.peak_concurrency);
+    let after = Forecast::new(
+        "",
+        &replay(&module, &eight_lists(), &configuration).0,
+        BTreeMap::new(),
+    );
+    let told = &after.organizations[0];
+    assert_eq!(
+        (told.refused, told.cost, told.limit),
+        (0, 24, Some(24)),
+        "{told:?}"
+    );
 }
 
 #[test]

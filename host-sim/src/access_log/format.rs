@@ -24,23 +24,23 @@ pub enum Format {
 const LOOKED_AT: usize = 20;
 
 impl Format {
-    /// Tells the format by the beginning of a log; `None` when no line of it is of any.
+    /// Tells the format by the beginning of a log; `None` when no line of it is of any. A heading is known by customary names, and those
+    /// that are mapped.
     #[must_use]
-    pub fn detect(beginning: &[u8]) -> Option<Self> {
-        let fields = Fields::new(&[] as &[&str]);
+    pub fn detect(beginning: &[u8], fields: &Fields) -> Option<Self> {
         let lines = || {
             beginning
                 .split(|byte| *byte == b'\n')
                 .filter(|line| !line.trim_ascii().is_empty())
                 .take(LOOKED_AT)
         };
-        if let Some(delimiter) = lines().next().and_then(heading) {
+        if let Some(delimiter) = lines().next().and_then(|line| heading(line, fields)) {
             return Some(Self::Separated(delimiter));
         }
         let (mut json, envoy, ncsa) = (
-            Names::new(&fields),
-            Layout::envoy(&fields),
-            Layout::ncsa(&fields),
+            Names::new(fields),
+            Layout::envoy(fields),
+            Layout::ncsa(fields),
         );
         lines()
             .find_map(|line| {
@@ -62,12 +62,13 @@ impl Format {
 }
 
 /// The delimiter of a line with names of columns.
-fn heading(line: &[u8]) -> Option<u8> {
+fn heading(line: &[u8], fields: &Fields) -> Option<u8> {
     let line = std::str::from_utf8(line).ok()?;
     [b',', b';', b'\t'].into_iter().find(|delimiter| {
         let names = line.split(char::from(*delimiter));
         let names = names.map(|name| name.trim_matches(['\u{feff}', '"', ' ', '\r']));
-        names.filter(|name| Fields::is_customary(name)).count() >= 2
+        let known = |name: &&str| Fields::is_customary(name) || !fields.slots(name).is_empty();
+        names.filter(known).count() >= 2
     })
 }
 

@@ -230,10 +230,13 @@ impl Replay {
         let mut take = |entry: &Entry, log: &mut LogSummary| -> anyhow::Result<()> {
             if replays.is_empty() {
                 for candidate in candidates {
-                    let builder = candidate.builder(module).clock(entry.started);
-                    let simulator = super::started(builder.start(), &candidate.plugin)?;
+                    let start = || {
+                        let builder = candidate.builder(module).clock(entry.started);
+                        super::started(builder.start(), &candidate.plugin)
+                    };
                     let path = candidate.configuration.details_path.clone();
-                    replays.push(Replayed::new(simulator, mapping, wanted, path));
+                    let replay = Replayed::new(start()?, mapping, wanted, path);
+                    replays.push(replay.priced_by(start()?));
                 }
             }
             log.count(entry);

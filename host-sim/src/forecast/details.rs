@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::mapping::DetailsMapping;
+use super::mapping::{DetailsMapping, Mapping};
+use crate::simulator::{SimulationError, Simulator};
+use crate::target::Request;
 
 /// What was told; `None` what was not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,6 +50,27 @@ impl Details {
     }
 }
 
+/// Asks the module for the account of an organization that is known by these headers.
+pub(super) fn ask(
+    simulator: &mut Simulator,
+    mapping: &Mapping,
+    path: &str,
+    headers: Vec<(String, String)>,
+) -> Result<Details, SimulationError> {
+    let passing = simulator.pass(&Request {
+        path: path.to_owned(),
+        headers,
+        ..Request::default()
+    })?;
+    let answered = passing.is_answered();
+    let ending = simulator.end(&passing, Some(404), &[""; 0])?;
+    Ok(if answered && ending.status == 200 {
+        Details::read(&mapping.details, &ending.body)
+    } else {
+        Details::default()
+    })
+}
+
 /// A number in a refusal.
 pub(super) fn number_in(body: &[u8], pointer: Option<&str>) -> Option<u64> {
     let document: Value = serde_json::from_slice(body).ok()?;
@@ -57,7 +80,6 @@ pub(super) fn number_in(body: &[u8], pointer: Option<&str>) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::forecast::Mapping;
 
     #[test]
     fn what_is_there_is_read() {

@@ -59,7 +59,8 @@ pub struct Day {
     pub refused_by_concurrency: u64,
     /// What its calls were charged.
     pub cost: u64,
-    /// What the refused ones would have cost, as far as the module tells.
+    /// What the refused ones would have cost, as far as the module tells: those refused for want of credits by its refusal, those refused for
+    /// too many calls at once by what the same call costs alone. Each counts in full, even one that the log says has failed.
     pub cost_refused: u64,
 }
 

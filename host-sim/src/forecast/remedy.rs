@@ -6,15 +6,16 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::details::ask;
+use super::error::ForecastError;
 use super::mapping::Mapping;
 use super::organization::Organization;
-use super::replay::{ForecastError, ask};
 use crate::simulator::{Simulator, StartError};
 
 /// What would have been enough.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Remedy {
-    /// How much more a day, at most: failed calls that are given back are not known of calls that were refused.
+    /// How much more a day, at most: a refused call counts in full although what it costs may be given back when it fails.
     pub additional: u64,
     /// What that is counted in, if the mapping says.
     pub unit: Option<String>,

@@ -6,9 +6,11 @@ use std::collections::{BinaryHeap, HashMap};
 use jiff::Timestamp;
 
 use super::departure::{Call, Came, Departure};
-use super::details::{Details, number_in};
+use super::details::{Details, ask, number_in};
+use super::error::ForecastError;
 use super::mapping::Mapping;
 use super::organization::{FirstRefusal, Organization};
+use super::pricer::Pricer;
 use super::series::Series;
 use crate::access_log::Entry;
 use crate::simulator::{Ending, SimulationError, Simulator};
@@ -17,6 +19,7 @@ use crate::target::Request;
 /// A plugin and what it has done so far.
 pub struct Replay {
     simulator: Simulator,
+    pricer: Option<Pricer>,
     mapping: Mapping,
     /// The names of the entries' values.
     wanted: Vec<String>,
@@ -30,27 +33,6 @@ pub struct Replay {
     request: Request,
     logged: u64,
     last_logged: Vec<String>,
-}
-
-/// Why a replay stops.
-#[derive(Debug, thiserror::Error)]
-pub enum ForecastError {
-    /// The simulation came to its end.
-    #[error("{call}: {source}")]
-    Simulation {
-        /// At which call, and when that came.
-        call: String,
-        /// What happened.
-        source: Box<SimulationError>,
-    },
-    /// The module died, after which every call is answered 503.
-    #[error("{call}: {failure}")]
-    Died {
-        /// At which call, and when that came.
-        call: String,
-        /// How.
-        failure: String,
-    },
 }
 
 /// The most organizations that are told apart; those beyond are one.
@@ -80,6 +62,7 @@ impl Replay {
         let key = |key: &Option<String>| key.clone().unwrap_or_default().into_bytes();
         Self {
             simulator,
+            pricer: None,
             keys: [
                 key(&properties.verdict),
                 key(&properties.cost),
@@ -98,6 +81,14 @@ impl Replay {
             logged: 0,
             last_logged: Vec::new(),
         }
+    }
+
+    /// Has calls that are refused for too many at once priced by this simulation of the same plugin, in which no two calls are in progress at once.
+    /// Without one they are taken to cost nothing.
+    #[must_use]
+    pub fn priced_by(mut self, simulator: Simulator) -> Self {
+        self.pricer = Some(Pricer::new(simulator));
+        self
     }
 
     /// Takes the next call. One that came before the one before it is taken at the same time as that.
@@ -323,6 +314,11 @@ impl Replay {
         }
         if is(&verdicts.by_concurrency) {
             day.refused_by_concurrency = day.refused_by_concurrency.saturating_add(1);
+            // One that was only noted has been charged.
+            let pricer = self.pricer.as_mut().filter(|_| entry.is_some());
+            let price = pricer
+                .and_then(|pricer| pricer.price(&self.request, came.at, &self.keys, &self.mapping));
+            day.cost_refused = day.cost_refused.saturating_add(price.unwrap_or(0));
         }
         let count = organization.refusals.entry(reason.to_owned()).or_default();
         *count = count.saturating_add(1);
@@ -369,25 +365,4 @@ impl Replay {
 
 fn named(request: &Request, at: Timestamp) -> String {
     format!("{} {} at {at}", request.method, request.path)
-}
-
-/// Asks the module for the account of an organization that is known by these headers.
-pub(super) fn ask(
-    simulator: &mut Simulator,
-    mapping: &Mapping,
-    path: &str,
-    headers: Vec<(String, String)>,
-) -> Result<Details, SimulationError> {
-    let passing = simulator.pass(&Request {
-        path: path.to_owned(),
-        headers,
-        ..Request::default()
-    })?;
-    let answered = passing.is_answered();
-    let ending = simulator.end(&passing, Some(404), &[""; 0])?;
-    Ok(if answered && ending.status == 200 {
-        Details::read(&mapping.details, &ending.body)
-    } else {
-        Details::default()
-    })
 }

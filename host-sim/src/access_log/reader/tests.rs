@@ -15,7 +15,7 @@ fn fields() -> Fields {
 }
 
 fn read(text: &str, fields: &Fields) -> Vec<Result<Entry, String>> {
-    let format = Format::detect(text.as_bytes()).unwrap();
+    let format = Format::detect(text.as_bytes(), &fields()).unwrap();
     let mut reader = Reader::new(text.as_bytes(), format, fields);
     std::iter::from_fn(|| reader.next_line().unwrap())
         .map(|line| line.map_err(|unread| unread.to_string()))
@@ -57,7 +57,9 @@ fn every_format_tells_the_same_call() {
 
 #[test]
 fn formats_are_told_apart_by_their_beginning() {
-    let check = |text: &str, format| assert_eq!(Format::detect(text.as_bytes()), format, "{text}");
+    let check = |text: &str, format| {
+        assert_eq!(Format::detect(text.as_bytes(), &fields()), format, "{text}")
+    };
     check(JSON, Some(Format::Json));
     check("{\"a\":1}\n{\"b\":2}", Some(Format::Json));
     check(TEXT, Some(Format::EnvoyText));
@@ -66,7 +68,11 @@ fn formats_are_told_apart_by_their_beginning() {
     check("\"path\";\"method\"\n", Some(Format::Separated(b';')));
     check(&format!("# a remark\n\n{TEXT}"), Some(Format::EnvoyText));
     check("hello\nworld", None);
+    check("When,Verb,Code\n", None);
     check("", None);
+    let mapped = fields().mapped("time", "When").mapped("method", "Verb");
+    let detected = Format::detect(b"When,Verb,Code\n", &mapped);
+    assert_eq!(detected, Some(Format::Separated(b',')));
 }
 
 #[test]
@@ -144,7 +150,7 @@ fn what_gzip_has_packed_is_unpacked() {
     let packed = packed.finish().unwrap();
     let mut source = Source::from_reader(std::io::Cursor::new(packed)).unwrap();
     assert_eq!(
-        Format::detect(source.beginning().unwrap()),
+        Format::detect(source.beginning().unwrap(), &fields()),
         Some(Format::Separated(b','))
     );
     let mut reader = Reader::new(source.into_input(), Format::Separated(b','), &fields());

@@ -90,7 +90,9 @@ impl Stream {
         let beginning = source.beginning().with_context(|| name.clone())?;
         let format = match format {
             Some(format) => format,
-            None => Format::detect(beginning).ok_or_else(|| unknown_format(&name, beginning))?,
+            None => {
+                Format::detect(beginning, fields).ok_or_else(|| unknown_format(&name, beginning))?
+            }
         };
         let (size, progress) = (source.size(), source.progress());
         let (sender, batches) = sync_channel(READY);
@@ -158,7 +160,7 @@ impl Stream {
 
 fn unknown_format(name: &str, beginning: &[u8]) -> anyhow::Error {
     let first = beginning.split(|byte| *byte == b'\n').next();
-    let first = String::from_utf8_lossy(first.unwrap_or_default());
+    let first = String::from_utf8_lossy(first.unwrap_or_default().trim_ascii_end());
     let shown: String = first.chars().take(120).collect();
     if beginning.is_empty() {
         return anyhow!("{name}: the log is empty");

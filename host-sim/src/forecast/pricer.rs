@@ -1,0 +1,41 @@
+//! What a call would have cost that was refused for too many others in progress. The module does not say: it refuses such calls before
+//! it charges them.
+
+use jiff::Timestamp;
+
+use super::details::number_in;
+use super::mapping::Mapping;
+use crate::simulator::Simulator;
+use crate::target::Request;
+
+/// The same plugin over again, in which each call ends before the next one comes. What a call costs is what it is charged there, or what
+/// its refusal says that it would have cost.
+pub(super) struct Pricer(Simulator);
+
+impl Pricer {
+    pub(super) fn new(simulator: Simulator) -> Self {
+        Self(simulator)
+    }
+
+    /// The price of a call; `None` if the module does not tell it. `keys` begin with the verdict's and the cost's.
+    pub(super) fn price(
+        &mut self,
+        request: &Request,
+        at: Timestamp,
+        keys: &[Vec<u8>],
+        mapping: &Mapping,
+    ) -> Option<u64> {
+        let Self(simulator) = self;
+        simulator.advance_to(at);
+        let passing = simulator.pass(request).ok()?;
+        let ending = simulator.end(&passing, Some(200), keys).ok()?;
+        let _ = simulator.take_log();
+        let text = |at: usize| ending.properties.get(at).and_then(Option::as_deref);
+        let refused =
+            text(0).is_some_and(|verdict| mapping.verdicts.by_cost.iter().any(|by| by == verdict));
+        if refused {
+            return number_in(&ending.body, mapping.refusal.cost.as_deref());
+        }
+        text(1)?.parse().ok()
+    }
+}
