@@ -44,6 +44,7 @@ mod reordering;
 mod replay;
 mod report;
 mod series;
+mod strays;
 mod template;
 
 pub use body::BodyRule;
@@ -59,4 +60,5 @@ pub use reordering::Reordering;
 pub use replay::Replay;
 pub use report::{Change, Forecast, Prospect};
 pub use series::{Bucket, Series};
+pub use strays::Strays;
 pub use template::Template;

@@ -61,12 +61,43 @@ impl Format {
     }
 }
 
+impl Format {
+    /// The names that the values of a log of this format have, by its beginning.
+    #[must_use]
+    pub fn names(self, beginning: &[u8]) -> Vec<String> {
+        let none = Fields::new(&[] as &[&str]);
+        let mut lines = beginning.split(|byte| *byte == b'\n');
+        let owned = str::to_owned;
+        match self {
+            Self::Json => {
+                let mut names = Names::new(&none);
+                for line in lines.take(LOOKED_AT) {
+                    // Only the names matter.
+                    let _ = names.entry(line);
+                }
+                names.known().map(owned).collect()
+            }
+            Self::EnvoyText => Layout::envoy(&none).names().map(owned).collect(),
+            Self::Combined => Layout::ncsa(&none).names().map(owned).collect(),
+            Self::Separated(delimiter) => {
+                let heading = String::from_utf8_lossy(lines.next().unwrap_or_default());
+                names_in(&heading, delimiter).map(owned).collect()
+            }
+        }
+    }
+}
+
+/// The names in a heading without what may stand around them.
+fn names_in(line: &str, delimiter: u8) -> impl Iterator<Item = &str> {
+    let names = line.split(char::from(delimiter));
+    names.map(|name| name.trim_matches(['\u{feff}', '"', ' ', '\r']))
+}
+
 /// The delimiter of a line with names of columns.
 fn heading(line: &[u8], fields: &Fields) -> Option<u8> {
     let line = std::str::from_utf8(line).ok()?;
     [b',', b';', b'\t'].into_iter().find(|delimiter| {
-        let names = line.split(char::from(*delimiter));
-        let names = names.map(|name| name.trim_matches(['\u{feff}', '"', ' ', '\r']));
+        let names = names_in(line, *delimiter);
         let known = |name: &&str| Fields::is_customary(name) || !fields.slots(name).is_empty();
         names.filter(known).count() >= 2
     })

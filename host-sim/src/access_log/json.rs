@@ -49,6 +49,11 @@ impl Names {
         values.entry()
     }
 
+    /// The names of the lines that have been read.
+    pub(super) fn known(&self) -> impl Iterator<Item = &str> {
+        self.known.iter().map(|(name, _)| name.as_str())
+    }
+
     fn slots(&mut self, name: &str) -> &[Slot] {
         let is_next = self
             .known

@@ -93,6 +93,12 @@ impl Layout {
         }
     }
 
+    /// The names of its places.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        let own = self.places.iter().map(|(_, name, _)| *name);
+        own.chain(["extra1"])
+    }
+
     /// The entry of a line.
     pub(super) fn entry(&self, line: &[u8]) -> Result<Entry, WhyUnread> {
         let line = std::str::from_utf8(line).map_err(|_| WhyUnread::NotText)?;

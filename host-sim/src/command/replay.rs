@@ -7,8 +7,10 @@ mod number;
 mod page;
 mod summary;
 mod table;
+mod warning;
 
 use std::fs;
+use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
@@ -18,7 +20,7 @@ use host_sim::forecast::{Forecast, Mapping, Reordering, Replay as Replayed, Temp
 use host_sim::target::LogLevel;
 use host_sim::{Builder, Module};
 use indicatif::{ProgressBar, ProgressStyle};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::plugin::{Plugin, PluginOptions};
 use crate::command::output::{say, show};
@@ -31,8 +33,8 @@ use summary::{Document, LogSummary};
 pub(crate) struct Replay {
     #[command(flatten)]
     plugin: PluginOptions,
-    /// The access logs, packed with gzip or not; `-` is the standard input
-    #[arg(value_name = "LOG", required_unless_present = "print_mapping")]
+    /// The access logs, packed with gzip or not; `-` is the standard input, as is no log at all where something is piped in
+    #[arg(value_name = "LOG")]
     logs: Vec<PathBuf>,
     /// Replay the same calls with this other configuration as well, and say what it changes
     #[arg(long, value_name = "FILE")]
@@ -87,6 +89,9 @@ enum LogFormat {
 /// The most calls that are held back to be put in order.
 const MOST_HELD_BACK: usize = 200_000;
 
+/// The least leap ahead that is taken for an error, in seconds, if the window is shorter: logs have quiet hours.
+const LEAST_LEAP: i64 = 3600;
+
 fn field(text: &str) -> Result<(String, String), String> {
     let (field, name) = text
         .split_once('=')
@@ -110,7 +115,7 @@ struct Candidate {
 }
 
 impl Replay {
-    /// Always true: whatever is forecast is what was to be told.
+    /// Whether the numbers can be believed: not when the log was too far out of order.
     pub(crate) fn execute(&self) -> anyhow::Result<bool> {
         if self.print_mapping {
             show!("{}", Mapping::DEFAULT);
@@ -130,9 +135,10 @@ impl Replay {
         }
         let wanted = mapping.wanted();
         let feed = Feed::open(
-            &self.logs,
+            &self.logs()?,
             self.format.map(Format::from),
             &self.fields(&wanted)?,
+            self.leap(),
         )?;
         let (replays, log) = self.run(&candidates, &module, &mapping, &wanted, feed)?;
         let mut forecasts = Vec::new();
@@ -162,7 +168,23 @@ impl Replay {
         } else {
             show!("{}", table::text(&document, self.top));
         }
-        Ok(true)
+        Ok(document.log.window_needed.is_none())
+    }
+
+    fn logs(&self) -> anyhow::Result<Vec<PathBuf>> {
+        if !self.logs.is_empty() {
+            return Ok(self.logs.clone());
+        }
+        if io::stdin().is_terminal() {
+            bail!("no log, expected the path of one, or one on the standard input");
+        }
+        Ok(vec![PathBuf::from("-")])
+    }
+
+    /// The least leap in a log that is taken for an error.
+    fn leap(&self) -> SignedDuration {
+        let seconds = i64::try_from(self.window).unwrap_or(i64::MAX);
+        SignedDuration::from_secs(seconds.max(LEAST_LEAP))
     }
 
     fn mapping(&self) -> anyhow::Result<Mapping> {
@@ -236,6 +258,8 @@ impl Replay {
                     };
                     let path = candidate.configuration.details_path.clone();
                     let replay = Replayed::new(start()?, mapping, wanted, path);
+                    let kinds = candidate.configuration.priced_by_body.clone();
+                    let replay = replay.with_kinds_priced_by_body(kinds);
                     replays.push(replay.priced_by(start()?));
                 }
             }
@@ -264,6 +288,14 @@ impl Replay {
         log.finish(feed, &reordering);
         if log.calls == 0 {
             bail!("no line of the log tells of a call{}", log.first_unread());
+        }
+        let organizations = replays.first().map(Replayed::organizations);
+        if organizations.is_some_and(|all| all.iter().all(|organization| !organization.is_named)) {
+            let field = mapping.organization.names().next().unwrap_or_default();
+            bail!(
+                "no line of the log names an organization; the fields are {}; say --field {field}=NAME",
+                log.names().join(", ")
+            );
         }
         Ok((replays, log))
     }

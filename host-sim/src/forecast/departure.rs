@@ -30,6 +30,8 @@ pub(super) struct Came {
     pub(super) day: usize,
     /// Whether the plugin neither let it go on nor answered it.
     pub(super) held: bool,
+    /// Whether it was sent without a body.
+    pub(super) bare: bool,
 }
 
 impl Ord for Departure {

@@ -1,6 +1,6 @@
 //! Where a module tells what a forecast is made of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -109,6 +109,12 @@ pub struct DetailsMapping {
 pub struct ConfigurationMapping {
     /// Members that the configuration gets where it has none, so that the module tells what is asked of it.
     pub defaults: BTreeMap<String, Value>,
+    /// The array of all kinds of calls.
+    pub operations: Option<String>,
+    /// The name of one, as the module tells it; a pointer into the array's element.
+    pub operation_name: Option<String>,
+    /// What an element has whose calls are priced by their body; a pointer into it.
+    pub priced_by_body: Option<String>,
     /// The object that has a member for each plan.
     pub plans: Option<String>,
     /// The name of an organization's plan.
@@ -135,6 +141,24 @@ impl Mapping {
     /// When the text is none.
     pub fn from_toml(text: &str) -> Result<Self, MappingError> {
         Ok(toml::from_str(text)?)
+    }
+
+    /// The kinds of calls that this configuration prices by their body.
+    #[must_use]
+    pub fn priced_by_body(&self, configuration: &Value) -> BTreeSet<String> {
+        let of = &self.configuration;
+        let (Some(all), Some(name), Some(mark)) =
+            (&of.operations, &of.operation_name, &of.priced_by_body)
+        else {
+            return BTreeSet::new();
+        };
+        let all = configuration.pointer(all).and_then(Value::as_array);
+        let marked = all
+            .into_iter()
+            .flatten()
+            .filter(|operation| operation.pointer(mark).is_some());
+        let names = marked.filter_map(|operation| operation.pointer(name)?.as_str());
+        names.map(str::to_owned).collect()
     }
 
     /// The fields that lines must have for it.
@@ -177,6 +201,12 @@ mod tests {
         let mapping = Mapping::from_toml(Mapping::DEFAULT).unwrap();
         assert_eq!(mapping.wanted(), ["body", "organization"]);
         assert_eq!(mapping.properties.cost.as_deref(), Some("api_credits.cost"));
+        let configuration = serde_json::json!({ "costs": { "rules": [
+            { "name": "one", "cost": 1 },
+            { "name": "bulk", "cost": { "per_record": { "credits": 6 } } },
+        ] } });
+        let by_body = mapping.priced_by_body(&configuration);
+        assert_eq!(by_body, BTreeSet::from(["bulk".to_owned()]));
     }
 
     #[test]

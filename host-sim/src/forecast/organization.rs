@@ -13,6 +13,8 @@ use super::series::Series;
 pub struct Organization {
     /// Its name in the log.
     pub name: String,
+    /// Whether lines name it. One record is kept for all calls that name no organization.
+    pub is_named: bool,
     /// Its days, in order.
     pub days: Vec<Day>,
     /// Its calls by what kind they were.

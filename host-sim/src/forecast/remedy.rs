@@ -85,7 +85,8 @@ pub fn remedies(
         .iter()
         .enumerate()
         .filter(|(_, organization)| {
-            organization.refused_by_cost() > 0 || organization.refused_by_concurrency() > 0
+            organization.is_named
+                && (organization.refused_by_cost() > 0 || organization.refused_by_concurrency() > 0)
         });
     let mut remedies: BTreeMap<_, _> = refused
         .map(|(number, organization)| (number, Remedy::of(organization, mapping)))

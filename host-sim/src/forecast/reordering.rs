@@ -5,7 +5,7 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::access_log::Entry;
 
@@ -22,6 +22,7 @@ pub struct Reordering {
     reordered: u64,
     /// Calls that came too late to be put in order.
     late: u64,
+    behind: SignedDuration,
 }
 
 #[derive(Debug)]
@@ -43,6 +44,7 @@ impl Reordering {
             released: Timestamp::MIN,
             reordered: 0,
             late: 0,
+            behind: SignedDuration::ZERO,
         }
     }
 
@@ -50,6 +52,8 @@ impl Reordering {
     pub fn put(&mut self, entry: Entry) {
         if entry.started < self.newest {
             self.reordered = self.reordered.saturating_add(1);
+            let behind = self.newest.duration_since(entry.started);
+            self.behind = self.behind.max(behind);
         }
         if entry.started < self.released {
             self.late = self.late.saturating_add(1);
@@ -86,6 +90,12 @@ impl Reordering {
     #[must_use]
     pub fn reordered(&self) -> u64 {
         self.reordered
+    }
+
+    /// The farthest that a call stood behind one that had come later: so long a window puts all of them in order.
+    #[must_use]
+    pub fn behind(&self) -> SignedDuration {
+        self.behind
     }
 
     /// How many of them came too late to be put in order: they are taken at the time of the call before.
@@ -131,7 +141,7 @@ mod tests {
         }
     }
 
-    fn order(seconds: &[i64], most: usize) -> (Vec<i64>, u64, u64) {
+    fn order(seconds: &[i64], most: usize) -> (Vec<i64>, u64, u64, i64) {
         let mut reordering = Reordering::new(Duration::from_secs(10), most);
         let mut order = Vec::new();
         for second in seconds {
@@ -143,20 +153,21 @@ mod tests {
             .iter()
             .map(|entry| entry.started.as_second())
             .collect();
-        (order, reordering.reordered(), reordering.late())
+        let behind = reordering.behind().as_secs();
+        (order, reordering.reordered(), reordering.late(), behind)
     }
 
     #[test]
     fn calls_within_the_window_are_put_in_order() {
         assert_eq!(
             order(&[5, 3, 9, 4, 30, 25], 100),
-            (vec![3, 4, 5, 9, 25, 30], 3, 0)
+            (vec![3, 4, 5, 9, 25, 30], 3, 0, 5)
         );
     }
 
     #[test]
     fn those_that_come_later_are_counted_and_come_then() {
-        assert_eq!(order(&[5, 30, 4, 31], 100), (vec![5, 4, 30, 31], 1, 1));
-        assert_eq!(order(&[5, 6, 7, 4], 1), (vec![5, 6, 4, 7], 1, 1));
+        assert_eq!(order(&[5, 30, 4, 31], 100), (vec![5, 4, 30, 31], 1, 1, 26));
+        assert_eq!(order(&[5, 6, 7, 4], 1), (vec![5, 6, 4, 7], 1, 1, 3));
     }
 }

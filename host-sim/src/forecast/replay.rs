@@ -1,7 +1,7 @@
 //! Runs the calls of a log through a plugin, and keeps what came of them.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BTreeSet, BinaryHeap, HashMap};
 
 use jiff::Timestamp;
 
@@ -33,6 +33,8 @@ pub struct Replay {
     request: Request,
     logged: u64,
     last_logged: Vec<String>,
+    priced_by_body: BTreeSet<String>,
+    without_body: u64,
 }
 
 /// The most organizations that are told apart; those beyond are one.
@@ -80,6 +82,8 @@ impl Replay {
             request: Request::default(),
             logged: 0,
             last_logged: Vec::new(),
+            priced_by_body: BTreeSet::new(),
+            without_body: 0,
         }
     }
 
@@ -88,6 +92,13 @@ impl Replay {
     #[must_use]
     pub fn priced_by(mut self, simulator: Simulator) -> Self {
         self.pricer = Some(Pricer::new(simulator));
+        self
+    }
+
+    /// Counts calls of these kinds that are sent without a body, which decides what they cost.
+    #[must_use]
+    pub fn with_kinds_priced_by_body(mut self, kinds: BTreeSet<String>) -> Self {
+        self.priced_by_body = kinds;
         self
     }
 
@@ -123,7 +134,13 @@ impl Replay {
         let day = self.day_of(number, at)?;
         let passing = self.simulator.pass(&self.request)?;
         let held = !passing.is_forwarded() && !passing.is_answered();
-        let came = Came { at, day, held };
+        let bare = self.request.body.is_empty();
+        let came = Came {
+            at,
+            day,
+            held,
+            bare,
+        };
         if let Some(organization) = self.organizations.get_mut(number) {
             organization.in_progress = organization.in_progress.saturating_add(1);
             let peak = organization.peak_concurrency.max(organization.in_progress);
@@ -226,7 +243,8 @@ impl Replay {
     fn number_of(&mut self, entry: &Entry) -> usize {
         let mut name = String::new();
         let value = |name: &str| Self::value(&self.wanted, entry, name);
-        if !self.mapping.organization.write(&mut name, value) {
+        let is_named = self.mapping.organization.write(&mut name, value);
+        if !is_named {
             NOBODY.clone_into(&mut name);
         }
         if let Some(number) = self.numbers.get(&name) {
@@ -241,6 +259,7 @@ impl Replay {
         let number = self.organizations.len();
         self.organizations.push(Organization {
             name: name.clone(),
+            is_named,
             headers: self.request.headers.clone(),
             ..Organization::default()
         });
@@ -289,6 +308,9 @@ impl Replay {
             bucket.calls = bucket.calls.saturating_add(1);
             bucket.refused = bucket.refused.saturating_add(refused);
             bucket.cost = bucket.cost.saturating_add(cost);
+        }
+        if came.bare && property(2).is_some_and(|kind| self.priced_by_body.contains(kind)) {
+            self.without_body = self.without_body.saturating_add(1);
         }
         let operation = organization.operation(property(2).unwrap_or("-"));
         operation.calls = operation.calls.saturating_add(1);
@@ -354,6 +376,12 @@ impl Replay {
     #[must_use]
     pub fn series(&self) -> &Series {
         &self.series
+    }
+
+    /// How many calls are priced by their body and were sent without one.
+    #[must_use]
+    pub fn without_body(&self) -> u64 {
+        self.without_body
     }
 
     /// How many lines the module logged, and the first of them.

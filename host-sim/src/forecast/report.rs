@@ -22,6 +22,10 @@ pub struct Forecast {
     pub cost: u64,
     /// How many organizations had a call refused.
     pub organizations_refused: usize,
+    /// The calls that name no organization, if there are any.
+    pub nobody: Option<Prospect>,
+    /// Calls that are priced by their body and were sent without one, so that the least was charged.
+    pub without_body: u64,
     /// Every organization: those that need most first.
     pub organizations: Vec<Prospect>,
     /// All of them together, over time.
@@ -98,8 +102,11 @@ impl Forecast {
         let mut organizations: Vec<_> = all
             .iter()
             .enumerate()
+            .filter(|(_, organization)| organization.is_named)
             .map(|(number, organization)| Prospect::new(organization, remedies.remove(&number)))
             .collect();
+        let nobody = all.iter().find(|organization| !organization.is_named);
+        let nobody = nobody.map(|nobody| Prospect::new(nobody, None));
         organizations.sort_by(|a, b| {
             let missing = |of: &Prospect| of.need.saturating_sub(of.limit.unwrap_or(u64::MAX));
             let key = |of: &Prospect| (of.refused > 0, missing(of), of.refused, of.share, of.cost);
@@ -108,15 +115,17 @@ impl Forecast {
                 .then_with(|| a.organization.cmp(&b.organization))
         });
         let (lines_logged, logged) = replay.logged();
-        let sum = |of: fn(&Prospect) -> u64| organizations.iter().map(of).sum();
+        let sum = |of: fn(&Prospect) -> u64| organizations.iter().chain(&nobody).map(of).sum();
         Self {
             name: name.to_owned(),
             calls: sum(|of| of.calls),
             refused: sum(|of| of.refused),
             cost: sum(|of| of.cost),
             organizations_refused: organizations.iter().filter(|of| of.refused > 0).count(),
+            without_body: replay.without_body(),
             series: replay.series().clone(),
             organizations,
+            nobody,
             lines_logged,
             logged: logged.to_vec(),
         }
@@ -145,7 +154,7 @@ impl Forecast {
                 };
                 let same =
                     one.cost == two.cost && one.refused == two.refused && one.limit == two.limit;
-                (!same || one.protected || two.protected).then_some(change)
+                (!same || one.protected != two.protected).then_some(change)
             })
             .collect();
         changes.sort_by_key(|change| {

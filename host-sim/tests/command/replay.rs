@@ -207,6 +207,65 @@ fn what_cannot_be_forecast_exits_with_2() {
 }
 
 #[test]
+fn a_log_that_is_not_to_be_believed_is_said_to_be_so() {
+    let folder = folder();
+    let line = |at: &str, who: &str| {
+        format!(
+            "{{\"start_time\":\"2026-11-22T{at}Z\",\"method\":\"GET\",\"path\":\"/\",\"response_code\":200,{who}\"duration\":1}}\n"
+        )
+    };
+    let a = "\"customer\":\"a\",";
+    let warnings = |lines: &[String], flags: &[&str]| {
+        folder.write("b.log", &lines.concat());
+        let (status, said) = folder.run(&[&REPLAY[..], &["b.log", "--json"], flags].concat());
+        let document: Value = serde_json::from_str(&said).unwrap();
+        (status, document["warnings"].clone())
+    };
+    let two_in_one = [
+        line("12:00:00", a),
+        line("12:10:00", a),
+        line("12:00:01", a),
+    ];
+    assert_eq!(
+        warnings(&two_in_one, &[]),
+        (
+            Some(1),
+            json!([
+                "The numbers are wrong: 1 of 3 calls stood too far out of order. Two logs in one file? Name them as two. Otherwise \
+                 say --window 600."
+            ])
+        )
+    );
+    assert_eq!(
+        warnings(&two_in_one, &["--window", "600"]),
+        (Some(0), json!([]))
+    );
+    let mut leap = vec![line("12:00:00", a); 150];
+    leap.insert(7, line("23:00:00", a));
+    leap.push(line("12:00:02", ""));
+    assert_eq!(
+        warnings(&leap, &[]),
+        (
+            Some(0),
+            json!([
+                "1 line was set aside for a time that cannot be, such as 2026-11-22 23:00:00.",
+                "1 call names no organization (1 refused)."
+            ])
+        )
+    );
+    folder.write("b.log", &line("12:00:00", ""));
+    let (status, said) = folder.run(&[&REPLAY[..], &["b.log"]].concat());
+    assert_eq!(
+        (status, said.as_str()),
+        (
+            Some(2),
+            "error: no line of the log names an organization; the fields are start_time, method, path, response_code, duration; say \
+             --field customer=NAME\n"
+        )
+    );
+}
+
+#[test]
 fn the_page_needs_nothing_else_and_has_every_organization() {
     let folder = folder();
     let (status, said) = folder.run(&[&REPLAY[..], &["access.log", "--html", "a.html"]].concat());

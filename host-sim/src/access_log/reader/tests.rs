@@ -15,7 +15,7 @@ fn fields() -> Fields {
 }
 
 fn read(text: &str, fields: &Fields) -> Vec<Result<Entry, String>> {
-    let format = Format::detect(text.as_bytes(), &fields()).unwrap();
+    let format = Format::detect(text.as_bytes(), fields).unwrap();
     let mut reader = Reader::new(text.as_bytes(), format, fields);
     std::iter::from_fn(|| reader.next_line().unwrap())
         .map(|line| line.map_err(|unread| unread.to_string()))

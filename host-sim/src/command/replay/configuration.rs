@@ -1,5 +1,7 @@
 //! A configuration, made ready for a forecast.
 
+use std::collections::BTreeSet;
+
 use host_sim::forecast::Mapping;
 use serde_json::Value;
 
@@ -8,6 +10,8 @@ use serde_json::Value;
 pub(super) struct Configuration {
     pub(super) bytes: Vec<u8>,
     pub(super) details_path: Option<String>,
+    /// The kinds of calls whose price depends on their body.
+    pub(super) priced_by_body: BTreeSet<String>,
 }
 
 impl Configuration {
@@ -18,6 +22,7 @@ impl Configuration {
             return Self {
                 bytes: bytes.to_vec(),
                 details_path: details.path.clone(),
+                priced_by_body: BTreeSet::new(),
             };
         };
         let mut changed = false;
@@ -37,6 +42,7 @@ impl Configuration {
         };
         Self {
             details_path: stated.map(str::to_owned).or_else(|| details.path.clone()),
+            priced_by_body: mapping.priced_by_body(&document),
             bytes,
         }
     }

@@ -8,6 +8,8 @@ use std::thread;
 
 use anyhow::{Context as _, anyhow};
 use host_sim::access_log::{Entry, Fields, Format, Progress, Reader, Source, Unread};
+use host_sim::forecast::Strays;
+use jiff::SignedDuration;
 
 /// Lines that go from a reading thread to the replay at once.
 const BATCH: usize = 512;
@@ -33,6 +35,10 @@ pub(super) struct Stream {
     pub(super) unread: u64,
     /// The first of them.
     pub(super) first_unread: Vec<Unread>,
+    /// The names of its values.
+    pub(super) names: Vec<String>,
+    /// Lines of a time that cannot be.
+    pub(super) strays: Strays,
     size: Option<u64>,
     progress: Progress,
     batches: Receiver<Batch>,
@@ -47,8 +53,11 @@ impl Feed {
         logs: &[PathBuf],
         format: Option<Format>,
         fields: &Fields,
+        leap: SignedDuration,
     ) -> anyhow::Result<Self> {
-        let streams = logs.iter().map(|log| Stream::open(log, format, fields));
+        let streams = logs
+            .iter()
+            .map(|log| Stream::open(log, format, fields, leap));
         Ok(Self {
             streams: streams.collect::<Result<_, _>>()?,
         })
@@ -84,7 +93,12 @@ impl Feed {
 }
 
 impl Stream {
-    fn open(path: &Path, format: Option<Format>, fields: &Fields) -> anyhow::Result<Self> {
+    fn open(
+        path: &Path,
+        format: Option<Format>,
+        fields: &Fields,
+        leap: SignedDuration,
+    ) -> anyhow::Result<Self> {
         let name = path.display().to_string();
         let mut source = Source::open(path).with_context(|| name.clone())?;
         let beginning = source.beginning().with_context(|| name.clone())?;
@@ -94,6 +108,7 @@ impl Stream {
                 Format::detect(beginning, fields).ok_or_else(|| unknown_format(&name, beginning))?
             }
         };
+        let names = format.names(beginning);
         let (size, progress) = (source.size(), source.progress());
         let (sender, batches) = sync_channel(READY);
         let mut reader = Reader::new(source.into_input(), format, fields);
@@ -126,6 +141,8 @@ impl Stream {
             format,
             unread: 0,
             first_unread: Vec::new(),
+            names,
+            strays: Strays::new(leap),
             size,
             progress,
             batches,
@@ -139,7 +156,7 @@ impl Stream {
     fn fill(&mut self) -> anyhow::Result<()> {
         while self.next.is_none() && !self.ended {
             match self.ready.next() {
-                Some(Ok(entry)) => self.next = Some(entry),
+                Some(Ok(entry)) => self.next = self.strays.put(entry),
                 Some(Err(unread)) => {
                     self.unread = self.unread.saturating_add(1);
                     if self.first_unread.len() < MOST_UNREAD {
@@ -150,7 +167,10 @@ impl Stream {
                     Ok(batch) => {
                         self.ready = batch.with_context(|| self.name.clone())?.into_iter();
                     }
-                    Err(_) => self.ended = true,
+                    Err(_) => {
+                        self.ended = true;
+                        self.next = self.strays.finish();
+                    }
                 },
             }
         }

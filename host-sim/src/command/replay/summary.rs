@@ -6,10 +6,13 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::feed::Feed;
+use super::warning::warnings;
 
 /// What is told.
 #[derive(Debug, Serialize)]
 pub(super) struct Document {
+    /// What is to be known before any number is believed.
+    pub(super) warnings: Vec<String>,
     pub(super) log: LogSummary,
     /// One for each configuration.
     pub(super) forecasts: Vec<Forecast>,
@@ -33,6 +36,12 @@ pub(super) struct LogSummary {
     pub(super) out_of_order: u64,
     /// Calls that stood too far behind for that, and were taken later than they had come.
     pub(super) late: u64,
+    /// Lines that were set aside, because their time cannot be.
+    pub(super) astray: u64,
+    /// The time of the first of them.
+    pub(super) first_astray: Option<Timestamp>,
+    /// The window in seconds that would do, when so many calls stood out of order that the numbers are wrong.
+    pub(super) window_needed: Option<i64>,
     /// Whether no call took any time, so that nothing can be said of calls at the same time.
     pub(super) without_durations: bool,
     pub(super) files: Vec<File>,
@@ -46,6 +55,8 @@ pub(super) struct File {
     pub(super) unread: u64,
     /// The first of them.
     pub(super) first_unread: Vec<UnreadLine>,
+    #[serde(skip)]
+    names: Vec<String>,
 }
 
 /// A line that could not be read.
@@ -78,7 +89,13 @@ impl LogSummary {
     pub(super) fn finish(&mut self, feed: Feed, reordering: &Reordering) {
         self.out_of_order = reordering.reordered().saturating_sub(reordering.late());
         self.late = reordering.late();
+        let mut behind = reordering.behind();
         for stream in feed.into_streams() {
+            self.astray = self.astray.saturating_add(stream.strays.found());
+            self.first_astray = self.first_astray.or(stream.strays.first());
+            if is_many(stream.strays.found(), self.calls) {
+                behind = behind.max(stream.strays.behind());
+            }
             self.unread = self.unread.saturating_add(stream.unread);
             let shown = stream.first_unread.iter().map(|unread| UnreadLine {
                 line: unread.line,
@@ -90,8 +107,23 @@ impl LogSummary {
                 format: stream.format.to_string(),
                 unread: stream.unread,
                 name: stream.name,
+                names: stream.names,
             });
         }
+        let misplaced = self.late.saturating_add(self.astray);
+        self.window_needed =
+            is_many(misplaced, self.calls).then(|| behind.as_secs().saturating_add(1));
+    }
+
+    /// The names of the values in all files, each once.
+    pub(super) fn names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = Vec::new();
+        for name in self.files.iter().flat_map(|file| &file.names) {
+            if !names.contains(&name.as_str()) {
+                names.push(name);
+            }
+        }
+        names
     }
 
     /// The first line that could not be read, as the end of a message.
@@ -104,16 +136,24 @@ impl LogSummary {
     }
 }
 
+/// Whether so many calls of all are in the wrong place that no number is to be believed: more than 1 %.
+fn is_many(misplaced: u64, calls: u64) -> bool {
+    misplaced.saturating_mul(100) > calls
+}
+
 impl Document {
     pub(super) fn new(log: LogSummary, forecasts: Vec<Forecast>) -> Self {
         let changes = match forecasts.as_slice() {
             [one, two, ..] => Some(one.changes(two)),
             _ => None,
         };
-        Self {
+        let mut document = Self {
+            warnings: Vec::new(),
             log,
             forecasts,
             changes,
-        }
+        };
+        document.warnings = warnings(&document);
+        document
     }
 }

@@ -8,13 +8,18 @@ use host_sim::forecast::{Change, Forecast, Prospect, Remedy};
 use super::number::{count, grouped, time};
 use super::summary::{Document, LogSummary};
 
-/// How many lines of the module's log are shown.
-const LOGGED: usize = 3;
+// Writing to a string cannot fail.
+macro_rules! line {
+    ($text:expr, $($arguments:tt)*) => { let _ = writeln!($text, $($arguments)*); };
+}
 
 /// Everything, with this many organizations.
 pub(super) fn text(document: &Document, top: usize) -> String {
     let mut text = String::new();
     of_log(&mut text, &document.log);
+    for warning in &document.warnings {
+        line!(text, "\nwarning: {warning}");
+    }
     for forecast in &document.forecasts {
         of_forecast(&mut text, forecast, &document.log, top);
     }
@@ -22,11 +27,6 @@ pub(super) fn text(document: &Document, top: usize) -> String {
         of_changes(&mut text, changes, one, two, top);
     }
     text
-}
-
-// Writing to a string cannot fail.
-macro_rules! line {
-    ($text:expr, $($arguments:tt)*) => { let _ = writeln!($text, $($arguments)*); };
 }
 
 fn of_log(text: &mut String, log: &LogSummary) {
@@ -55,19 +55,6 @@ fn of_log(text: &mut String, log: &LogSummary) {
         if more > 0 {
             line!(text, "    and {} more", grouped(more));
         }
-    }
-    if log.late > 0 {
-        let late = count(log.late, "call", "calls");
-        line!(
-            text,
-            "  {late} stood too far out of order and were taken later than they came (see --window)"
-        );
-    }
-    if log.without_durations {
-        line!(
-            text,
-            "  the log tells no durations, so nothing is known of calls at the same time"
-        );
     }
 }
 
@@ -108,12 +95,12 @@ pub(super) fn advice(prospect: &Prospect) -> String {
         let limit = plan
             .limit
             .map_or_else(String::new, |limit| format!(" ({})", grouped(limit)));
-        format!("{}{limit}", plan.name)
+        format!("plan {}{limit}", plan.name)
     }));
-    if ways.is_empty() {
-        "nothing that is on offer".to_owned()
-    } else {
-        ways.join(" or ")
+    match ways.as_slice() {
+        [] => "nothing that is on offer".to_owned(),
+        [way] => way.clone(),
+        several => format!("either: {}", several.join("; or: ")),
     }
 }
 
@@ -129,9 +116,14 @@ fn purchase(remedy: &Remedy, allowed: Option<u64>) -> Option<String> {
     let wider = remedy
         .concurrency
         .filter(|peak| allowed.is_none_or(|allowed| *peak > allowed));
-    let wider = wider.map(|peak| format!("{} at once", grouped(peak)));
+    let wider = wider.map(|peak| {
+        let now = allowed.map_or_else(String::new, |allowed| {
+            format!(" (now {})", grouped(allowed))
+        });
+        format!("{} at once{now}", count(peak, "call", "calls"))
+    });
     let parts: Vec<_> = more.into_iter().chain(wider).collect();
-    (!parts.is_empty()).then(|| parts.join(" and "))
+    (!parts.is_empty()).then(|| parts.join(", and "))
 }
 
 fn of_forecast(text: &mut String, forecast: &Forecast, log: &LogSummary, top: usize) {
@@ -190,14 +182,6 @@ fn of_forecast(text: &mut String, forecast: &Forecast, log: &LogSummary, top: us
             "and {} (--top shows more, --json and --html all)",
             count(rest as u64, "other", "others")
         );
-    }
-    for logged in forecast.logged.iter().take(LOGGED) {
-        line!(text, "logged: {logged}");
-    }
-    let shown = forecast.logged.len().min(LOGGED) as u64;
-    let unshown = forecast.lines_logged.saturating_sub(shown);
-    if unshown > 0 {
-        line!(text, "and {} more", count(unshown, "line", "lines"));
     }
 }
 

@@ -1,0 +1,59 @@
+//! What is to be known before any number of a forecast is believed.
+
+use super::number::{count, grouped, time};
+use super::summary::Document;
+
+/// The warnings, the gravest first.
+pub(super) fn warnings(document: &Document) -> Vec<String> {
+    let log = &document.log;
+    let mut warnings = Vec::new();
+    if let Some(window) = log.window_needed {
+        let misplaced = log.late.saturating_add(log.astray);
+        let all = log.calls.saturating_add(log.astray);
+        let remedy = if log.calls > super::MOST_HELD_BACK as u64 {
+            "sort its lines by time".to_owned()
+        } else {
+            format!("say --window {window}")
+        };
+        warnings.push(format!(
+            "The numbers are wrong: {} of {} stood too far out of order. Two logs in one file? Name them as two. Otherwise {remedy}.",
+            grouped(misplaced),
+            count(all, "call", "calls"),
+        ));
+    } else if log.late > 0 {
+        let late = count(log.late, "call", "calls");
+        warnings.push(format!(
+            "{late} stood too far out of order and were taken later than they came (see --window)."
+        ));
+    }
+    if let (Some(first), None) = (log.first_astray, log.window_needed) {
+        let astray = count(log.astray, "line was", "lines were");
+        warnings.push(format!(
+            "{astray} set aside for a time that cannot be, such as {}.",
+            time(first)
+        ));
+    }
+    if log.without_durations {
+        warnings.push(
+            "Concurrency is not forecast: no durations (say --field duration=NAME).".to_owned(),
+        );
+    }
+    let Some(forecast) = document.forecasts.first() else {
+        return warnings;
+    };
+    if let Some(nobody) = &forecast.nobody {
+        let calls = count(nobody.calls, "call names", "calls name");
+        warnings.push(format!(
+            "{calls} no organization ({} refused).",
+            grouped(nobody.refused)
+        ));
+    }
+    if forecast.without_body > 0 {
+        let calls = count(forecast.without_body, "call is", "calls are");
+        warnings.push(format!(
+            "{calls} priced by their body, of which the log has none: the least is charged (the field is request_body; see also \
+             request.bodies in --print-mapping)."
+        ));
+    }
+    warnings
+}
