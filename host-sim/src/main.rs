@@ -135,17 +135,26 @@ Who would be refused tomorrow, and what would spare them?
 A log is JSON (Envoy's json_format and others'), Envoy's default text, NCSA combined, or CSV with named columns, packed with
 gzip or not. Its customary names are known: start_time, method, path, response_code, duration, organization and many more;
 --field tells others. The organization has to be in the log: add the header that names it to the log's format, such as
-`organization: %REQ(ORGID)%` (in Envoy's text: behind the rest; in NCSA combined it is the user).
+`organization: %REQ(ORGID)%` (in Envoy's text: behind the rest; in NCSA combined it is the user). Calls that name none are counted
+apart; a log that names none at all exits with 2.
 
   --field organization=tenant_id --header 'x-tenant: %organization' --header 'x-plan: %plan' --field plan=plan_name
 
 What the filter makes of a call is taken from the properties that it sets for access logs (wasm.*), and limits from its usage
 details. That works for any module that has such: --print-mapping shows where they are found, --mapping says it otherwise.
 
-Logs have no bodies: what is priced by its body is sent without one, unless a mapping says what is usual. Without --envoy-yaml the
-proxy is taken to have allow_on_headers_stop_iteration set, so that such calls are not held for ever.
+Logs seldom have bodies: what is priced by its body is charged the least, and counted, unless the log has a field `request_body` or
+a mapping says what is usual. Without --envoy-yaml the proxy is taken to have allow_on_headers_stop_iteration set, so that such
+calls are not held for ever.
 
-The calls of a log are put in order within --window seconds (and at most 200000 of them); those farther out are counted.")]
+A call that is refused for too many at once counts with what it costs alone, and every refused call in full, even one that the log
+says has failed: what would do is rather too much. A call that fails holds its price until then, so that an organization at its very
+limit may for a while need that much more.
+
+The calls of a log are put in order within --window seconds (and at most 200000 of them); those farther out are counted. When they
+are more than 1 % the numbers are wrong, which is said with the window that would do, and the exit status is 1; the usual cause is
+two logs in one file: name them as two. A line that leaps ahead by more than an hour (or the window) is set aside if the next one
+is back again.")]
     Replay(command::replay::Replay),
     /// Say what a module is, what it needs from Envoy, and what Envoy will call in it
     ///

@@ -222,7 +222,7 @@ fn a_log_that_is_not_to_be_believed_is_said_to_be_so() {
         (status, document["warnings"].clone())
     };
     let two_in_one = [
-        line("12:00:00", a),
+        line("12:00:05", a),
         line("12:10:00", a),
         line("12:00:01", a),
     ];

@@ -35,7 +35,7 @@ struct Arguments {
     format: Shape,
     /// Write a configuration of the filter that lists the organizations to this file: envoy/filter.json with others.
     #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    write_config: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -60,7 +60,7 @@ fn main() -> anyhow::Result<()> {
         calls: arguments.lines,
     });
     let organizations = traffic.organizations().to_vec();
-    if let Some(path) = &arguments.config {
+    if let Some(path) = &arguments.write_config {
         let example = api_credits_tests::artifacts::root().join("envoy/filter.json");
         let text = fs::read_to_string(&example)
             .with_context(|| format!("cannot read {}", example.display()))?;
