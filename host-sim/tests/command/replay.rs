@@ -280,3 +280,28 @@ fn the_page_needs_nothing_else_and_has_every_organization() {
         assert!(!page.contains(outside), "{outside}");
     }
 }
+
+#[test]
+fn another_configuration_is_compared_before_anything_else() {
+    let folder = folder();
+    folder.write("other.json", "{}");
+    let compare = ["access.log", "--against", "other.json", "--html", "a.html"];
+    let (status, said) = folder.run(&[&REPLAY[..], &compare].concat());
+    assert_eq!(status, Some(0), "{said}");
+    assert!(
+        said.ends_with("\nFrom the configuration to other.json: Nothing changes for anybody.\n"),
+        "{said}"
+    );
+    let page = folder.read("a.html");
+    let order = [
+        "<h1 id=\"changes\">Nothing changes for anybody.</h1>",
+        "<h2 id=\"s1\" class=\"next\">1 of 1 organizations would be refused calls.</h2>",
+        "<details class=\"former\"><summary>Before: 1 of 1 organizations would be refused calls.</summary>",
+        "<h2 id=\"s0\" class=\"next\">1 of 1 organizations would be refused calls.</h2>",
+    ];
+    let places = order.map(|part| page.find(part));
+    assert!(
+        places.iter().all(Option::is_some) && places.is_sorted(),
+        "{places:?}"
+    );
+}

@@ -6,7 +6,7 @@ use host_sim::forecast::{Change, Forecast, Prospect};
 use super::chart::{Chart, Stretch};
 use super::number::{count, grouped, time};
 use super::summary::{Document, LogSummary};
-use super::table::{advice, headline};
+use super::table::{advice, change_headline, headline};
 
 /// The most organizations that a page shows.
 const MOST: usize = 2000;
@@ -21,7 +21,9 @@ struct Page<'d> {
     css: &'static str,
     sections: Vec<Section<'d>>,
     changes: Option<Vec<ChangeRow<'d>>>,
+    change_columns: [&'static str; 6],
     changes_sub: String,
+    warnings: &'d [String],
     facts: Vec<String>,
     unread: Vec<UnreadRow<'d>>,
     unread_count: String,
@@ -29,6 +31,8 @@ struct Page<'d> {
 
 struct Section<'d> {
     number: usize,
+    /// Whether it stands behind its headline until it is opened.
+    folded: bool,
     headline: String,
     sub: String,
     refused: Vec<Row<'d>>,
@@ -74,7 +78,7 @@ struct OperationRow<'d> {
 }
 
 struct DayRow {
-    from: String,
+    until: String,
     calls: String,
     refused: String,
     need: String,
@@ -103,9 +107,14 @@ struct UnreadRow<'d> {
 /// The page.
 pub(super) fn html(document: &Document) -> anyhow::Result<String> {
     let sections = document.forecasts.iter().enumerate();
-    let sections: Vec<_> = sections
+    let mut sections: Vec<_> = sections
         .filter_map(|(number, forecast)| section(number, forecast, &document.log))
         .collect();
+    // The one that is to come first, and the present one folded behind it.
+    if let [before, .., _] = sections.as_mut_slice() {
+        before.folded = true;
+        sections.reverse();
+    }
     let changes = document.changes.as_deref();
     let names: Vec<_> = document
         .forecasts
@@ -113,11 +122,24 @@ pub(super) fn html(document: &Document) -> anyhow::Result<String> {
         .map(|forecast| forecast.name.as_str())
         .collect();
     let page = Page {
-        title: document.forecasts.first().map(headline).unwrap_or_default(),
+        title: match document.forecasts.as_slice() {
+            [one, two, ..] => change_headline(changes.unwrap_or_default(), one, two),
+            [one] => headline(one),
+            [] => String::new(),
+        },
+        change_columns: [
+            "Refused before",
+            "Refused after",
+            "Charged before",
+            "Charged after",
+            "Limit before",
+            "Limit after",
+        ],
+        warnings: &document.warnings,
         css: include_str!("page.css"),
         sections,
         changes: changes.map(|changes| changes.iter().take(MOST).map(change_row).collect()),
-        changes_sub: format!("From {}", names.join(" to ")),
+        changes_sub: format!("From {}. {}", names.join(" to "), days(&document.log)),
         facts: facts(&document.log),
         unread: unread(&document.log),
         unread_count: grouped(document.log.unread),
@@ -136,9 +158,11 @@ fn section<'d>(number: usize, forecast: &'d Forecast, log: &LogSummary) -> Optio
     let count_of = |level| rows.iter().filter(|row| row.level == level).count();
     Some(Section {
         number,
+        folded: false,
         headline: headline(forecast),
         sub: format!(
-            "{}: {} of {} refused, {} charged for the others.",
+            "{} Forecast with {}: {} of {} refused, {} charged for the others.",
+            days(log),
             forecast.name,
             grouped(forecast.refused),
             count(forecast.calls, "call", "calls"),
@@ -170,11 +194,14 @@ fn row<'d>(id: String, of: &'d Prospect, log: &LogSummary, stretch: Stretch) -> 
     let at_once = match of.concurrency {
         _ if log.without_durations => "The log tells no durations.".to_owned(),
         Some(limit) => format!(
-            "At most {} calls at once; {} may be.",
-            grouped(of.peak_concurrency),
+            "At most {} at once; {} may be.",
+            count(of.peak_concurrency, "call", "calls"),
             grouped(limit)
         ),
-        None => format!("At most {} calls at once.", grouped(of.peak_concurrency)),
+        None => format!(
+            "At most {} at once.",
+            count(of.peak_concurrency, "call", "calls")
+        ),
     };
     let limit = of
         .limit
@@ -227,7 +254,7 @@ fn row<'d>(id: String, of: &'d Prospect, log: &LogSummary, stretch: Stretch) -> 
             .days
             .iter()
             .map(|day| DayRow {
-                from: day.from.map(time).unwrap_or_default(),
+                until: day.ends.or(day.from).map(time).unwrap_or_default(),
                 calls: grouped(day.calls),
                 refused: grouped(day.refused),
                 need: grouped(day.need()),
@@ -273,6 +300,16 @@ fn change_row(change: &Change) -> ChangeRow<'_> {
     }
 }
 
+/// From when to when the calls came.
+fn days(log: &LogSummary) -> String {
+    match (log.first, log.last) {
+        (Some(first), Some(last)) => {
+            format!("Calls from {} to {} UTC.", time(first), time(last))
+        }
+        _ => String::new(),
+    }
+}
+
 fn facts(log: &LogSummary) -> Vec<String> {
     let mut facts = Vec::new();
     if let (Some(first), Some(last)) = (log.first, log.last) {
@@ -293,17 +330,6 @@ fn facts(log: &LogSummary) -> Vec<String> {
     if log.out_of_order > 0 {
         let calls = count(log.out_of_order, "call", "calls");
         facts.push(format!("{calls} stood out of order and were put in order"));
-    }
-    if log.late > 0 {
-        let calls = count(log.late, "call", "calls");
-        facts.push(format!(
-            "{calls} stood too far out of order and were taken later than they came"
-        ));
-    }
-    if log.without_durations {
-        facts.push(
-            "It tells no durations, so nothing is known of calls at the same time".to_owned(),
-        );
     }
     facts
 }

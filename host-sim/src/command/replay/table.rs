@@ -80,6 +80,31 @@ pub(super) fn headline(forecast: &Forecast) -> String {
     }
 }
 
+/// What another configuration comes to.
+pub(super) fn change_headline(changes: &[Change], one: &Forecast, two: &Forecast) -> String {
+    if changes.is_empty() {
+        return "Nothing changes for anybody.".to_owned();
+    }
+    let begin = changes
+        .iter()
+        .filter(|change| change.refused.0 == 0 && change.refused.1 > 0);
+    let end = changes
+        .iter()
+        .filter(|change| change.refused.0 > 0 && change.refused.1 == 0);
+    format!(
+        "{}: {} newly refused, {} no longer; {} refused instead of {}.",
+        count(
+            changes.len() as u64,
+            "organization changes",
+            "organizations change"
+        ),
+        grouped(begin.count() as u64),
+        grouped(end.count() as u64),
+        count(two.refused, "call", "calls"),
+        grouped(one.refused)
+    )
+}
+
 /// What would have spared an organization its refusals, in a few words.
 pub(super) fn advice(prospect: &Prospect) -> String {
     let Some(remedy) = &prospect.remedy else {
@@ -186,9 +211,9 @@ fn of_forecast(text: &mut String, forecast: &Forecast, log: &LogSummary, top: us
 }
 
 fn of_changes(text: &mut String, changes: &[Change], one: &Forecast, two: &Forecast, top: usize) {
-    line!(text, "\nFrom {} to {}", one.name, two.name);
+    let headline = change_headline(changes, one, two);
+    line!(text, "\nFrom {} to {}: {headline}", one.name, two.name);
     if changes.is_empty() {
-        line!(text, "nothing changes for anybody");
         return;
     }
     let mut table = table(&[
