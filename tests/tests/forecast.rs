@@ -313,36 +313,39 @@ fn what_would_have_sufficed_is_what_the_module_itself_gives_under_other_plans() 
 
 #[test]
 fn with_what_would_suffice_no_call_is_refused() {
-    let mut configuration = json!({
-        "identity": { "header": "orgId" },
-        "editions": { "Small": { "base": 10, "additional_max": 50, "concurrency": 2 } },
-        "organizations": { "a": { "edition": "Small", "additional": 0 } },
-        "usage": {},
-        "costs": { "default": 3 },
-    });
-    let module = module();
-    let before = Forecast::new(
-        "",
-        &replay(&module, &eight_lists(), &configuration).0,
-        BTreeMap::new(),
-    );
-    // Two pass, three are too many at once, one passes again, and for the rest there are no credits or no slots.
-    let told = &before.organizations[0];
-    assert_eq!((told.used, told.need), (9, 24));
-    let organization = &mut configuration["organizations"]["a"];
-    organization["additional"] = json!(told.need - told.limit.unwrap());
-    organization["concurrency"] = json!(told.peak_concurrency);
-    let after = Forecast::new(
-        "",
-        &replay(&module, &eight_lists(), &configuration).0,
-        BTreeMap::new(),
-    );
-    let told = &after.organizations[0];
-    assert_eq!(
-        (told.refused, told.cost, told.limit),
-        (0, 24, Some(24)),
-        "{told:?}"
-    );
+    // With two places calls are refused for both reasons; with four for want of credits alone, and then for want of places.
+    for places in [2, 4] {
+        let mut configuration = json!({
+            "identity": { "header": "orgId" },
+            "editions": { "Small": { "base": 10, "additional_max": 50, "concurrency": places } },
+            "organizations": { "a": { "edition": "Small", "additional": 0 } },
+            "usage": {},
+            "costs": { "default": 3 },
+        });
+        let module = module();
+        let (before, _) = replay(&module, &eight_lists(), &configuration);
+        let bytes = configuration.to_string().into_bytes();
+        let start = |bytes: &[u8], at| start(&module, bytes, at);
+        let organizations = before.organizations();
+        let found = remedies(organizations, &mapping(), &bytes, Some(DETAILS), &start).unwrap();
+        let told = &Forecast::new("", &before, found).organizations[0];
+        let remedy = told.remedy.as_ref().unwrap();
+        assert_eq!(
+            (told.used, told.need, remedy.additional, remedy.concurrency),
+            (9, 24, 14, Some(5)),
+            "{places} places"
+        );
+        let organization = &mut configuration["organizations"]["a"];
+        organization["additional"] = json!(remedy.additional);
+        organization["concurrency"] = json!(remedy.concurrency);
+        let (after, _) = replay(&module, &eight_lists(), &configuration);
+        let told = &Forecast::new("", &after, BTreeMap::new()).organizations[0];
+        assert_eq!(
+            (told.refused, told.cost, told.limit),
+            (0, 24, Some(24)),
+            "{places} places"
+        );
+    }
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub struct Remedy {
     pub unit: Option<String>,
     /// Whether that much can be bought under the present plan; `None` if the module does not tell.
     pub can_be_bought: Option<bool>,
-    /// How many calls must be allowed in progress at once, if calls were refused for that.
+    /// How many calls must be allowed in progress at once, if calls were refused for that, or would be were they not refused before.
     pub concurrency: Option<u64>,
     /// The other plans, those with the lowest limits first.
     pub plans: Vec<Plan>,
@@ -54,11 +54,15 @@ impl Remedy {
         let worst = organization.worst_day();
         let sold = worst.and_then(|day| day.purchasable);
         let bought = worst.and_then(|day| day.purchased).unwrap_or(0);
+        // Calls that are refused for want of credits take no place beside others, but would if they passed.
+        let crowded = worst
+            .and_then(|day| day.concurrency)
+            .is_some_and(|allowed| organization.peak_concurrency > allowed);
         Self {
             additional,
             unit: mapping.details.unit.clone(),
             can_be_bought: sold.map(|sold| bought.saturating_add(additional) <= sold),
-            concurrency: (organization.refused_by_concurrency() > 0)
+            concurrency: (organization.refused_by_concurrency() > 0 || crowded)
                 .then_some(organization.peak_concurrency),
             plans: Vec::new(),
         }
