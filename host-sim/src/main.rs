@@ -22,7 +22,7 @@ A first scenario: `host-sim new first.toml`, and `host-sim help run` explains it
 
 Exit status:
   0  good
-  1  a scenario does not hold, the filter or its configuration is refused, or its memory grows
+  1  a scenario does not hold, the filter or its configuration is refused, dies or gives no answer, or its memory grows
   2  the input cannot be read"
 )]
 struct Arguments {

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use host_sim::StartError;
 use host_sim::target::{LogLevel, LogLine};
+use host_sim::{LoadError, Module, StartError};
 
 use super::plugin::PluginOptions;
 use crate::command::output::say;
@@ -24,7 +24,15 @@ impl Check {
     pub(crate) fn execute(&self) -> anyhow::Result<bool> {
         let options = self.plugin.clone().with_config(self.configuration.as_ref());
         let plugin = options.resolve()?;
-        let module = plugin.load()?;
+        let module = match Module::from_file(&plugin.file) {
+            // What is no module at all is bad input.
+            Ok(module) => module,
+            Err(LoadError::Read { .. } | LoadError::NotWasm(_)) => plugin.load()?,
+            Err(refused) => {
+                say!("{}: {refused}", plugin.name());
+                return Ok(false);
+            }
+        };
         match plugin.builder(&module).start() {
             Ok(_) => {
                 say!("accepted");

@@ -92,11 +92,12 @@ impl Trace {
         trace.extend(simulator.take_trace());
         let log = simulator.log();
         let died = Explanation::of(&trace, &log).map(|explanation| explanation.to_string());
+        let answered = outcome.is_ok() && died.is_none();
         let logged: Vec<_> = log.iter().map(ToString::to_string).collect();
         if self.json {
             let answer = outcome.as_ref().ok().map(answer);
             print_json(&trace, logged, answer, died)?;
-            return Ok(true);
+            return Ok(answered);
         }
         for line in &trace {
             say!("{line}");
@@ -114,7 +115,7 @@ impl Trace {
         if let Some(died) = died {
             show!("\n{died}");
         }
-        Ok(true)
+        Ok(answered)
     }
 
     /// What happened until the filter refused its configuration or died.

@@ -3,6 +3,22 @@
 use crate::folder::Folder;
 
 #[test]
+fn a_module_that_envoy_refuses_is_a_negative_answer() {
+    let folder = Folder::with(&[("mute.wat", "(module)"), ("half.wat", "(module")]);
+    assert_eq!(
+        folder.run(&["check", "--plugin", "mute.wat"]),
+        (
+            Some(1),
+            "mute.wat: missing or unknown Proxy-Wasm ABI version: no export named proxy_abi_version_0_1_0, \
+             proxy_abi_version_0_2_0 or proxy_abi_version_0_2_1\n"
+                .to_owned()
+        )
+    );
+    let (status, _) = folder.run(&["check", "--plugin", "half.wat"]);
+    assert_eq!(status, Some(2));
+}
+
+#[test]
 fn a_configuration_is_checked() {
     let folder = Folder::with(&[
         ("good.json", "{}"),

@@ -34,7 +34,7 @@ fn a_death_is_shown_as_json_too() {
         "--answer-header",
         "x-dies: y",
     ]);
-    assert_eq!(status, Some(0));
+    assert_eq!(status, Some(1));
     insta::assert_snapshot!(said);
 }
 
@@ -53,7 +53,7 @@ fn a_request_that_hangs_is_said_to() {
         "b",
         "--http2",
     ]);
-    assert_eq!(status, Some(0));
+    assert_eq!(status, Some(1));
     insta::assert_snapshot!(said);
 }
 
