@@ -44,7 +44,7 @@ fn two_workers_keep_the_concurrency_limit() -> anyhow::Result<()> {
     every_order_holds("two_calls_at_once_keep_the_concurrency_limit")
 }
 
-/// All orders of three are too many for every test run; `host-sim explore` runs them in minutes.
+/// All orders of three are too many for a test run: the first are run, and as many are drawn by lot.
 #[test]
 fn three_workers_keep_the_concurrency_limit() -> anyhow::Result<()> {
     let bounds = Bounds {
