@@ -188,7 +188,8 @@ impl Chain {
         let links = self.links.iter_mut();
         links.fold(false, |any, link| {
             let http = link.deliver_callouts();
-            link.deliver_grpc() | http | any
+            let names = link.deliver_names();
+            link.deliver_grpc() | http | names | any
         })
     }
 }

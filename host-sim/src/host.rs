@@ -6,6 +6,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use crate::clock::Instant;
+use crate::dns::Names;
 use crate::explore::{Access, Gate};
 use crate::grpc::{GrpcBehaviour, GrpcRequest};
 use crate::metadata::Metadata;
@@ -37,6 +38,8 @@ pub(crate) struct Host {
     pub(crate) grpc_services: RefCell<BTreeMap<String, GrpcBehaviour>>,
     /// The calls that they have seen and nobody has looked at yet, by cluster, each with its VM's number and its token.
     pub(crate) grpc_calls: RefCell<BTreeMap<String, Vec<SeenGrpc>>>,
+    /// What names resolve to.
+    pub(crate) names: RefCell<Names>,
     /// What modules are told is logged; lower lines are dropped.
     pub(crate) log_level: LogLevel,
     /// Whether anybody reads the trace. If not, none is written.
@@ -72,6 +75,7 @@ impl Host {
             callouts: RefCell::default(),
             grpc_services: RefCell::default(),
             grpc_calls: RefCell::default(),
+            names: RefCell::default(),
             log_level,
             traced,
             gate: None,

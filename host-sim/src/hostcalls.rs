@@ -5,6 +5,7 @@ mod abi_0_1_0;
 mod buffers;
 mod call;
 mod callouts;
+mod dns;
 mod error;
 mod foreign_functions;
 mod grpc;
@@ -19,14 +20,11 @@ mod streams;
 mod time;
 mod wasi;
 
-use wasmtime::{ExternType, Linker, Module};
+use wasmtime::Linker;
 
 use crate::abi::AbiVersion;
 use crate::vm_state::VmState;
 pub(crate) use error::{Fatal, Refused};
-
-/// Hostcalls that exist and that host-sim cannot do yet. Modules that import them load, and trap when they make them.
-pub(crate) const UNIMPLEMENTED: &[&str] = &["envoy_resolve_dns"];
 
 /// The functions of `env` that only some versions of the ABI have.
 const OF_SOME_VERSIONS: &[(&str, &[AbiVersion])] = &[
@@ -51,11 +49,8 @@ pub(crate) fn versions_of(function: &str) -> &'static [AbiVersion] {
     found.map_or(&[], |(_, versions)| versions)
 }
 
-/// Everything that a module of this version may import and that host-sim has.
-pub(crate) fn link_simulated(
-    linker: &mut Linker<VmState>,
-    abi: AbiVersion,
-) -> wasmtime::Result<()> {
+/// Everything that a module of this version may import.
+pub(crate) fn link(linker: &mut Linker<VmState>, abi: AbiVersion) -> wasmtime::Result<()> {
     logging::link(linker, abi)?;
     time::link(linker)?;
     buffers::link(linker)?;
@@ -72,27 +67,6 @@ pub(crate) fn link_simulated(
     shared_queues::link(linker)?;
     status::link(linker)?;
     foreign_functions::link(linker)?;
+    dns::link(linker)?;
     wasi::link(linker)
-}
-
-/// Everything that this module, of this version, may import.
-pub(crate) fn link(
-    linker: &mut Linker<VmState>,
-    module: &Module,
-    abi: AbiVersion,
-) -> wasmtime::Result<()> {
-    link_simulated(linker, abi)?;
-    for import in module.imports() {
-        let name = import.name();
-        if let ExternType::Func(ty) = import.ty()
-            && import.module() == "env"
-            && UNIMPLEMENTED.contains(&name)
-        {
-            let owned = name.to_owned();
-            linker.func_new("env", name, ty, move |_, _, _| {
-                Err(wasmtime::Error::new(Fatal::Unimplemented(owned.clone())))
-            })?;
-        }
-    }
-    Ok(())
 }

@@ -24,8 +24,6 @@ pub struct Imports {
 pub enum Support {
     /// It does what it does in Envoy.
     Simulated,
-    /// Modules that import it load; the VM ends when they call it.
-    Missing,
     /// Envoy has it for modules of these other versions of the ABI only.
     OtherVersions(&'static [AbiVersion]),
     /// Neither this simulator nor the proxy-wasm ABI knows it.
@@ -41,7 +39,7 @@ impl Imports {
     pub fn of(abi: AbiVersion) -> wasmtime::Result<Self> {
         let engine = Engine::default();
         let mut linker = Linker::new(&engine);
-        hostcalls::link_simulated(&mut linker, abi)?;
+        hostcalls::link(&mut linker, abi)?;
         let start = Instant::from_timestamp(jiff::Timestamp::UNIX_EPOCH);
         let host = Rc::new(Host::new(start, 0, LogLevel::Info, false));
         let mut store = Store::new(&engine, VmState::new(host, Rc::default(), String::new()));
@@ -77,9 +75,6 @@ impl Imports {
         if module != "env" {
             return Support::Unknown;
         }
-        if hostcalls::UNIMPLEMENTED.contains(&name) {
-            return Support::Missing;
-        }
         match hostcalls::versions_of(name) {
             [] => Support::Unknown,
             versions => Support::OtherVersions(versions),
@@ -112,7 +107,7 @@ mod tests {
             ("env", "proxy_log", Support::Simulated),
             ("wasi_unstable", "fd_write", Support::Simulated),
             ("wasi_snapshot_preview1", "proxy_log", Support::Unknown),
-            ("env", "envoy_resolve_dns", Support::Missing),
+            ("env", "envoy_resolve_dns", Support::Simulated),
             ("env", "proxy_get_loglevel", Support::Unknown),
             (
                 "env",

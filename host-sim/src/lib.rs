@@ -22,8 +22,8 @@
 //!
 //! # What is not simulated
 //!
-//! HTTP/2 `METADATA` frames, and with them `proxy_on_request_metadata` and `proxy_on_response_metadata`; TCP filters; `envoy_resolve_dns`
-//! and the foreign functions that compile expressions or use keys. A module that calls one of these is told so by name.
+//! HTTP/2 `METADATA` frames, and with them `proxy_on_request_metadata` and `proxy_on_response_metadata`; TCP filters; the
+//! foreign functions that compile expressions or use keys. A module that calls one of these is told so by name.
 
 mod abi;
 pub mod access_log;
@@ -31,6 +31,7 @@ mod body;
 mod callout;
 mod chain;
 mod clock;
+mod dns;
 mod envoy;
 mod explanation;
 pub mod explore;

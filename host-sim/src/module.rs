@@ -159,8 +159,7 @@ impl Module {
         }
         refuse_tcp_filters(&module)?;
         let mut linker = Linker::new(engine);
-        hostcalls::link(&mut linker, &module, abi)
-            .map_err(|error| LoadError::Link(innermost(&error)))?;
+        hostcalls::link(&mut linker, abi).map_err(|error| LoadError::Link(innermost(&error)))?;
         let instance = linker.instantiate_pre(&module).map_err(|error| {
             error.downcast_ref::<UnknownImportError>().map_or_else(
                 || {

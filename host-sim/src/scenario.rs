@@ -24,6 +24,8 @@
 //! ## A gRPC service that the plugin calls: a `[[grpc_service]]` table with `cluster`, and `answers = [{ method = "pkg.Quota/Take",
 //! ## message_hex = "0801" }]` (or `message`, or `status` with `error`) or `down = "hang"` or `"unreachable"`.
 //!
+//! ## What names resolve to for a plugin that asks Envoy: `[[dns]]` tables with `name`, `addresses` and `ttl` in seconds.
+//!
 //! ## In place of `plugin` and `config`, several filters, first to last: [[filter]] tables with `plugin`, `config` (or its kin) and
 //! ## `module`, a file relative to this one; otherwise it is the module under test. Steps `configure` are for the first of them.
 //!
@@ -110,7 +112,7 @@ pub use service::ExpectCallouts;
 pub use step::{ExpectLog, Open, Parallel, Step};
 
 use crate::grpc::GrpcService;
-use crate::target::{Capability, LogLevel, PluginSettings, Service, Setup, Upstream};
+use crate::target::{Capability, LogLevel, Name, PluginSettings, Service, Setup, Upstream};
 use grpc_service::GrpcServiceTable;
 use json::Json;
 use request::UpstreamTable;
@@ -134,6 +136,8 @@ pub struct Scenario {
     pub services: Vec<Service>,
     /// The gRPC services that the plugin calls itself.
     pub grpc_services: Vec<GrpcService>,
+    /// What names resolve to for the plugin.
+    pub names: Vec<Name>,
     /// When the clock starts, if that matters.
     pub clock: Option<Timestamp>,
     /// What happens.
@@ -247,6 +251,7 @@ impl Scenario {
             .chain(clock)
             .chain((!self.services.is_empty()).then_some(Capability::Callouts))
             .chain((!self.grpc_services.is_empty()).then_some(Capability::GrpcServices))
+            .chain((!self.names.is_empty()).then_some(Capability::Names))
             .collect()
     }
 
@@ -293,6 +298,7 @@ impl Scenario {
             upstream: self.upstream.clone(),
             services: self.services.clone(),
             grpc_services: self.grpc_services.clone(),
+            names: self.names.clone(),
             properties: properties.into_iter().collect(),
             clock: self.clock,
             reconfigures,
@@ -337,6 +343,8 @@ struct RawScenario {
     service: Vec<ServiceTable>,
     #[serde(default)]
     grpc_service: Vec<GrpcServiceTable>,
+    #[serde(default)]
+    dns: Vec<Name>,
     clock: Option<Timestamp>,
     rejected: Option<Pattern>,
     step: Option<Vec<Step>>,
@@ -375,6 +383,7 @@ impl TryFrom<RawScenario> for Scenario {
             upstream: raw.upstream.0,
             services: raw.service.into_iter().map(|table| table.0).collect(),
             grpc_services: raw.grpc_service.into_iter().map(|table| table.0).collect(),
+            names: raw.dns,
             clock: raw.clock,
             course,
             known_difference: raw.known_difference,

@@ -95,7 +95,8 @@ impl Target for SimTarget {
             | Capability::Overlap
             | Capability::UpstreamBehaviour
             | Capability::Callouts
-            | Capability::GrpcServices => true,
+            | Capability::GrpcServices
+            | Capability::Names => true,
             // One thread takes its steps in one order; `explore` has others.
             Capability::Interleaving => false,
         }

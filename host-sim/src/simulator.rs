@@ -19,6 +19,7 @@ pub use live::{CallId, CalloutId, Happening};
 pub use passing::{Ending, Passing};
 
 use crate::chain::{Arrival, Chain};
+use crate::dns::Name;
 use crate::grpc::{GrpcRequest, GrpcService};
 use crate::host::{Counts, Host};
 use crate::module::Module;
@@ -132,9 +133,6 @@ impl Simulator {
         let chains = self.main.iter().chain(&self.workers);
         for link in chains.flat_map(|chain| &chain.links) {
             match link.failure() {
-                Some(failure @ VmFailure::Unimplemented { .. }) => {
-                    return Err(SimulationError::Unimplemented(failure.clone()));
-                }
                 Some(failure @ VmFailure::Endless { .. }) => {
                     return Err(SimulationError::NeverReturns(failure.clone()));
                 }
@@ -249,6 +247,12 @@ impl Simulator {
         let mut seen = self.host.grpc_calls.borrow_mut();
         let taken = seen.remove(cluster).unwrap_or_default();
         taken.into_iter().map(|(_, request)| request).collect()
+    }
+
+    /// From now on a name resolves to this for `envoy_resolve_dns`, which the plugin is told later. Other names do not exist; addresses
+    /// and `localhost` are answered at once.
+    pub fn name(&mut self, name: Name) {
+        self.host.names.borrow_mut().insert(name);
     }
 
     /// From now on a filter before the plugin says this about every request (dynamic metadata), as an authentication filter does

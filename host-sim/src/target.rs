@@ -20,6 +20,7 @@ pub use http::{
 
 pub use services::{Service, ServiceAnswer, ServiceBehaviour};
 
+pub use crate::dns::Name;
 use crate::grpc::GrpcService;
 use crate::scenario::ConfigText;
 
@@ -229,6 +230,8 @@ pub enum Capability {
     Interleaving,
     /// Provide gRPC services that the plugin calls itself.
     GrpcServices,
+    /// Say what names resolve to when the plugin asks.
+    Names,
 }
 
 impl fmt::Display for Capability {
@@ -243,6 +246,7 @@ impl fmt::Display for Capability {
             Self::Callouts => "callouts",
             Self::Interleaving => "interleaving",
             Self::GrpcServices => "grpc-services",
+            Self::Names => "names",
         })
     }
 }
@@ -320,6 +324,8 @@ pub struct Setup {
     pub services: Vec<Service>,
     /// The gRPC services that the plugin calls itself; only for hosts with [`Capability::GrpcServices`].
     pub grpc_services: Vec<GrpcService>,
+    /// What names resolve to for the plugin; only for hosts with [`Capability::Names`].
+    pub names: Vec<Name>,
     /// Keys of the filter state (without the prefix `wasm.`) that some step looks at.
     pub properties: Vec<String>,
     /// When the host's clock starts; only for hosts with [`Capability::ManualClock`].
@@ -339,6 +345,7 @@ impl Default for Setup {
             upstream: Upstream::default(),
             services: Vec::new(),
             grpc_services: Vec::new(),
+            names: Vec::new(),
             properties: Vec::new(),
             clock: None,
             reconfigures: false,

@@ -44,14 +44,6 @@ pub enum VmFailure {
         /// What it did.
         reason: &'static str,
     },
-    /// The module needs something that host-sim cannot do. This says nothing about Envoy.
-    #[error("{callback} needs more than host-sim can do: {reason}")]
-    Unimplemented {
-        /// The callback.
-        callback: String,
-        /// What is missing.
-        reason: String,
-    },
 }
 
 /// A VM.
@@ -361,10 +353,6 @@ impl From<CallError> for StartError {
 fn failure_of(callback: &str, error: &wasmtime::Error, state: &VmState) -> VmFailure {
     let callback = callback.to_owned();
     match error.downcast_ref::<Fatal>() {
-        Some(fatal @ Fatal::Unimplemented(_)) => VmFailure::Unimplemented {
-            callback,
-            reason: fatal.to_string(),
-        },
         Some(fatal @ (Fatal::Forbidden { .. } | Fatal::NoMemory)) => VmFailure::Forbidden {
             callback,
             reason: fatal.to_string(),

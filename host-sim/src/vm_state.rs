@@ -9,6 +9,7 @@ use wasmtime::{Memory, TypedFunc};
 use crate::abi::{MapType, StreamType};
 use crate::callout::{Callout, Reply};
 use crate::clock::Instant;
+use crate::dns::Lookup;
 use crate::grpc_call::{GrpcCall, GrpcEvent};
 use crate::header_map::HeaderMap;
 use crate::host::Host;
@@ -118,11 +119,24 @@ pub(crate) struct VmState {
     pub(crate) grpc_event: Option<GrpcEvent>,
     last_grpc_call: u32,
     last_grpc_stream: u32,
+    /// Names that are being looked up.
+    pub(crate) lookups: Vec<Lookup>,
+    last_dns_token: u32,
+    /// What a callback of Envoy's own brings along, while it runs.
+    pub(crate) call_data: Vec<u8>,
     /// Whether the running callback sent a local response, which overrides what it returns.
     pub(crate) responded: bool,
     pub(crate) effective: Option<u32>,
     pub(crate) current: u32,
     next_context: u32,
+}
+
+/// Where a callback was when another was made in the middle of it.
+#[derive(Debug)]
+pub(crate) struct Outer {
+    current: u32,
+    effective: Option<u32>,
+    call_data: Vec<u8>,
 }
 
 impl VmState {
@@ -150,6 +164,9 @@ impl VmState {
             grpc_event: None,
             last_grpc_call: 1,
             last_grpc_stream: 2,
+            lookups: Vec::new(),
+            last_dns_token: 1,
+            call_data: Vec::new(),
             responded: false,
             effective: None,
             current: 0,
@@ -184,6 +201,12 @@ impl VmState {
         token
     }
 
+    /// A number for a name that is looked up. Envoy counts from 2.
+    pub(crate) fn take_dns_token(&mut self) -> u32 {
+        self.last_dns_token = self.last_dns_token.wrapping_add(1).max(1);
+        self.last_dns_token
+    }
+
     /// New contexts get numbers that no context of this other VM has had.
     pub(crate) fn number_contexts_after(&mut self, other: &Self) {
         self.next_context = other.next_context;
@@ -194,6 +217,22 @@ impl VmState {
         self.current = context;
         self.effective = None;
         self.responded = false;
+    }
+
+    /// A callback is about to be made in the middle of another. Says where that one was.
+    pub(crate) fn nest(&mut self, context: u32, call_data: Vec<u8>) -> Outer {
+        Outer {
+            current: std::mem::replace(&mut self.current, context),
+            effective: self.effective.take(),
+            call_data: std::mem::replace(&mut self.call_data, call_data),
+        }
+    }
+
+    /// The callback in the middle is over.
+    pub(crate) fn unnest(&mut self, outer: Outer) {
+        self.current = outer.current;
+        self.effective = outer.effective;
+        self.call_data = outer.call_data;
     }
 
     /// The context that hostcalls mean.

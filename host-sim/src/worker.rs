@@ -4,6 +4,7 @@
 //! meanwhile; Envoy defers that until the VM has returned, so that nothing is nested in the guest.
 
 mod callouts;
+mod dns;
 mod grpc;
 mod live;
 mod queues;

@@ -179,6 +179,8 @@ impl Target for EnvoyTarget {
             Capability::InjectCasConflict => false,
             // The services of these tests speak HTTP only.
             Capability::GrpcServices => false,
+            // Envoy asks the machine's own name servers.
+            Capability::Names => false,
             Capability::Reconfigure
             | Capability::Overlap
             | Capability::UpstreamBehaviour

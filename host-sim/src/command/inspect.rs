@@ -206,8 +206,6 @@ fn inspect_imports(
     Ok(inspected.collect())
 }
 
-const NOT_SIMULATED: &str = "host-sim does not simulate it: calling it ends the VM";
-
 fn of_wasi(name: &str, envoy: EnvoyRelease, support: Support) -> (bool, String) {
     let remark = match (EnvoyRelease::with_wasi(name), envoy.has_wasi(name)) {
         (None, _) => "no Envoy has this function of WASI".to_owned(),
@@ -221,7 +219,6 @@ fn of_wasi(name: &str, envoy: EnvoyRelease, support: Support) -> (bool, String) 
 fn of_env(support: Support, abi: Option<AbiVersion>) -> (bool, String) {
     match support {
         Support::Simulated => (true, String::new()),
-        Support::Missing => (true, NOT_SIMULATED.to_owned()),
         Support::OtherVersions(versions) => {
             let versions: Vec<_> = versions.iter().map(ToString::to_string).collect();
             let of = abi.map_or_else(|| "unknown".to_owned(), |abi| abi.to_string());

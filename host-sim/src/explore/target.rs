@@ -74,8 +74,8 @@ impl Target for ExploringTarget {
             | Capability::UpstreamBehaviour
             | Capability::Callouts
             | Capability::Interleaving => true,
-            // Nobody has looked at orders of gRPC events yet.
-            Capability::GrpcServices => false,
+            // Nobody has looked at orders of gRPC events and names yet.
+            Capability::GrpcServices | Capability::Names => false,
         }
     }
 

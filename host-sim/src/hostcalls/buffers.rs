@@ -98,6 +98,7 @@ fn contents<'c>(call: &'c Call<'_>, of: BufferType) -> Result<&'c [u8], Failure>
             Some(GrpcEvent::Message(bytes)) => bytes,
             _ => &[],
         },
-        BufferType::DownstreamData | BufferType::UpstreamData | BufferType::CallData => &[],
+        BufferType::CallData => &state.call_data,
+        BufferType::DownstreamData | BufferType::UpstreamData => &[],
     })
 }

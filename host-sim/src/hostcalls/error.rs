@@ -176,8 +176,6 @@ impl From<StartsInside> for Refused {
 /// Why a hostcall ends the VM.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum Fatal {
-    #[error("host-sim does not implement {0} yet")]
-    Unimplemented(String),
     #[error("{hostcall} must not be called while {phase}")]
     Forbidden {
         hostcall: &'static str,

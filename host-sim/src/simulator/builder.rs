@@ -11,6 +11,7 @@ use super::Simulator;
 use super::error::StartError;
 use super::filter::Filter;
 use crate::clock::{DEFAULT_START, Instant};
+use crate::dns::Name;
 use crate::envoy::DEFAULT_BUFFER_LIMIT;
 use crate::explore::Gate;
 use crate::grpc::GrpcService;
@@ -73,6 +74,7 @@ pub struct Builder {
     upstream: UsualAnswer,
     services: Vec<Service>,
     grpc_services: Vec<GrpcService>,
+    names: Vec<Name>,
     metadata: Vec<(String, serde_json::Value)>,
     limits: Limits,
     capabilities: Option<BTreeSet<String>>,
@@ -96,6 +98,7 @@ impl Builder {
             upstream: UsualAnswer::Fixture(Upstream::default()),
             services: Vec::new(),
             grpc_services: Vec::new(),
+            names: Vec::new(),
             metadata: Vec::new(),
             limits: Limits::default(),
             capabilities: None,
@@ -238,6 +241,13 @@ impl Builder {
     #[must_use]
     pub fn grpc_services(mut self, services: Vec<GrpcService>) -> Self {
         self.grpc_services = services;
+        self
+    }
+
+    /// The names that `envoy_resolve_dns` finds, as [`Simulator::name`].
+    #[must_use]
+    pub fn names(mut self, names: Vec<Name>) -> Self {
+        self.names = names;
         self
     }
 
@@ -416,6 +426,9 @@ impl Builder {
         };
         for (namespace, value) in self.metadata {
             simulator.set_metadata(&namespace, value);
+        }
+        for name in self.names {
+            simulator.name(name);
         }
         for service in &self.services {
             simulator.serve(service);

@@ -47,9 +47,6 @@ pub enum SimulationError {
         /// What is held.
         what: &'static str,
     },
-    /// The module needs something that host-sim cannot do.
-    #[error("{0}")]
-    Unimplemented(VmFailure),
     /// The module did not return from a callback. In Envoy that worker would never do anything again.
     #[error("{0}; in Envoy that worker would never do anything again")]
     NeverReturns(VmFailure),

@@ -43,6 +43,7 @@ impl Builder {
             .upstream(setup.upstream.clone())
             .services(setup.services.clone())
             .grpc_services(setup.grpc_services.clone())
+            .names(setup.names.clone())
             .properties(setup.properties.clone())
             .clock(started_at))
     }

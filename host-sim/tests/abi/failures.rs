@@ -84,18 +84,6 @@ fn a_failure_after_the_headers_were_sent_resets_the_stream() {
     assert_eq!((exchange.status, exchange.aborted), (200, true));
 }
 
-#[test]
-fn what_is_not_implemented_is_named() {
-    let mut simulator = simulator(
-        r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
-            (call $resolve_dns <api.example> (i32.const 8)))"#,
-    );
-    assert_eq!(
-        simulator.exchange(&get("/")).unwrap_err().to_string(),
-        "proxy_on_request_headers needs more than host-sim can do: host-sim does not implement envoy_resolve_dns yet"
-    );
-}
-
 /// Traps on paths that start with `/t`; counts how often it is configured.
 const TRAPS_ON_T: &str = r#"(func (export "proxy_on_configure") (param i32 i32) (result i32)
         (drop (call $define (i32.const 0) <configured> (i32.const 32)))

@@ -23,6 +23,7 @@ mod loading;
 mod local_responses;
 mod logging;
 mod metrics;
+mod names;
 mod overlap;
 mod properties;
 mod scenarios;

@@ -25,7 +25,9 @@ impl Called {
             Self::AtStart => "calls when a VM starts",
             Self::ForThePlugin => "calls for the plugin",
             Self::PerRequest => "calls for every request",
-            Self::PerConnection => "calls for connections",
+            Self::PerConnection => {
+                "calls for connections in TCP filters, which host-sim does not simulate"
+            }
             Self::Never => "never calls",
         }
     }
@@ -80,7 +82,7 @@ const CALLBACKS: &[Callback] = &[
     callback("proxy_on_grpc_receive", ForThePlugin, 3, false, ""),
     callback("proxy_on_grpc_receive_trailing_metadata", ForThePlugin, 3, false, ""),
     callback("proxy_on_grpc_close", ForThePlugin, 3, false, ""),
-    callback("envoy_on_resolve_dns", ForThePlugin, 3, false, ""),
+    callback("envoy_on_resolve_dns", ForThePlugin, 3, false, "for every envoy_resolve_dns"),
     callback("envoy_on_stats_update", ForThePlugin, 2, false, ""),
     callback("proxy_on_context_create", PerRequest, 2, false, "also once per configuration, with 0 for the parent"),
     callback("proxy_on_request_headers", PerRequest, 3, true, ""),

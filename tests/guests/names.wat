@@ -1,0 +1,30 @@
+;; Asks Envoy for the name in the header `name` and logs what it is told, so that scenarios can say what that is.
+(module
+  (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))
+  (import "env" "proxy_get_header_map_value" (func $get (param i32 i32 i32 i32 i32) (result i32)))
+  (import "env" "proxy_get_buffer_bytes" (func $buffer (param i32 i32 i32 i32 i32) (result i32)))
+  (import "env" "envoy_resolve_dns" (func $resolve (param i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (global $top (mut i32) (i32.const 4096))
+  (data (i32.const 64) "name")
+  (data (i32.const 80) "asked")
+  (func (export "proxy_abi_version_0_2_1"))
+  (func (export "malloc") (param $size i32) (result i32)
+    (global.get $top)
+    (global.set $top (i32.add (global.get $top) (local.get $size))))
+  (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+    (drop (call $get (i32.const 0) (i32.const 64) (i32.const 4) (i32.const 0) (i32.const 4)))
+    (drop (call $resolve (i32.load (i32.const 0)) (i32.load (i32.const 4)) (i32.const 8)))
+    (drop (call $log (i32.const 2) (i32.const 80) (i32.const 5)))
+    i32.const 0)
+  ;; The addresses, as text: behind the count and one time to live for each.
+  (func (export "envoy_on_resolve_dns") (param $root i32) (param $token i32) (param $size i32)
+    (local $start i32)
+    (drop (call $buffer (i32.const 8) (i32.const 0) (local.get $size) (i32.const 0) (i32.const 4)))
+    (local.set $start (i32.add (i32.const 4) (i32.mul (i32.const 4) (i32.load (i32.load (i32.const 0))))))
+    (drop (call $log (i32.const 3)
+      (i32.add (i32.load (i32.const 0)) (local.get $start))
+      ;; Without the zero byte that ends the last of them.
+      (i32.sub
+        (i32.sub (i32.load (i32.const 4)) (local.get $start))
+        (i32.ne (local.get $size) (local.get $start)))))))
