@@ -96,6 +96,7 @@ step tests "scenarios under every order of events" cargo test "${native[@]}" --t
 step tests "generated requests on both hosts" cargo test "${native[@]}" --test differential
 step tests "budgets" cargo test "${native[@]}" --test budgets
 step tests "end to end" cargo test "${native[@]}" --test end_to_end
+step tests "many Envoys with one engine" cargo test "${native[@]}" --test engine
 step tests "the usage page in Chromium" cargo test "${native[@]}" --test usage_page
 step check "examples in the documentation" cargo test "${native[@]}" --doc
 

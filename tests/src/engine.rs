@@ -1,0 +1,15 @@
+//! What Envoys share their counters in, as the tests have it: real servers, and what can go wrong between them and Envoy.
+//!
+//! - a [`program`] is fetched like Envoy (Valkey) or from Debian's packages (Redis, Webdis);
+//! - a [`server`] is a running Valkey or Redis, with the users and settings of `envoy/valkey.conf`;
+//! - a [`gateway`] is Webdis in front of one, for Envoys that reach it by HTTP;
+//! - an [`authority`] signs the certificate of a server that speaks TLS;
+//! - a [`fault`] is a connection that breaks on demand.
+
+pub mod authority;
+mod debian;
+pub mod fault;
+pub mod gateway;
+pub mod program;
+pub mod server;
+mod started;
