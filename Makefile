@@ -1,22 +1,23 @@
 # The README's commands, and nothing else.
 #
-#   make run     the filter in a real Envoy on 127.0.0.1:10000 (PORT=, ADMIN_PORT=, WORKERS=, ENVOY=, CONFIG=, ENVOY_YAML=)
-#   make test    everything that can be checked; closes with `N passed, N failed`
-#   make bench   what the filter costs in Envoy, in about three minutes; also in target/bench/ (BENCH=quick: half a minute)
+#   make run          the filter in a real Envoy on 127.0.0.1:10000 (PORT=, ADMIN_PORT=, WORKERS=, ENVOY=, CONFIG=, ENVOY_YAML=)
+#   make run-cluster  two Envoys that share one allotment in Valkey, on 127.0.0.1:10000 and :10001
+#   make test         everything that can be checked; closes with `N passed, N failed`
+#   make bench        what the filter costs in Envoy, in about three minutes; also in target/bench/ (BENCH=quick: half a minute)
 
-.PHONY: run test bench
+.PHONY: run run-cluster test bench
 .DEFAULT_GOAL := run
 
 # For developing: $(TARGET) follows CARGO_TARGET_DIR, as everything here does.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-run:
-	@command -v cargo >/dev/null || { echo "make run: needs Rust: install rustup" >&2; exit 2; }
-	@command -v python3 >/dev/null || { echo "make run: needs Python 3 with pip (on Debian: apt-get install python3-pip)" >&2; exit 2; }
+run run-cluster:
+	@command -v cargo >/dev/null || { echo "make $@: needs Rust: install rustup" >&2; exit 2; }
+	@command -v python3 >/dev/null || { echo "make $@: needs Python 3 with pip (on Debian: apt-get install python3-pip)" >&2; exit 2; }
 	@command -v rustup >/dev/null || exit 0; rustup target list --installed | grep -qx wasm32-wasip1 || rustup target add wasm32-wasip1
 	cargo build --locked --profile wasm --target wasm32-wasip1 -p api-credits
 	@cp $(TARGET)/wasm32-wasip1/wasm/api_credits.wasm $(TARGET)/api_credits.wasm
-	@envoy/run $(TARGET)/api_credits.wasm
+	@envoy/$@ $(TARGET)/api_credits.wasm
 
 test:
 	@tests/run.sh
