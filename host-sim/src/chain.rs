@@ -9,9 +9,9 @@
 //! - in the end every filter logs, first to last, also those that the request never reached, whose contexts are made for it;
 //!   then each is done and deleted, again first to last.
 //!
-//! Unlike in Envoy, filters with the same `vm_id`, module and VM configuration do not share a VM: each has its own, so that the
-//! death of one is not the other's.
+//! Filters with the same `vm_id`, module, VM configuration and environment live in one VM, and die together.
 
+mod filters;
 mod passage;
 
 use std::collections::BTreeMap;
@@ -19,13 +19,13 @@ use std::collections::BTreeMap;
 use crate::clock::Instant;
 use crate::stream::HttpStream;
 use crate::target::{Exchange, Request, UpstreamBehaviour, UpstreamRequest};
-use crate::vm::VmFailure;
 use crate::worker::{Progress, Worker};
+pub(crate) use filters::{Filters, Recipe};
 use passage::Passage;
 
-/// The filters of one worker, first to last.
+/// The filters of one worker, first to last, and the streams in them.
 pub(crate) struct Chain {
-    pub(crate) links: Vec<Worker>,
+    pub(crate) filters: Filters,
     /// Streams on their way through several filters, by the stream's number in the first of them.
     passages: BTreeMap<u32, Passage>,
 }
@@ -39,34 +39,30 @@ pub(crate) struct Arrival {
 }
 
 impl Chain {
-    pub(crate) fn new(links: Vec<Worker>) -> Self {
+    pub(crate) fn new(filters: Filters) -> Self {
         Self {
-            links,
+            filters,
             passages: BTreeMap::new(),
         }
     }
 
     /// Opens a stream and shows its request headers to the first filter.
     pub(crate) fn open(&mut self, request: &Request, arrival: Arrival) -> u32 {
-        for link in &mut self.links {
-            link.reload_if_due(arrival.now);
-        }
-        let several = self.links.len() > 1;
-        let Some(first) = self.links.first_mut() else {
+        self.filters.reload_if_due(arrival.now);
+        let Some((id, root)) = self.filters.next_stream(0) else {
             return 0;
         };
-        let (id, root) = first.next_stream();
         let Arrival {
             buffer_limit,
             connection,
             now,
         } = arrival;
         let stream = HttpStream::new(request, root, buffer_limit, connection, now);
-        if several {
+        if self.filters.len() > 1 {
             self.passages.insert(id, Passage::new(id));
-            first.open(id, stream.linked());
+            self.filters.open(0, id, stream.linked());
         } else {
-            first.open(id, stream);
+            self.filters.open(0, id, stream);
         }
         id
     }
@@ -74,21 +70,21 @@ impl Chain {
     /// Goes on with a stream as far as it goes.
     pub(crate) fn pump(&mut self, id: u32) -> Progress {
         if let Some(mut passage) = self.passages.remove(&id) {
-            let progress = passage.pump(&mut self.links);
+            let progress = passage.pump(&mut self.filters);
             self.passages.insert(id, passage);
             return progress;
         }
-        let first = self.links.first_mut();
+        let first = self.filters.vm_of(0);
         first.map_or(Progress::Complete, |first| first.pump(id))
     }
 
     /// Ends a stream and says what was seen of it.
     pub(crate) fn close(&mut self, id: u32) -> Exchange {
         if !self.passages.contains_key(&id) {
-            let first = self.links.first_mut();
+            let first = self.filters.vm_of(0);
             return first.map(|first| first.close(id)).unwrap_or_default();
         }
-        let rules = self.links.first().map(Worker::rules);
+        let rules = self.filters.rules(0);
         let properties = rules.map(|rules| rules.properties.clone());
         let properties = properties.unwrap_or_default();
         let upstream = self.seen_by_upstream(id);
@@ -102,8 +98,8 @@ impl Chain {
     /// Ends a stream and takes what was seen of its part in the first filter.
     pub(crate) fn end<T>(&mut self, id: u32, seen: impl FnOnce(&mut HttpStream) -> T) -> Option<T> {
         match self.passages.remove(&id) {
-            Some(passage) => passage.end(&mut self.links, seen),
-            None => self.links.first_mut()?.end(id, seen),
+            Some(passage) => passage.end(&mut self.filters, seen),
+            None => self.filters.vm_of(0)?.end(id, seen),
         }
     }
 
@@ -125,8 +121,8 @@ impl Chain {
     fn on_parts(&mut self, id: u32, act: impl Fn(&mut HttpStream)) {
         let alone = Passage::new(id);
         let passage = self.passages.get(&id).unwrap_or(&alone);
-        for (link, part) in self.links.iter_mut().zip(passage.parts()) {
-            if let Some(part) = link.stream(part) {
+        for (filter, part) in passage.parts().enumerate() {
+            if let Some(part) = self.filters.stream(filter, part) {
                 act(part);
             }
         }
@@ -134,8 +130,7 @@ impl Chain {
 
     /// The client of this stream goes away.
     pub(crate) fn disconnect(&mut self, id: u32) {
-        let first = self.links.first_mut();
-        if let Some(stream) = first.and_then(|first| first.stream(id)) {
+        if let Some(stream) = self.filters.stream(0, id) {
             stream.disconnect();
         }
     }
@@ -152,44 +147,40 @@ impl Chain {
 
     /// The part of this stream in the last filter, once it has come so far.
     fn last_part(&mut self, id: u32) -> Option<&mut HttpStream> {
+        let last = self.filters.len().checked_sub(1)?;
         let part = match self.passages.get(&id) {
-            Some(passage) => passage.parts().nth(self.links.len().checked_sub(1)?)?,
+            Some(passage) => passage.parts().nth(last)?,
             None => id,
         };
-        self.links.last_mut()?.stream(part)
-    }
-
-    /// Why the VM of the first filter with a dead one is dead.
-    pub(crate) fn failure(&self) -> Option<&VmFailure> {
-        self.links.iter().find_map(Worker::failure)
+        self.filters.stream(last, part)
     }
 
     /// Fires the timers that are due at this instant.
     pub(crate) fn tick(&mut self, now: Instant) {
-        for link in &mut self.links {
-            link.tick(now);
+        for vm in self.filters.vms_mut() {
+            vm.tick(now);
         }
     }
 
     /// When something is due by itself.
     pub(crate) fn next_due(&self) -> Option<Instant> {
-        let of_link = |link: &Worker| [link.next_tick(), link.next_callout(), link.next_grpc()];
-        self.links.iter().flat_map(of_link).flatten().min()
+        let of_vm = |vm: &Worker| [vm.next_tick(), vm.next_callout(), vm.next_grpc()];
+        self.filters.vms().flat_map(of_vm).flatten().min()
     }
 
     /// Tells root contexts of the items in their queues. Says whether there was any.
     pub(crate) fn deliver_queues(&mut self) -> bool {
-        let links = self.links.iter_mut();
-        links.fold(false, |any, link| link.deliver_queues() | any)
+        let vms = self.filters.vms_mut();
+        vms.fold(false, |any, vm| vm.deliver_queues() | any)
     }
 
     /// Gives the plugins the answers to their calls. Says whether there was any.
     pub(crate) fn deliver_callouts(&mut self) -> bool {
-        let links = self.links.iter_mut();
-        links.fold(false, |any, link| {
-            let http = link.deliver_callouts();
-            let names = link.deliver_names();
-            link.deliver_grpc() | http | names | any
+        let vms = self.filters.vms_mut();
+        vms.fold(false, |any, vm| {
+            let http = vm.deliver_callouts();
+            let names = vm.deliver_names();
+            vm.deliver_grpc() | http | names | any
         })
     }
 }

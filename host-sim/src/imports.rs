@@ -42,7 +42,7 @@ impl Imports {
         hostcalls::link(&mut linker, abi)?;
         let start = Instant::from_timestamp(jiff::Timestamp::UNIX_EPOCH);
         let host = Rc::new(Host::new(start, 0, LogLevel::Info, false));
-        let mut store = Store::new(&engine, VmState::new(host, Rc::default(), String::new()));
+        let mut store = Store::new(&engine, VmState::new(host, Rc::default(), Rc::default()));
         let functions: Vec<_> = linker
             .iter(&mut store)
             .filter_map(|(module, name, found)| match found {

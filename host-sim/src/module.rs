@@ -4,6 +4,7 @@
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use wasmtime::{
     Cache, CacheConfig, Config, Engine, ExternType, InstancePre, Linker, UnknownImportError,
@@ -19,6 +20,8 @@ use crate::vm_state::VmState;
 pub struct Module {
     pub(crate) instance: InstancePre<VmState>,
     abi: AbiVersion,
+    /// The bytes that it was compiled from.
+    code: Arc<[u8]>,
 }
 
 const EXPECTED_VERSIONS: &str =
@@ -169,7 +172,16 @@ impl Module {
                 |unknown| missing_import(unknown, abi),
             )
         })?;
-        Ok(Self { instance, abi })
+        Ok(Self {
+            instance,
+            abi,
+            code: bytes.into(),
+        })
+    }
+
+    /// Whether the other one has the same code.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.code == other.code
     }
 
     /// The ABI that the module was built for.

@@ -13,7 +13,7 @@ mod surroundings;
 use crate::clock::Instant;
 use crate::metadata::Metadata;
 use crate::stream::HttpStream;
-use crate::vm_state::Identity;
+use crate::target::PluginSettings;
 use encoding::{integer, text};
 
 /// Why there is no value.
@@ -27,7 +27,8 @@ pub(crate) enum PropertyError {
 
 /// Everything that properties are about.
 pub(crate) struct Properties<'a> {
-    pub(crate) identity: &'a Identity,
+    /// The settings of the plugin that asks.
+    pub(crate) plugin: Option<&'a PluginSettings>,
     pub(crate) metadata: &'a Metadata,
     pub(crate) stream: Option<&'a HttpStream>,
     pub(crate) now: Instant,
@@ -52,12 +53,17 @@ impl Properties<'_> {
         let rest: Vec<_> = segments.map(String::from_utf8_lossy).collect();
         let rest: Vec<_> = rest.iter().map(AsRef::as_ref).collect();
         match first {
-            b"plugin_name" => leaf(&rest, &self.identity.name),
-            b"plugin_root_id" => leaf(&rest, &self.identity.root_id),
-            b"plugin_vm_id" => leaf(&rest, &self.identity.vm_id),
+            b"plugin_name" => self.of_plugin(&rest, |plugin| &plugin.name),
+            b"plugin_root_id" => self.of_plugin(&rest, |plugin| &plugin.root_id),
+            b"plugin_vm_id" => self.of_plugin(&rest, |plugin| &plugin.vm_id),
             b"xds" => surroundings::xds(self.stream, &rest),
             other => self.of_stream(other, &rest),
         }
+    }
+
+    fn of_plugin(&self, rest: &[&str], setting: fn(&PluginSettings) -> &str) -> Found {
+        let plugin = self.plugin.ok_or(PropertyError::NotFound)?;
+        leaf(rest, setting(plugin))
     }
 
     fn of_stream(&self, first: &[u8], rest: &[&str]) -> Found {

@@ -18,7 +18,7 @@ pub use error::{SimulationError, StartError};
 pub use live::{CallId, CalloutId, Happening};
 pub use passing::{Ending, Passing};
 
-use crate::chain::{Arrival, Chain};
+use crate::chain::{Arrival, Chain, Filters};
 use crate::dns::Name;
 use crate::grpc::{GrpcRequest, GrpcService};
 use crate::host::{Counts, Host};
@@ -131,8 +131,8 @@ impl Simulator {
 
     fn check_implemented(&self) -> Result<(), SimulationError> {
         let chains = self.main.iter().chain(&self.workers);
-        for link in chains.flat_map(|chain| &chain.links) {
-            match link.failure() {
+        for vm in chains.flat_map(|chain| chain.filters.vms()) {
+            match vm.failure() {
                 Some(failure @ VmFailure::Endless { .. }) => {
                     return Err(SimulationError::NeverReturns(failure.clone()));
                 }
@@ -165,11 +165,8 @@ impl Simulator {
         filter: usize,
         configuration: &[u8],
     ) -> Result<(), StartError> {
-        let mut links = self
-            .workers
-            .iter()
-            .filter_map(|chain| chain.links.get(filter));
-        if links.all(|link| link.configuration() == configuration) {
+        let mut workers = self.workers.iter();
+        if workers.all(|chain| chain.filters.configuration(filter) == Some(configuration)) {
             return Ok(());
         }
         let logged = self.host.log_lines().len();
@@ -181,25 +178,21 @@ impl Simulator {
         let Some(tried) = self.filters.get(filter) else {
             return Ok(());
         };
-        tried.start(&self.host, "canary ", configuration)?;
-        let chains = self.main.iter_mut().chain(&mut self.workers);
-        for link in chains.filter_map(|chain| chain.links.get_mut(filter)) {
-            // Envoy passes over VMs that have failed.
-            if link.failure().is_some() {
-                link.configure_later(configuration);
-                continue;
-            }
-            let outcome = link.configure(configuration);
+        tried.try_out(&self.host, configuration)?;
+        for chain in self.main.iter_mut().chain(&mut self.workers) {
+            let outcome = chain.filters.configure(filter, configuration);
             accepted(&self.host, outcome)?;
         }
         Ok(())
     }
 
-    /// A VM for each filter of a new worker, or of the main thread.
+    /// All filters of a new worker, or of the main thread.
     fn chain(&self, label: &str) -> Result<Chain, StartError> {
-        let started = |filter: &Filter| filter.start(&self.host, label, &filter.configuration);
-        let links: Result<_, _> = self.filters.iter().map(started).collect();
-        Ok(Chain::new(links?))
+        let mut filters = Filters::default();
+        for filter in &self.filters {
+            filter.start(&self.host, label, &filter.configuration, &mut filters)?;
+        }
+        Ok(Chain::new(filters))
     }
 
     /// Makes the next `count` conditional writes to shared data meet a conflict, as if another worker had just written the
@@ -220,7 +213,7 @@ impl Simulator {
         self.host
             .shared_data
             .borrow()
-            .get(&self.filters.first()?.identity.vm_id, key)
+            .get(&self.filters.first()?.recipe.identity.vm_id, key)
             .map(|entry| entry.value.clone())
     }
 
@@ -290,14 +283,14 @@ impl Simulator {
     /// Why the VM of a worker is dead, if it is.
     #[must_use]
     pub fn failure(&self, worker: usize) -> Option<&VmFailure> {
-        self.workers.get(worker).and_then(Chain::failure)
+        self.workers.get(worker)?.filters.failure()
     }
 
     /// Ends the root contexts as Envoy does when it stops.
     pub fn shut_down(&mut self) {
         let chains = self.main.iter_mut().chain(&mut self.workers);
-        for link in chains.flat_map(|chain| &mut chain.links) {
-            link.shut_down();
+        for vm in chains.flat_map(|chain| chain.filters.vms_mut()) {
+            vm.shut_down();
         }
     }
 }

@@ -57,6 +57,8 @@ pub(crate) struct HttpStream {
     pub(crate) response: Option<Message>,
     /// The root context that it belongs to.
     pub(crate) root: u32,
+    /// The filter that it passes, among those that share a VM.
+    pub(crate) seat: usize,
     /// Whether `proxy_on_log` is running, in which maps can only be read.
     pub(crate) logging: bool,
     /// The filter state under keys without the prefix `wasm.`; all filters of a chain share it.
@@ -100,6 +102,7 @@ impl HttpStream {
             request: Message::new(headers, frames, limit),
             response: None,
             root,
+            seat: 0,
             logging: false,
             filter_state: Rc::default(),
             filter_objects: Rc::default(),

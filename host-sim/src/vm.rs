@@ -9,7 +9,7 @@ use wasmtime::{Instance, Store, Trap, TypedFunc, WasmParams, WasmResults};
 use crate::host::Host;
 use crate::hostcalls::Fatal;
 use crate::module::{LoadError, Module};
-use crate::vm_state::{Identity, Phase, VmState};
+use crate::vm_state::{Identity, Phase, Plugin, VmState};
 
 /// Why a VM is dead. Envoy never calls into it again.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -87,10 +87,10 @@ impl Vm {
         module: &Module,
         host: Rc<Host>,
         identity: Rc<Identity>,
-        label: String,
+        plugin: Rc<Plugin>,
     ) -> Result<Self, StartError> {
         let engine = module.instance.module().engine();
-        let mut store = Store::new(engine, VmState::new(host, identity, label));
+        let mut store = Store::new(engine, VmState::new(host, identity, plugin));
         store.limiter(|state| &mut state.guard);
         // All the fuel there is, of which each callback gets a part. Engines that do not count have none.
         let _ = store.set_fuel(u64::MAX);
@@ -231,7 +231,7 @@ impl Vm {
 
     fn trace(store: &Store<VmState>, line: fmt::Arguments<'_>) {
         let state = store.data();
-        state.host.trace(format_args!("{}{line}", state.label));
+        state.host.trace(format_args!("{}{line}", state.label()));
     }
 
     /// Makes a callback for a context; its first argument is the context's number.

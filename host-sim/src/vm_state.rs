@@ -1,5 +1,6 @@
 //! What hostcalls find behind them: the contexts of one VM, and whose turn it is.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
@@ -18,12 +19,11 @@ use crate::local_response::LocalResponse;
 use crate::metrics::MetricIds;
 use crate::property::{Properties, PropertyError};
 use crate::stream::{HttpStream, Side};
+use crate::target::PluginSettings;
 
-/// The identity of a plugin, which all its VMs share.
-#[derive(Clone, Debug, Default)]
+/// The identity of a VM. Plugins of the same module with the same identity live in one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Identity {
-    pub(crate) name: String,
-    pub(crate) root_id: String,
     pub(crate) vm_id: String,
     pub(crate) vm_configuration: Vec<u8>,
     pub(crate) environment: Vec<(String, String)>,
@@ -38,6 +38,15 @@ impl Identity {
         let listed = |list: &BTreeSet<String>| list.contains(capability);
         self.capabilities.as_ref().is_none_or(listed)
     }
+}
+
+/// A plugin that lives in a VM.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Plugin {
+    /// Envoy's own settings of it.
+    pub(crate) settings: PluginSettings,
+    /// How traces call the VM in its callbacks; empty when there is only one.
+    pub(crate) label: String,
 }
 
 /// Which hostcalls a module may make now; any other ends the VM.
@@ -72,6 +81,18 @@ pub(crate) struct Root {
     pub(crate) status: CallStatus,
     /// Properties that were declared.
     pub(crate) declared: BTreeSet<String>,
+    /// Whose plugin it is.
+    pub(crate) seat: usize,
+}
+
+impl Root {
+    /// A new root context of the plugin in this seat.
+    pub(crate) fn of(seat: usize) -> Self {
+        Self {
+            seat,
+            ..Self::default()
+        }
+    }
 }
 
 /// What `proxy_get_status` tells.
@@ -94,8 +115,10 @@ pub(crate) struct VmState {
     pub(crate) identity: Rc<Identity>,
     /// By which the process knows this VM.
     pub(crate) number: u32,
-    /// How traces call this VM; empty when there is only one.
-    pub(crate) label: String,
+    /// The plugins that live here, by their seats.
+    plugins: Vec<Rc<Plugin>>,
+    /// The seat of the plugin whose callback runs.
+    turn: usize,
     pub(crate) phase: Phase,
     pub(crate) guard: MemoryGuard,
     /// The guest's allocator failed. The running callback goes on, and is the last.
@@ -128,25 +151,28 @@ pub(crate) struct VmState {
     pub(crate) responded: bool,
     pub(crate) effective: Option<u32>,
     pub(crate) current: u32,
-    next_context: u32,
+    next_context: Rc<Cell<u32>>,
 }
 
 /// Where a callback was when another was made in the middle of it.
 #[derive(Debug)]
 pub(crate) struct Outer {
+    turn: usize,
     current: u32,
     effective: Option<u32>,
     call_data: Vec<u8>,
 }
 
 impl VmState {
-    pub(crate) fn new(host: Rc<Host>, identity: Rc<Identity>, label: String) -> Self {
+    /// That of a VM which starts for this plugin.
+    pub(crate) fn new(host: Rc<Host>, identity: Rc<Identity>, plugin: Rc<Plugin>) -> Self {
         let guard = MemoryGuard::new(identity.limits);
         Self {
             number: host.number_vm(),
             host,
             identity,
-            label,
+            plugins: vec![plugin],
+            turn: 0,
             phase: Phase::default(),
             guard,
             poison: None,
@@ -170,14 +196,14 @@ impl VmState {
             responded: false,
             effective: None,
             current: 0,
-            next_context: 1,
+            next_context: Rc::new(Cell::new(1)),
         }
     }
 
     /// A number for a new context. Numbers are not used twice.
     pub(crate) fn take_context_id(&mut self) -> u32 {
-        let id = self.next_context;
-        self.next_context = id.saturating_add(1);
+        let id = self.next_context.get();
+        self.next_context.set(id.saturating_add(1));
         id
     }
 
@@ -207,13 +233,32 @@ impl VmState {
         self.last_dns_token
     }
 
-    /// New contexts get numbers that no context of this other VM has had.
-    pub(crate) fn number_contexts_after(&mut self, other: &Self) {
-        self.next_context = other.next_context;
+    /// From now on no context gets a number that one of this other VM has.
+    pub(crate) fn number_contexts_with(&mut self, other: &Self) {
+        self.next_context = Rc::clone(&other.next_context);
+    }
+
+    /// A plugin takes this seat.
+    pub(crate) fn seat(&mut self, seat: usize, plugin: &Rc<Plugin>) {
+        self.plugins.truncate(seat);
+        self.plugins.push(Rc::clone(plugin));
+    }
+
+    /// How traces call this VM.
+    pub(crate) fn label(&self) -> &str {
+        let plugin = self.plugins.get(self.turn);
+        plugin.map_or("", |plugin| &plugin.label)
+    }
+
+    fn seat_of(&self, context: u32) -> Option<usize> {
+        let of_root = || self.roots.get(&context).map(|root| root.seat);
+        let of_stream = self.streams.get(&context).map(|stream| stream.seat);
+        of_stream.or_else(of_root)
     }
 
     /// A callback is about to be made for this context.
     pub(crate) fn enter(&mut self, context: u32) {
+        self.turn = self.seat_of(context).unwrap_or(self.turn);
         self.current = context;
         self.effective = None;
         self.responded = false;
@@ -221,7 +266,9 @@ impl VmState {
 
     /// A callback is about to be made in the middle of another. Says where that one was.
     pub(crate) fn nest(&mut self, context: u32, call_data: Vec<u8>) -> Outer {
+        let turn = self.seat_of(context).unwrap_or(self.turn);
         Outer {
+            turn: std::mem::replace(&mut self.turn, turn),
             current: std::mem::replace(&mut self.current, context),
             effective: self.effective.take(),
             call_data: std::mem::replace(&mut self.call_data, call_data),
@@ -230,6 +277,7 @@ impl VmState {
 
     /// The callback in the middle is over.
     pub(crate) fn unnest(&mut self, outer: Outer) {
+        self.turn = outer.turn;
         self.current = outer.current;
         self.effective = outer.effective;
         self.call_data = outer.call_data;
@@ -264,8 +312,9 @@ impl VmState {
 
     /// The property at a path.
     pub(crate) fn property(&self, path: &[u8]) -> Result<Vec<u8>, PropertyError> {
+        let seat = self.seat_of(self.context()).unwrap_or(self.turn);
         let properties = Properties {
-            identity: &self.identity,
+            plugin: self.plugins.get(seat).map(|plugin| &plugin.settings),
             metadata: &self.host.metadata.borrow(),
             stream: self.stream(),
             now: self.host.clock.get(),

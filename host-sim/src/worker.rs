@@ -1,4 +1,4 @@
-//! One worker: a VM, its root context, and the streams that it serves.
+//! A VM of one worker, the filters that live in it, their root contexts, and the streams that they serve.
 //!
 //! The worker asks a stream what is due, makes the callback, hands the answer back, and then does what hostcalls asked for
 //! meanwhile; Envoy defers that until the VM has returned, so that nothing is nested in the guest.
@@ -10,6 +10,7 @@ mod live;
 mod queues;
 mod reload;
 mod roots;
+mod seats;
 mod timers;
 
 use std::collections::BTreeMap;
@@ -21,16 +22,15 @@ use wasmtime::WasmParams;
 
 use crate::abi::{AbiVersion, DataStatus, HeadersStatus, TrailersStatus};
 use crate::clock::Instant;
-use crate::host::Host;
 use crate::message::Part;
 use crate::module::Module;
 use crate::stream::{HttpStream, Next, Side};
 use crate::target::{Exchange, FailurePolicy};
 use crate::usual_answer::UsualAnswer;
-use crate::vm::{StartError, Vm, VmFailure};
-use crate::vm_state::{Deferred, Identity};
+use crate::vm::{Vm, VmFailure};
+use crate::vm_state::Deferred;
 pub(crate) use reload::RELOAD_AFTER;
-use reload::Reload;
+use seats::Seat;
 
 /// What streams of all workers have in common.
 #[derive(Clone, Debug)]
@@ -43,12 +43,14 @@ pub(crate) struct Rules {
     pub(crate) properties: Vec<String>,
 }
 
-/// A worker.
+/// A VM of a worker thread.
 pub(crate) struct Worker {
     vm: Vm,
-    root: u32,
-    rules: Rc<Rules>,
-    reload: Reload,
+    module: Module,
+    /// The filters that live in it.
+    seats: Vec<Seat>,
+    /// Streams whose VM is gone. Nothing is called for them any more.
+    orphans: BTreeMap<u32, HttpStream>,
 }
 
 /// What became of a configuration.
@@ -82,44 +84,17 @@ pub(crate) enum Progress {
 }
 
 impl Worker {
-    /// Starts a VM that has no configuration yet.
-    pub(crate) fn start(
-        module: &Module,
-        host: Rc<Host>,
-        identity: Rc<Identity>,
-        rules: Rc<Rules>,
-        label: String,
-    ) -> Result<Self, StartError> {
-        let reload = Reload {
-            module: module.clone(),
-            label: label.clone(),
-            configuration: Vec::new(),
-            loaded: host.clock.get(),
-            orphans: BTreeMap::new(),
-        };
-        Ok(Self {
-            vm: Vm::new(module, host, identity, label)?,
-            root: 0,
-            rules,
-            reload,
-        })
-    }
-
     /// Why the VM is dead, if it is.
     pub(crate) fn failure(&self) -> Option<&VmFailure> {
         self.vm.failure()
     }
 
-    /// A number for the next stream, and the root context that it belongs to.
-    pub(crate) fn next_stream(&mut self) -> (u32, u32) {
-        (self.vm.store.data_mut().take_context_id(), self.root)
-    }
-
     /// Opens a stream and shows its request headers.
     pub(crate) fn open(&mut self, id: u32, stream: HttpStream) {
+        let root = stream.root;
         self.vm.store.data_mut().streams.insert(id, stream);
         let dead = self.vm.failure().is_some();
-        if self.vm.on_context_create(id, self.root).is_ok() {
+        if self.vm.on_context_create(id, root).is_ok() {
             self.run_deferred();
         } else if !dead && let Some(stream) = self.stream(id) {
             return stream.fail();
@@ -129,9 +104,10 @@ impl Worker {
 
     /// Makes a context for a stream that never reached this filter and is over.
     pub(crate) fn open_unseen(&mut self, id: u32, stream: HttpStream) {
+        let root = stream.root;
         self.vm.store.data_mut().streams.insert(id, stream);
         // A VM that fails here is dead, which later streams will notice.
-        let _ = self.vm.on_context_create(id, self.root);
+        let _ = self.vm.on_context_create(id, root);
         self.run_deferred();
     }
 
@@ -144,13 +120,9 @@ impl Worker {
         state.host.is_queue_ready(state.number)
     }
 
-    pub(crate) fn rules(&self) -> Rc<Rules> {
-        Rc::clone(&self.rules)
-    }
-
     /// The part of a stream that this filter has.
     pub(crate) fn stream(&mut self, id: u32) -> Option<&mut HttpStream> {
-        match self.reload.orphans.get_mut(&id) {
+        match self.orphans.get_mut(&id) {
             Some(orphan) => Some(orphan),
             None => self.vm.store.data_mut().streams.get_mut(&id),
         }
@@ -158,7 +130,9 @@ impl Worker {
 
     /// Goes on with a stream as far as it goes.
     pub(crate) fn pump(&mut self, id: u32) -> Progress {
-        let rules = Rc::clone(&self.rules);
+        let Some(rules) = self.rules_of(id) else {
+            return Progress::Complete;
+        };
         let state = self.vm.store.data();
         let (host, number) = (Rc::clone(&state.host), state.number);
         let now = host.clock.get();
@@ -208,7 +182,7 @@ impl Worker {
             Side::Response => "proxy_on_response_headers",
         };
         // The first ABI does not say whether the headers are all.
-        let answer = if self.reload.module.abi() == AbiVersion::V0_1_0 {
+        let answer = if self.module.abi() == AbiVersion::V0_1_0 {
             self.answer(id, name, (id, count), format_args!("{count}"))
         } else {
             let parameters = (id, count, u32::from(end));
@@ -217,7 +191,8 @@ impl Worker {
         let Some((number, responded)) = answer else {
             return;
         };
-        let allowed = self.rules.allow_on_headers_stop_iteration;
+        let rules = self.rules_of(id);
+        let allowed = rules.is_some_and(|rules| rules.allow_on_headers_stop_iteration);
         let status = HeadersStatus::from_number(number, allowed, responded);
         if let Some(stream) = self.stream(id) {
             stream.end_headers(side, status);
@@ -280,7 +255,8 @@ impl Worker {
             self.vm.callback::<P, u32>(name, id, parameters, rest).ok()
         };
         let responded = self.vm.store.data().responded;
-        match (result, self.rules.failure_policy) {
+        let policy = self.rules_of(id).map(|rules| rules.failure_policy);
+        match (result, policy.unwrap_or_default()) {
             (Some(number), _) => {
                 self.run_deferred();
                 Some((number.unwrap_or(0), responded))
@@ -338,8 +314,9 @@ impl Worker {
     /// Ends a stream and says what was seen of it: log, done, delete, in Envoy's order. The access log is written after the
     /// plugin's own `proxy_on_log`, so properties that it sets there are in it.
     pub(crate) fn close(&mut self, id: u32) -> Exchange {
-        let rules = Rc::clone(&self.rules);
-        self.end(id, |stream| stream.exchange(&rules.properties))
+        let rules = self.rules_of(id);
+        let properties = rules.as_ref().map(|rules| rules.properties.as_slice());
+        self.end(id, |stream| stream.exchange(properties.unwrap_or_default()))
             .unwrap_or_default()
     }
 
@@ -369,7 +346,7 @@ impl Worker {
             self.run_deferred();
             let _ = self.vm.notify("proxy_on_delete", id);
         }
-        self.reload.orphans.remove(&id);
+        self.orphans.remove(&id);
         self.vm.store.data_mut().streams.remove(&id);
         self.run_deferred();
         let _ = self.retire_idle();

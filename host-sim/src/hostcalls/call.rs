@@ -77,7 +77,7 @@ fn trace_refusal(caller: &Caller<'_, VmState>, name: &str, answer: impl Display)
     state.host.count_hostcall();
     state.host.trace(format_args!(
         "{}[vm->host] {name}() -> {answer} (the plugin's capabilities do not allow it)",
-        state.label
+        state.label()
     ));
 }
 
@@ -149,7 +149,7 @@ impl<'a> Call<'a> {
         let state = self.caller.data();
         state.host.trace(format_args!(
             "{}[vm->host] {name}({}) {}",
-            state.label,
+            state.label(),
             self.arguments,
             outcome.to_string().trim_end()
         ));
@@ -281,7 +281,7 @@ impl<'a> Call<'a> {
         };
         let state = self.caller.data();
         state.host.count_callback();
-        let label = state.label.clone();
+        let label = state.label().to_owned();
         state.host.trace(format_args!(
             "{label}[host->vm] {name}({context}, {number}, {size})"
         ));

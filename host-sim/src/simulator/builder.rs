@@ -1,28 +1,19 @@
 //! What a simulation is started with: the module, its configurations, Envoy's settings, and what Envoy meets outside.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+mod start;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::Simulator;
-use super::error::StartError;
-use super::filter::Filter;
 use crate::clock::{DEFAULT_START, Instant};
 use crate::dns::Name;
-use crate::envoy::DEFAULT_BUFFER_LIMIT;
-use crate::explore::Gate;
 use crate::grpc::GrpcService;
-use crate::host::Host;
 use crate::limits::Limits;
 use crate::module::Module;
-use crate::shared::Commons;
 use crate::target::{LogLevel, PluginSettings, Service, Upstream, UpstreamRequest};
 use crate::usual_answer::UsualAnswer;
-use crate::vm_state::Identity;
-use crate::worker::{RELOAD_AFTER, Rules};
 
 /// What a simulation is started with.
 ///
@@ -127,9 +118,8 @@ impl Builder {
         self
     }
 
-    /// Another filter, behind those that there are already: requests come to it after them, answers before. It has a VM of its own,
-    /// also where Envoy would let filters with the same `vm_id`, module and VM configuration share one; shared data and queues go
-    /// by the `vm_id`, as in Envoy.
+    /// Another filter, behind those that there are already: requests come to it after them, answers before. Filters with the same
+    /// module, `vm_id`, VM configuration and environment share a VM, as in Envoy; shared data and queues go by the `vm_id` alone.
     ///
     /// ```
     /// use host_sim::target::{PluginSettings, Request};
@@ -314,146 +304,5 @@ impl Builder {
     pub fn untraced(mut self) -> Self {
         self.traced = false;
         self
-    }
-
-    /// All filters, first to last.
-    fn filters(&self) -> Vec<Filter> {
-        let first = (&self.module, &self.settings, &self.configuration);
-        let others = self.others.iter();
-        let all = || std::iter::once(first).chain(others.clone().map(|(m, s, c)| (m, s, c)));
-        let named = |name: &str| {
-            all()
-                .filter(|(_, settings, _)| settings.name == name)
-                .count()
-        };
-        let filter = |(index, (module, settings, configuration)): (
-            usize,
-            (&Module, &PluginSettings, &Vec<u8>),
-        )| {
-            let number = index.saturating_add(1);
-            let label = match settings.name.as_str() {
-                _ if self.others.is_empty() => String::new(),
-                name if named(name) == 1 => format!("{name} "),
-                name => format!("{name} {number} "),
-            };
-            let mut identity = Identity {
-                name: settings.name.clone(),
-                root_id: settings.root_id.clone(),
-                vm_id: settings.vm_id.clone(),
-                vm_configuration: settings.vm_configuration.clone().into_bytes(),
-                environment: settings.environment.clone().into_iter().collect(),
-                limits: self.limits,
-                capabilities: self.capabilities.clone(),
-            };
-            // What is said of one filter apart from its settings is said of the first.
-            if index == 0 {
-                identity.environment.extend(self.environment.clone());
-                if let Some(configuration) = &self.vm_configuration {
-                    identity.vm_configuration.clone_from(configuration);
-                }
-            }
-            Filter {
-                module: module.clone(),
-                identity: Rc::new(identity),
-                rules: Rc::new(Rules {
-                    failure_policy: settings.failure_policy,
-                    reload_after: settings
-                        .reload_after_ms
-                        .map_or(RELOAD_AFTER, |ms| Duration::from_millis(ms.into())),
-                    allow_on_headers_stop_iteration: settings.allow_on_headers_stop_iteration,
-                    upstream: self.upstream.clone(),
-                    properties: self.properties.clone(),
-                }),
-                label,
-                configuration: configuration.clone(),
-            }
-        };
-        all().enumerate().map(filter).collect()
-    }
-
-    /// Starts: the canary first, then the main thread's VM, then the workers'.
-    ///
-    /// # Errors
-    ///
-    /// When Envoy would not start with this plugin.
-    pub fn start(self) -> Result<Simulator, StartError> {
-        let (workers, host) = (self.workers, self.host());
-        let mut simulator = self.empty(host);
-        match simulator.start_vms(workers) {
-            Ok(()) => Ok(simulator),
-            Err(error) => Err(error.traced(simulator.take_trace())),
-        }
-    }
-
-    /// Starts one worker of several, which live on threads of their own and share `commons`; nobody tries its configuration before.
-    pub(crate) fn start_one(
-        self,
-        index: usize,
-        commons: Commons,
-        gate: Rc<Gate>,
-    ) -> Result<Simulator, StartError> {
-        /// More connections than a worker has in any exploration.
-        const CONNECTIONS: u64 = 1_000_000;
-        let host = self.host().on_thread(commons, gate);
-        let mut simulator = self.empty(host);
-        let before = u64::try_from(index).unwrap_or_default();
-        simulator.connections = before.saturating_mul(CONNECTIONS).saturating_add(1);
-        let worker = simulator.chain(&format!("worker {index} "))?;
-        simulator.workers.push(worker);
-        Ok(simulator)
-    }
-
-    fn host(&self) -> Host {
-        Host::new(self.clock, self.seed, self.log_level, self.traced)
-    }
-
-    /// A simulation without any VM yet.
-    fn empty(self, host: Host) -> Simulator {
-        let limit = self
-            .settings
-            .buffer_limit_bytes
-            .unwrap_or(DEFAULT_BUFFER_LIMIT);
-        let mut simulator = Simulator {
-            filters: self.filters(),
-            host: Rc::new(host),
-            buffer_limit: usize::try_from(limit).unwrap_or(usize::MAX),
-            main: None,
-            workers: Vec::new(),
-            next_worker: 0,
-            connections: 1,
-            open: BTreeMap::new(),
-            live: super::live::Live::default(),
-        };
-        for (namespace, value) in self.metadata {
-            simulator.set_metadata(&namespace, value);
-        }
-        for name in self.names {
-            simulator.name(name);
-        }
-        for service in &self.services {
-            simulator.serve(service);
-        }
-        for service in &self.grpc_services {
-            simulator.serve_grpc(service);
-        }
-        simulator
-    }
-}
-
-impl Simulator {
-    fn start_vms(&mut self, workers: u32) -> Result<(), StartError> {
-        // Envoy tries each of them by itself first.
-        self.chain("canary ")?;
-        self.main = Some(self.chain("main ")?);
-        for index in 0..workers {
-            let label = if workers > 1 {
-                format!("worker {index} ")
-            } else {
-                String::new()
-            };
-            let worker = self.chain(&label)?;
-            self.workers.push(worker);
-        }
-        Ok(())
     }
 }

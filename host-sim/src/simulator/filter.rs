@@ -1,45 +1,57 @@
-//! A filter of the chain: its module, its identity, and the VMs that are started for it.
+//! A filter of the chain: what it is started with, and its canary.
 
 use std::rc::Rc;
 
 use super::{StartError, accepted};
+use crate::chain::{Filters, Recipe};
 use crate::host::Host;
-use crate::module::Module;
 use crate::vm::StartError as VmStartError;
-use crate::vm_state::Identity;
-use crate::worker::{Rules, Worker};
+use crate::vm_state::Plugin;
 
 /// A filter.
 pub(super) struct Filter {
-    pub(super) module: Module,
-    pub(super) identity: Rc<Identity>,
-    pub(super) rules: Rc<Rules>,
-    /// How traces call it; empty when it is the only one.
-    pub(super) label: String,
+    pub(super) recipe: Recipe,
     /// With which it starts.
     pub(super) configuration: Vec<u8>,
 }
 
 impl Filter {
-    /// A new VM with this configuration.
+    /// One more filter of a thread that traces call so, with this configuration.
     pub(super) fn start(
         &self,
         host: &Rc<Host>,
         label: &str,
         configuration: &[u8],
-    ) -> Result<Worker, StartError> {
-        let (identity, rules) = (Rc::clone(&self.identity), Rc::clone(&self.rules));
-        let label = format!("{label}{}", self.label);
-        let worker = Worker::start(&self.module, Rc::clone(host), identity, rules, label);
-        let mut worker = worker.map_err(|error| match error {
+        filters: &mut Filters,
+    ) -> Result<(), StartError> {
+        let mut recipe = self.recipe.clone();
+        recipe.plugin = Rc::new(Plugin {
+            label: format!("{label}{}", recipe.plugin.label),
+            ..Plugin::clone(&recipe.plugin)
+        });
+        let outcome = filters.add(host, &recipe, configuration);
+        let outcome = outcome.map_err(|error| match error {
             VmStartError::Load(error) => StartError::Load(error),
             VmStartError::Failure(failure) => StartError::Failed {
                 failure,
                 log: host.log_lines(),
                 trace: Vec::new(),
             },
-        })?;
-        accepted(host, worker.configure(configuration))?;
-        Ok(worker)
+        });
+        accepted(host, Ok(outcome?))
+    }
+
+    /// Tries a configuration in a VM that serves nobody, as Envoy does on its main thread.
+    pub(super) fn try_out(&self, host: &Rc<Host>, configuration: &[u8]) -> Result<(), StartError> {
+        self.start(host, "canary ", configuration, &mut Filters::default())
+    }
+
+    /// Whether all the same is said of another filter, so that Envoy tries it only once.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let (own, others) = (&self.recipe, &other.recipe);
+        own.module.is_same(&others.module)
+            && own.identity == others.identity
+            && own.plugin.settings == others.plugin.settings
+            && self.configuration == other.configuration
     }
 }

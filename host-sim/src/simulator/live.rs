@@ -23,7 +23,8 @@ pub struct CallId(u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CalloutId {
     worker: usize,
-    filter: usize,
+    /// The number of the VM.
+    vm: u32,
     token: u32,
 }
 
@@ -122,31 +123,32 @@ impl Simulator {
 
     /// What a service has answered; `None` when it cannot be reached.
     pub fn answer_callout(&mut self, callout: CalloutId, answer: Option<&Upstream>) {
-        if let Some(filter) = self.filter_that_calls(callout) {
-            filter.answer_callout(callout.token, answer);
+        if let Some(vm) = self.vm_that_calls(callout) {
+            vm.answer_callout(callout.token, answer);
         }
     }
 
     /// The service of the simulation gets a callout that was handed out, and its answer is there.
     pub(crate) fn send_callout(&mut self, callout: CalloutId) {
-        if let Some(filter) = self.filter_that_calls(callout) {
-            filter.send_callout(callout.token);
+        if let Some(vm) = self.vm_that_calls(callout) {
+            vm.send_callout(callout.token);
         }
     }
 
     /// Whether the service of the simulation never answers this callout. If so, it has seen it.
     pub(crate) fn hangs_callout(&mut self, callout: CalloutId) -> bool {
-        let filter = self.filter_that_calls(callout);
-        filter.is_some_and(|filter| filter.hangs_callout(callout.token))
+        let vm = self.vm_that_calls(callout);
+        vm.is_some_and(|vm| vm.hangs_callout(callout.token))
     }
 
-    fn filter_that_calls(&mut self, callout: CalloutId) -> Option<&mut Worker> {
+    fn vm_that_calls(&mut self, callout: CalloutId) -> Option<&mut Worker> {
         // The main thread's VMs stand behind the workers'.
         let chain = match self.workers.get_mut(callout.worker) {
             Some(worker) => Some(worker),
             None => self.main.as_mut(),
         };
-        chain?.links.get_mut(callout.filter)
+        let mut vms = chain?.filters.vms_mut();
+        vms.find(|vm| vm.vm_number() == callout.vm)
     }
 
     /// Moves the clock to this instant, never back, and fires nothing. Says whether a timer is due by now.
@@ -158,8 +160,8 @@ impl Simulator {
 
     /// The numbers of the workers' VMs.
     pub(crate) fn vm_numbers(&self) -> Vec<u32> {
-        let links = self.workers.iter().flat_map(|chain| &chain.links);
-        links.map(Worker::vm_number).collect()
+        let vms = self.workers.iter().flat_map(|chain| chain.filters.vms());
+        vms.map(Worker::vm_number).collect()
     }
 
     /// Goes on with everything as far as it goes and says what has happened.
@@ -228,16 +230,16 @@ impl Simulator {
     /// Callouts go out to the real services before the simulated ones see them.
     fn take_callouts_out(&mut self, happenings: &mut Vec<Happening>) {
         let chains = self.workers.iter_mut().chain(&mut self.main).enumerate();
-        let filters = chains.flat_map(|(worker, chain)| {
-            let filters = chain.links.iter_mut().enumerate();
-            filters.map(move |(filter, link)| (worker, filter, link))
+        let vms = chains.flat_map(|(worker, chain)| {
+            let vms = chain.filters.vms_mut();
+            vms.map(move |vm| (worker, vm))
         });
-        for (worker, filter, link) in filters {
-            for unsent in link.take_unsent() {
+        for (worker, vm) in vms {
+            for unsent in vm.take_unsent() {
                 happenings.push(Happening::Callout {
                     callout: CalloutId {
                         worker,
-                        filter,
+                        vm: vm.vm_number(),
                         token: unsent.token,
                     },
                     cluster: unsent.cluster,
@@ -278,7 +280,7 @@ impl Simulator {
     /// How much memory each worker's VM has, in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> Vec<usize> {
-        let of_chain = |chain: &Chain| chain.links.iter().map(Worker::memory_bytes).sum();
+        let of_chain = |chain: &Chain| chain.filters.vms().map(Worker::memory_bytes).sum();
         self.workers.iter().map(of_chain).collect()
     }
 
@@ -286,8 +288,8 @@ impl Simulator {
     #[must_use]
     pub fn fuel_used(&self) -> Option<u64> {
         let mut sum = 0_u64;
-        for link in self.workers.iter().flat_map(|worker| &worker.links) {
-            sum = sum.saturating_add(link.fuel_used()?);
+        for vm in self.workers.iter().flat_map(|chain| chain.filters.vms()) {
+            sum = sum.saturating_add(vm.fuel_used()?);
         }
         Some(sum)
     }

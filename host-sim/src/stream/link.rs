@@ -52,6 +52,11 @@ impl HttpStream {
         self
     }
 
+    /// In this seat of a VM.
+    pub(crate) fn seated(self, seat: usize) -> Self {
+        Self { seat, ..self }
+    }
+
     /// The part of this stream in a filter behind it, at which these request headers have arrived.
     pub(crate) fn part(&self, root: u32, headers: HeaderMap, end: bool, links: Links) -> Self {
         let request = if end {
@@ -63,6 +68,7 @@ impl HttpStream {
             request,
             response: None,
             root,
+            seat: 0,
             logging: false,
             filter_state: Rc::clone(&self.filter_state),
             filter_objects: Rc::clone(&self.filter_objects),

@@ -5,20 +5,31 @@ use crate::vm::VmFailure;
 use crate::vm_state::Root;
 
 impl Worker {
-    /// Makes a root context for a configuration. If the module refuses it, the old root context stays in force; if it accepts,
+    /// Makes a root context for a filter's configuration. If the module refuses it, the old root context stays in force; if it accepts,
     /// the old one has no new streams any more.
-    pub(crate) fn configure(&mut self, configuration: &[u8]) -> Result<Configured, VmFailure> {
-        let state = self.vm.store.data_mut();
-        let root = state.take_context_id();
-        state.roots.insert(root, Root::default());
-        let outcome = self.configure_root(root, configuration);
-        let state = self.vm.store.data_mut();
-        if outcome != Ok(true) {
-            state.roots.remove(&root);
-            return outcome.map(|_| Configured::Refused);
+    pub(crate) fn configure(
+        &mut self,
+        seat: usize,
+        configuration: &[u8],
+    ) -> Result<Configured, VmFailure> {
+        let root = match self.root_like(seat, configuration) {
+            Some(root) => root,
+            None => {
+                let state = self.vm.store.data_mut();
+                let root = state.take_context_id();
+                state.roots.insert(root, Root::of(seat));
+                let outcome = self.configure_root(root, configuration);
+                if outcome != Ok(true) {
+                    self.vm.store.data_mut().roots.remove(&root);
+                    return outcome.map(|_| Configured::Refused);
+                }
+                root
+            }
+        };
+        if let Some(seat) = self.seats.get_mut(seat) {
+            seat.configuration = configuration.to_vec();
+            seat.root = root;
         }
-        self.reload.configuration = configuration.to_vec();
-        self.root = root;
         self.retire_idle()?;
         Ok(Configured::Accepted)
     }
@@ -27,11 +38,11 @@ impl Worker {
     /// on as well.
     pub(super) fn retire_idle(&mut self) -> Result<(), VmFailure> {
         let state = self.vm.store.data();
-        let streams = || state.streams.values();
-        let idle = |id: u32| id != self.root && streams().all(|stream| stream.root != id);
+        let in_force = |id: u32| self.seats.iter().any(|seat| seat.root == id);
+        let has_streams = |id: u32| state.streams.values().any(|stream| stream.root == id);
         let roots = state.roots.iter();
         let done: Vec<_> = roots
-            .filter(|(id, root)| !root.pending_done && idle(**id))
+            .filter(|(id, root)| !root.pending_done && !in_force(**id) && !has_streams(**id))
             .map(|(id, _)| *id)
             .collect();
         for root in done {
@@ -78,8 +89,12 @@ impl Worker {
         self.vm.store.data_mut().roots.remove(&root);
     }
 
-    /// Ends the work of all root contexts.
+    /// Ends the work of all root contexts that are in force.
     pub(crate) fn shut_down(&mut self) {
-        let _ = self.retire(self.root);
+        let mut roots: Vec<_> = self.seats.iter().map(|seat| seat.root).collect();
+        roots.dedup();
+        for root in roots {
+            let _ = self.retire(root);
+        }
     }
 }

@@ -1,0 +1,170 @@
+//! How a simulation starts: its filters, and their VMs in Envoy's order.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::Builder;
+use crate::chain::Recipe;
+use crate::envoy::DEFAULT_BUFFER_LIMIT;
+use crate::explore::Gate;
+use crate::host::Host;
+use crate::module::Module;
+use crate::shared::Commons;
+use crate::simulator::Simulator;
+use crate::simulator::error::StartError;
+use crate::simulator::filter::Filter;
+use crate::simulator::live::Live;
+use crate::target::PluginSettings;
+use crate::vm_state::{Identity, Plugin};
+use crate::worker::{RELOAD_AFTER, Rules};
+
+impl Builder {
+    /// All filters, first to last.
+    fn filters(&self) -> Vec<Filter> {
+        let first = (&self.module, &self.settings, &self.configuration);
+        let others = self.others.iter();
+        let all = || std::iter::once(first).chain(others.clone().map(|(m, s, c)| (m, s, c)));
+        let named = |name: &str| {
+            all()
+                .filter(|(_, settings, _)| settings.name == name)
+                .count()
+        };
+        let filter = |(index, (module, settings, configuration)): (
+            usize,
+            (&Module, &PluginSettings, &Vec<u8>),
+        )| {
+            let number = index.saturating_add(1);
+            let label = match settings.name.as_str() {
+                _ if self.others.is_empty() => String::new(),
+                name if named(name) == 1 => format!("{name} "),
+                name => format!("{name} {number} "),
+            };
+            let mut identity = Identity {
+                vm_id: settings.vm_id.clone(),
+                vm_configuration: settings.vm_configuration.clone().into_bytes(),
+                environment: settings.environment.clone().into_iter().collect(),
+                limits: self.limits,
+                capabilities: self.capabilities.clone(),
+            };
+            // What is said of one filter apart from its settings is said of the first.
+            if index == 0 {
+                identity.environment.extend(self.environment.clone());
+                if let Some(configuration) = &self.vm_configuration {
+                    identity.vm_configuration.clone_from(configuration);
+                }
+            }
+            let rules = Rules {
+                failure_policy: settings.failure_policy,
+                reload_after: settings
+                    .reload_after_ms
+                    .map_or(RELOAD_AFTER, |ms| Duration::from_millis(ms.into())),
+                allow_on_headers_stop_iteration: settings.allow_on_headers_stop_iteration,
+                upstream: self.upstream.clone(),
+                properties: self.properties.clone(),
+            };
+            let settings = settings.clone();
+            Filter {
+                recipe: Recipe {
+                    module: module.clone(),
+                    identity: Rc::new(identity),
+                    plugin: Rc::new(Plugin { settings, label }),
+                    rules: Rc::new(rules),
+                },
+                configuration: configuration.clone(),
+            }
+        };
+        all().enumerate().map(filter).collect()
+    }
+
+    /// Starts: the canary first, then the main thread's VM, then the workers'.
+    ///
+    /// # Errors
+    ///
+    /// When Envoy would not start with this plugin.
+    pub fn start(self) -> Result<Simulator, StartError> {
+        let (workers, host) = (self.workers, self.host());
+        let mut simulator = self.empty(host);
+        match simulator.start_vms(workers) {
+            Ok(()) => Ok(simulator),
+            Err(error) => Err(error.traced(simulator.take_trace())),
+        }
+    }
+
+    /// Starts one worker of several, which live on threads of their own and share `commons`; nobody tries its configuration before.
+    pub(crate) fn start_one(
+        self,
+        index: usize,
+        commons: Commons,
+        gate: Rc<Gate>,
+    ) -> Result<Simulator, StartError> {
+        /// More connections than a worker has in any exploration.
+        const CONNECTIONS: u64 = 1_000_000;
+        let host = self.host().on_thread(commons, gate);
+        let mut simulator = self.empty(host);
+        let before = u64::try_from(index).unwrap_or_default();
+        simulator.connections = before.saturating_mul(CONNECTIONS).saturating_add(1);
+        let worker = simulator.chain(&format!("worker {index} "))?;
+        simulator.workers.push(worker);
+        Ok(simulator)
+    }
+
+    fn host(&self) -> Host {
+        Host::new(self.clock, self.seed, self.log_level, self.traced)
+    }
+
+    /// A simulation without any VM yet.
+    fn empty(self, host: Host) -> Simulator {
+        let limit = self
+            .settings
+            .buffer_limit_bytes
+            .unwrap_or(DEFAULT_BUFFER_LIMIT);
+        let mut simulator = Simulator {
+            filters: self.filters(),
+            host: Rc::new(host),
+            buffer_limit: usize::try_from(limit).unwrap_or(usize::MAX),
+            main: None,
+            workers: Vec::new(),
+            next_worker: 0,
+            connections: 1,
+            open: BTreeMap::new(),
+            live: Live::default(),
+        };
+        for (namespace, value) in self.metadata {
+            simulator.set_metadata(&namespace, value);
+        }
+        for name in self.names {
+            simulator.name(name);
+        }
+        for service in &self.services {
+            simulator.serve(service);
+        }
+        for service in &self.grpc_services {
+            simulator.serve_grpc(service);
+        }
+        simulator
+    }
+}
+
+impl Simulator {
+    fn start_vms(&mut self, workers: u32) -> Result<(), StartError> {
+        // Envoy tries each of them by itself first.
+        for (index, filter) in self.filters.iter().enumerate() {
+            let mut before = self.filters.iter().take(index);
+            if !before.any(|other| other.is_same(filter)) {
+                filter.try_out(&self.host, &filter.configuration)?;
+            }
+        }
+        self.main = Some(self.chain("main ")?);
+        for index in 0..workers {
+            let label = if workers > 1 {
+                format!("worker {index} ")
+            } else {
+                String::new()
+            };
+            let worker = self.chain(&label)?;
+            self.workers.push(worker);
+        }
+        Ok(())
+    }
+}
