@@ -48,21 +48,23 @@ impl Chain {
 
     /// Opens a stream and shows its request headers to the first filter.
     pub(crate) fn open(&mut self, request: &Request, arrival: Arrival) -> u32 {
-        self.filters.reload_if_due(arrival.now);
-        let Some((id, root)) = self.filters.next_stream(0) else {
+        let numbers = self.filters.next_stream(arrival.now);
+        let Some(first) = numbers.first().copied() else {
             return 0;
         };
+        let id = first.id;
         let Arrival {
             buffer_limit,
             connection,
             now,
         } = arrival;
-        let stream = HttpStream::new(request, root, buffer_limit, connection, now);
+        let stream = HttpStream::new(request, first.root, buffer_limit, connection, now);
         if self.filters.len() > 1 {
-            self.passages.insert(id, Passage::new(id));
-            self.filters.open(0, id, stream.linked());
+            let passage = Passage::new(id).numbered(numbers);
+            self.passages.insert(id, passage);
+            self.filters.open(0, first, stream.linked());
         } else {
-            self.filters.open(0, id, stream);
+            self.filters.open(0, first, stream);
         }
         id
     }

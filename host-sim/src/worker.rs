@@ -102,6 +102,12 @@ impl Worker {
         self.show(id, Side::Request, Part::Headers);
     }
 
+    /// Opens a stream whose VM is gone. Nothing is called for it.
+    pub(crate) fn open_orphan(&mut self, id: u32, stream: HttpStream) {
+        self.orphans.insert(id, stream);
+        self.show(id, Side::Request, Part::Headers);
+    }
+
     /// Makes a context for a stream that never reached this filter and is over.
     pub(crate) fn open_unseen(&mut self, id: u32, stream: HttpStream) {
         let root = stream.root;

@@ -26,6 +26,16 @@ struct Place {
     seat: usize,
 }
 
+/// A stream that has a number in a filter, whether it has reached it or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Numbered {
+    pub(crate) id: u32,
+    /// The root context that it belongs to.
+    pub(crate) root: u32,
+    /// The VM, by which the process knows it.
+    vm: u32,
+}
+
 /// What a filter is started with.
 #[derive(Clone, Debug)]
 pub(crate) struct Recipe {
@@ -127,16 +137,6 @@ impl Filters {
         vm.configure(seat, configuration)
     }
 
-    /// Starts the VMs of filters anew where that is due.
-    pub(crate) fn reload_if_due(&mut self, now: Instant) {
-        for filter in 0..self.len() {
-            let due = self.at_mut(filter);
-            if due.is_some_and(|(vm, seat)| vm.is_due_for_reload(seat, now)) {
-                self.reload(filter);
-            }
-        }
-    }
-
     /// A filter gets a VM that runs: the one that another filter which shared the old one has by now, or a new one.
     fn reload(&mut self, filter: usize) -> Option<()> {
         let Place { vm, seat } = *self.places.get(filter)?;
@@ -185,23 +185,41 @@ impl Filters {
         self.vm_of(filter)?.stream(id)
     }
 
-    /// A number for the next stream in a filter, and the root context that it belongs to.
-    pub(crate) fn next_stream(&mut self, filter: usize) -> Option<(u32, u32)> {
-        let (vm, seat) = self.at_mut(filter)?;
-        Some(vm.next_stream(seat))
+    /// Numbers for the next stream in all filters, of which those are given new VMs whose are due for it.
+    pub(crate) fn next_stream(&mut self, now: Instant) -> Vec<Numbered> {
+        let all = 0..self.len();
+        let numbered = all.filter_map(|filter| {
+            let (worker, seat) = self.at_mut(filter)?;
+            if worker.is_due_for_reload(seat, now) {
+                self.reload(filter);
+            }
+            let (worker, seat) = self.at_mut(filter)?;
+            let (id, root) = worker.next_stream(seat);
+            let vm = worker.vm_number();
+            Some(Numbered { id, root, vm })
+        });
+        numbered.collect()
     }
 
     /// Opens a stream in a filter and shows it the request headers.
-    pub(crate) fn open(&mut self, filter: usize, id: u32, stream: HttpStream) {
+    pub(crate) fn open(&mut self, filter: usize, number: Numbered, stream: HttpStream) {
         if let Some((vm, seat)) = self.at_mut(filter) {
-            vm.open(id, stream.seated(seat));
+            let stream = stream.seated(seat);
+            // One that has got another VM since the stream began does not show it this one.
+            if vm.vm_number() == number.vm {
+                vm.open(number.id, stream);
+            } else {
+                vm.open_orphan(number.id, stream);
+            }
         }
     }
 
     /// Makes a context for a stream that never reached this filter and is over.
-    pub(crate) fn open_unseen(&mut self, filter: usize, id: u32, stream: HttpStream) {
-        if let Some((vm, seat)) = self.at_mut(filter) {
-            vm.open_unseen(id, stream.seated(seat));
+    pub(crate) fn open_unseen(&mut self, filter: usize, number: Numbered, stream: HttpStream) {
+        if let Some((vm, seat)) = self.at_mut(filter)
+            && vm.vm_number() == number.vm
+        {
+            vm.open_unseen(number.id, stream.seated(seat));
         }
     }
 

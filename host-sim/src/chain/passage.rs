@@ -2,21 +2,32 @@
 
 use std::rc::Rc;
 
-use super::filters::Filters;
+use super::filters::{Filters, Numbered};
 use crate::local_response::LocalResponse;
 use crate::stream::{Handed, HttpStream, Links, Next, Side};
 use crate::worker::{Progress, Worker};
 
-/// The numbers of a stream's parts in the filters that it has reached, first to last.
+/// A stream on its way.
 #[derive(Debug)]
 pub(super) struct Passage {
+    /// The numbers of its parts in the filters that it has reached, first to last.
     parts: Vec<u32>,
+    /// Those that all its parts have or will have. Envoy gives them when the stream begins.
+    numbers: Vec<Numbered>,
 }
 
 impl Passage {
     /// A stream that has reached the first filter.
     pub(super) fn new(first: u32) -> Self {
-        Self { parts: vec![first] }
+        Self {
+            parts: vec![first],
+            numbers: Vec::new(),
+        }
+    }
+
+    /// With these numbers for its parts in all filters.
+    pub(super) fn numbered(self, numbers: Vec<Numbered>) -> Self {
+        Self { numbers, ..self }
     }
 
     pub(super) fn parts(&self) -> impl Iterator<Item = u32> + '_ {
@@ -118,14 +129,15 @@ impl Passage {
             before: true,
             behind: after < filters.len(),
         };
-        let Some((id, root)) = filters.next_stream(next) else {
+        let Some(number) = self.numbers.get(next).copied() else {
             return;
         };
-        let Some(part) = self.part(filters, index).map(|own| part(own, root, place)) else {
+        let own = self.part(filters, index);
+        let Some(part) = own.map(|own| part(own, number.root, place)) else {
             return;
         };
-        self.parts.push(id);
-        filters.open(next, id, part);
+        self.parts.push(number.id);
+        filters.open(next, number, part);
         self.agree(filters, next);
     }
 
@@ -258,12 +270,12 @@ impl Passage {
             let id = match self.parts.get(index) {
                 Some(id) => *id,
                 None => {
-                    let (id, root) = filters.next_stream(index)?;
-                    self.parts.push(id);
+                    let number = *self.numbers.get(index)?;
+                    self.parts.push(number.id);
                     if let Some(end) = &end {
-                        filters.open_unseen(index, id, end.part(root));
+                        filters.open_unseen(index, number, end.part(number.root));
                     }
-                    id
+                    number.id
                 }
             };
             if let Some((part, end)) = filters.stream(index, id).zip(end.as_ref()) {
