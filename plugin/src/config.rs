@@ -25,6 +25,7 @@ use crate::{
     directory::DirectoryConfig,
     edition::{Edition, EditionName},
     enforcement::Enforcement,
+    json,
     namespace::Namespace,
     organization::{Organization, OrganizationId},
     policy::{Outsiders, Policy},
@@ -207,25 +208,8 @@ impl Config {
     ///
     /// # Errors
     /// When the text is not JSON of this shape, to the end.
-    pub fn from_json(json: &[u8]) -> Result<Self, ConfigError> {
-        let mut deserializer = serde_json::Deserializer::from_slice(json);
-        let config = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-            // `?` stands for a member whose key could not be read: the place is the object.
-            let path = error.path().to_string();
-            let path = path
-                .strip_suffix('?')
-                .map_or(path.as_str(), |object| object.trim_end_matches('.'));
-            let path = if path.is_empty() { "." } else { path };
-            ConfigError::Json {
-                path: path.to_owned(),
-                source: error.into_inner(),
-            }
-        })?;
-        deserializer.end().map_err(|source| ConfigError::Json {
-            path: ".".to_owned(),
-            source,
-        })?;
-        Ok(config)
+    pub fn from_json(text: &[u8]) -> Result<Self, ConfigError> {
+        Ok(json::read(text)?)
     }
 
     /// The policy that the configuration describes.

@@ -3,17 +3,14 @@
 //! Parsing and validation report the same kind of place (a JSON path such as `costs.rules[3].operations[0]`), so an operator need
 //! not know which of the two found the mistake.
 
+use crate::json;
+
 /// A configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The text is not the JSON that was expected: syntax, an unknown or missing key, a wrong type.
-    #[error("invalid configuration at `{path}`: {source}")]
-    Json {
-        /// Where: a JSON path, `.` for the document itself.
-        path: String,
-        /// What: names the value, what was expected, line and column.
-        source: serde_json::Error,
-    },
+    #[error("invalid configuration at `{}`: {}", .0.path(), .0)]
+    Json(#[from] json::Error),
     /// The JSON is well-formed, but a value contradicts another or makes no sense.
     #[error("invalid configuration at `{path}`: {value}: expected {expected}")]
     Invalid {

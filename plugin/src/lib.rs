@@ -14,7 +14,7 @@
 //! - what is decided: [`meter`] (the state machine of one call), [`receipt`], [`refunds`], [`enforcement`];
 //! - what is shown: [`refusal`], [`response_headers`], [`metrics`], [`usage`], [`webhook`];
 //! - whom the filter calls itself: [`callout`];
-//! - what is configured: [`config`], [`config_error`], [`unique_map`].
+//! - what is configured: [`config`], [`config_error`], [`unique_map`], [`json`].
 //!
 //! Around it, on `wasm32-wasip1` alone, lies a thin shell of four files: `plugin` and `filter` (the callbacks), `call` (what is
 //! read of a call and done to it; nothing is decided there) and `host` (the only file that makes hostcalls).
@@ -49,6 +49,7 @@ pub mod directory;
 pub mod edition;
 pub mod enforcement;
 pub mod header_map;
+pub mod json;
 pub mod ledger;
 pub mod legacy_limit;
 pub mod meter;

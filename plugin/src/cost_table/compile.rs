@@ -254,7 +254,7 @@ fn per_record(
 
 /// A text as JSON writes it.
 fn json(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    serde_json::to_string(text).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,8 +1,7 @@
 //! The `costs` object of the configuration, as it is written.
 //!
 //! These types only say what can be written down; whether it makes sense is checked when the table is compiled. Both report JSON
-//! paths, which is why the enums are externally tagged and why a `cost` is read by hand: `serde_path_to_error` loses the path through
-//! serde's untagged and flattened forms.
+//! paths, which is why the enums are externally tagged and why a `cost` is read by hand: serde's untagged and flattened forms lose the path.
 
 use std::num::NonZeroU64;
 
@@ -240,7 +239,7 @@ impl schemars::JsonSchema for CostConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config_error::ConfigError;
+    use crate::{config_error::ConfigError, json};
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -251,14 +250,9 @@ mod tests {
 
     fn parse(costs: &str) -> Result<CostsConfig, String> {
         let text = format!("{{\"costs\":{costs}}}");
-        let mut json = serde_json::Deserializer::from_str(&text);
-        serde_path_to_error::deserialize(&mut json)
-            .map(|document: Document| document.costs)
-            .map_err(|error| {
-                let path = error.path().to_string();
-                let source = error.into_inner();
-                ConfigError::Json { path, source }.to_string()
-            })
+        let document: Result<Document, _> = json::read(text.as_bytes());
+        let costs = document.map(|document| document.costs);
+        costs.map_err(|error| ConfigError::from(error).to_string())
     }
 
     fn rule(rest: &str) -> String {

@@ -3,9 +3,11 @@
 //! The body is read once, as a stream: nothing is kept but the count. A key counts in every case and as often as it is given,
 //! because backends differ in which one they take.
 
-use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Unexpected, Visitor};
+use serde::de::Unexpected;
 
-/// The most keys in a pointer: no body that can be read is nested more deeply (serde_json's own limit is 128).
+use crate::json::{self, Kind, Reader};
+
+/// The most keys in a pointer: no body that can be read is nested more deeply (the reader's own limit is 128).
 const MAX_DEPTH: usize = 100;
 
 /// Where records are: the arrays that some JSON Pointers (RFC 6901) name, as a tree.
@@ -49,7 +51,7 @@ pub enum UnreadableBody {
     Encoding(#[from] std::str::Utf8Error),
     /// It is not JSON, is nested too deeply, or has something else where the records should be; with line and column.
     #[error("{0}")]
-    Json(#[from] serde_json::Error),
+    Json(#[from] json::Error),
 }
 
 /// Values in which nothing is counted.
@@ -106,14 +108,51 @@ impl Arrays {
         if body.is_empty() {
             return Ok(0);
         }
-        let mut count = 0;
-        let mut json = serde_json::Deserializer::from_str(std::str::from_utf8(body)?);
-        Counter {
-            arrays: self,
-            count: &mut count,
-        }
-        .deserialize(&mut json)?;
+        std::str::from_utf8(body)?;
+        let mut json = Reader::new(body);
+        let count = self.count_value(&mut json)?;
         json.end()?;
+        Ok(count)
+    }
+
+    /// The number of records in the next value.
+    fn count_value(&self, json: &mut Reader<'_>) -> Result<u64, json::Error> {
+        const EXPECTED: &str = "an array of records, or null";
+        let mut first = true;
+        let mut count = 0_u64;
+        match json.kind()? {
+            Kind::Array => {
+                json.enter()?;
+                let mut index = 0_u64;
+                while json.next_element(&mut first)? {
+                    let inside = self.at_index(index).count_value(json)?;
+                    count = count
+                        .saturating_add(inside)
+                        .saturating_add(u64::from(self.counted));
+                    index = index.saturating_add(1);
+                }
+                json.leave(b']')?;
+            }
+            // Not the text itself: it is the customer's, and this may be logged.
+            Kind::Text if self.counted => {
+                json.text()?;
+                return Err(json.mistyped(Unexpected::Other("a string"), &EXPECTED));
+            }
+            Kind::Bool | Kind::Number if self.counted => return Err(json.unexpected(&EXPECTED)),
+            Kind::Object => {
+                json.enter()?;
+                if self.counted {
+                    return Err(json.mistyped(Unexpected::Map, &EXPECTED));
+                }
+                while json.next_member(&mut first)? {
+                    let member = self.at_key(&json.text()?);
+                    json.colon()?;
+                    count = count.saturating_add(member.count_value(json)?);
+                }
+                json.leave(b'}')?;
+            }
+            Kind::Null | Kind::Bool | Kind::Number | Kind::Text => json.pass_over()?,
+        }
         Ok(count)
     }
 
@@ -151,117 +190,6 @@ fn unescape(token: &str) -> Result<String, InvalidPointer> {
         key.push_str(rest);
     }
     Ok(key)
-}
-
-/// Reads one value and counts the records in it.
-struct Counter<'a> {
-    arrays: &'a Arrays,
-    count: &'a mut u64,
-}
-
-impl Counter<'_> {
-    fn scalar<E: de::Error>(self, found: Unexpected<'_>) -> Result<(), E> {
-        if self.arrays.counted {
-            Err(E::invalid_type(found, &self))
-        } else {
-            Ok(())
-        }
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Counter<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        // Not `deserialize_ignored_any` for what does not count: it knows no limit of depth.
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Counter<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("an array of records, or null")
-    }
-
-    fn visit_unit<E: de::Error>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_bool<E: de::Error>(self, value: bool) -> Result<(), E> {
-        self.scalar(Unexpected::Bool(value))
-    }
-
-    fn visit_u64<E: de::Error>(self, value: u64) -> Result<(), E> {
-        self.scalar(Unexpected::Unsigned(value))
-    }
-
-    fn visit_i64<E: de::Error>(self, value: i64) -> Result<(), E> {
-        self.scalar(Unexpected::Signed(value))
-    }
-
-    fn visit_f64<E: de::Error>(self, value: f64) -> Result<(), E> {
-        self.scalar(Unexpected::Float(value))
-    }
-
-    fn visit_str<E: de::Error>(self, _: &str) -> Result<(), E> {
-        // Not the text itself: it is the customer's, and this may be logged.
-        self.scalar(Unexpected::Other("a string"))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
-        let mut index = 0_u64;
-        loop {
-            let element = Counter {
-                arrays: self.arrays.at_index(index),
-                count: &mut *self.count,
-            };
-            if elements.next_element_seed(element)?.is_none() {
-                return Ok(());
-            }
-            index = index.saturating_add(1);
-            if self.arrays.counted {
-                *self.count = self.count.saturating_add(1);
-            }
-        }
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
-        if self.arrays.counted {
-            return Err(de::Error::invalid_type(Unexpected::Map, &self));
-        }
-        while let Some(arrays) = members.next_key_seed(Key(self.arrays))? {
-            members.next_value_seed(Counter {
-                arrays,
-                count: &mut *self.count,
-            })?;
-        }
-        Ok(())
-    }
-}
-
-/// Reads a key and finds what is counted under it.
-struct Key<'a>(&'a Arrays);
-
-impl<'de, 'a> DeserializeSeed<'de> for Key<'a> {
-    type Value = &'a Arrays;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<&'a Arrays, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl<'a> Visitor<'_> for Key<'a> {
-    type Value = &'a Arrays;
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a key")
-    }
-
-    fn visit_str<E: de::Error>(self, key: &str) -> Result<&'a Arrays, E> {
-        Ok(self.0.at_key(key))
-    }
 }
 
 #[cfg(test)]
@@ -349,7 +277,7 @@ mod tests {
         check(
             "/ids",
             r#"{"ids":{}}"#,
-            "invalid type: map, expected an array of records, or null at line 1 column 9",
+            "invalid type: map, expected an array of records, or null at line 1 column 8",
         );
         check(
             "",

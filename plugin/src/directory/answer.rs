@@ -1,9 +1,7 @@
 //! An answer of the directory: what it says of an organization, or why it says nothing.
 
-use serde_json::{Map, Value};
-
 use crate::{
-    callout::Reply, ledger::HostRefused, organization::Organization,
+    callout::Reply, json, ledger::HostRefused, organization::Organization,
     subscription::SubscriptionError,
 };
 
@@ -23,20 +21,15 @@ pub enum LookupError {
     #[error("it broke off")]
     BrokeOff,
     /// An answer that is no organization.
-    #[error("its answer is no organization: at `{path}`: {source}")]
-    Unreadable {
-        /// Where in the answer.
-        path: String,
-        /// What is wrong.
-        source: serde_json::Error,
-    },
+    #[error("its answer is no organization: at `{}`: {}", .0.path(), .0)]
+    Unreadable(#[from] json::Error),
     /// An organization that cannot be.
     #[error("its answer contradicts the configuration: {0}")]
     Contradiction(#[from] SubscriptionError),
 }
 
 /// The members that mean something; a directory may say more than that.
-const MEMBERS: [&str; 9] = [
+static MEMBERS: [&str; 9] = [
     "edition",
     "agents",
     "light_agents",
@@ -59,15 +52,7 @@ pub(super) fn read(reply: Reply<'_>) -> Result<Option<Organization>, LookupError
 }
 
 fn organization(body: &[u8]) -> Result<Organization, LookupError> {
-    let unreadable = |path: String, source| LookupError::Unreadable { path, source };
-    let members: Map<String, Value> =
-        serde_json::from_slice(body).map_err(|source| unreadable(".".to_owned(), source))?;
-    let meant = members
-        .into_iter()
-        .filter(|(name, value)| MEMBERS.contains(&name.as_str()) && !value.is_null());
-    let meant = Value::Object(meant.collect());
-    serde_path_to_error::deserialize(meant)
-        .map_err(|error| unreadable(error.path().to_string(), error.into_inner()))
+    Ok(json::read_members(body, &MEMBERS)?)
 }
 
 #[cfg(test)]
