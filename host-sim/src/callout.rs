@@ -1,6 +1,7 @@
 //! Calls that a plugin makes itself: what it sent, and what comes back.
 //!
-//! As on Envoy, whatever goes wrong between Envoy and the service comes back as an answer of Envoy's own router, 503 or 504.
+//! As on Envoy, whatever goes wrong between Envoy and the service comes back as an answer of Envoy's own router, 503 or 504. Behind
+//! `envoy.upstreams.http.tcp` a connection is an answer of status 200 that has begun, which can only break off.
 
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use crate::header_map::HeaderMap;
 use crate::host::Host;
 use crate::local_response::LocalResponse;
 use crate::message::Frame;
+use crate::resp::RespBehaviour;
 use crate::target::{HttpVersion, ServiceBehaviour, UpstreamRequest};
 
 /// A call that has not come back yet.
@@ -34,6 +36,8 @@ pub(crate) enum Fate {
     Broken,
     /// Nothing comes back before Envoy gives up, if it ever does.
     Hangs(Option<Instant>),
+    /// The answer has begun, and breaks off when Envoy gives up, if it ever does.
+    Stalls(Option<Instant>),
 }
 
 /// What comes back.
@@ -74,27 +78,32 @@ impl Callout {
         let now = host.clock.get();
         let services = host.services.borrow();
         let behaviour = services.get(&self.cluster);
-        if !matches!(behaviour, Some(ServiceBehaviour::Unreachable) | None) {
-            let mut seen = host.callouts.borrow_mut();
-            let seen = seen.entry(self.cluster.clone()).or_default();
-            seen.push(self.request.clone());
+        let behaviour = behaviour.map_or(ServiceBehaviour::Unreachable, |behaviour| {
+            behaviour.towards(&self.request)
+        });
+        if let Some(seen) = seen(&behaviour, &self.request) {
+            let mut all = host.callouts.borrow_mut();
+            all.entry(self.cluster.clone()).or_default().push(seen);
         }
         const ERROR: &str =
             "upstream connect error or disconnect/reset before headers. reset reason:";
-        self.fate = match behaviour {
-            Some(ServiceBehaviour::Hang) => {
-                Fate::Hangs(self.timeout.map(|timeout| now.after(timeout)))
-            }
-            Some(ServiceBehaviour::ResetAfterHeaders) => Fate::Broken,
-            Some(ServiceBehaviour::Reset) => Fate::Answered(Reply::by_envoy(
+        let given_up = self.timeout.map(|timeout| now.after(timeout));
+        self.fate = match &behaviour {
+            ServiceBehaviour::Hang => Fate::Hangs(given_up),
+            ServiceBehaviour::Resp(RespBehaviour::Hang) => Fate::Stalls(given_up),
+            ServiceBehaviour::ResetAfterHeaders => Fate::Broken,
+            ServiceBehaviour::Reset => Fate::Answered(Reply::by_envoy(
                 503,
                 &format!("{ERROR} connection termination"),
             )),
-            Some(ServiceBehaviour::Unreachable) | None => Fate::Answered(Reply::by_envoy(
+            // A function that answers with a function has not decided.
+            ServiceBehaviour::Unreachable
+            | ServiceBehaviour::Resp(RespBehaviour::Unreachable)
+            | ServiceBehaviour::Function(_) => Fate::Answered(Reply::by_envoy(
                 503,
                 &format!("{ERROR} remote connection failure"),
             )),
-            Some(behaviour @ ServiceBehaviour::Answers(_)) => {
+            ServiceBehaviour::Answers(_) => {
                 let answer = behaviour.answer(&self.request.path).unwrap_or_default();
                 let head = self.request.method == "HEAD";
                 let (headers, frames) =
@@ -108,6 +117,15 @@ impl Callout {
                     body: pieces.flatten().collect(),
                 })
             }
+            ServiceBehaviour::Resp(server) => {
+                let mut headers = HeaderMap::of_response();
+                headers.add(":status", "200");
+                headers.add("x-envoy-upstream-service-time", "0");
+                Fate::Answered(Reply {
+                    headers,
+                    body: server.answer(&self.request.body).unwrap_or_default(),
+                })
+            }
         };
     }
 
@@ -119,7 +137,20 @@ impl Callout {
             Fate::Hangs(Some(until)) if *until <= now => {
                 Some(Ok(Reply::by_envoy(504, "upstream request timeout")))
             }
-            Fate::Hangs(_) | Fate::Unsent => None,
+            Fate::Stalls(Some(until)) if *until <= now => Some(Err(BrokenOff)),
+            Fate::Hangs(_) | Fate::Stalls(_) | Fate::Unsent => None,
         }
+    }
+}
+
+/// What a service sees of a callout: all of it, or, without HTTP, its body. One that cannot be reached sees nothing.
+fn seen(behaviour: &ServiceBehaviour, request: &UpstreamRequest) -> Option<UpstreamRequest> {
+    match behaviour {
+        ServiceBehaviour::Unreachable | ServiceBehaviour::Resp(RespBehaviour::Unreachable) => None,
+        ServiceBehaviour::Resp(_) => Some(UpstreamRequest {
+            body: request.body.clone(),
+            ..UpstreamRequest::default()
+        }),
+        _ => Some(request.clone()),
     }
 }

@@ -8,7 +8,8 @@
 //!
 //! What one uses:
 //!
-//! - [`Module`] is a compiled module; [`Simulator`] runs it, as its [`Builder`] says. [`grpc`] describes gRPC services for it.
+//! - [`Module`] is a compiled module; [`Simulator`] runs it, as its [`Builder`] says. [`grpc`] and [`resp`] describe services for it
+//!   that speak no plain HTTP.
 //! - [`scenario`] is the test language: what a plugin is given and what a client, an upstream or an operator then sees.
 //! - [`target`] is what a host must be able to do so that scenarios can run on it; [`SimTarget`] is the simulator as such a host.
 //! - [`access_log`] reads what proxies wrote of calls, and [`forecast`] tells what a plugin would have done to them.
@@ -55,6 +56,7 @@ mod pairs;
 mod property;
 mod random;
 pub mod report;
+pub mod resp;
 pub mod runner;
 pub mod scenario;
 mod shared;

@@ -88,6 +88,7 @@ mod grpc_service;
 mod json;
 mod pattern;
 mod request;
+mod resp_service;
 mod service;
 mod status;
 mod step;

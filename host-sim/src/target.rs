@@ -18,7 +18,7 @@ pub use http::{
     AnswerOverride, Exchange, HttpVersion, Request, Upstream, UpstreamBehaviour, UpstreamRequest,
 };
 
-pub use services::{Service, ServiceAnswer, ServiceBehaviour};
+pub use services::{Service, ServiceAnswer, ServiceBehaviour, ServiceFunction};
 
 pub use crate::dns::Name;
 use crate::grpc::GrpcService;

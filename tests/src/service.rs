@@ -1,16 +1,19 @@
-//! A service that the plugin calls itself: a real server behind a cluster of Envoy's, which can be told to fail.
+//! A service that the plugin calls itself: a real server behind a cluster of Envoy's, for HTTP/1.1 or for Redis's protocol, which can be
+//! told to fail.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use host_sim::resp::RespBehaviour;
 use host_sim::target::{ServiceBehaviour, Upstream as Answer, UpstreamRequest};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -25,11 +28,13 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How many connections may wait to be taken.
 const BACKLOG: u32 = 1024;
 
-/// A server on a free port of 127.0.0.1, for HTTP/1.1. It ends when dropped.
+/// A server on a free port of 127.0.0.1. It ends when dropped.
 #[derive(Debug)]
 pub struct Service {
     /// Where it listens, unless it is unreachable.
     pub address: SocketAddr,
+    /// Whether it speaks HTTP.
+    pub http: bool,
     /// Keeps the port while nobody listens there.
     _port: TcpSocket,
     state: Arc<State>,
@@ -61,6 +66,7 @@ impl Service {
         port.bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
         let mut service = Self {
             address: port.local_addr()?,
+            http: !matches!(behaviour, ServiceBehaviour::Resp(_)),
             _port: port,
             state: Arc::new(State {
                 behaviour: Mutex::new(ServiceBehaviour::Unreachable),
@@ -85,12 +91,11 @@ impl Service {
                 Response::new(&answer.answer).context("an answer of a service")?;
             }
         }
-        *self
-            .state
-            .behaviour
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = behaviour.clone();
-        let reachable = !matches!(behaviour, ServiceBehaviour::Unreachable);
+        *lock(&self.state.behaviour) = behaviour.clone();
+        let reachable = !matches!(
+            behaviour,
+            ServiceBehaviour::Unreachable | ServiceBehaviour::Resp(RespBehaviour::Unreachable)
+        );
         match (reachable, self.listening.take()) {
             (true, None) => {
                 // Both sockets have the port, and only one that listens gets connections.
@@ -143,10 +148,19 @@ impl Drop for Service {
     }
 }
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 async fn accept(listener: TcpListener, state: Arc<State>) {
     while let Ok((stream, _)) = listener.accept().await {
         let closing = state.closing.subscribe();
-        tokio::spawn(serve(stream, Arc::clone(&state), closing));
+        let behaviour = lock(&state.behaviour).clone();
+        if let ServiceBehaviour::Resp(server) = behaviour {
+            tokio::spawn(reply(stream, server, Arc::clone(&state)));
+        } else {
+            tokio::spawn(serve(stream, Arc::clone(&state), closing));
+        }
     }
 }
 
@@ -161,6 +175,27 @@ async fn serve(stream: TcpStream, state: Arc<State>, mut closing: watch::Receive
         _ = closing.changed() => connection.as_mut().graceful_shutdown(),
     }
     let _ = connection.await;
+}
+
+/// Answers the commands of a callout without HTTP, which is all that comes over a connection.
+async fn reply(
+    mut stream: TcpStream,
+    server: RespBehaviour,
+    state: Arc<State>,
+) -> anyhow::Result<()> {
+    let mut body = Vec::new();
+    stream.read_to_end(&mut body).await?;
+    let answer = server.answer(&body);
+    let request = UpstreamRequest {
+        body,
+        ..UpstreamRequest::default()
+    };
+    state.seen.send_modify(|seen| seen.push(request));
+    let Some(answer) = answer else {
+        let _hanging = Arc::clone(&state.hanging);
+        return std::future::pending().await;
+    };
+    Ok(stream.write_all(&answer).await?)
 }
 
 /// What it does with one request. An error hangs up.
@@ -180,11 +215,7 @@ async fn answer(
         headers: fields(&head.headers),
         body: body.collect().await?.to_bytes().to_vec(),
     };
-    let behaviour = state
-        .behaviour
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .clone();
+    let behaviour = lock(&state.behaviour).clone();
     state.seen.send_modify(|seen| seen.push(request));
     match behaviour {
         ServiceBehaviour::Answers(_) => {
@@ -195,10 +226,12 @@ async fn answer(
             let _hanging = Arc::clone(&state.hanging);
             std::future::pending().await
         }
-        // No scenario can ask for the last one.
+        // No scenario can ask for the others, and without HTTP no request comes here.
         ServiceBehaviour::Reset
         | ServiceBehaviour::Unreachable
-        | ServiceBehaviour::ResetAfterHeaders => {
+        | ServiceBehaviour::ResetAfterHeaders
+        | ServiceBehaviour::Resp(_)
+        | ServiceBehaviour::Function(_) => {
             anyhow::bail!("the request is to be reset")
         }
     }

@@ -6,7 +6,9 @@ use super::expect::ExpectUpstream;
 use super::json::Json;
 use super::pattern::Pattern;
 use super::request::Fields;
+use super::resp_service::{self, RawReply};
 use super::status;
+use crate::resp::RespBehaviour;
 use crate::target::{Service, ServiceAnswer, ServiceBehaviour, Upstream};
 
 /// A service.
@@ -28,8 +30,20 @@ pub struct ExpectCallouts {
 #[serde(deny_unknown_fields)]
 struct RawService {
     cluster: String,
+    #[serde(default)]
+    protocol: Protocol,
     answers: Option<Vec<RawAnswer>>,
+    replies: Option<Vec<RawReply>>,
+    says: Option<String>,
     down: Option<Down>,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Protocol {
+    #[default]
+    Http,
+    Resp,
 }
 
 #[derive(Deserialize)]
@@ -53,10 +67,24 @@ struct RawAnswer {
 }
 
 impl TryFrom<RawService> for ServiceTable {
-    type Error = &'static str;
+    type Error = String;
 
     fn try_from(raw: RawService) -> Result<Self, Self::Error> {
-        let behaviour = match (raw.answers, raw.down) {
+        let cluster = raw.cluster.clone();
+        let behaviour = match raw.protocol {
+            Protocol::Http => raw.http()?,
+            Protocol::Resp => ServiceBehaviour::Resp(raw.resp()?),
+        };
+        Ok(Self(Service { cluster, behaviour }))
+    }
+}
+
+impl RawService {
+    fn http(self) -> Result<ServiceBehaviour, String> {
+        if self.replies.is_some() || self.says.is_some() {
+            return Err("`replies` and `says` need `protocol = \"resp\"`".to_owned());
+        }
+        Ok(match (self.answers, self.down) {
             (Some(answers), None) => ServiceBehaviour::Answers(
                 answers
                     .into_iter()
@@ -66,12 +94,23 @@ impl TryFrom<RawService> for ServiceTable {
             (None, Some(Down::Unreachable)) => ServiceBehaviour::Unreachable,
             (None, Some(Down::Hang)) => ServiceBehaviour::Hang,
             (None, Some(Down::Reset)) => ServiceBehaviour::Reset,
-            _ => return Err("expected exactly one of `answers` and `down`"),
-        };
-        Ok(Self(Service {
-            cluster: raw.cluster,
-            behaviour,
-        }))
+            _ => return Err("expected exactly one of `answers` and `down`".to_owned()),
+        })
+    }
+
+    fn resp(self) -> Result<RespBehaviour, String> {
+        if self.answers.is_some() {
+            return Err("`answers` needs `protocol = \"http\"`, expected `replies`".to_owned());
+        }
+        match (self.replies, self.says, self.down) {
+            (Some(replies), None, None) => resp_service::behaviour(replies),
+            (None, Some(text), None) => Ok(RespBehaviour::Says(text.into_bytes())),
+            (None, None, Some(Down::Unreachable)) => Ok(RespBehaviour::Unreachable),
+            (None, None, Some(Down::Hang)) => Ok(RespBehaviour::Hang),
+            // Whoever hangs up without a word has answered, with nothing.
+            (None, None, Some(Down::Reset)) => Ok(RespBehaviour::Says(Vec::new())),
+            _ => Err("expected exactly one of `replies`, `says` and `down`".to_owned()),
+        }
     }
 }
 

@@ -75,7 +75,7 @@ impl Worker {
         let callouts = self.vm.store.data().callouts.values();
         callouts
             .filter_map(|callout| match callout.fate {
-                Fate::Hangs(until) => until,
+                Fate::Hangs(until) | Fate::Stalls(until) => until,
                 Fate::Unsent | Fate::Answered(_) | Fate::Broken => None,
             })
             .min()

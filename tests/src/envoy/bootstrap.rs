@@ -57,8 +57,7 @@ impl Bootstrap<'_> {
             upstream_cluster(NOWHERE, self.upstream.nowhere),
         ];
         let services = self.services.iter();
-        clusters
-            .extend(services.map(|(name, service)| Value::Object(cluster(name, service.address))));
+        clusters.extend(services.map(|(name, service)| service_cluster(name, service)));
         json!({
             // Envoy asks for them as soon as anything is delivered to it.
             "node": { "id": "tests", "cluster": "tests" },
@@ -146,6 +145,21 @@ fn upstream_cluster(name: &str, endpoint: SocketAddr) -> Value {
         "use_downstream_protocol_config": { "http_protocol_options": {}, "http2_protocol_options": {} },
     } });
     cluster.insert("typed_extension_protocol_options".to_owned(), options);
+    Value::Object(cluster)
+}
+
+/// A service's cluster; one that speaks no HTTP gets the bodies of calls and nothing else.
+fn service_cluster(name: &str, service: &Service) -> Value {
+    let mut cluster = cluster(name, service.address);
+    if !service.http {
+        let upstream = json!({
+            "name": "envoy.upstreams.http.tcp",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.tcp.v3.TcpConnectionPoolProto",
+            },
+        });
+        cluster.insert("upstream_config".to_owned(), upstream);
+    }
     Value::Object(cluster)
 }
 
