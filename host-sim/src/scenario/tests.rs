@@ -246,6 +246,27 @@ fn wrong_steps_are_answered_with_their_place() {
             "f.toml:6:11: at `step[1].service`: expected exactly one of `answers` and `down`",
         ),
         (
+            "service = { cluster = 'd', says = '+OK' }",
+            "f.toml:6:11: at `step[1].service`: `replies` and `says` need `protocol = \"resp\"`",
+        ),
+        (
+            "service = { cluster = 'd', protocol = 'resp', answers = [] }",
+            "f.toml:6:11: at `step[1].service`: `answers` needs `protocol = \"http\"`, expected `replies`",
+        ),
+        (
+            "service = { cluster = 'd', protocol = 'resp' }",
+            "f.toml:6:11: at `step[1].service`: expected exactly one of `replies`, `says` and `down`",
+        ),
+        (
+            "service = { cluster = 'd', protocol = 'resp', replies = [{ command = 'A', reply = 'OK' }] }",
+            "f.toml:6:11: at `step[1].service`: `reply = \"OK\"`, expected a number, a text that begins with `+` or `-`, a word as in `{6}`, \
+             or a list of those",
+        ),
+        (
+            "service = { cluster = 'd', protocol = 'resp', replies = [{ command = 'A', words = { 0 = 'B' }, reply = 1 }] }",
+            "f.toml:6:11: at `step[1].service`: `0` in `words`, expected the place of a word after the command",
+        ),
+        (
             "service = { cluster = 'd', down = 'lost' }",
             "f.toml:6:35: at `step[1].service.down`: unknown variant `lost`, expected one of `unreachable`, `hang`, `reset`",
         ),

@@ -1,11 +1,13 @@
 //! Calls that a plugin makes itself, and what comes back from services that answer or fail.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use host_sim::SimTarget;
+use host_sim::resp::RespBehaviour;
 use host_sim::runner::run;
 use host_sim::scenario::Scenario;
-use host_sim::target::{Service, ServiceBehaviour};
+use host_sim::target::{Service, ServiceBehaviour, ServiceFunction};
 
 use crate::guest::{builder, callbacks, get, hostcalls, module, simulator, started};
 
@@ -176,4 +178,40 @@ fn an_answer_that_breaks_off_comes_back_without_headers() {
             r#"[vm->host] proxy_get_status() -> OK 11 """#,
         ]
     );
+}
+
+#[test]
+fn a_server_without_http_may_be_a_function_and_its_silence_has_no_headers() {
+    let asked = AtomicU32::new(0);
+    let server = ServiceFunction::new(move |request| {
+        assert_eq!(request.path, "/o/7");
+        ServiceBehaviour::Resp(match asked.fetch_add(1, Ordering::Relaxed) {
+            0 => RespBehaviour::Says(b"+a\r\n".to_vec()),
+            1 => RespBehaviour::Unreachable,
+            _ => RespBehaviour::Hang,
+        })
+    });
+    let mut simulator = started(builder(&asks()).services(vec![Service {
+        cluster: "directory".to_owned(),
+        behaviour: ServiceBehaviour::Function(server),
+    }]));
+    let mut told = Vec::new();
+    for _ in 0..3 {
+        let before = simulator.now();
+        assert_eq!(simulator.exchange(&get("/")).unwrap().status, 200);
+        let waited = simulator.now().duration_since(before);
+        let answers = callbacks(&mut simulator).into_iter();
+        let answer = answers.filter(|line| line.contains("call_response"));
+        told.push((answer.collect::<String>(), waited.as_millis()));
+    }
+    let expected = [
+        ("proxy_on_http_call_response(1, 4, 2, 4, 0)".to_owned(), 0),
+        ("proxy_on_http_call_response(1, 8, 3, 98, 0)".to_owned(), 0),
+        // Envoy gives up after the time-out, and an answer had begun.
+        (
+            "proxy_on_http_call_response(1, 12, 0, 0, 0)".to_owned(),
+            2_000,
+        ),
+    ];
+    assert_eq!(told, expected);
 }
