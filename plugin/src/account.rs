@@ -7,11 +7,13 @@
 use crate::{
     credits::Credits,
     day::DayNumber,
-    slots::{Claim, Slots, TooManyCalls},
+    slots::{Claim, Limits, Slots, TooManyCalls},
 };
 
+mod lease;
 mod record;
 
+pub use lease::{Asking, Granted, Lease, Moment};
 pub use record::UnreadableRecord;
 
 /// What one organization has used on one day, and its calls in progress.
@@ -22,6 +24,8 @@ pub struct Account {
     /// A bit for each threshold of the day's credits that has been warned of.
     warned: u8,
     slots: Slots,
+    /// What is held of the day where several proxies share it.
+    lease: Option<Lease>,
 }
 
 /// A call that the day's credits cannot pay for.
@@ -43,6 +47,21 @@ pub struct Admission {
     pub allotment: Option<Credits>,
     /// The slot that it takes; `None` where calls in progress are not counted.
     pub slot: Option<Claim>,
+    /// How far the credits may be used here.
+    pub ceiling: Ceiling,
+}
+
+/// How far an account may be used by this proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ceiling {
+    /// As far as there are credits: no other proxy uses them.
+    Allotment,
+    /// As far as is held of them, in credits and in calls in progress.
+    Lease,
+    /// As far as is held of them, or up to so much; and so many calls in progress.
+    AtLeast(Credits, u32),
+    /// As far as the other proxies had not used them when they were last heard of.
+    Alone,
 }
 
 /// Why an account does not admit a call.
@@ -65,6 +84,7 @@ impl Account {
             used: Credits::ZERO,
             warned: 0,
             slots: Slots::default(),
+            lease: None,
         }
     }
 
@@ -75,6 +95,7 @@ impl Account {
         if self.day < today {
             Self {
                 slots: self.slots,
+                lease: self.lease.map(Lease::on_another_day),
                 ..Self::opened(today)
             }
         } else {
@@ -87,12 +108,13 @@ impl Account {
     /// # Errors
     /// When the credits do not suffice, or else when too many calls are in progress.
     pub fn admit(&self, admission: &Admission) -> Result<Self, NotAdmitted> {
-        let allotment = admission.allotment.unwrap_or(Credits::MAX);
         let cost = admission.cost;
-        let used = match self.used.checked_add(cost) {
-            Some(used) if used <= allotment => used,
-            None if admission.allotment.is_none() => Credits::MAX,
-            _ => {
+        let used = match (admission.allotment, self.used.checked_add(cost)) {
+            (None, used) => used.unwrap_or(Credits::MAX),
+            (Some(allotment), Some(used)) if used <= self.limit(allotment, admission.ceiling) => {
+                used
+            }
+            (Some(allotment), _) => {
                 return Err(InsufficientCredits {
                     cost,
                     remaining: self.remaining(allotment),
@@ -100,15 +122,66 @@ impl Account {
                 .into());
             }
         };
-        let slots = match &admission.slot {
-            None => self.slots.clone(),
-            Some(claim) => self.slots.take(claim)?,
+        // Without an engine, nothing is held any more.
+        let lease = self
+            .lease
+            .filter(|_| admission.ceiling != Ceiling::Allotment);
+        let Some(claim) = &admission.slot else {
+            return Ok(Self {
+                used,
+                slots: self.slots.clone(),
+                lease,
+                ..*self
+            });
         };
+        let claim = self.claim_here(claim, admission.ceiling);
+        let slots = self.slots.take(&claim)?;
+        let lease = lease.map(|lease| {
+            let in_progress = slots.in_progress(claim.lease, claim.now);
+            let peak = u16::try_from(in_progress)
+                .unwrap_or(u16::MAX)
+                .max(lease.peak);
+            Lease { peak, ..lease }
+        });
         Ok(Self {
             used,
             slots,
+            lease,
             ..*self
         })
+    }
+
+    /// What may be used of `allotment` here.
+    fn limit(&self, allotment: Credits, ceiling: Ceiling) -> Credits {
+        let held = self.lease.map_or(Credits::ZERO, |lease| lease.held);
+        match ceiling {
+            Ceiling::Allotment => allotment,
+            Ceiling::Lease => allotment.min(held),
+            Ceiling::AtLeast(credits, _) => allotment.min(held.max(credits)),
+            Ceiling::Alone => {
+                let others = self.lease.map_or(Credits::ZERO, |lease| lease.others_used);
+                allotment.saturating_sub(others)
+            }
+        }
+    }
+
+    /// The claim of a slot, with the calls in progress that there may be here.
+    fn claim_here(&self, claim: &Claim, ceiling: Ceiling) -> Claim {
+        let share = self
+            .lease
+            .map_or(0, |lease| lease.share_at(claim.now, claim.lease));
+        let all = claim.limits.all.map(|all| match ceiling {
+            Ceiling::Allotment | Ceiling::Alone => all,
+            Ceiling::Lease => all.min(u32::from(share)),
+            Ceiling::AtLeast(_, calls) => all.min(u32::from(share).max(calls)),
+        });
+        Claim {
+            limits: Limits {
+                all,
+                ..claim.limits
+            },
+            ..*claim
+        }
     }
 
     /// Gives back what was charged on `day`; nothing if that day has passed.
@@ -130,7 +203,13 @@ impl Account {
     /// day has passed.
     #[must_use]
     pub fn charge_more(&self, day: DayNumber, amount: Credits, allotment: Option<Credits>) -> Self {
-        let left = allotment.map_or(Credits::MAX, |allotment| self.remaining(allotment));
+        let left = allotment.map_or(Credits::MAX, |allotment| {
+            let ceiling = match self.lease {
+                Some(_) => Ceiling::Lease,
+                None => Ceiling::Allotment,
+            };
+            self.limit(allotment, ceiling).saturating_sub(self.used)
+        });
         let more = if self.day == day {
             amount.min(left)
         } else {
@@ -184,10 +263,11 @@ impl Account {
         &self.slots
     }
 
-    /// What is left of `allotment`: nothing if more was used, as after an allotment was lowered.
+    /// What is left of `allotment`: nothing if more was used, as after an allotment was lowered. What other proxies hold is not left.
     #[must_use]
     pub fn remaining(&self, allotment: Credits) -> Credits {
-        allotment.saturating_sub(self.used)
+        let others = self.lease.map_or(Credits::ZERO, |lease| lease.others_held);
+        allotment.saturating_sub(others).saturating_sub(self.used)
     }
 }
 

@@ -1,7 +1,9 @@
 //! Dates in the configuration: the day on which something begins.
 
-use jiff::civil::Date;
+use jiff::{ToSpan, civil::Date};
 use serde::Deserialize;
+
+use crate::day::DayNumber;
 
 /// A date of the calendar, written `2025-10-06`. Which instant it begins at is for a data centre's calendar to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -17,6 +19,14 @@ pub struct InvalidDate {
 }
 
 impl CalendarDate {
+    /// The date of a day; the last one that there is for days beyond it.
+    #[must_use]
+    pub fn of(day: DayNumber) -> Self {
+        let days = i64::from(day.get());
+        let date = Date::new(1970, 1, 1).and_then(|first| first.checked_add(days.days()));
+        Self(date.unwrap_or(Date::MAX))
+    }
+
     /// The date.
     #[must_use]
     pub const fn get(self) -> Date {

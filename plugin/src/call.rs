@@ -6,15 +6,16 @@ use std::{borrow::Cow, rc::Rc};
 
 use crate::{
     attributes::{AttributeSources, Attributes},
+    awaited::Awaited,
     header_map::HeaderMap,
     host::{self, HostSharedData, Level},
     meter::{Ending, Meter, RequestHead, ResponseHead, Step, Verdict},
     metrics::Counts,
-    organization::OrganizationId,
     plugin::Running,
     property_path::{self, PropertyPath},
     usage::answer::{Request, Resource},
 };
+use jiff::Timestamp;
 use telling::{publish, report};
 
 /// The most of a body that is held while the directory is asked, in bytes: half of what Envoy holds unless told otherwise
@@ -41,8 +42,8 @@ pub(crate) struct Call {
     body_seen: bool,
     /// Whether it has shown all of it.
     body_complete: bool,
-    /// The organization about which the directory has to answer before the call goes on.
-    awaits: Option<OrganizationId>,
+    /// Whose answer has to be there before the call goes on.
+    awaits: Option<Awaited>,
     /// Whether the plugin keeps the call until then.
     kept: bool,
     /// Whether it may be a gRPC call, which are all `POST`s.
@@ -68,13 +69,19 @@ impl Call {
         }
     }
 
-    /// What the call waits for, if it waits for the directory.
-    pub(crate) fn awaits(&self) -> Option<&OrganizationId> {
+    /// What the call waits for.
+    pub(crate) fn awaits(&self) -> Option<&Awaited> {
         self.awaits.as_ref()
     }
 
+    /// Whether the call waits for the engine, and has for as long as it may.
+    pub(crate) fn has_waited(&self, now: Timestamp) -> bool {
+        let until = self.meter.waits_until();
+        matches!(self.awaits, Some(Awaited::Engine(_))) && until.is_some_and(|until| now >= until)
+    }
+
     /// What the call waits for, if it did not when this was last asked.
-    pub(crate) fn begins_to_await(&mut self) -> Option<OrganizationId> {
+    pub(crate) fn begins_to_await(&mut self) -> Option<Awaited> {
         if self.awaits.is_none() || std::mem::replace(&mut self.kept, true) {
             return None;
         }
@@ -94,19 +101,19 @@ impl Call {
         self.asked(action)
     }
 
-    /// Has the directory asked whatever is to be asked after a decision.
+    /// Has whatever is to be asked after a decision be asked.
     fn asked(&mut self, action: Action) -> Action {
         if !self.running.has_questions() {
             return action;
         }
         self.running.ask();
         match &self.awaits {
-            Some(organization) if !self.running.is_asked_about(organization) => self.decide_late(),
+            Some(awaited) if !self.running.is_asked_about(awaited) => self.decide_late(),
             _ => action,
         }
     }
 
-    /// The directory has answered, and this call is the one that hostcalls are about.
+    /// What the call waits for has been answered, and this call is the one that hostcalls are about.
     pub(crate) fn resume(&mut self) {
         if self.decide_late() == Action::Continue {
             host::continue_request();
@@ -197,13 +204,20 @@ impl Call {
     /// Waits on, unless the body has become so large that the proxy might refuse to hold more of it.
     fn await_with(&mut self, size: usize) -> Action {
         let policy = Rc::clone(&self.running.policy);
-        if let (Some(organization), Some(directory)) = (&self.awaits, &policy.directory)
-            && size > AWAIT_WITH
-        {
-            directory.give_up(organization, &policy.subscriptions, self.running.now());
-            return self.decide_late();
+        if size <= AWAIT_WITH {
+            return Action::Pause;
         }
-        Action::Pause
+        let now = self.running.now();
+        match &self.awaits {
+            Some(Awaited::Directory(organization)) => {
+                if let Some(directory) = &policy.directory {
+                    directory.give_up(organization, &policy.subscriptions, now);
+                }
+            }
+            Some(Awaited::Engine(_)) => self.meter.waits_no_longer(now),
+            None => {}
+        }
+        self.decide_late()
     }
 
     /// The head of the response is there. The filter sees its own refusals here too; they were sent with their headers.
@@ -306,7 +320,11 @@ impl Call {
             Step::Forward => Action::Continue,
             Step::HoldForBody => Action::Pause,
             Step::HoldForDirectory(organization) => {
-                self.awaits = Some(organization);
+                self.awaits = Some(Awaited::Directory(organization));
+                Action::Pause
+            }
+            Step::HoldForEngine(key) => {
+                self.awaits = Some(Awaited::Engine(key));
                 Action::Pause
             }
             Step::Refuse(refusal) => {

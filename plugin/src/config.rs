@@ -25,6 +25,7 @@ use crate::{
     directory::DirectoryConfig,
     edition::{Edition, EditionName},
     enforcement::Enforcement,
+    engine::EngineConfig,
     json,
     namespace::Namespace,
     organization::{Organization, OrganizationId},
@@ -90,6 +91,9 @@ pub struct Config {
     /// How calls in progress are counted.
     #[serde(default)]
     pub concurrency: ConcurrencyConfig,
+    /// A counter that several proxies share; without it, each counts for itself.
+    #[serde(default)]
+    pub engine: Option<EngineConfig>,
     /// Whether refusals are meant, where neither edition nor organization says so.
     #[serde(default)]
     pub enforcement: Enforcement,
@@ -289,6 +293,10 @@ impl Config {
             .directory
             .map(|directory| directory.into_directory(&subscriptions))
             .transpose()?;
+        let engine = self
+            .engine
+            .map(|engine| engine.into_engine(&subscriptions.namespace, concurrency.lease))
+            .transpose()?;
         let identity_header = self.identity.header().map(str::to_owned);
         Ok(Policy {
             identity: self.identity.into_path("identity")?,
@@ -308,6 +316,7 @@ impl Config {
             refusals: self.refusals.format,
             refunds: self.refunds,
             concurrency,
+            engine,
             enforcement: self.enforcement,
             warnings: self.warnings.at_percent,
             webhook: self.warnings.webhook.map(WebhookConfig::into_webhook),

@@ -91,8 +91,8 @@ fn call(context: u32, on: impl FnOnce(&mut Call) -> Action) -> Action {
     };
     let action = on(&mut call.borrow_mut());
     let awaited = call.borrow_mut().begins_to_await();
-    if let Some(organization) = awaited {
-        running.hold(organization, context, Rc::downgrade(&call));
+    if let Some(awaited) = awaited {
+        running.hold(awaited, context, Rc::downgrade(&call));
     }
     action
 }

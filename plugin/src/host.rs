@@ -88,6 +88,11 @@ unsafe extern "C" {
     ) -> u32;
 }
 
+#[link(wasm_import_module = "wasi_snapshot_preview1")]
+unsafe extern "C" {
+    fn random_get(buffer: *mut u8, len: usize) -> u16;
+}
+
 const OK: u32 = 0;
 const NOT_FOUND: u32 = 1;
 
@@ -128,6 +133,14 @@ pub(crate) fn now() -> Timestamp {
     let seconds = i64::try_from(nanoseconds / NANOSECONDS).unwrap_or(i64::MAX);
     let rest = i32::try_from(nanoseconds % NANOSECONDS).unwrap_or_default();
     Timestamp::new(seconds, rest).unwrap_or(Timestamp::MAX)
+}
+
+/// Eight bytes by lot.
+pub(crate) fn random() -> [u8; 8] {
+    let mut bytes = [0; 8];
+    // SAFETY: the host writes eight bytes to a live variable. Without lots there is still one proxy of that name.
+    unsafe { random_get(bytes.as_mut_ptr(), bytes.len()) };
+    bytes
 }
 
 /// Has the plugin's timer tick so often.

@@ -107,6 +107,14 @@ impl AccountKey {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// What the account's names at an engine begin with. What is between the braces decides on which node of a cluster they lie
+    /// (Redis Cluster specification, hash tags), the same one for all of them.
+    #[must_use]
+    pub fn at_engine(&self) -> String {
+        let name = self.0.strip_prefix(PREFIX).unwrap_or(&self.0);
+        format!("{PREFIX}:{{{}}}", name.trim_start_matches('/'))
+    }
 }
 
 /// The accounts in a store.
@@ -131,6 +139,8 @@ pub struct Posted {
     pub before: Account,
     /// As it is stored now.
     pub after: Account,
+    /// As it was on an earlier day, if it was still as of that.
+    pub former: Option<Account>,
 }
 
 /// Why nothing was changed.
@@ -211,7 +221,35 @@ impl<'a, S: SharedData> Ledger<'a, S> {
     /// # Errors
     /// When what is stored is no account, or the host refuses the call.
     pub fn peek(&self, key: &AccountKey, today: DayNumber) -> Result<Account, PostingFailure> {
-        self.load(key, today).map(|(account, _)| account)
+        self.load(key, today).map(|loaded| loaded.account)
+    }
+
+    /// The name of this proxy in `namespace`: `drawn`, unless another worker has drawn one.
+    ///
+    /// # Errors
+    /// When other workers are faster each time, or the host refuses a call.
+    pub fn identify(
+        &self,
+        namespace: &Namespace,
+        drawn: [u8; 8],
+    ) -> Result<[u8; 8], PostingFailure> {
+        let key = format!("{PREFIX}/{}/{}/envoy", Account::VERSION, namespace.as_str());
+        for _ in 0..Self::ATTEMPTS {
+            let stored = self.data.get(&key)?;
+            let cas = stored.as_ref().map_or(Cas::ABSENT, |stored| stored.cas);
+            let known = stored.and_then(|stored| stored.value.try_into().ok());
+            if let Some(known) = known {
+                return Ok(known);
+            }
+            match self.data.compare_and_set(&key, &drawn, cas) {
+                Ok(()) => return Ok(drawn),
+                Err(SetError::Mismatch) => {}
+                Err(SetError::Refused(refused)) => return Err(refused.into()),
+            }
+        }
+        Err(PostingFailure::Contended {
+            attempts: Self::ATTEMPTS,
+        })
     }
 
     /// A number for a worker, which no other worker of the `namespace` has.
@@ -253,28 +291,58 @@ impl<'a, S: SharedData> Ledger<'a, S> {
         today: DayNumber,
         step: &impl Fn(&Account) -> Result<Account, E>,
     ) -> Result<Option<Posted>, NotPosted<E>> {
-        let (before, cas) = self.load(key, today)?;
+        let Loaded {
+            account: before,
+            former,
+            cas,
+        } = self.load(key, today)?;
         let after = step(&before).map_err(NotPosted::Declined)?;
-        if after == before {
-            return Ok(Some(Posted { before, after }));
+        let posted = Posted {
+            before,
+            after,
+            former,
+        };
+        if posted.after == posted.before {
+            return Ok(Some(posted));
         }
         match self
             .data
-            .compare_and_set(key.as_str(), &after.to_record(), cas)
+            .compare_and_set(key.as_str(), &posted.after.to_record(), cas)
         {
-            Ok(()) => Ok(Some(Posted { before, after })),
+            Ok(()) => Ok(Some(posted)),
             Err(SetError::Mismatch) => Ok(None),
             Err(SetError::Refused(refused)) => Err(PostingFailure::from(refused).into()),
         }
     }
 
-    fn load(&self, key: &AccountKey, today: DayNumber) -> Result<(Account, Cas), PostingFailure> {
+    fn load(&self, key: &AccountKey, today: DayNumber) -> Result<Loaded, PostingFailure> {
+        let opened = |cas| Loaded {
+            account: Account::opened(today),
+            former: None,
+            cas,
+        };
         match self.data.get(key.as_str())? {
-            None => Ok((Account::opened(today), Cas::ABSENT)),
-            Some(emptied) if emptied.value.is_empty() => Ok((Account::opened(today), emptied.cas)),
-            Some(stored) => Ok((Account::from_record(&stored.value)?.on(today), stored.cas)),
+            None => Ok(opened(Cas::ABSENT)),
+            Some(emptied) if emptied.value.is_empty() => Ok(opened(emptied.cas)),
+            Some(stored) => {
+                let account = Account::from_record(&stored.value)?;
+                let former = (account.day() < today).then(|| account.clone());
+                Ok(Loaded {
+                    account: account.on(today),
+                    former,
+                    cas: stored.cas,
+                })
+            }
         }
     }
+}
+
+/// An account as of a day, and how it is stored.
+struct Loaded {
+    account: Account,
+    /// As it is stored, if that is as of an earlier day.
+    former: Option<Account>,
+    cas: Cas,
 }
 
 #[cfg(test)]

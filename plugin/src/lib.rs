@@ -10,10 +10,11 @@
 //! - who pays, and where that is stated: [`policy`], [`attributes`], [`property_path`], [`header_map`], [`directory`];
 //! - what a call costs: [`cost_table`];
 //! - what was used: [`account`] (pure steps of one record), [`ledger`] (the accounts behind a two-method port), [`namespace`];
+//! - what several proxies share: [`engine`] (what is reserved there, and what is said to it);
 //! - what is in progress: [`slots`] (as an account tells), [`worker`] (what one worker remembers between calls);
 //! - what is decided: [`meter`] (the state machine of one call), [`receipt`], [`refunds`], [`enforcement`];
 //! - what is shown: [`refusal`], [`response_headers`], [`metrics`], [`usage`], [`webhook`];
-//! - whom the filter calls itself: [`callout`];
+//! - whom the filter calls itself: [`callout`], and for whose answer a call waits: [`awaited`];
 //! - what is configured: [`config`], [`config_error`], [`unique_map`], [`json`].
 //!
 //! Around it, on `wasm32-wasip1` alone, lies a thin shell of four files: `plugin` and `filter` (the callbacks), `call` (what is
@@ -37,6 +38,7 @@
 pub mod account;
 pub mod allotment;
 pub mod attributes;
+pub mod awaited;
 pub mod calendar_date;
 pub mod callout;
 pub mod config;
@@ -48,6 +50,7 @@ pub mod day;
 pub mod directory;
 pub mod edition;
 pub mod enforcement;
+pub mod engine;
 pub mod header_map;
 pub mod json;
 pub mod ledger;

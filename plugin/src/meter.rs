@@ -12,7 +12,7 @@ use crate::{
     cost_table::{Charge, PerRecordQuote, Quote, RuleId},
     credits::Credits,
     enforcement::Enforcement,
-    ledger::{Ledger, PostingFailure, SharedData},
+    ledger::{AccountKey, Ledger, PostingFailure, SharedData},
     metrics::{Counts, Metric},
     organization::OrganizationId,
     policy::{AccountHolder, Payer, Policy},
@@ -26,6 +26,7 @@ use crate::{
 
 mod charging;
 mod looking;
+mod reserving;
 mod settlement;
 
 use settlement::Permit;
@@ -55,6 +56,9 @@ pub enum Step {
     HoldForBody,
     /// Hold it, and ask again from its head when the directory has answered about this organization.
     HoldForDirectory(OrganizationId),
+    /// Hold it, and ask again from its head when the engine has answered about this account, or the call has
+    /// [waited](Meter::waits_until) long enough.
+    HoldForEngine(AccountKey),
     /// Answer it with a refusal.
     Refuse(Box<Refusal>),
     /// Answer it with usage details.
@@ -80,6 +84,8 @@ pub struct Meter {
     policy: Rc<Policy>,
     worker: Rc<Worker>,
     state: State,
+    /// Until when the call waits for the engine, if it has to.
+    waits_until: Option<Timestamp>,
 }
 
 #[derive(Debug)]
@@ -106,7 +112,19 @@ impl Meter {
             policy,
             worker,
             state: State::New,
+            waits_until: None,
         }
+    }
+
+    /// Until when the call waits for the engine, if it did have to wait.
+    #[must_use]
+    pub fn waits_until(&self) -> Option<Timestamp> {
+        self.waits_until
+    }
+
+    /// The call cannot wait for the engine any longer than until `now`.
+    pub fn waits_no_longer(&mut self, now: Timestamp) {
+        self.waits_until = Some(now);
     }
 
     /// What was decided, once it is.

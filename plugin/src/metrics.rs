@@ -3,7 +3,7 @@
 //! One list of counters, all defined when the plugin is configured and none per organization: metrics of a proxy never expire, so a
 //! label that callers choose would be a memory leak that callers control. Envoy shows them as `wasmcustom.<name>`.
 
-use crate::{credits::Credits, refusal::Reason};
+use crate::{credits::Credits, engine::FailureKind, refusal::Reason};
 
 /// A counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +30,12 @@ pub enum Metric {
     DirectoryAnswers,
     /// Questions that the directory did not answer, or not so that it makes sense.
     DirectoryFailures,
+    /// Calls to the engine that it answered.
+    EngineAnswers,
+    /// Calls of clients that waited for the engine.
+    EngineWaits,
+    /// Calls to the engine that were of no use, by the kind of failure.
+    EngineFailures(FailureKind),
     /// Calls refused, by reason.
     CallsRefused(Reason),
     /// Calls forwarded although the policy refuses them, because it is not enforced, by reason.
@@ -38,7 +44,7 @@ pub enum Metric {
 
 impl Metric {
     /// The counters without a reason, in the order of their indices.
-    const PLAIN: [Self; 11] = [
+    const PLAIN: [Self; 13] = [
         Self::CreditsCharged,
         Self::CreditsRefunded,
         Self::CreditsUncollected,
@@ -50,10 +56,12 @@ impl Metric {
         Self::DirectoryAnswers,
         Self::DirectoryFailures,
         Self::CostsUnreadable,
+        Self::EngineAnswers,
+        Self::EngineWaits,
     ];
 
     /// How many counters there are.
-    pub const COUNT: usize = Reason::ALL.len() * 2 + Self::PLAIN.len();
+    pub const COUNT: usize = Reason::ALL.len() * 2 + Self::PLAIN.len() + FailureKind::ALL.len();
 
     /// Every counter, each at its [`Metric::index`].
     pub fn all() -> impl Iterator<Item = Self> {
@@ -61,6 +69,7 @@ impl Metric {
             .into_iter()
             .chain(Reason::ALL.into_iter().map(Self::CallsRefused))
             .chain(Reason::ALL.into_iter().map(Self::CallsNotRefused))
+            .chain(FailureKind::ALL.into_iter().map(Self::EngineFailures))
     }
 
     /// Where the counter is in the list of all.
@@ -79,6 +88,12 @@ impl Metric {
             Self::DirectoryAnswers => 8,
             Self::DirectoryFailures => 9,
             Self::CostsUnreadable => 10,
+            Self::EngineAnswers => 11,
+            Self::EngineWaits => 12,
+            Self::EngineFailures(kind) => plain
+                .saturating_add(Reason::ALL.len())
+                .saturating_add(Reason::ALL.len())
+                .saturating_add(kind as usize),
             Self::CallsRefused(reason) => plain.saturating_add(reason as usize),
             Self::CallsNotRefused(reason) => plain
                 .saturating_add(Reason::ALL.len())
@@ -101,6 +116,9 @@ impl Metric {
             Self::WebhookGivenUp => "api_credits.webhook.given_up".to_owned(),
             Self::DirectoryAnswers => "api_credits.directory.answers".to_owned(),
             Self::DirectoryFailures => "api_credits.directory.failures".to_owned(),
+            Self::EngineAnswers => "api_credits.engine.answers".to_owned(),
+            Self::EngineWaits => "api_credits.engine.waits".to_owned(),
+            Self::EngineFailures(kind) => format!("api_credits.engine.failures.{}", kind.name()),
             Self::CallsRefused(reason) => format!("api_credits.calls.refused.{}", reason.name()),
             Self::CallsNotRefused(reason) => {
                 format!("api_credits.calls.not_refused.{}", reason.name())

@@ -9,15 +9,16 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
+    awaited::Awaited,
     call::Call,
     callout::{CalloutId, Reply},
     directory::{Answered, Directory, LookupError},
+    engine::{Engine, Learned},
     host::{self, Counter, HostSharedData, Level},
     metrics::{Counts, Metric},
-    organization::OrganizationId,
     policy::Policy,
     webhook::Delivery,
     worker::Worker,
@@ -29,6 +30,9 @@ const BODIES_MAY_BE_MISSING: &str = "a call that is priced by its records ended 
 
 /// How often a worker tells what it has counted and renews its slots. A lease is three of them at least.
 const TICK: Duration = Duration::from_secs(1);
+
+/// How often it looks whether another worker has been answered, while calls wait for that.
+const SHORT_TICK: Duration = Duration::from_millis(2);
 
 /// The most that is read of an answer to one of the filter's own calls, in bytes.
 const LONGEST_REPLY: usize = 65_536;
@@ -48,14 +52,27 @@ pub(crate) struct Running {
     latest: Cell<Timestamp>,
     /// Whether this worker has said that bodies of held calls may not be arriving.
     warned: Cell<bool>,
-    /// Calls that wait for the directory's answer about an organization.
-    held: RefCell<HashMap<OrganizationId, Vec<Held>>>,
+    /// Calls that wait for an answer.
+    held: RefCell<HashMap<Awaited, Vec<Held>>>,
+    /// When the worker last did what it does every [`TICK`].
+    ticked: Cell<Timestamp>,
+    /// How often the host's timer ticks.
+    period: Cell<Duration>,
 }
 
 /// A call that waits, as the proxy knows it and, as long as it lasts, as it is.
 struct Held {
     context: u32,
     call: Weak<RefCell<Call>>,
+}
+
+impl Held {
+    /// Whether the call has waited for the engine for as long as it may, or is over.
+    fn has_waited(&self, now: Timestamp) -> bool {
+        self.call
+            .upgrade()
+            .is_none_or(|call| call.borrow().has_waited(now))
+    }
 }
 
 impl Plugin {
@@ -83,13 +100,7 @@ impl Plugin {
     /// Tells and asks what has gathered.
     pub(crate) fn on_tick(&self) {
         if let Some(running) = self.running() {
-            running.worker.tick(
-                running.policy.concurrency.lease,
-                running.now(),
-                &HostSharedData,
-            );
-            running.ask();
-            running.tell_webhook();
+            running.on_tick();
         }
     }
 
@@ -120,7 +131,25 @@ impl Running {
             latest: Cell::new(host::now()),
             warned: Cell::new(false),
             held: RefCell::default(),
+            ticked: Cell::new(Timestamp::MIN),
+            period: Cell::new(TICK),
         }
+    }
+
+    fn on_tick(&self) {
+        let now = self.now();
+        let age = now.duration_since(self.ticked.get());
+        if self.period.get() == TICK || age >= SignedDuration::try_from(TICK).unwrap_or_default() {
+            self.ticked.set(now);
+            self.worker
+                .tick(self.policy.concurrency.lease, now, &HostSharedData);
+            if let Some(engine) = &self.policy.engine {
+                engine.tick(now, &HostSharedData);
+            }
+            self.ask();
+            self.tell_webhook();
+        }
+        self.release_answered(now);
     }
 
     /// The time.
@@ -149,33 +178,111 @@ impl Running {
         }
     }
 
-    /// Whether the directory is to be asked anything.
+    /// Whether the directory or the engine is to be asked anything.
     pub(crate) fn has_questions(&self) -> bool {
-        let directory = self.policy.directory.as_ref();
-        directory.is_some_and(Directory::has_due)
+        let (directory, engine) = (&self.policy.directory, &self.policy.engine);
+        directory.as_ref().is_some_and(Directory::has_due)
+            || engine.as_ref().is_some_and(Engine::has_due)
     }
 
-    /// Whether the directory has been asked about `organization`, and the proxy has taken the question.
-    pub(crate) fn is_asked_about(&self, organization: &OrganizationId) -> bool {
-        let directory = self.policy.directory.as_ref();
-        directory.is_some_and(|directory| directory.is_asked_about(organization))
+    /// Whether an answer is on its way: the proxy has taken the question.
+    pub(crate) fn is_asked_about(&self, awaited: &Awaited) -> bool {
+        match awaited {
+            Awaited::Directory(organization) => {
+                let directory = self.policy.directory.as_ref();
+                directory.is_some_and(|directory| directory.is_asked_about(organization))
+            }
+            Awaited::Engine(_) => {
+                let engine = self.policy.engine.as_ref();
+                engine.is_some_and(|engine| !engine.is_down())
+            }
+        }
     }
 
     /// Keeps a call until the directory has answered about `organization`.
-    pub(crate) fn hold(
-        &self,
-        organization: OrganizationId,
-        context: u32,
-        call: Weak<RefCell<Call>>,
-    ) {
+    pub(crate) fn hold(&self, awaited: Awaited, context: u32, call: Weak<RefCell<Call>>) {
+        if matches!(awaited, Awaited::Engine(_)) {
+            self.add(Metric::EngineWaits, 1);
+            self.tick_every(SHORT_TICK);
+        }
         let mut held = self.held.borrow_mut();
-        held.entry(organization)
+        held.entry(awaited)
             .or_default()
             .push(Held { context, call });
     }
 
-    /// Asks the directory whatever is to be asked.
+    fn tick_every(&self, period: Duration) {
+        if self.period.replace(period) != period {
+            host::set_tick_period(period);
+        }
+    }
+
+    /// Asks the directory and the engine whatever is to be asked.
     pub(crate) fn ask(&self) {
+        self.ask_directory();
+        self.ask_engine();
+    }
+
+    fn ask_engine(&self) {
+        let Some(engine) = self
+            .policy
+            .engine
+            .as_ref()
+            .filter(|engine| engine.has_due())
+        else {
+            return;
+        };
+        let now = self.now();
+        for parcel in engine.take_due(now, &HostSharedData, host::random) {
+            match host::call_out(&parcel.callout) {
+                Ok(id) => engine.note(id, parcel),
+                Err(refused) => self.hear(&engine.not_sent(&parcel, refused, now)),
+            }
+        }
+    }
+
+    /// Counts what came of a call to the engine, and lets operators know.
+    fn hear(&self, learned: &Learned) {
+        let metric = learned
+            .failure
+            .map_or(Metric::EngineAnswers, Metric::EngineFailures);
+        self.add(metric, 1);
+        if let Some(line) = &learned.line {
+            host::log(Level::Warn, line);
+        }
+    }
+
+    /// Lets the calls go on that wait for the engine, where another worker has been answered or they have waited long enough.
+    fn release_answered(&self, now: Timestamp) {
+        let Some(engine) = &self.policy.engine else {
+            return;
+        };
+        let answered: Vec<_> = {
+            let held = self.held.borrow();
+            let awaited = held.iter().filter(|(awaited, calls)| match awaited {
+                Awaited::Directory(_) => false,
+                Awaited::Engine(key) => {
+                    calls.iter().any(|held| held.has_waited(now))
+                        || !engine.is_awaited(key, now, &HostSharedData)
+                }
+            });
+            awaited.map(|(awaited, _)| awaited.clone()).collect()
+        };
+        for awaited in answered {
+            self.release(&awaited);
+        }
+        self.ask_engine();
+        let waits = self
+            .held
+            .borrow()
+            .keys()
+            .any(|awaited| matches!(awaited, Awaited::Engine(_)));
+        if !waits {
+            self.tick_every(TICK);
+        }
+    }
+
+    fn ask_directory(&self) {
         let Some(directory) = &self.policy.directory else {
             return;
         };
@@ -223,30 +330,37 @@ impl Running {
             && let Some(answered) = directory.learn(callout, reply, &policy.subscriptions, now)
         {
             self.report(&answered);
-            self.release(&answered.organization);
+            self.release(&Awaited::Directory(answered.organization));
+            return self.ask();
+        }
+        if let Some(engine) = &policy.engine
+            && let Some(learned) = engine.learn(callout, reply, now, &HostSharedData)
+        {
+            self.hear(&learned);
+            for key in learned.keys {
+                self.release(&Awaited::Engine(key));
+            }
+            self.ask_engine();
+            self.release_answered(self.now());
         }
     }
 
-    /// Lets the calls go on that waited for an answer about `organization`.
-    fn release(&self, organization: &OrganizationId) {
-        let held = self
-            .held
-            .borrow_mut()
-            .remove(organization)
-            .unwrap_or_default();
+    /// Lets the calls go on that waited for this.
+    fn release(&self, awaited: &Awaited) {
+        let held = self.held.borrow_mut().remove(awaited).unwrap_or_default();
         for Held { context, call } in held {
             let Some(shared) = call.upgrade() else {
                 continue;
             };
             // It may be over, or have been decided without the answer.
-            let waits = shared.borrow().awaits() == Some(organization);
+            let waits = shared.borrow().awaits() == Some(awaited);
             if !waits || !host::enter_call(context) {
                 continue;
             }
             shared.borrow_mut().resume();
             let still = shared.borrow_mut().begins_to_await();
-            if let Some(organization) = still {
-                self.hold(organization, context, call);
+            if let Some(awaited) = still {
+                self.hold(awaited, context, call);
             }
         }
     }

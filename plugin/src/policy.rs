@@ -14,6 +14,7 @@ use crate::{
     directory::{Directory, Found, WhenDown},
     edition::EditionName,
     enforcement::Enforcement,
+    engine::Engine,
     ledger::AccountKey,
     organization::OrganizationId,
     property_path::PropertyPath,
@@ -58,6 +59,8 @@ pub struct Policy {
     pub refunds: Refunds,
     /// How calls in progress are counted.
     pub concurrency: Concurrency,
+    /// Where several proxies share the accounts; `None` where each has its own.
+    pub engine: Option<Engine>,
     /// Whether refusals of calls without an account are meant.
     pub enforcement: Enforcement,
     /// Where organizations see what they have used; `None` where they do not.

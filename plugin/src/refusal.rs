@@ -36,11 +36,13 @@ pub enum Reason {
     AccountUnavailable,
     /// The directory that knows the organization does not answer.
     DirectoryUnavailable,
+    /// The engine that counts for several proxies does not answer.
+    EngineUnavailable,
 }
 
 impl Reason {
     /// Every reason, in the order of their numbers.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::DailyCredits,
         Self::ExceedsAllotment,
         Self::TooManyRequests,
@@ -53,6 +55,7 @@ impl Reason {
         Self::Contended,
         Self::AccountUnavailable,
         Self::DirectoryUnavailable,
+        Self::EngineUnavailable,
     ];
 
     /// The reason's name in metrics and access logs.
@@ -71,6 +74,7 @@ impl Reason {
             Self::Contended => "contended",
             Self::AccountUnavailable => "account_unavailable",
             Self::DirectoryUnavailable => "directory_unavailable",
+            Self::EngineUnavailable => "engine_unavailable",
         }
     }
 
@@ -123,6 +127,7 @@ impl Reason {
             Self::Contended
             | Self::AccountUnavailable
             | Self::DirectoryUnavailable
+            | Self::EngineUnavailable
             | Self::InvalidSubscription => (
                 503,
                 "TEMPORARILY_UNAVAILABLE",
@@ -235,9 +240,10 @@ impl Refusal {
     pub fn retry_after(&self, now: Timestamp) -> Option<Seconds> {
         match self.reason {
             Reason::DailyCredits => self.balance.map(|balance| balance.resets_in(now)),
-            Reason::Contended | Reason::AccountUnavailable | Reason::DirectoryUnavailable => {
-                Some(Seconds::new(1))
-            }
+            Reason::Contended
+            | Reason::AccountUnavailable
+            | Reason::DirectoryUnavailable
+            | Reason::EngineUnavailable => Some(Seconds::new(1)),
             Reason::ExceedsAllotment
             | Reason::TooManyRequests
             | Reason::UnknownOrganization
@@ -324,9 +330,10 @@ impl Refusal {
             Reason::InvalidSubscription => "Invalid subscription",
             Reason::BodyTooLarge => "Body too large to be priced",
             Reason::BodyUnreadable => "Body cannot be priced",
-            Reason::Contended | Reason::AccountUnavailable | Reason::DirectoryUnavailable => {
-                "API credits are temporarily unavailable"
-            }
+            Reason::Contended
+            | Reason::AccountUnavailable
+            | Reason::DirectoryUnavailable
+            | Reason::EngineUnavailable => "API credits are temporarily unavailable",
         }
     }
 
@@ -375,7 +382,7 @@ impl Refusal {
                 "This organization cannot be looked up at the moment. Nothing was charged."
                     .to_owned()
             }
-            (Reason::Contended | Reason::AccountUnavailable, ..) => {
+            (Reason::Contended | Reason::AccountUnavailable | Reason::EngineUnavailable, ..) => {
                 "The API credits cannot be counted at the moment. Nothing was charged.".to_owned()
             }
         }

@@ -102,6 +102,17 @@ impl Slots {
         self.count(lease, now, |_| true)
     }
 
+    /// How many calls of the groups that `which` says are in progress.
+    #[must_use]
+    pub fn in_progress_of(
+        &self,
+        which: impl Fn(Group) -> bool,
+        lease: Seconds,
+        now: Timestamp,
+    ) -> u32 {
+        self.count(lease, now, |holding| which(holding.group))
+    }
+
     /// The slots with one more call.
     ///
     /// # Errors

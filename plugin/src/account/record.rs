@@ -8,8 +8,9 @@
 //! | 16 | thresholds warned of |
 //! | 17 | number of holdings |
 //! | 18 … | 11 bytes each: worker (4), renewed (4), calls (2), group (1) |
+//! | after them | where several proxies share the day, the lease: 70 bytes in the order of its fields |
 
-use super::Account;
+use super::{Account, Lease, Moment};
 use crate::{
     credits::Credits,
     day::DayNumber,
@@ -18,6 +19,7 @@ use crate::{
 
 const HEAD: usize = 18;
 const HOLDING: usize = 11;
+const LEASE: usize = 70;
 
 /// Bytes that are not an account's record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -67,6 +69,9 @@ impl Account {
             record.extend(holding.calls.to_le_bytes());
             record.push(holding.group.0);
         }
+        if let Some(lease) = &self.lease {
+            put_lease(&mut record, lease);
+        }
         record
     }
 
@@ -107,9 +112,16 @@ impl Account {
             return Err(UnreadableRecord::Version { version });
         }
         let expected = HEAD.saturating_add(HOLDING.saturating_mul(usize::from(count)));
-        if bytes != expected {
-            return Err(UnreadableRecord::Length { bytes, expected });
-        }
+        let length = UnreadableRecord::Length { bytes, expected };
+        let Some((holdings, lease)) =
+            holdings.split_at_checked(HOLDING.saturating_mul(usize::from(count)))
+        else {
+            return Err(length);
+        };
+        let lease = match lease {
+            [] => None,
+            lease => Some(read_lease(lease).ok_or(length)??),
+        };
         let used = u64::from_le_bytes([u0, u1, u2, u3, u4, u5, u6, u7]);
         let (holdings, _) = holdings.as_chunks::<HOLDING>();
         Ok(Self {
@@ -117,8 +129,67 @@ impl Account {
             used: Credits::new(used).ok_or(UnreadableRecord::Used { used })?,
             warned,
             slots: Slots::of(holdings.iter().map(holding).collect()),
+            lease,
         })
     }
+}
+
+fn put_lease(record: &mut Vec<u8>, lease: &Lease) {
+    record.extend(lease.message.to_le_bytes());
+    record.extend(lease.heard.to_le_bytes());
+    let numbers = [
+        lease.awaited_until.0,
+        lease.held.get(),
+        lease.reported.get(),
+        lease.others_held.get(),
+        lease.others_used.get(),
+        lease.allotment.get(),
+        lease.heard_at.0,
+    ];
+    for number in numbers {
+        record.extend(number.to_le_bytes());
+    }
+    for number in [lease.share, lease.others_share, lease.peak] {
+        record.extend(number.to_le_bytes());
+    }
+}
+
+/// The lease that was stored; `None` if it is not as long as one is.
+fn read_lease(bytes: &[u8]) -> Option<Result<Lease, UnreadableRecord>> {
+    let bytes: &[u8; LEASE] = bytes.try_into().ok()?;
+    let (message, rest) = bytes.split_first_chunk::<4>()?;
+    let (heard, rest) = rest.split_first_chunk::<4>()?;
+    let (numbers, calls) = rest.split_at_checked(56)?;
+    let (numbers, _) = numbers.as_chunks::<8>();
+    let (calls, _) = calls.as_chunks::<2>();
+    let mut numbers = numbers.iter().map(|number| u64::from_le_bytes(*number));
+    let mut calls = calls.iter().map(|number| u16::from_le_bytes(*number));
+    let awaited_until = Moment(numbers.next()?);
+    let mut credits = || {
+        let used = numbers.next()?;
+        Some(Credits::new(used).ok_or(UnreadableRecord::Used { used }))
+    };
+    let (held, reported) = (credits()?, credits()?);
+    let (others_held, others_used, allotment) = (credits()?, credits()?, credits()?);
+    let heard_at = Moment(numbers.next()?);
+    let (share, others_share, peak) = (calls.next()?, calls.next()?, calls.next()?);
+    let lease = || {
+        Ok(Lease {
+            message: u32::from_le_bytes(*message),
+            heard: u32::from_le_bytes(*heard),
+            awaited_until,
+            held: held?,
+            reported: reported?,
+            others_held: others_held?,
+            others_used: others_used?,
+            allotment: allotment?,
+            heard_at,
+            share,
+            others_share,
+            peak,
+        })
+    };
+    Some(lease())
 }
 
 fn holding(bytes: &[u8; HOLDING]) -> Holding {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     day::Seconds,
-    slots::{Group, Limits, WorkerId},
+    slots::{Group, WorkerId},
 };
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -25,6 +25,7 @@ fn charge(account: &Account, cost: u64, allotment: u64) -> Result<Account, NotAd
         cost,
         allotment,
         slot: None,
+        ceiling: Ceiling::Allotment,
     })
 }
 
@@ -60,6 +61,7 @@ fn who_is_never_refused_is_counted_all_the_same() {
         cost: credits(50),
         allotment: None,
         slot: None,
+        ceiling: Ceiling::Allotment,
     };
     assert_eq!(account(1, 9).admit(&admission), Ok(account(1, 59)));
     let full = Account {
@@ -97,6 +99,7 @@ fn a_call_without_a_slot_is_not_charged_and_one_without_credits_takes_no_slot() 
         cost: credits(1),
         allotment: Some(credits(10)),
         slot: Some(claim),
+        ceiling: Ceiling::Allotment,
     };
     let too_many = TooManyCalls {
         in_progress: 1,
@@ -133,6 +136,7 @@ fn calls_in_progress_outlast_the_day() {
         cost: credits(1),
         allotment: None,
         slot: Some(claim),
+        ceiling: Ceiling::Allotment,
     };
     let next_day = account(1, 0)
         .admit(&admission)

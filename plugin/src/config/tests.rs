@@ -75,7 +75,7 @@ fn keys_that_are_unknown_missing_or_given_twice() {
     check(
         "/orgs",
         serde_json::json!(1),
-        "invalid configuration at `orgs`: unknown field `orgs`, expected one of `namespace`, `identity`, `attributes`, `directory`, `day`, `data_centers`, `transition`, `editions`, `organizations`, `strangers`, `anonymous`, `costs`, `response_headers`, `refusals`, `refunds`, `concurrency`, `enforcement`, `usage`, `warnings`",
+        "invalid configuration at `orgs`: unknown field `orgs`, expected one of `namespace`, `identity`, `attributes`, `directory`, `day`, `data_centers`, `transition`, `editions`, `organizations`, `strangers`, `anonymous`, `costs`, `response_headers`, `refusals`, `refunds`, `concurrency`, `engine`, `enforcement`, `usage`, `warnings`",
     );
     check(
         "/organizations/7",

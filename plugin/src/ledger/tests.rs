@@ -2,7 +2,7 @@
 
 use super::{fake::FakeSharedData, *};
 use crate::{
-    account::{Admission, InsufficientCredits, NotAdmitted},
+    account::{Admission, Ceiling, InsufficientCredits, NotAdmitted},
     credits::Credits,
 };
 #[cfg(target_arch = "wasm32")]
@@ -29,6 +29,7 @@ fn charge(
         cost,
         allotment,
         slot: None,
+        ceiling: Ceiling::Allotment,
     };
     let posting = Ledger::new(store).post(&key(), TODAY, |account| account.admit(&admission));
     (
@@ -43,6 +44,7 @@ fn rival(used: u64) -> Vec<u8> {
         cost: credits(used),
         allotment: None,
         slot: None,
+        ceiling: Ceiling::Allotment,
     };
     Account::opened(TODAY)
         .admit(&admission)

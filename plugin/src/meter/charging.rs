@@ -1,16 +1,17 @@
 //! Charging: how a call with a known price is admitted to its holder's account, by credits and by calls in progress at once.
 
-use std::{cell::Cell, convert::Infallible, rc::Rc};
+use std::{cell::RefCell, convert::Infallible, rc::Rc};
 
 use jiff::Timestamp;
 
-use super::{Meter, Refused, Step, Verdict, peek, settlement::Permit};
+use super::{Meter, Refused, Step, Verdict, peek, reserving::shown, settlement::Permit};
 use crate::{
-    account::{Account, Admission, NotAdmitted},
+    account::{Account, Admission, Ceiling, NotAdmitted},
     cost_table::{Charge, RuleId},
     credits::Credits,
     day::{Day, Seconds},
     enforcement::Enforcement,
+    engine::Recourse,
     ledger::{Ledger, NotPosted, Posted, PostingFailure, SharedData},
     policy::AccountHolder,
     receipt::Balance,
@@ -24,13 +25,14 @@ use crate::{
 };
 
 /// A call that its account did not admit.
-struct Attempt {
-    holder: Rc<AccountHolder>,
-    charge: Charge,
-    terms: Terms,
-    day: Day,
-    /// What the account had used then, and been warned of.
-    seen: Option<(Credits, Told)>,
+pub(super) struct Attempt {
+    pub(super) holder: Rc<AccountHolder>,
+    pub(super) charge: Charge,
+    pub(super) terms: Terms,
+    pub(super) day: Day,
+    pub(super) claim: Option<Claim>,
+    /// The account as it declined.
+    pub(super) seen: Option<Account>,
 }
 
 impl Meter {
@@ -52,19 +54,49 @@ impl Meter {
             Ok(claim) => claim,
             Err(failure) => return self.refuse_failed(failure, holder, charge),
         };
+        let ceiling = self.ceiling(&holder, terms);
+        let attempt = Attempt {
+            holder,
+            charge,
+            terms,
+            day,
+            claim,
+            seen: None,
+        };
+        self.charge_up_to(ceiling, attempt, now, data)
+    }
+
+    /// Admits a call as far as its account may be used here, or refuses it.
+    pub(super) fn charge_up_to(
+        &mut self,
+        ceiling: Ceiling,
+        attempt: Attempt,
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> Verdict {
+        let Attempt {
+            holder,
+            charge,
+            terms,
+            day,
+            claim,
+            ..
+        } = attempt;
         let enforced = holder.enforcement != Enforcement::NeverRefuse;
         let admission = Admission {
             cost: charge.cost,
             allotment: enforced.then_some(terms.total),
             slot: claim,
+            ceiling,
         };
         let thresholds = &self.policy.warnings;
-        let seen = Cell::new(None);
+        let seen = RefCell::new(None);
         let posting = Ledger::new(data).post(&holder.key, day.number, |account| {
             let charged = account.admit(&admission).inspect_err(|_| {
-                seen.set(Some((account.used(), Told(account.warned()))));
+                seen.replace(Some(account.clone()));
             })?;
-            let told = thresholds.told_at(charged.used(), terms.total, Told(charged.warned()));
+            let used = charged.used_by_all();
+            let told = thresholds.told_at(used, terms.total, Told(charged.warned()));
             Ok::<_, NotAdmitted>(charged.with_warned(told.0))
         });
         let balance = |account: &Account| Balance {
@@ -77,6 +109,7 @@ impl Meter {
                 if let Some(claim) = claim {
                     self.worker.begins(&holder, claim.group);
                 }
+                self.tell_engine(&holder, &posted, admission.allotment, now);
                 let permit = Permit {
                     holder: Rc::clone(&holder),
                     day: posted.after.day(),
@@ -104,9 +137,17 @@ impl Meter {
                     charge,
                     terms,
                     day,
-                    seen: seen.get(),
+                    claim,
+                    seen: seen.take(),
                 };
-                self.decline(attempt, declined, now, data)
+                match self.recourse(&attempt, ceiling, declined, now) {
+                    Recourse::Wait => self.hold_for_engine(&attempt.holder.key, now),
+                    Recourse::Without(ceiling) => {
+                        return self.charge_up_to(ceiling, attempt, now, data);
+                    }
+                    Recourse::Unavailable => self.refuse_unavailable(attempt),
+                    Recourse::Refuse => self.decline(attempt, declined, now, data),
+                }
             }
             Err(NotPosted::Failed(failure)) => self.refuse_failed(failure, holder, charge),
         };
@@ -127,6 +168,7 @@ impl Meter {
             charge,
             terms,
             day,
+            claim,
             seen,
         } = attempt;
         let (reason, balance, calls) = match declined {
@@ -154,10 +196,11 @@ impl Meter {
             NotAdmitted::TooMany(calls) => (
                 Reason::TooManyRequests,
                 peek(&holder, now, data),
-                Some(calls),
+                Some(shown(calls, claim.as_ref(), seen.as_ref())),
             ),
         };
         let warnings = seen.map_or_else(Vec::new, |seen| {
+            let seen = (seen.used_by_all(), Told(seen.warned()));
             self.warn_of_refused(&holder, terms, day, seen, now, data)
         });
         let refused = Refused {
@@ -192,7 +235,7 @@ impl Meter {
             edition: holder.edition.as_str(),
             model: terms.model,
             threshold,
-            used: posted.after.used(),
+            used: posted.after.used_by_all(),
             total: terms.total,
             resets_at: LocalTime::new(day.end, holder.data_center.calendar.time_zone()),
             resets_in: Seconds::between(now, day.end),
@@ -225,7 +268,8 @@ impl Meter {
             return Vec::new();
         }
         let posting = Ledger::new(data).post(&holder.key, day.number, |account| {
-            let told = thresholds.told_at(account.used(), terms.total, Told(account.warned()));
+            let used = account.used_by_all();
+            let told = thresholds.told_at(used, terms.total, Told(account.warned()));
             Ok::<_, Infallible>(account.with_warned(told.0))
         });
         // What cannot be noted is told by the next refusal.

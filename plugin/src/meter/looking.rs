@@ -1,11 +1,15 @@
 //! Looking: a request for usage details is answered from the account of the organization that asks, and changes nothing.
 
+use std::rc::Rc;
+
 use jiff::Timestamp;
 
 use super::{Meter, Refused, RequestHead, State, Step, Verdict};
 use crate::{
+    account::Account,
     credits::Credits,
     data_center::DEFAULT_NAME,
+    day::Seconds,
     enforcement::Enforcement,
     ledger::{Ledger, SharedData},
     metrics::Counts,
@@ -14,7 +18,7 @@ use crate::{
     refusal::{Answer, Reason},
     usage::{
         answer::{Request, Resource},
-        details::{Concurrency, Details, Facts},
+        details::{Concurrency, Details, Elsewhere, Facts},
     },
 };
 
@@ -47,6 +51,9 @@ impl Meter {
                 return self.refuse(reason, Answer::default(), Refused::default());
             }
         };
+        if self.is_to_be_heard(&holder, now, data) {
+            return self.hold_for_engine(&holder.key, now);
+        }
         let Some(details) = self.details(&holder, now, data) else {
             let refused = Refused {
                 holder: Some(holder),
@@ -84,6 +91,20 @@ impl Meter {
         }
     }
 
+    /// Whether the engine is asked before `holder` is shown its account.
+    fn is_to_be_heard(
+        &self,
+        holder: &Rc<AccountHolder>,
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> bool {
+        let Some(engine) = &self.policy.engine else {
+            return false;
+        };
+        let account = Ledger::new(data).peek(&holder.key, holder.day(now).number);
+        account.is_ok_and(|account| engine.must_be_heard(holder, &account, self.waits_until, now))
+    }
+
     /// Everything that `holder` is shown of its day; `None` if its account cannot be read.
     fn details(
         &self,
@@ -103,13 +124,18 @@ impl Meter {
             allotment: holder.allotment,
             terms: holder.schedule.at(now),
             legacy_limit: holder.legacy_limit,
-            used: account.used(),
+            used: account.used_by_all(),
+            elsewhere: self
+                .policy
+                .engine
+                .as_ref()
+                .and_then(|_| elsewhere(&account, now)),
             day,
             time_zone: holder.data_center.calendar.time_zone(),
             now,
             concurrency: holder.concurrency.map(|limit| Concurrency {
                 limit,
-                in_progress: account.slots().in_progress(lease, now),
+                in_progress: in_progress(&account, lease, now),
             }),
             enforced: holder.enforcement == Enforcement::Enforce,
         };
@@ -120,4 +146,32 @@ impl Meter {
             self.policy.costs.rule_names(),
         ))
     }
+}
+
+/// What is known of other proxies that share the account's day.
+fn elsewhere(account: &Account, now: Timestamp) -> Option<Elsewhere> {
+    let lease = account.lease()?;
+    let heard = lease.heard > 0;
+    Some(Elsewhere {
+        used: lease.others_used,
+        reserved: account.reserved_elsewhere(),
+        age: heard.then(|| {
+            Seconds::new(
+                lease
+                    .heard_at
+                    .age(now)
+                    .as_millis()
+                    .div_ceil(1_000)
+                    .try_into()
+                    .unwrap_or(u64::MAX),
+            )
+        }),
+    })
+}
+
+/// The calls in progress: those served here, and as many as other proxies may.
+fn in_progress(account: &Account, lease: Seconds, now: Timestamp) -> u32 {
+    let others = account.lease().map_or(0, |lease| lease.others_share);
+    let here = account.slots().in_progress(lease, now);
+    here.saturating_add(u32::from(others))
 }

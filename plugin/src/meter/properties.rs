@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    account::{Account, Admission},
+    account::{Account, Admission, Ceiling},
     ledger::fake::FakeSharedData,
 };
 
@@ -86,6 +86,7 @@ fn store(
             cost: Credits::ONE,
             allotment: Some(holder.allotment.total()),
             slot: None,
+            ceiling: Ceiling::Allotment,
         };
         if let Ok(charged) = account.admit(&one) {
             store.put(key, &charged.to_record());
@@ -142,7 +143,7 @@ proptest! {
                         prop_assert_eq!(data.dump(), before, "a refused call changes no account");
                     }
                 }
-                Step::HoldForBody | Step::HoldForDirectory(_) | Step::Answer(_) => prop_assert!(false, "nothing to hold for"),
+                Step::HoldForBody | Step::HoldForDirectory(_) | Step::HoldForEngine(_) | Step::Answer(_) => prop_assert!(false, "nothing to hold for"),
             }
             prop_assert_eq!(verdict.counts.charged, receipt.cost);
 

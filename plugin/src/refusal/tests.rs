@@ -147,6 +147,7 @@ fn every_reason_has_a_status_a_code_and_a_grpc_status() {
             "contended 503 TEMPORARILY_UNAVAILABLE Unavailable",
             "account_unavailable 503 TEMPORARILY_UNAVAILABLE Unavailable",
             "directory_unavailable 503 TEMPORARILY_UNAVAILABLE Unavailable",
+            "engine_unavailable 503 TEMPORARILY_UNAVAILABLE Unavailable",
         ]
     );
     for (index, reason) in Reason::ALL.into_iter().enumerate() {

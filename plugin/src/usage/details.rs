@@ -35,6 +35,8 @@ pub struct Facts<'a> {
     pub legacy_limit: Option<Credits>,
     /// What it has used today.
     pub used: Credits,
+    /// What is known of other proxies that serve it, where several share its day.
+    pub elsewhere: Option<Elsewhere>,
     /// Today.
     pub day: Day,
     /// The zone in which its days are counted.
@@ -58,6 +60,17 @@ pub struct Plan {
     pub credits_per_agent: Option<Credits>,
     /// The most additional credits a day that its edition sells.
     pub additional_max: Option<Credits>,
+}
+
+/// What other proxies that share an organization's day do with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// What they have used, as far as they had said. It is part of what the organization has used.
+    pub used: Credits,
+    /// What is reserved for them beyond that, and so neither used nor left.
+    pub reserved: Credits,
+    /// How long ago that was heard, rounded up; `None` if nothing has been heard of them.
+    pub age: Option<Seconds>,
 }
 
 /// Calls in progress at the same time.
@@ -90,6 +103,8 @@ pub struct Details {
     pub used: Credits,
     /// What of them is left.
     pub remaining: Credits,
+    /// What is known of other proxies, where several share the day.
+    pub elsewhere: Option<Elsewhere>,
     /// How much of the total is used.
     pub percentage: Percentage,
     /// The total by where it comes from, in the order in which it is used up.
@@ -219,6 +234,9 @@ impl Details {
     ) -> Self {
         let Terms { model, total } = facts.terms;
         let local = |instant| LocalTime::new(instant, facts.time_zone);
+        let reserved = facts
+            .elsewhere
+            .map_or(Credits::ZERO, |elsewhere| elsewhere.reserved);
         Self {
             organization: facts.organization.to_owned(),
             edition: facts.edition.to_owned(),
@@ -228,7 +246,8 @@ impl Details {
             enforced: facts.enforced,
             total,
             used: facts.used,
-            remaining: total.saturating_sub(facts.used),
+            remaining: total.saturating_sub(facts.used).saturating_sub(reserved),
+            elsewhere: facts.elsewhere,
             percentage: Percentage::of(facts.used, total),
             parts: parts(facts),
             legacy_limit: facts.legacy_limit,

@@ -6,6 +6,7 @@
 use serde::{Serialize, Serializer};
 
 use super::details::{Details, Part, PartKind, Percentage};
+use crate::day::Seconds;
 
 /// The document.
 #[derive(Debug, Serialize)]
@@ -29,6 +30,9 @@ pub struct Document<'a> {
     pub used: u64,
     /// What is left.
     pub remaining: u64,
+    /// What other proxies do, if several share the day. Then `remaining` is `limit` without `used` and `reserved`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elsewhere: Option<ElsewhereMember>,
     /// `used` in percent of `limit`, rounded down to one decimal, so that 100 means that nothing is left. 100 if `limit` is 0.
     pub percentage_used: OneDecimal,
     /// When the day ends and everything is there again: RFC 3339, with the offset of the organization's zone.
@@ -57,6 +61,18 @@ pub struct Document<'a> {
     pub refusals: Vec<RefusalMember>,
     /// When these numbers were read: RFC 3339.
     pub as_of: &'a str,
+}
+
+/// What other proxies do that share the day.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ElsewhereMember {
+    /// What they have used, as far as they had said: a part of `used`.
+    pub used: u64,
+    /// What is reserved for them and not used.
+    pub reserved: u64,
+    /// How many seconds ago that was heard, rounded up; `null` if nothing has been heard of them.
+    pub age_seconds: Option<u64>,
 }
 
 /// A day.
@@ -198,6 +214,11 @@ impl<'a> From<&'a Details> for Document<'a> {
             limit: details.total.get(),
             used: details.used.get(),
             remaining: details.remaining.get(),
+            elsewhere: details.elsewhere.map(|elsewhere| ElsewhereMember {
+                used: elsewhere.used.get(),
+                reserved: elsewhere.reserved.get(),
+                age_seconds: elsewhere.age.map(Seconds::get),
+            }),
             percentage_used: OneDecimal(details.percentage),
             resets_at: &details.resets_at.rfc3339,
             resets_in_seconds: details.resets_in.get(),

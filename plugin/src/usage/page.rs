@@ -6,7 +6,7 @@
 use askama::Template;
 
 use super::{
-    details::{Details, Operation, Part, PartKind},
+    details::{Details, Elsewhere, Operation, Part, PartKind},
     local_time::in_words,
 };
 use crate::{credits::Credits, terms::Model};
@@ -46,6 +46,7 @@ pub struct Page<'a> {
     operations: Vec<OperationRow<'a>>,
     plan: Vec<(&'static str, String)>,
     outcomes: Vec<(String, String)>,
+    elsewhere: Option<String>,
 }
 
 /// What the reader should know before reading numbers.
@@ -145,6 +146,7 @@ impl<'a> Page<'a> {
             operations: operation_rows(&details.operations),
             plan: plan(details),
             outcomes: outcomes(details),
+            elsewhere: details.elsewhere.map(|other| elsewhere(other, unit)),
         }
     }
 
@@ -190,6 +192,18 @@ fn notes(details: &Details) -> Vec<Note> {
         )),
     };
     enforcement.into_iter().chain(model).collect()
+}
+
+/// What other proxies do that share the day.
+fn elsewhere(other: Elsewhere, unit: &str) -> String {
+    let Some(age) = other.age else {
+        return "Other proxies that serve you have not been heard of yet.".to_owned();
+    };
+    let (used, reserved) = (grouped(other.used.get()), grouped(other.reserved.get()));
+    format!(
+        "Other proxies used {used} of these {unit} and hold {reserved} more, as of {} ago.",
+        in_words(age)
+    )
 }
 
 /// The parts side by side, and the used length of each.

@@ -310,6 +310,7 @@ impl Account {
             },
             legacy_limit: self.legacy_limit.map(credits).transpose()?,
             used: credits(self.used)?,
+            elsewhere: None,
             day,
             time_zone: calendar.time_zone(),
             now,

@@ -42,6 +42,7 @@ fn facts(zone: &TimeZone) -> Facts<'_> {
         },
         legacy_limit: None,
         used: credits(55_348),
+        elsewhere: None,
         day: Day {
             number: DayNumber::new(20_779),
             start: "2026-11-22T08:00:00Z".parse().unwrap(),

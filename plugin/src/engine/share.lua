@@ -1,0 +1,59 @@
+-- One proxy's message about one organization and day: what it has used and holds, and what it would like to hold.
+-- KEYS: the day, a hash: held and used by all proxies, and of each proxy m:<id> (its last message), h:<id>, u:<id>;
+--       the calls in progress, a hash: of each proxy message:share:until.
+-- ARGV: 1 the proxy's id, 2 the number of its message, 3 used, 4 held, 5 the least that is of use, 6 needed, 7 wanted,
+--       8 the allotment, 9 how many proxies there are, 10 when the day may be forgotten (Unix seconds),
+--       11 held and 12 used by the others as the proxy last heard, 13 its share of the calls in progress, 14 more that it needs,
+--       15 the limit of all (-1: not limited), 16 for how many seconds a share counts that is not renewed.
+-- Returns: the number of the last message, credits granted, held by all, used by all, calls granted, the others' shares.
+local id, a = ARGV[1], {}
+for i = 2, 16 do a[i] = tonumber(ARGV[i]) end
+local message, used, held = a[2], a[3], a[4]
+local known = redis.call('HMGET', KEYS[1], 'held', 'used', 'lost_held', 'lost_used', 'm:' .. id, 'h:' .. id, 'u:' .. id)
+local function number(i) return tonumber(known[i] or 0) end
+-- A message that comes after a later one is void: what it says is no longer so.
+if known[5] and message <= number(5) then return {number(5), 0, 0, 0, 0, 0} end
+local lost_held, lost_used = number(3), number(4)
+if not known[1] then
+  -- The first word of a day, or the first after everything was lost: then what the others hold is known from this proxy alone.
+  lost_held, lost_used = a[11], a[12]
+elseif not known[5] then
+  lost_held, lost_used = math.max(0, lost_held - held), math.max(0, lost_used - used)
+end
+-- The proxy knows best what it holds: a grant that it never heard of is nobody's, and is there for others again.
+local all_held = number(1) - number(6) + held
+local all_used = number(2) - number(7) + used
+local left = a[8] - all_held - lost_held
+local grant = math.min(a[7], math.floor(left / (2 * a[9])))
+if grant < a[6] then grant = math.min(a[6], left) end
+if grant < a[5] or grant < 0 then grant = 0 end
+all_held = all_held + grant
+redis.call('HSET', KEYS[1], 'held', all_held, 'used', all_used, 'lost_held', lost_held, 'lost_used', lost_used,
+  'm:' .. id, message, 'h:' .. id, held + grant, 'u:' .. id, used)
+redis.call('EXPIREAT', KEYS[1], a[10])
+local calls, others = 0, 0
+if a[15] >= 0 then
+  local now, late = tonumber(redis.call('TIME')[1]), false
+  local shares = redis.call('HGETALL', KEYS[2])
+  for i = 1, #shares, 2 do
+    local last, share, till = string.match(shares[i + 1], '(%d+):(%d+):(%d+)')
+    if shares[i] == id then
+      late = tonumber(last) > message
+    elseif tonumber(till) > now then
+      others = others + tonumber(share)
+    else
+      redis.call('HDEL', KEYS[2], shares[i])
+    end
+  end
+  if not late then
+    local free = a[15] - others - a[13]
+    if a[14] > 0 then calls = math.max(0, math.min(free, math.max(a[14], math.floor(free / (2 * a[9]))))) end
+    if a[13] + calls > 0 then
+      redis.call('HSET', KEYS[2], id, message .. ':' .. (a[13] + calls) .. ':' .. (now + a[16]))
+      redis.call('EXPIRE', KEYS[2], a[16])
+    else
+      redis.call('HDEL', KEYS[2], id)
+    end
+  end
+end
+return {message, grant, all_held + lost_held, all_used + lost_used, calls, others}
