@@ -5,6 +5,7 @@ pub(crate) mod check;
 mod diagnostic;
 pub(crate) mod explore;
 pub(crate) mod inspect;
+pub(crate) mod interruption;
 pub(crate) mod new;
 pub(crate) mod output;
 mod plugin;

@@ -33,14 +33,19 @@ mod access;
 mod actor;
 mod chooser;
 mod crew;
+mod error;
+mod failure;
 mod flight;
 mod gate;
+mod processor;
 mod schedule;
 mod search;
 mod seat;
+mod simplest;
 mod target;
 mod turns;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::module::Module;
@@ -55,6 +60,8 @@ use actor::Actor;
 pub use actor::UnknownActor;
 use chooser::{Chooser, Course, Stop};
 use crew::{CrewError, Scope};
+pub use error::ExploreError;
+pub use failure::{Failure, Problem};
 pub(crate) use gate::Gate;
 pub use schedule::{InvalidSchedule, Schedule};
 use search::Search;
@@ -95,54 +102,10 @@ pub struct Explored {
     pub drawn: u64,
     /// Whether those were all that there are.
     pub complete: bool,
+    /// Whether it was stopped before its end.
+    pub interrupted: bool,
     /// The first that did not hold, made as simple as it gets.
     pub failure: Option<Failure>,
-}
-
-/// A schedule under which a scenario does not hold.
-#[derive(Clone, Debug)]
-pub struct Failure {
-    /// The schedule.
-    pub schedule: Schedule,
-    /// How often it leaves a worker in the middle of a callback for another.
-    pub preemptions: usize,
-    /// What differs.
-    pub problem: Problem,
-    /// The events that the workers took up in the last `parallel` step, and what they did to what they share, as traces write it.
-    pub steps: Vec<String>,
-}
-
-/// What went wrong under a schedule.
-#[derive(Clone, Debug)]
-pub enum Problem {
-    /// Something was seen that the scenario does not expect.
-    Differs(Report),
-    /// The scenario did not come to its end: a request hangs, or the module crashes.
-    Broken(String),
-}
-
-/// Why a scenario cannot be explored.
-#[derive(Debug, thiserror::Error)]
-pub enum ExploreError {
-    /// Its files are wrong, or the host failed.
-    #[error(transparent)]
-    Run(#[from] RunError),
-    /// Nothing in it happens at the same time.
-    #[error(
-        "{scenario}: no step is `parallel`, expected at least one: its requests are what is explored"
-    )]
-    NothingParallel {
-        /// The scenario's file.
-        scenario: String,
-    },
-    /// The schedule does not fit the scenario.
-    #[error("{scenario}: {message}")]
-    Schedule {
-        /// The scenario's file.
-        scenario: String,
-        /// What does not fit.
-        message: String,
-    },
 }
 
 /// What came of one run.
@@ -160,6 +123,7 @@ pub struct Explorer<'a> {
     bounds: Bounds,
     scope: Scope,
     steps: Arc<Mutex<Vec<String>>>,
+    interrupted: Arc<AtomicBool>,
 }
 
 impl<'a> Explorer<'a> {
@@ -181,7 +145,21 @@ impl<'a> Explorer<'a> {
                 symmetry: false,
             },
             steps: Arc::default(),
+            interrupted: Arc::default(),
         }
+    }
+
+    /// Stops between two schedules once somebody sets this to true.
+    #[must_use]
+    pub fn interrupted_by(self, interrupted: Arc<AtomicBool>) -> Self {
+        Self {
+            interrupted,
+            ..self
+        }
+    }
+
+    fn is_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
     }
 
     /// Runs all schedules, or as many as the bounds say, until one fails. `progress` is told after each how many there have been.
@@ -191,7 +169,11 @@ impl<'a> Explorer<'a> {
     /// # Errors
     ///
     /// When the scenario's files cannot be read, nothing in it is parallel, or the host itself fails.
-    pub fn run(&self, mut progress: impl FnMut(u64)) -> Result<Explored, ExploreError> {
+    pub fn run(&self, progress: impl FnMut(u64) + Send) -> Result<Explored, ExploreError> {
+        processor::on_one(|| self.run_here(progress))
+    }
+
+    fn run_here(&self, mut progress: impl FnMut(u64)) -> Result<Explored, ExploreError> {
         let mut explorer = Explorer {
             scope: Scope {
                 symmetry: true,
@@ -244,6 +226,10 @@ impl<'a> Explorer<'a> {
                 explored.complete = true;
                 return Ok(Some(explored));
             }
+            if self.is_interrupted() {
+                explored.interrupted = true;
+                return Ok(Some(explored));
+            }
             if explored.schedules >= self.bounds.schedules {
                 return self.draw(explored, progress).map(Some);
             }
@@ -257,6 +243,10 @@ impl<'a> Explorer<'a> {
         mut progress: impl FnMut(u64),
     ) -> Result<Explored, ExploreError> {
         for number in 0..self.bounds.schedules {
+            if self.is_interrupted() {
+                explored.interrupted = true;
+                return Ok(explored);
+            }
             let seed = self.bounds.seed.wrapping_add(number);
             let (ran, course) = self.once(Chooser::Lot(Random::seeded(seed)), false)?;
             explored.drawn = explored.drawn.saturating_add(1);
@@ -274,79 +264,6 @@ impl<'a> Explorer<'a> {
             progress(explored.schedules.saturating_add(explored.drawn));
         }
         Ok(explored)
-    }
-
-    /// A failure with as few preemptions as possible: people understand those.
-    fn simplest(&self, found: Failure) -> Result<Failure, ExploreError> {
-        // Whoever runs it again gives every worker its own name.
-        let named = Explorer {
-            scope: Scope {
-                symmetry: false,
-                ..self.scope
-            },
-            ..self.clone()
-        };
-        named.with_fewest_preemptions(found)
-    }
-
-    fn with_fewest_preemptions(&self, found: Failure) -> Result<Failure, ExploreError> {
-        for bound in 0..found.preemptions {
-            let mut search = Search::with_preemptions(bound);
-            for _ in 0..self.bounds.schedules {
-                let (ran, course) = self.once(Chooser::Search(search), false)?;
-                let (chooser, actors, preemptions) = course.into_parts();
-                if let Ran::Failed(problem) = ran {
-                    let failure = Failure {
-                        schedule: self.schedule(actors),
-                        preemptions,
-                        problem,
-                        steps: Vec::new(),
-                    };
-                    return self.shortest(failure);
-                }
-                let Chooser::Search(walked) = chooser else {
-                    break;
-                };
-                search = walked;
-                if !search.advance() {
-                    break;
-                }
-            }
-        }
-        self.shortest(found)
-    }
-
-    /// The same failure without the steps at its end that would be taken anyway.
-    fn shortest(&self, found: Failure) -> Result<Failure, ExploreError> {
-        let mut best = found;
-        // From the end, half of what is left at a time: each try is a run. The first tries it whole, for its trace.
-        let mut cut = 0;
-        let mut whole = true;
-        while cut > 0 || whole {
-            let kept = best.schedule.actors.len().saturating_sub(cut);
-            let actors = best.schedule.actors.iter().take(kept).copied().collect();
-            let schedule = self.schedule(actors);
-            let (ran, course) = self.once(Chooser::Written(schedule.clone()), true)?;
-            let (_, _, preemptions) = course.into_parts();
-            match ran {
-                Ran::Failed(problem) if preemptions <= best.preemptions => {
-                    let steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
-                    best = Failure {
-                        schedule,
-                        preemptions,
-                        problem,
-                        steps: steps.clone(),
-                    };
-                }
-                _ => cut /= 2,
-            }
-            if whole {
-                cut = best.schedule.actors.len().div_ceil(2);
-                whole = false;
-            }
-            cut = cut.min(best.schedule.actors.len());
-        }
-        Ok(best)
     }
 
     fn check_parallel(&self) -> Result<(), ExploreError> {

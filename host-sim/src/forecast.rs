@@ -24,6 +24,10 @@
 //! path = "/quota"
 //! limit = "/tokens/limit"
 //! day_ends = "/tokens/reset"
+//!
+//! [price]                                        # what another call would cost, asked of those that were only not refused
+//! path = "/price?method=%method&path=%path"      # goes behind the path of the details
+//! cost = "/tokens"
 //! ```
 //!
 //! What a mapping leaves out is not told. A call without a verdict counts as refused when the module answered it itself with a status of
@@ -51,7 +55,7 @@ pub use body::BodyRule;
 pub use details::Details;
 pub use error::ForecastError;
 pub use mapping::{
-    ConfigurationMapping, DetailsMapping, Mapping, MappingError, Properties, Refusal,
+    ConfigurationMapping, DetailsMapping, Mapping, MappingError, PriceMapping, Properties, Refusal,
     RequestMapping, Verdicts,
 };
 pub use organization::{Day, FirstRefusal, Operation, Organization};

@@ -32,6 +32,8 @@ pub(crate) struct Host {
     pub(crate) metadata: RefCell<Metadata>,
     /// What the services do, by cluster.
     pub(crate) services: RefCell<BTreeMap<String, ServiceBehaviour>>,
+    /// How many calls went to clusters behind which nothing is.
+    pub(crate) missing_services: RefCell<BTreeMap<String, u64>>,
     /// What they have seen and nobody has looked at yet, by cluster.
     pub(crate) callouts: RefCell<BTreeMap<String, Vec<UpstreamRequest>>>,
     /// What the gRPC services do, by cluster.
@@ -72,6 +74,7 @@ impl Host {
             clock: Cell::new(start),
             metadata: RefCell::default(),
             services: RefCell::default(),
+            missing_services: RefCell::default(),
             callouts: RefCell::default(),
             grpc_services: RefCell::default(),
             grpc_calls: RefCell::default(),
@@ -112,6 +115,13 @@ impl Host {
     pub(crate) fn pass_gate(&self, access: impl FnOnce() -> Access) {
         if let Some(gate) = &self.gate {
             gate.pass(access);
+        }
+    }
+
+    /// What a VM last stopped for has come to nothing, and would have whatever others had done before.
+    pub(crate) fn miss(&self) {
+        if let Some(gate) = &self.gate {
+            gate.miss();
         }
     }
 

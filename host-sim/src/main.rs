@@ -5,6 +5,7 @@ mod command;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use command::interruption::{self, Interrupted};
 use mimalloc::MiMalloc;
 
 /// Simulated hostcalls copy much between the module and the host: a replay takes a third less time with this allocator.
@@ -23,7 +24,8 @@ A first scenario: `host-sim new first.toml`, and `host-sim help run` explains it
 Exit status:
   0  good
   1  a scenario does not hold, the filter or its configuration is refused, dies or gives no answer, or its memory grows
-  2  the input cannot be read"
+  2  the input cannot be read
+  130  Ctrl-C ended an exploration, which has said how far it came"
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -86,8 +88,11 @@ may lose its client at any time; `upstream` says what the upstream does with it.
 later requests are looked at in the steps behind.
 
 A worker can be interrupted wherever it touches shared data, a queue or a metric that is set or read.
-Orders that nobody can tell apart are run once. If there are more than --schedules, as many
-again are drawn by lot, and the result says that there are others.")]
+Orders that nobody can tell apart are run once: those in which steps change places that touch nothing in
+common, only read it, or only add to it; in which a conditional write fails sooner or later that was overtaken anyway; and in
+which workers change places that have done nothing yet and get the same request. If there are more
+than --schedules, as many again are drawn by lot, and the result says that there are others.
+Ctrl-C ends it and says how far it came; the exit status is then 130.")]
     Explore(command::explore::Explore),
     /// Print a first scenario, or write it to a file, to be changed
     New(command::new::New),
@@ -179,6 +184,9 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
         Err(error) => {
+            if error.is::<Interrupted>() {
+                return ExitCode::from(interruption::STATUS);
+            }
             command::print_error(&error);
             let finding = error.is::<command::NotStarted>();
             ExitCode::from(if finding { 1 } else { 2 })

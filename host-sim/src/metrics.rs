@@ -3,21 +3,31 @@
 //! As in Envoy: every definition gives a new identifier, even of a known name; its low two bits say the kind; an increment
 //! of a counter must be positive; recording on a counter *adds*.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use crate::abi::MetricType;
 
 /// The values of all metrics.
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
-    values: BTreeMap<(String, MetricType), u64>,
+    places: BTreeMap<(String, MetricType), usize>,
+    values: Vec<u64>,
 }
 
 /// The identifiers that one VM was given.
 #[derive(Debug, Default)]
 pub(crate) struct MetricIds {
-    names: HashMap<u32, (String, MetricType)>,
-    defined: BTreeMap<MetricType, u32>,
+    /// Those of each kind, in the order of their identifiers.
+    defined: [Vec<Defined>; 3],
+}
+
+/// A metric as a VM knows it.
+#[derive(Clone, Debug)]
+struct Defined {
+    name: String,
+    kind: MetricType,
+    /// Where its value is among all.
+    place: usize,
 }
 
 /// Why a metric could not be used.
@@ -39,33 +49,36 @@ const ID_STEP: u32 = 4;
 impl MetricIds {
     /// Defines a metric and gives it a new identifier: 4, 8, … for counters, 5, 9, … for gauges, 6, 10, … for histograms.
     pub(crate) fn define(&mut self, kind: MetricType, name: String, metrics: &mut Metrics) -> u32 {
-        let first = match kind {
-            MetricType::Counter => ID_STEP,
-            MetricType::Gauge => ID_STEP.saturating_add(1),
-            MetricType::Histogram => ID_STEP.saturating_add(2),
+        let place = metrics.place(&name, kind);
+        let [counters, gauges, histograms] = &mut self.defined;
+        let (low_bits, of_kind) = match kind {
+            MetricType::Counter => (0, counters),
+            MetricType::Gauge => (1, gauges),
+            MetricType::Histogram => (2, histograms),
         };
-        let next = self.defined.entry(kind).or_insert(first);
-        let id = *next;
-        *next = next.wrapping_add(ID_STEP);
-        metrics.values.entry((name.clone(), kind)).or_default();
-        self.names.insert(id, (name, kind));
-        id
+        of_kind.push(Defined { name, kind, place });
+        let number = u32::try_from(of_kind.len()).unwrap_or(u32::MAX);
+        number.wrapping_mul(ID_STEP).wrapping_add(low_bits)
     }
 
     /// The name behind an identifier, for traces.
     pub(crate) fn name(&self, id: u32) -> Option<&str> {
-        self.names.get(&id).map(|(name, _)| name.as_str())
+        self.find(id).ok().map(|defined| defined.name.as_str())
     }
 
     /// Envoy looks at the kind first, then for the metric.
-    fn find(&self, id: u32) -> Result<&(String, MetricType), MetricError> {
-        if id & 3 == 3 {
-            return Err(MetricError::NoKind(id));
-        }
-        self.names.get(&id).ok_or(MetricError::Unknown(id))
+    fn find(&self, id: u32) -> Result<&Defined, MetricError> {
+        let kind = usize::try_from(id & 3).unwrap_or(usize::MAX);
+        let of_kind = self.defined.get(kind).ok_or(MetricError::NoKind(id))?;
+        // The first one of each kind has the number 1.
+        let place = (id >> 2).checked_sub(1);
+        let place = place.and_then(|place| usize::try_from(place).ok());
+        place
+            .and_then(|place| of_kind.get(place))
+            .ok_or(MetricError::Unknown(id))
     }
 
-    fn find_countable(&self, id: u32) -> Result<&(String, MetricType), MetricError> {
+    fn find_countable(&self, id: u32) -> Result<&Defined, MetricError> {
         if id & 3 == 2 {
             return Err(MetricError::Histogram);
         }
@@ -79,12 +92,11 @@ impl MetricIds {
         offset: i64,
         metrics: &mut Metrics,
     ) -> Result<(), MetricError> {
-        let key = self.find_countable(id)?;
-        if key.1 == MetricType::Counter && offset <= 0 {
+        let defined = self.find_countable(id)?;
+        if defined.kind == MetricType::Counter && offset <= 0 {
             return Err(MetricError::NotPositive(offset));
         }
-        let value = metrics.values.entry(key.clone()).or_default();
-        *value = value.wrapping_add_signed(offset);
+        metrics.change(defined.place, |value| value.wrapping_add_signed(offset));
         Ok(())
     }
 
@@ -95,28 +107,46 @@ impl MetricIds {
         recorded: u64,
         metrics: &mut Metrics,
     ) -> Result<(), MetricError> {
-        let key = self.find(id)?;
-        let value = metrics.values.entry(key.clone()).or_default();
-        *value = match key.1 {
+        let defined = self.find(id)?;
+        metrics.change(defined.place, |value| match defined.kind {
             MetricType::Counter => value.wrapping_add(recorded),
             MetricType::Gauge => recorded,
             // What tests ask of a histogram is how many values it took.
             MetricType::Histogram => value.wrapping_add(1),
-        };
+        });
         Ok(())
     }
 
     /// `proxy_get_metric`.
     pub(crate) fn get(&self, id: u32, metrics: &Metrics) -> Result<u64, MetricError> {
-        let key = self.find_countable(id)?;
-        Ok(metrics.values.get(key).copied().unwrap_or(0))
+        let defined = self.find_countable(id)?;
+        Ok(metrics.values.get(defined.place).copied().unwrap_or(0))
     }
 }
 
 impl Metrics {
+    /// Where the value of this metric is, which is made if there is none.
+    fn place(&mut self, name: &str, kind: MetricType) -> usize {
+        let next = self.values.len();
+        let place = self.places.entry((name.to_owned(), kind)).or_insert(next);
+        if *place == next {
+            self.values.push(0);
+        }
+        *place
+    }
+
+    fn change(&mut self, place: usize, by: impl FnOnce(u64) -> u64) {
+        if let Some(value) = self.values.get_mut(place) {
+            *value = by(*value);
+        }
+    }
+
     /// The value of the counter of this name, or else of the gauge, or else how many values the histogram took.
     pub(crate) fn value(&self, name: &str) -> Option<u64> {
-        let of = |kind| self.values.get(&(name.to_owned(), kind)).copied();
+        let of = |kind| {
+            let place = self.places.get(&(name.to_owned(), kind))?;
+            self.values.get(*place).copied()
+        };
         of(MetricType::Counter)
             .or_else(|| of(MetricType::Gauge))
             .or_else(|| of(MetricType::Histogram))

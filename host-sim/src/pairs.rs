@@ -16,10 +16,13 @@ pub(crate) fn encode(pairs: &[(&[u8], &[u8])]) -> Vec<u8> {
         return Vec::new();
     }
     let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes();
-    let mut encoded = u32::try_from(pairs.len())
-        .unwrap_or(u32::MAX)
-        .to_le_bytes()
-        .to_vec();
+    // Two lengths of four bytes and two ends of one around each pair.
+    let sizes = pairs
+        .iter()
+        .map(|(key, value)| key.len().saturating_add(value.len()).saturating_add(10));
+    let mut encoded = Vec::with_capacity(sizes.fold(4, usize::saturating_add));
+    let count = u32::try_from(pairs.len()).unwrap_or(u32::MAX);
+    encoded.extend(count.to_le_bytes());
     for (key, value) in pairs {
         encoded.extend(length(key));
         encoded.extend(length(value));

@@ -80,6 +80,7 @@
 //! # Ok::<(), host_sim::scenario::ScenarioError>(())
 //! ```
 
+mod canned;
 mod config_source;
 mod config_text;
 mod expect;
@@ -102,6 +103,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::Deserialize;
 
+pub use canned::ServiceError;
 pub use config_source::{ConfigSource, ConfigSourceError};
 pub use config_text::{ConfigText, InvalidPlaceholder};
 pub use expect::{Expect, ExpectParallel, ExpectUpstream};

@@ -27,7 +27,8 @@ pub(crate) struct CasMismatch {
 /// The store.
 #[derive(Debug)]
 pub(crate) struct SharedData {
-    entries: HashMap<(String, Vec<u8>), Entry>,
+    /// By `vm_id`, then by key: looked up without putting a key of both together.
+    entries: HashMap<String, HashMap<Vec<u8>, Entry>>,
     next_cas: NonZeroU32,
     conflicts_to_inject: u32,
 }
@@ -45,7 +46,7 @@ impl Default for SharedData {
 impl SharedData {
     /// The value of a key.
     pub(crate) fn get(&self, vm_id: &str, key: &[u8]) -> Option<&Entry> {
-        self.entries.get(&(vm_id.to_owned(), key.to_vec()))
+        self.entries.get(vm_id)?.get(key)
     }
 
     /// Writes a value under the rules above.
@@ -56,28 +57,43 @@ impl SharedData {
         value: Vec<u8>,
         cas: u32,
     ) -> Result<(), CasMismatch> {
-        let full_key = (vm_id.to_owned(), key.to_vec());
+        let next = self.next_cas;
+        let known = self.entries.get_mut(vm_id);
+        let mut entry = known.and_then(|known| known.get_mut(key));
         if cas != 0 && self.conflicts_to_inject > 0 {
             self.conflicts_to_inject = self.conflicts_to_inject.saturating_sub(1);
-            self.write_as_another_worker(&full_key);
-            let current = self.entries.get(&full_key).map(|entry| entry.cas);
+            if let Some(entry) = &mut entry {
+                // Another worker wrote the very same value.
+                entry.cas = next;
+                self.next_cas = after(next);
+            }
             return Err(CasMismatch {
                 given: cas,
-                current,
+                current: entry.map(|entry| entry.cas),
             });
         }
-        if let Some(entry) = self.entries.get(&full_key)
-            && cas != 0
-            && cas != entry.cas.get()
-        {
-            return Err(CasMismatch {
-                given: cas,
-                current: Some(entry.cas),
-            });
+        match entry {
+            Some(entry) if cas != 0 && cas != entry.cas.get() => {
+                return Err(CasMismatch {
+                    given: cas,
+                    current: Some(entry.cas),
+                });
+            }
+            Some(entry) => *entry = Entry { value, cas: next },
+            None => {
+                let known = self.entries.entry(vm_id.to_owned()).or_default();
+                known.insert(key.to_vec(), Entry { value, cas: next });
+            }
         }
-        let cas = self.take_cas();
-        self.entries.insert(full_key, Entry { value, cas });
+        self.next_cas = after(next);
         Ok(())
+    }
+
+    /// Whether a conditional write with this number fails now and, because numbers only grow, at any time later. Numbers go round: those of
+    /// the half circle before the key's are in the past.
+    pub(crate) fn is_overtaken(&self, vm_id: &str, key: &[u8], cas: u32) -> bool {
+        let of_past = |entry: &Entry| cas.wrapping_sub(entry.cas.get()) > u32::MAX / 2;
+        cas != 0 && self.conflicts_to_inject == 0 && self.get(vm_id, key).is_some_and(of_past)
     }
 
     /// Makes the next `count` conditional writes meet a conflict: another worker seems to have written the very same value
@@ -85,22 +101,11 @@ impl SharedData {
     pub(crate) fn inject_conflicts(&mut self, count: u32) {
         self.conflicts_to_inject = self.conflicts_to_inject.saturating_add(count);
     }
+}
 
-    fn write_as_another_worker(&mut self, key: &(String, Vec<u8>)) {
-        if !self.entries.contains_key(key) {
-            return;
-        }
-        let cas = self.take_cas();
-        if let Some(entry) = self.entries.get_mut(key) {
-            entry.cas = cas;
-        }
-    }
-
-    fn take_cas(&mut self) -> NonZeroU32 {
-        let cas = self.next_cas;
-        self.next_cas = cas.checked_add(1).unwrap_or(NonZeroU32::MIN);
-        cas
-    }
+/// The number of the write after this one.
+fn after(cas: NonZeroU32) -> NonZeroU32 {
+    cas.checked_add(1).unwrap_or(NonZeroU32::MIN)
 }
 
 #[cfg(test)]
@@ -146,6 +151,26 @@ mod tests {
             })
         );
         assert_eq!(get(&data, b"a"), Some((b"2".to_vec(), 2)));
+    }
+
+    #[test]
+    fn what_was_overtaken_once_is_so_for_ever() {
+        let mut data = SharedData::default();
+        assert!(!data.is_overtaken("", b"a", u32::MAX), "it creates the key");
+        for value in 0..3 {
+            data.set("", b"a", vec![value], 0).unwrap();
+        }
+        let overtaken = |data: &SharedData, cas| data.is_overtaken("", b"a", cas);
+        assert_eq!(
+            [0, 1, 2, 3, 4].map(|cas| overtaken(&data, cas)),
+            [false, true, true, false, false]
+        );
+        assert!(overtaken(&data, u32::MAX));
+        data.inject_conflicts(1);
+        assert!(
+            !overtaken(&data, 1),
+            "it would use up the injected conflict"
+        );
     }
 
     #[test]

@@ -223,6 +223,12 @@ impl Simulator {
         services.insert(service.cluster.clone(), service.behaviour.clone());
     }
 
+    /// How many calls the plugin has made to each cluster behind which there is no service. They come back as 503.
+    #[must_use]
+    pub fn calls_to_missing_services(&self) -> BTreeMap<String, u64> {
+        self.host.missing_services.borrow().clone()
+    }
+
     /// Takes what the service behind a cluster has seen since it was last taken.
     pub fn take_callouts(&mut self, cluster: &str) -> Vec<UpstreamRequest> {
         let mut seen = self.host.callouts.borrow_mut();

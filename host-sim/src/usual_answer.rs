@@ -25,12 +25,13 @@ impl fmt::Debug for UsualAnswer {
 }
 
 impl UsualAnswer {
-    /// The answer to this request.
-    pub(crate) fn to(&self, request: Option<&UpstreamRequest>) -> Upstream {
-        match (self, request) {
-            (Self::Fixture(upstream), _) => upstream.clone(),
-            (Self::Function(answer), Some(request)) => answer(request),
-            (Self::Function(_), None) => Upstream::default(),
+    /// The answer to a request, which is put together only for those who look at it.
+    pub(crate) fn to(&self, request: impl FnOnce() -> Option<UpstreamRequest>) -> Upstream {
+        match self {
+            Self::Fixture(upstream) => upstream.clone(),
+            Self::Function(answer) => request()
+                .map(|request| answer(&request))
+                .unwrap_or_default(),
         }
     }
 }

@@ -52,6 +52,8 @@ pub(crate) struct Vm {
     instance: Instance,
     /// Exports that were called, or were to be and are not there; looking them up takes longer than calling them.
     exports: Vec<(&'static str, Option<Box<dyn Any>>)>,
+    /// Whether its engine counts instructions.
+    metered: bool,
     failure: Option<VmFailure>,
 }
 
@@ -93,7 +95,7 @@ impl Vm {
         let mut store = Store::new(engine, VmState::new(host, identity, plugin));
         store.limiter(|state| &mut state.guard);
         // All the fuel there is, of which each callback gets a part. Engines that do not count have none.
-        let _ = store.set_fuel(u64::MAX);
+        let metered = store.set_fuel(u64::MAX).is_ok();
         let instance = module
             .instance
             .instantiate(&mut store)
@@ -103,6 +105,7 @@ impl Vm {
             store,
             instance,
             exports: Vec::new(),
+            metered,
             failure: None,
         };
         let initialized = vm
@@ -179,7 +182,8 @@ impl Vm {
         self.store.data().host.count_callback();
         Self::trace(&self.store, format_args!("[host->vm] {name}({arguments})"));
         let limit = self.store.data().identity.limits.instructions;
-        let fuel = self.store.get_fuel().ok();
+        // Asking an engine that does not count makes an error each time.
+        let fuel = self.metered.then(|| self.store.get_fuel().ok()).flatten();
         // An engine that counts takes and gives fuel.
         let _ = fuel.map(|_| self.store.set_fuel(limit));
         let outcome = function.call(&mut self.store, parameters);

@@ -1,6 +1,7 @@
 //! `host-sim explore`: scenarios under every order of events.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 use host_sim::explore::{Bounds, ExploreError, Explored, Explorer, Failure, Problem};
@@ -9,6 +10,7 @@ use host_sim::scenario::Scenario;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::diagnostic::Pointed;
+use super::interruption::{self, Interrupted};
 use crate::command::output::{say, show};
 
 /// What `host-sim explore` is told.
@@ -51,6 +53,7 @@ impl Explore {
             }
         }
         let style = ProgressStyle::with_template("{spinner} {msg}: {pos} schedules, {per_sec}")?;
+        let interrupted = interruption::listen()?;
         let mut all_hold = true;
         for scenario in &scenarios {
             let name = scenario.path.display().to_string();
@@ -58,6 +61,7 @@ impl Explore {
                 .with_style(style.clone())
                 .with_message(name.clone());
             let explored = Explorer::new(&module, scenario, bounds)
+                .interrupted_by(Arc::clone(&interrupted))
                 .run(|count| bar.set_position(count))
                 .map_err(pointed)?;
             bar.finish_and_clear();
@@ -74,6 +78,9 @@ impl Explore {
                     self.plugin.display(),
                     failure.schedule.to_string()
                 );
+            }
+            if explored.interrupted && all_hold {
+                return Err(Interrupted.into());
             }
         }
         Ok(all_hold)
@@ -93,6 +100,10 @@ fn told(name: &str, explored: &Explored) -> String {
         None if explored.complete => format!(
             "ok       {name}: holds under every order of events, {}\n",
             schedules(count)
+        ),
+        None if explored.interrupted => format!(
+            "stopped  {name}: holds under {} that were run until then; there are others\n",
+            schedules(count.saturating_add(explored.drawn))
         ),
         None => format!(
             "ok       {name}: holds under {}, and under {} more drawn by lot; there are others\n",

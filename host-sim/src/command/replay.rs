@@ -17,7 +17,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 use host_sim::access_log::{Entry, Fields, Format};
 use host_sim::forecast::{Forecast, Mapping, Reordering, Replay as Replayed, Template, remedies};
-use host_sim::target::LogLevel;
+use host_sim::target::{LogLevel, Service};
 use host_sim::{Builder, Module};
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::{SignedDuration, Timestamp};
@@ -57,6 +57,10 @@ pub(crate) struct Replay {
         help_heading = "The log"
     )]
     window: u64,
+    /// A service that the filter calls, with answers from files: a folder, whose file `a/7.json` is the answer to /a/7, or a TOML file
+    /// with `answers = […]` or `down = …` as in scenarios; may be repeated
+    #[arg(long, value_name = "CLUSTER=PATH", value_parser = service)]
+    service: Vec<(String, PathBuf)>,
     /// Where the module tells what is forecast, if it is not the API credits filter
     #[arg(long, value_name = "FILE.toml")]
     mapping: Option<PathBuf>,
@@ -107,11 +111,20 @@ fn header(text: &str) -> Result<(String, String), String> {
     Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
 
+fn service(text: &str) -> Result<(String, PathBuf), String> {
+    let (cluster, path) = text
+        .split_once('=')
+        .filter(|(cluster, path)| !cluster.is_empty() && !path.is_empty())
+        .ok_or("a service is written as `cluster=folder or file`")?;
+    Ok((cluster.to_owned(), PathBuf::from(path)))
+}
+
 /// A configuration that is tried.
 struct Candidate {
     name: String,
     plugin: Plugin,
     configuration: Configuration,
+    services: Vec<Service>,
 }
 
 impl Replay {
@@ -218,10 +231,16 @@ impl Replay {
     }
 
     fn candidates(&self, plugin: Plugin, mapping: &Mapping) -> anyhow::Result<Vec<Candidate>> {
+        let services = self
+            .service
+            .iter()
+            .map(|(cluster, path)| Service::from_path(cluster, path));
+        let services = services.collect::<Result<Vec<_>, _>>()?;
         let mut candidates = vec![Candidate {
             name: self.plugin.config_name(),
             configuration: Configuration::new(&plugin.configuration, mapping),
             plugin: plugin.clone(),
+            services: services.clone(),
         }];
         if let Some(file) = &self.against {
             let mut plugin = plugin;
@@ -230,6 +249,7 @@ impl Replay {
                 name: file.display().to_string(),
                 configuration: Configuration::new(&plugin.configuration, mapping),
                 plugin,
+                services,
             });
         }
         Ok(candidates)
@@ -306,6 +326,7 @@ impl Candidate {
         self.plugin
             .builder(module)
             .configuration(&self.configuration.bytes)
+            .services(self.services.clone())
             .untraced()
             .log_level(LogLevel::Warn)
     }

@@ -3,6 +3,7 @@
 mod clock;
 mod events;
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -202,14 +203,22 @@ impl Crew {
         self.at_once = self.at_once.max(after);
         if explored {
             let turn = self.turns.took(worker, first.as_ref(), &self.flights);
-            let mut touched: Vec<_> = first.into_iter().chain(touched).chain(turn).collect();
+            let first = first.filter(|_| !touched.missed);
+            let touched = first.into_iter().chain(touched.besides);
+            let mut touched: Vec<_> = touched.chain(turn).collect();
             if self.turns.are_mistaken() {
                 self.course().asymmetric = true;
             }
-            if self.scope.upstream && before != after {
+            // The most at once is the same whichever of several comes first, or leaves first.
+            let kind = match after.cmp(&before) {
+                Ordering::Greater => Some(Kind::Add),
+                Ordering::Less => Some(Kind::Take),
+                Ordering::Equal => None,
+            };
+            if let Some(kind) = kind.filter(|_| self.scope.upstream) {
                 touched.push(Access {
                     resource: Resource::Upstream,
-                    kind: Kind::Write,
+                    kind,
                 });
             }
             self.course().took(touched, under_way);

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::mpsc::{Receiver, Sender};
 
 use super::access::Access;
-use super::seat::Message;
+use super::seat::{Message, Touched};
 
 /// The worker's side of the gate.
 #[derive(Debug)]
@@ -15,6 +15,8 @@ pub(crate) struct Gate {
     go: Receiver<()>,
     /// What was touched without stopping since the last message.
     touched: RefCell<Vec<Access>>,
+    /// Whether what it last stopped for came to nothing.
+    missed: Cell<bool>,
 }
 
 impl Gate {
@@ -24,6 +26,7 @@ impl Gate {
             messages,
             go,
             touched: RefCell::default(),
+            missed: Cell::new(false),
         }
     }
 
@@ -59,8 +62,16 @@ impl Gate {
         }
     }
 
-    /// What was touched without stopping since this was last asked.
-    pub(super) fn take_touched(&self) -> Vec<Access> {
-        self.touched.take()
+    /// What the worker last stopped for has come to nothing, and would have whatever had come before it.
+    pub(crate) fn miss(&self) {
+        self.missed.set(self.shut.get());
+    }
+
+    /// What was touched since this was last asked, besides that for which the worker stopped.
+    pub(super) fn take_touched(&self) -> Touched {
+        Touched {
+            missed: self.missed.take(),
+            besides: self.touched.take(),
+        }
     }
 }

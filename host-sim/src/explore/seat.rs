@@ -9,20 +9,29 @@ use super::gate::Gate;
 use crate::shared::Commons;
 use crate::simulator::{Builder, CallId, Happening, SimulationError, Simulator, StartError};
 
+/// What a worker has touched since it last said so.
+#[derive(Debug)]
+pub(crate) struct Touched {
+    /// What it had stopped for came to nothing.
+    pub(super) missed: bool,
+    /// What it touched without stopping.
+    pub(super) besides: Vec<Access>,
+}
+
 /// What a worker's thread says while a step is explored.
 #[derive(Debug)]
 pub(crate) enum Message {
     /// It has stopped at the gate.
     Reached {
-        /// What it touched since the last message without stopping.
-        touched: Vec<Access>,
+        /// What it touched since the last message.
+        touched: Touched,
         /// What it will touch first when it goes on.
         next: Access,
     },
     /// The event is over.
     Done {
-        /// What it touched since the last message without stopping.
-        touched: Vec<Access>,
+        /// What it touched since the last message.
+        touched: Touched,
         /// What came of it.
         outcome: Result<Outcome, SimulationError>,
     },

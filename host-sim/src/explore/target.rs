@@ -66,16 +66,10 @@ impl Target for ExploringTarget {
 
     fn supports(&self, capability: Capability) -> bool {
         match capability {
-            Capability::ManualClock
-            | Capability::PinWorker
-            | Capability::InjectCasConflict
-            | Capability::Reconfigure
-            | Capability::Overlap
-            | Capability::UpstreamBehaviour
-            | Capability::Callouts
-            | Capability::Interleaving => true,
+            Capability::Interleaving => true,
             // Nobody has looked at orders of gRPC events and names yet.
             Capability::GrpcServices | Capability::Names => false,
+            other => self.sim.supports(other),
         }
     }
 

@@ -32,6 +32,8 @@ pub(super) struct Came {
     pub(super) held: bool,
     /// Whether it was sent without a body.
     pub(super) bare: bool,
+    /// What it would have cost, of one that was only not refused.
+    pub(super) price: Option<u64>,
 }
 
 impl Ord for Departure {

@@ -1,6 +1,7 @@
 //! What a module tells an organization of its account.
 
 use jiff::Timestamp;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 use super::mapping::{DetailsMapping, Mapping};
@@ -57,6 +58,43 @@ pub(super) fn ask(
     path: &str,
     headers: Vec<(String, String)>,
 ) -> Result<Details, SimulationError> {
+    let answer = answer(simulator, path, headers)?;
+    Ok(answer.map_or_else(Details::default, |body| {
+        Details::read(&mapping.details, &body)
+    }))
+}
+
+/// Asks the module for the price of a call of this organization; `None` if it does not tell.
+pub(super) fn ask_price(
+    simulator: &mut Simulator,
+    mapping: &Mapping,
+    details_path: &str,
+    call: &Request,
+) -> Result<Option<u64>, SimulationError> {
+    let Some(template) = &mapping.price.path else {
+        return Ok(None);
+    };
+    let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    let (method, of_path) = (encoded(&call.method), encoded(&call.path));
+    let mut path = details_path.to_owned();
+    let complete = template.write(&mut path, |name| match name {
+        "method" => Some(method.as_str()),
+        "path" => Some(of_path.as_str()),
+        _ => None,
+    });
+    if !complete {
+        return Ok(None);
+    }
+    let answer = answer(simulator, &path, call.headers.clone())?;
+    Ok(answer.and_then(|body| number_in(&body, mapping.price.cost.as_deref())))
+}
+
+/// What the module itself answers to this, if it is 200.
+fn answer(
+    simulator: &mut Simulator,
+    path: &str,
+    headers: Vec<(String, String)>,
+) -> Result<Option<Vec<u8>>, SimulationError> {
     let passing = simulator.pass(&Request {
         path: path.to_owned(),
         headers,
@@ -64,11 +102,7 @@ pub(super) fn ask(
     })?;
     let answered = passing.is_answered();
     let ending = simulator.end(&passing, Some(404), &[""; 0])?;
-    Ok(if answered && ending.status == 200 {
-        Details::read(&mapping.details, &ending.body)
-    } else {
-        Details::default()
-    })
+    Ok((answered && ending.status == 200).then_some(ending.body))
 }
 
 /// A number in a refusal.

@@ -25,6 +25,8 @@ pub struct Mapping {
     pub refusal: Refusal,
     /// What an organization is told of its account.
     pub details: DetailsMapping,
+    /// Where the module tells the price of a call.
+    pub price: PriceMapping,
     /// What is in the configuration.
     pub configuration: ConfigurationMapping,
 }
@@ -101,6 +103,16 @@ pub struct DetailsMapping {
     pub purchased: Option<String>,
     /// How much can be bought.
     pub purchasable: Option<String>,
+}
+
+/// A call that the module answers with the price of another one. Asked of calls that were only not refused, whose price nothing else tells.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PriceMapping {
+    /// What stands behind the path of the details; `%method` and `%path` are those of the call.
+    pub path: Option<Template>,
+    /// The price in the answer: a JSON Pointer.
+    pub cost: Option<String>,
 }
 
 /// What is in the configuration: JSON Pointers, in which `{organization}` is the organization's name.
@@ -187,6 +199,7 @@ impl Default for Mapping {
             verdicts: Verdicts::default(),
             refusal: Refusal::default(),
             details: DetailsMapping::default(),
+            price: PriceMapping::default(),
             configuration: ConfigurationMapping::default(),
         }
     }

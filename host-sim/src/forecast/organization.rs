@@ -62,7 +62,8 @@ pub struct Day {
     /// What its calls were charged.
     pub cost: u64,
     /// What the refused ones would have cost, as far as the module tells: those refused for want of credits by its refusal, those refused for
-    /// too many calls at once by what the same call costs alone. Each counts in full, even one that the log says has failed.
+    /// too many calls at once by what the same call costs alone, and those whose refusal was only noted by its answer to the question for the
+    /// price. Each counts in full, even one that the log says has failed.
     pub cost_refused: u64,
 }
 

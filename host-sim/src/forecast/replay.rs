@@ -1,19 +1,19 @@
 //! Runs the calls of a log through a plugin, and keeps what came of them.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 
 use jiff::Timestamp;
 
 use super::departure::{Call, Came, Departure};
-use super::details::{Details, ask, number_in};
+use super::details::{Details, ask, ask_price, number_in};
 use super::error::ForecastError;
 use super::mapping::Mapping;
 use super::organization::{FirstRefusal, Organization};
 use super::pricer::Pricer;
 use super::series::Series;
 use crate::access_log::Entry;
-use crate::simulator::{Ending, SimulationError, Simulator};
+use crate::simulator::{Ending, Passing, SimulationError, Simulator};
 use crate::target::Request;
 
 /// A plugin and what it has done so far.
@@ -140,6 +140,7 @@ impl Replay {
             day,
             held,
             bare,
+            price: self.price_of_not_refused(&passing)?,
         };
         if let Some(organization) = self.organizations.get_mut(number) {
             organization.in_progress = organization.in_progress.saturating_add(1);
@@ -169,6 +170,22 @@ impl Replay {
             self.take_log();
         }
         Ok(())
+    }
+
+    /// What the call that was just sent would have cost, if its refusal was only noted.
+    fn price_of_not_refused(&mut self, passing: &Passing) -> Result<Option<u64>, SimulationError> {
+        let (Some(shadow), Some(path), [verdict, ..]) = (
+            &self.mapping.verdicts.shadow,
+            &self.details_path,
+            &self.keys,
+        ) else {
+            return Ok(None);
+        };
+        let is_noted = |verdict: &[u8]| verdict.starts_with(shadow.as_bytes());
+        if !passing.is_forwarded() || !self.simulator.has_property(passing, verdict, is_noted) {
+            return Ok(None);
+        }
+        ask_price(&mut self.simulator, &self.mapping, path, &self.request)
     }
 
     /// Ends the calls that are still in progress: the log has ended.
@@ -331,15 +348,16 @@ impl Replay {
         let is = |list: &[String]| list.iter().any(|listed| listed == reason);
         if is(&verdicts.by_cost) {
             day.refused_by_cost = day.refused_by_cost.saturating_add(1);
-            let price = number_in(&ending.body, self.mapping.refusal.cost.as_deref());
+            let told = || number_in(&ending.body, self.mapping.refusal.cost.as_deref());
+            let price = came.price.or_else(told);
             day.cost_refused = day.cost_refused.saturating_add(price.unwrap_or(0));
         }
         if is(&verdicts.by_concurrency) {
             day.refused_by_concurrency = day.refused_by_concurrency.saturating_add(1);
-            // One that was only noted has been charged.
             let pricer = self.pricer.as_mut().filter(|_| entry.is_some());
-            let price = pricer
+            let alone = pricer
                 .and_then(|pricer| pricer.price(&self.request, came.at, &self.keys, &self.mapping));
+            let price = came.price.or(alone);
             day.cost_refused = day.cost_refused.saturating_add(price.unwrap_or(0));
         }
         let count = organization.refusals.entry(reason.to_owned()).or_default();
@@ -382,6 +400,12 @@ impl Replay {
     #[must_use]
     pub fn without_body(&self) -> u64 {
         self.without_body
+    }
+
+    /// How many calls the module made to each service of which nothing is known.
+    #[must_use]
+    pub fn calls_to_missing_services(&self) -> BTreeMap<String, u64> {
+        self.simulator.calls_to_missing_services()
     }
 
     /// How many lines the module logged, and the first of them.

@@ -26,6 +26,8 @@ pub struct Forecast {
     pub nobody: Option<Prospect>,
     /// Calls that are priced by their body and were sent without one, so that the least was charged.
     pub without_body: u64,
+    /// How many calls the module made to services of which nothing is known, by cluster. They came back as 503.
+    pub missing_services: BTreeMap<String, u64>,
     /// Every organization: those that need most first.
     pub organizations: Vec<Prospect>,
     /// All of them together, over time.
@@ -123,6 +125,7 @@ impl Forecast {
             cost: sum(|of| of.cost),
             organizations_refused: organizations.iter().filter(|of| of.refused > 0).count(),
             without_body: replay.without_body(),
+            missing_services: replay.calls_to_missing_services(),
             series: replay.series().clone(),
             organizations,
             nobody,

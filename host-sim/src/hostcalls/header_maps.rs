@@ -162,7 +162,8 @@ fn map_type(call: &mut Call<'_>, number: u32) -> Result<MapType, Refused> {
 }
 
 fn name_at(call: &mut Call<'_>, pointer: u32, length: u32) -> Result<String, Failure> {
-    Ok(String::from_utf8_lossy(&call.text(region(pointer, length))?).into_owned())
+    let name = String::from_utf8(call.text(region(pointer, length))?);
+    Ok(name.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
 fn map_mut<'c>(call: &'c mut Call<'_>, of: MapType) -> Result<&'c mut HeaderMap, Refused> {

@@ -55,12 +55,11 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
                 state
                     .host
                     .pass_gate(|| Access::of_key(vm_id, &key, Kind::Write));
-                state
-                    .host
-                    .shared_data
-                    .borrow_mut()
-                    .set(&state.identity.vm_id, &key, value, cas)?;
-                Ok(())
+                let mut data = state.host.shared_data.borrow_mut();
+                if data.is_overtaken(vm_id, &key, cas) {
+                    state.host.miss();
+                }
+                Ok(data.set(vm_id, &key, value, cas)?)
             })
         },
     )?;

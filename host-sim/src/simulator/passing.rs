@@ -55,10 +55,29 @@ impl Simulator {
             worker.hold(id);
         }
         let progress = self.pump(worker, id)?;
+        // What it asked of a service without waiting for the answer.
+        self.deliver_callouts();
         Ok(Passing {
             worker,
             id,
             progress,
+        })
+    }
+
+    /// Whether a call has a value of the filter state under this key, without `wasm.`, and it is one such.
+    pub fn has_property(
+        &mut self,
+        call: &Passing,
+        key: &[u8],
+        is_such: impl FnOnce(&[u8]) -> bool,
+    ) -> bool {
+        let stream = self
+            .workers
+            .get_mut(call.worker)
+            .and_then(|worker| worker.links.first_mut()?.stream(call.id));
+        stream.is_some_and(|stream| {
+            let state = stream.filter_state.borrow();
+            state.get(key).is_some_and(|value| is_such(value))
         })
     }
 

@@ -24,7 +24,7 @@ impl HttpStream {
 
     /// The request as far as it has passed the filter.
     pub(crate) fn forwarded(&self) -> Option<UpstreamRequest> {
-        self.router.request.clone()
+        Some(self.router.request.as_ref()?.request())
     }
 
     /// What the upstream has done now.

@@ -49,7 +49,7 @@ pub(super) struct Router {
     /// Whether the upstream holds what it would do next.
     pub(super) held: bool,
     /// The request as far as it has passed the filter.
-    pub(super) request: Option<UpstreamRequest>,
+    pub(super) request: Option<Forwarded>,
     /// Whether Envoy has reached the upstream with it.
     pub(super) connected: bool,
     /// Whether that is all of it.
@@ -66,11 +66,32 @@ pub(super) struct Router {
     rest: Option<Rest>,
 }
 
+/// A request on its way to the upstream. Hardly anybody wants to see it, so that it is put together only then.
+#[derive(Clone, Debug)]
+pub(super) struct Forwarded {
+    headers: HeaderMap,
+    http: HttpVersion,
+    /// Whether the headers are all of it.
+    only: bool,
+    timeout: Duration,
+    body: Vec<u8>,
+}
+
 /// How an answer that has started goes on.
 #[derive(Debug)]
 enum Rest {
     End(Frame),
     Reset,
+}
+
+impl Forwarded {
+    /// As the upstream gets it.
+    pub(super) fn request(&self) -> UpstreamRequest {
+        UpstreamRequest {
+            body: self.body.clone(),
+            ..envoy::upstream_request(&self.headers, self.http, self.only, self.timeout)
+        }
+    }
 }
 
 impl Router {
@@ -92,8 +113,13 @@ impl Router {
 
     /// The request's headers go to the upstream.
     pub(super) fn forward(&mut self, headers: &HeaderMap, http: HttpVersion, end: bool) {
-        let request = envoy::upstream_request(headers, http, end, self.timeout());
-        self.request = Some(request);
+        self.request = Some(Forwarded {
+            headers: headers.clone(),
+            http,
+            only: end,
+            timeout: self.timeout(),
+            body: Vec::new(),
+        });
         self.framing = Some(Framing::of(headers, http));
         self.forward_data(Vec::new(), end);
         // A server finds that out before anybody sees the request.
@@ -114,10 +140,10 @@ impl Router {
 
     /// The request as the upstream saw it. Of a body, which upstreams are taken to act upon as a whole, only the whole counts.
     pub(super) fn seen(&self) -> Option<UpstreamRequest> {
-        let mut request = self
-            .request
-            .clone()
-            .filter(|_| self.behaviour != UpstreamBehaviour::Unreachable && !self.refused)?;
+        if self.behaviour == UpstreamBehaviour::Unreachable || self.refused {
+            return None;
+        }
+        let mut request = self.request.as_ref()?.request();
         if !self.request_ended || self.breach.is_some() {
             request.body.clear();
         }
@@ -202,11 +228,11 @@ impl HttpStream {
         }
         match self.router.behaviour.clone() {
             UpstreamBehaviour::Answer(answer) => {
-                let usual = usual.to(self.router.request.as_ref());
+                let usual = usual.to(|| Some(self.router.request.as_ref()?.request()));
                 self.answer(&answer.over(&usual), answer.streams);
             }
             UpstreamBehaviour::ResetAfterHeaders => {
-                let usual = usual.to(self.router.request.as_ref());
+                let usual = usual.to(|| Some(self.router.request.as_ref()?.request()));
                 self.answer(&usual, true);
                 self.router.rest = Some(Rest::Reset);
             }

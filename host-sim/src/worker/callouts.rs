@@ -18,12 +18,18 @@ impl Worker {
         }
         let state = self.vm.store.data_mut();
         let host = Rc::clone(&state.host);
-        let now = host.clock.get();
         for callout in state.callouts.values_mut() {
             if matches!(callout.fate, Fate::Unsent) {
                 callout.send(&host);
             }
         }
+        self.deliver_answers()
+    }
+
+    /// Gives the plugin every answer that is there, a time-out among them. Says whether there was any.
+    pub(super) fn deliver_answers(&mut self) -> bool {
+        let state = self.vm.store.data_mut();
+        let now = state.host.clock.get();
         let due: Vec<_> = state
             .callouts
             .iter()

@@ -22,7 +22,7 @@ impl Worker {
             .filter_map(|(id, root)| Some((root.tick?.due, *id)))
     }
 
-    /// Fires the timers that are due at this instant; each is armed again after its callback.
+    /// Fires the timers that are due at this instant, each of which is armed again after its callback, and gives up calls that hang.
     pub(crate) fn tick(&mut self, now: Instant) {
         let due: Vec<u32> = self
             .due_ticks()
@@ -43,6 +43,11 @@ impl Worker {
                 tick.due = now.after(tick.period.max(Duration::from_millis(1)));
             }
             self.run_deferred();
+        }
+        // And what nobody has answered by now.
+        if self.vm.failure().is_none() {
+            self.deliver_answers();
+            self.deliver_grpc();
         }
     }
 }

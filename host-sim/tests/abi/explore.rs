@@ -88,8 +88,9 @@ fn a_counter_that_creates_without_a_condition_loses_an_update() {
 fn a_counter_that_creates_and_writes_under_a_condition_counts_in_every_order() {
     let right = counter("-1", "(br $again)");
     // Of two, the second reads before the first writes, which then makes its own write fail, or after. The first reads its answer's
-    // count before or after each write of the second: 3 + 2. Which of the two is the first makes no difference.
-    for (count, schedules) in [(2, 5), (3, 231)] {
+    // count before or after the write of the second that counts: 2 + 2. Which of the two is the first makes no difference, nor does when
+    // the write fails.
+    for (count, schedules) in [(2, 4), (3, 999)] {
         let explored = explore(&right, &scenario(count));
         assert!(
             explored.complete && explored.failure.is_none(),

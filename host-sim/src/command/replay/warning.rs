@@ -48,6 +48,13 @@ pub(super) fn warnings(document: &Document) -> Vec<String> {
             grouped(nobody.refused)
         ));
     }
+    for (cluster, calls) in &forecast.missing_services {
+        let calls = count(*calls, "call", "calls");
+        warnings.push(format!(
+            "The numbers are wrong: the filter made {calls} to the service `{cluster}`, which came back as 503, because nothing is known of \
+             it (say --service {cluster}=FOLDER)."
+        ));
+    }
     if forecast.without_body > 0 {
         let calls = count(forecast.without_body, "call is", "calls are");
         warnings.push(format!(
