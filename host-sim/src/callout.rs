@@ -85,7 +85,7 @@ impl Callout {
             let mut all = host.callouts.borrow_mut();
             all.entry(self.cluster.clone()).or_default().push(seen);
         }
-        if behaviour.is_none() {
+        if !services.contains_key(&self.cluster) {
             let mut missing = host.missing_services.borrow_mut();
             let count = missing.entry(self.cluster.clone()).or_default();
             *count = count.saturating_add(1);

@@ -132,9 +132,14 @@ impl Chain {
 
     /// The client of this stream goes away.
     pub(crate) fn disconnect(&mut self, id: u32) {
-        if let Some(stream) = self.filters.stream(0, id) {
+        if let Some(stream) = self.first_part(id) {
             stream.disconnect();
         }
+    }
+
+    /// The part of this stream in the first filter.
+    pub(crate) fn first_part(&mut self, id: u32) -> Option<&mut HttpStream> {
+        self.filters.stream(0, id)
     }
 
     /// The request of this stream as it goes to the upstream.

@@ -44,7 +44,9 @@ fn two_workers_keep_the_concurrency_limit() -> anyhow::Result<()> {
     every_order_holds("two_calls_at_once_keep_the_concurrency_limit")
 }
 
-/// All orders of three are too many for a test run: the first are run, and as many are drawn by lot.
+/// All orders of three are too many for a test run: the first are run, and as many are drawn by lot. An optimized build runs all of them, some
+/// 120,000, within minutes:
+/// `cargo run --release -p host-sim -- explore --plugin FILTER.wasm --schedules 1000000 tests/exploration/calls_at_once_keep_the_concurrency_limit.toml`.
 #[test]
 fn three_workers_keep_the_concurrency_limit() -> anyhow::Result<()> {
     let bounds = Bounds {

@@ -74,7 +74,7 @@ impl Simulator {
         let stream = self
             .workers
             .get_mut(call.worker)
-            .and_then(|worker| worker.links.first_mut()?.stream(call.id));
+            .and_then(|worker| worker.first_part(call.id));
         stream.is_some_and(|stream| {
             let state = stream.filter_state.borrow();
             state.get(key).is_some_and(|value| is_such(value))
