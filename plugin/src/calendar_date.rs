@@ -38,18 +38,34 @@ impl TryFrom<String> for CalendarDate {
     type Error = InvalidDate;
 
     fn try_from(date: String) -> Result<Self, InvalidDate> {
-        let plain = date.len() == 10 && date.bytes().all(|b| b.is_ascii_digit() || b == b'-');
-        match date.parse() {
-            Ok(parsed) if plain => Ok(Self(parsed)),
-            _ => Err(InvalidDate { date }),
-        }
+        parse(&date).map(Self).ok_or(InvalidDate { date })
     }
 }
 
 impl std::fmt::Display for CalendarDate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
+        let date = self.0;
+        write!(
+            f,
+            "{:04}-{:02}-{:02}",
+            date.year(),
+            date.month(),
+            date.day()
+        )
     }
+}
+
+/// `YYYY-MM-DD`. Not by `jiff`, which knows many other ways to write a date: 10 KB of code.
+fn parse(text: &str) -> Option<Date> {
+    let number = |digits: &str| {
+        let all = digits.bytes().all(|b| b.is_ascii_digit());
+        all.then(|| digits.parse::<i16>().ok()).flatten()
+    };
+    let (year, rest) = text.split_at_checked(4)?;
+    let (month, day) = rest.strip_prefix('-')?.split_at_checked(2)?;
+    let day = day.strip_prefix('-').filter(|day| day.len() == 2)?;
+    let two = |digits| i8::try_from(number(digits)?).ok();
+    Date::new(number(year)?, two(month)?, two(day)?).ok()
 }
 
 #[cfg(feature = "schema")]

@@ -69,6 +69,11 @@ impl Call {
         }
     }
 
+    /// What it shares with the other calls.
+    pub(crate) fn running(&self) -> &Rc<Running> {
+        &self.running
+    }
+
     /// What the call waits for.
     pub(crate) fn awaits(&self) -> Option<&Awaited> {
         self.awaits.as_ref()

@@ -25,6 +25,8 @@ pub enum ConfigError {
 
 impl ConfigError {
     /// An error at `path` about `value`, where `expected` would be right.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn invalid(
         path: impl Into<String>,
         value: impl Into<String>,

@@ -6,7 +6,7 @@
 use std::cell::Cell;
 
 use jiff::{
-    SignedDuration, Timestamp, ToSpan,
+    SignedDuration, Timestamp,
     civil::{Date, Time, date},
     tz::{TimeZone, TimeZoneDatabase},
 };
@@ -54,10 +54,8 @@ impl Seconds {
     /// The instant so long after `start`; the end of time if that is beyond it.
     #[must_use]
     pub fn after(self, start: Timestamp) -> Timestamp {
-        let seconds = i64::try_from(self.0).unwrap_or(i64::MAX);
-        start
-            .checked_add(jiff::SignedDuration::from_secs(seconds))
-            .unwrap_or(Timestamp::MAX)
+        let seconds = start.as_second().saturating_add_unsigned(self.0);
+        Timestamp::new(seconds, start.subsec_nanosecond()).unwrap_or(Timestamp::MAX)
     }
 
     /// The number of seconds.
@@ -166,15 +164,16 @@ impl Calendar {
 
     /// The day of `now` began on the latest local date, not after tomorrow's, whose beginning is not after `now`.
     fn find(&self, now: Timestamp) -> Day {
-        let today = now.to_zoned(self.zone.clone()).date();
-        let mut first = today.saturating_add(1.day());
+        let today = self.zone.to_datetime(now).date();
+        let after = |date: Date| date.tomorrow().unwrap_or(Date::MAX);
+        let mut first = after(today);
         while self.start_of(first) > now && first > Date::MIN {
-            first = first.saturating_sub(1.day());
+            first = first.yesterday().unwrap_or(Date::MIN);
         }
         // A date that a zone skipped (Samoa had no 2011-12-30) begins when the next one does: such a day has no instant.
-        let mut next = first.saturating_add(1.day());
+        let mut next = after(first);
         while self.start_of(next) <= now && next < Date::MAX {
-            next = next.saturating_add(1.day());
+            next = after(next);
         }
         Day {
             number: day_number(first),

@@ -12,66 +12,91 @@
     reason = "the host finds callbacks by their unmangled names"
 )]
 
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+use std::{
+    cell::RefCell,
+    collections::HashMap,
+    hash::{BuildHasherDefault, Hasher},
+    rc::Rc,
+};
 
 use crate::{
     call::{Action, Call},
     host,
-    plugin::{Plugin, Running},
+    plugin::Plugin,
 };
 
 thread_local! {
     /// The host says of every callback by number whom it is about, so that they have to be found somewhere.
     static CONTEXTS: Contexts = const { Contexts {
-        plugins: RefCell::new(BTreeMap::new()),
-        calls: RefCell::new(BTreeMap::new()),
+        plugins: RefCell::new(Vec::new()),
+        calls: RefCell::new(HashMap::with_hasher(BuildHasherDefault::new())),
     } };
 }
 
 /// Everything that the host may call about.
 struct Contexts {
-    plugins: RefCell<BTreeMap<u32, Rc<Plugin>>>,
-    calls: RefCell<BTreeMap<u32, Filter>>,
+    /// There is hardly ever more than one.
+    plugins: RefCell<Vec<(u32, Rc<Plugin>)>>,
+    calls: RefCell<HashMap<u32, SharedCall, BuildHasherDefault<Spread>>>,
 }
 
 /// What the host calls for one call.
-#[derive(Clone)]
-struct Filter {
-    running: Rc<Running>,
-    call: Rc<RefCell<Call>>,
+type SharedCall = Rc<RefCell<Call>>;
+
+/// Numbers that the host counts up need no more of a hash than to be spread over all bits.
+#[derive(Default)]
+struct Spread(u64);
+
+impl Hasher for Spread {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes
+            .iter()
+            .for_each(|byte| self.write_u32(u32::from(*byte)));
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        // 2^64 divided by the golden ratio.
+        self.0 = (self.0 ^ u64::from(number)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
 }
 
 impl Contexts {
     fn plugin(&self, context: u32) -> Option<Rc<Plugin>> {
-        self.plugins.borrow().get(&context).map(Rc::clone)
+        let plugins = self.plugins.borrow();
+        let plugin = plugins.iter().find(|(number, _)| *number == context);
+        plugin.map(|(_, plugin)| Rc::clone(plugin))
     }
 
-    fn call(&self, context: u32) -> Option<Filter> {
-        self.calls.borrow().get(&context).cloned()
+    fn call(&self, context: u32) -> Option<SharedCall> {
+        self.calls.borrow().get(&context).map(Rc::clone)
     }
 
     /// A plugin, which has no parent, or a call to one.
     fn create(&self, context: u32, parent: u32) {
         if parent == 0 {
             let plugin = Rc::new(Plugin::default());
-            self.plugins.borrow_mut().insert(context, plugin);
+            self.plugins.borrow_mut().push((context, plugin));
         } else if let Some(running) = self.plugin(parent).and_then(|plugin| plugin.running()) {
-            let call = Rc::new(RefCell::new(Call::new(Rc::clone(&running))));
-            self.calls
-                .borrow_mut()
-                .insert(context, Filter { running, call });
+            let call = Rc::new(RefCell::new(Call::new(running)));
+            self.calls.borrow_mut().insert(context, call);
         }
     }
 
     /// A call about which nothing more is heard, or a plugin whose calls have all ended.
     fn done(&self, context: u32) {
         let call = self.calls.borrow_mut().remove(&context);
-        if let Some(Filter { call, .. }) = call {
+        if let Some(call) = call {
             call.borrow_mut().end();
             return;
         }
-        let plugin = self.plugins.borrow_mut().remove(&context);
-        if let Some(plugin) = plugin {
+        if let Some(plugin) = self.plugin(context) {
+            let mut plugins = self.plugins.borrow_mut();
+            plugins.retain(|(number, _)| *number != context);
+            drop(plugins);
             plugin.on_done();
         }
     }
@@ -86,12 +111,13 @@ fn plugin<T>(context: u32, otherwise: T, on: impl FnOnce(&Plugin) -> T) -> T {
 /// Tells the call, and has the plugin keep it if it now waits for the directory. A call to a plugin that has no configuration, which
 /// no host creates, is refused.
 fn call(context: u32, on: impl FnOnce(&mut Call) -> Action) -> Action {
-    let Some(Filter { running, call }) = CONTEXTS.with(|contexts| contexts.call(context)) else {
+    let Some(call) = CONTEXTS.with(|contexts| contexts.call(context)) else {
         return host::refuse_unconfigured();
     };
-    let action = on(&mut call.borrow_mut());
-    let awaited = call.borrow_mut().begins_to_await();
-    if let Some(awaited) = awaited {
+    let mut borrowed = call.borrow_mut();
+    let action = on(&mut borrowed);
+    if let Some(awaited) = borrowed.begins_to_await() {
+        let running = borrowed.running();
         running.hold(awaited, context, Rc::downgrade(&call));
     }
     action
@@ -163,8 +189,8 @@ extern "C" fn proxy_on_request_trailers(context: u32, _: usize) -> Action {
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_response_headers(context: u32, _: usize, _end_of_stream: bool) -> Action {
-    if let Some(filter) = CONTEXTS.with(|contexts| contexts.call(context)) {
-        filter.call.borrow_mut().on_response_head();
+    if let Some(call) = CONTEXTS.with(|contexts| contexts.call(context)) {
+        call.borrow_mut().on_response_head();
         crash_on_demand("answered", host::response_header);
     }
     Action::Continue
@@ -172,9 +198,9 @@ extern "C" fn proxy_on_response_headers(context: u32, _: usize, _end_of_stream: 
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_log(context: u32) {
-    if let Some(filter) = CONTEXTS.with(|contexts| contexts.call(context)) {
+    if let Some(call) = CONTEXTS.with(|contexts| contexts.call(context)) {
         crash_on_demand("over", host::request_header);
-        filter.call.borrow_mut().on_log();
+        call.borrow_mut().on_log();
     }
 }
 

@@ -42,7 +42,8 @@ pub fn text(value: &[u8]) -> Cow<'_, str> {
     if let Ok(bytes) = value.try_into() {
         let number = f64::from_le_bytes(bytes);
         if number == 0.0 || (number.fract() == 0.0 && (1.0..=EXACT).contains(&number)) {
-            return format!("{number:.0}").into();
+            // A whole number, which needs no code that prints fractions (15 KB of it).
+            return (number as u64).to_string().into();
         }
     }
     String::from_utf8_lossy(value)

@@ -4,8 +4,6 @@
 //! answered 502, 503 or 504, or the proxy did because it could not reach the upstream or waited too long for it, or there was no
 //! response at all although the client waited. A client that goes away itself has paid.
 
-use std::collections::BTreeSet;
-
 use serde::Deserialize;
 
 /// Which outcomes are refunded.
@@ -14,7 +12,8 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields, default)]
 pub struct Refunds {
     /// Responses with these statuses; `[]` for none.
-    pub statuses: BTreeSet<u16>,
+    #[cfg_attr(feature = "schema", schemars(with = "std::collections::BTreeSet<u16>"))]
+    pub statuses: Vec<u16>,
     /// Calls that ended without a response while the client still waited.
     pub no_response: bool,
 }
@@ -22,7 +21,7 @@ pub struct Refunds {
 impl Default for Refunds {
     fn default() -> Self {
         Self {
-            statuses: BTreeSet::from([502, 503, 504]),
+            statuses: vec![502, 503, 504],
             no_response: true,
         }
     }

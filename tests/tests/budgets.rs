@@ -274,10 +274,10 @@ fn an_organization_takes_at_most_300_bytes_of_shared_data() {
     assert!(bytes.iter().sum::<usize>() <= 300, "{bytes:?}");
 }
 
-/// Two thirds of it are code, of which reading the configuration is a third, and the rest is the data of all time zones.
+/// Five eighths of it are code, which Envoy compiles before it takes the first call, and the rest is mostly the data of all time zones.
 #[test]
 fn the_module_does_not_grow() {
-    let budget = 1_250_000;
+    let budget = 850_000;
     assert!(
         BYTES.len() <= budget,
         "{} bytes, budgeted are {budget}",

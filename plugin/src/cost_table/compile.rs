@@ -1,6 +1,5 @@
 //! From the costs as they are written to a table that answers quickly; whatever contradicts itself or could never apply is an error.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
@@ -22,9 +21,6 @@ const MAX_BODY_BYTES: u32 = 16 << 20;
 /// The longest name of a rule, in characters.
 const MAX_NAME: usize = 64;
 
-/// What calls an operation is for, without case: no two rules may price the same ones.
-type Scope = (Operation, Vec<(String, Option<String>)>);
-
 /// Builds the table.
 pub(super) fn compile(costs: &CostsConfig) -> Result<CostTable, ConfigError> {
     let body = body_limits(&costs.body)?;
@@ -34,13 +30,11 @@ pub(super) fn compile(costs: &CostsConfig) -> Result<CostTable, ConfigError> {
         rules: vec![RuleFacts::of_default()],
         root: Node::default(),
     };
-    let mut places: BTreeMap<Scope, String> = BTreeMap::new();
     for (index, rule) in costs.rules.iter().enumerate() {
         let path = format!("costs.rules[{index}]");
         let conditions = conditions(&rule.when, &format!("{path}.when"))?;
         let price = price(&rule.cost, &format!("{path}.cost"), costs.body.max_bytes)?;
         let id = facts(rule, &path, &mut table.rules)?;
-        let when = scope_of(&conditions);
         let compiled = Arc::new(Rule {
             id,
             conditions,
@@ -58,17 +52,30 @@ pub(super) fn compile(costs: &CostsConfig) -> Result<CostTable, ConfigError> {
             let operation = Operation::parse(text).map_err(|expected| {
                 ConfigError::invalid(path.as_str(), json(text), expected.to_string())
             })?;
-            let place = format!("`{path}` (rule {})", json(&rule.name));
-            if let Some(other) = places.insert((operation.folded(), when.clone()), place) {
+            table.root.insert(&operation, &compiled).map_err(|other| {
+                let other = place(&operation, other, costs);
                 let expected = format!(
                     "an operation with another \"when\" than {other}, which prices the same calls"
                 );
-                return Err(ConfigError::invalid(path, json(text), expected));
-            }
-            table.root.insert(&operation, &compiled);
+                ConfigError::invalid(path, json(text), expected)
+            })?;
         }
     }
     Ok(table)
+}
+
+/// Where the rule called `id` says that it prices `operation`, and its name.
+fn place(operation: &Operation, id: RuleId, costs: &CostsConfig) -> String {
+    let index = (id.0 as usize).saturating_sub(1);
+    let Some(rule) = costs.rules.get(index) else {
+        return String::new();
+    };
+    let same = |text: &String| {
+        Operation::parse(text).is_ok_and(|other| other.folded() == operation.folded())
+    };
+    let place = rule.operations.iter().position(same).unwrap_or_default();
+    let name = json(&rule.name);
+    format!("`costs.rules[{index}].operations[{place}]` (rule {name})")
 }
 
 fn body_limits(body: &BodyConfig) -> Result<BodyLimits, ConfigError> {
@@ -119,8 +126,7 @@ fn facts(rule: &RuleConfig, path: &str, rules: &mut Vec<RuleFacts>) -> Result<Ru
 }
 
 fn conditions(when: &When, path: &str) -> Result<Vec<Condition>, ConfigError> {
-    let mut names = BTreeSet::new();
-    let mut conditions = Vec::new();
+    let mut conditions = Vec::<Condition>::new();
     for (name, value) in &when.0 {
         if name.is_empty() {
             return Err(ConfigError::invalid(
@@ -129,7 +135,8 @@ fn conditions(when: &When, path: &str) -> Result<Vec<Condition>, ConfigError> {
                 "the name of a query parameter",
             ));
         }
-        if !names.insert(name.to_ascii_lowercase()) {
+        let twice = |known: &Condition| known.name.eq_ignore_ascii_case(name);
+        if conditions.iter().any(twice) {
             let expected = "each query parameter once (names are compared without case)";
             return Err(ConfigError::invalid(path, json(name), expected));
         }
@@ -140,20 +147,6 @@ fn conditions(when: &When, path: &str) -> Result<Vec<Condition>, ConfigError> {
         });
     }
     Ok(conditions)
-}
-
-/// Conditions as far as they tell calls apart: without case and order.
-fn scope_of(conditions: &[Condition]) -> Vec<(String, Option<String>)> {
-    let fold = |condition: &Condition| {
-        let value = condition
-            .value
-            .as_ref()
-            .map(|value| value.to_ascii_lowercase());
-        (condition.name.to_ascii_lowercase(), value)
-    };
-    let mut scope: Vec<_> = conditions.iter().map(fold).collect();
-    scope.sort();
-    scope
 }
 
 fn price(cost: &CostConfig, path: &str, max_bytes: u32) -> Result<Price, ConfigError> {

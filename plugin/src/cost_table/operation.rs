@@ -7,7 +7,7 @@
 pub(super) const MAX_SEGMENTS: usize = 32;
 
 /// A method and a path template.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Operation {
     /// The method, or none for every method.
     pub(super) method: Option<String>,
@@ -18,7 +18,7 @@ pub(super) struct Operation {
 }
 
 /// One segment of a path template.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Segment {
     /// This text.
     Literal(String),

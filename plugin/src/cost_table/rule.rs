@@ -34,6 +34,12 @@ pub(super) struct Candidates {
 }
 
 impl Rule {
+    /// Whether both price the same calls of an operation: their conditions differ in case and order at most.
+    fn is_for_same(&self, other: &Self) -> bool {
+        let among = |condition: &Condition| other.conditions.iter().any(|c| c.is_same(condition));
+        self.conditions.len() == other.conditions.len() && self.conditions.iter().all(among)
+    }
+
     fn holds(&self, reading: Reading<'_>) -> bool {
         self.conditions
             .iter()
@@ -81,6 +87,15 @@ impl Rule {
 }
 
 impl Condition {
+    fn is_same(&self, other: &Self) -> bool {
+        let same = match (&self.value, &other.value) {
+            (None, None) => true,
+            (Some(value), Some(other)) => value.eq_ignore_ascii_case(other),
+            _ => false,
+        };
+        same && self.name.eq_ignore_ascii_case(&other.name)
+    }
+
     fn holds(&self, reading: Reading<'_>) -> bool {
         match (reading.value(&self.name), &self.value) {
             (None, _) => false,
@@ -92,7 +107,13 @@ impl Condition {
 
 impl Candidates {
     /// Adds a rule that prices the operation.
-    pub(super) fn insert(&mut self, rule: &Arc<Rule>) {
+    ///
+    /// # Errors
+    /// When another one has the same conditions; its id.
+    pub(super) fn insert(&mut self, rule: &Arc<Rule>) -> Result<(), RuleId> {
+        if let Some(other) = self.rules.iter().find(|other| other.is_for_same(rule)) {
+            return Err(other.id);
+        }
         for name in rule.names() {
             if !self.names.contains(name) {
                 self.names.push(name.clone());
@@ -101,6 +122,7 @@ impl Candidates {
         let more = |other: &Arc<Rule>| other.conditions.len() >= rule.conditions.len();
         let place = self.rules.partition_point(more);
         self.rules.insert(place, Arc::clone(rule));
+        Ok(())
     }
 
     /// Adds what a call with this query costs, in every reading of it; `otherwise` where no rule's conditions hold.
@@ -166,7 +188,9 @@ mod tests {
 
     fn cost(rules: &[Arc<Rule>], query: &str) -> (u64, u32) {
         let mut candidates = Candidates::default();
-        rules.iter().for_each(|rule| candidates.insert(rule));
+        rules
+            .iter()
+            .for_each(|rule| candidates.insert(rule).unwrap());
         let mut dearest = Dearest::default();
         let otherwise = Charge {
             cost: credits(1),

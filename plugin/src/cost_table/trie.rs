@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::RuleId;
 use super::operation::{Operation, Segment};
 use super::rule::{Candidates, Rule};
 
@@ -57,7 +58,10 @@ struct Lookup<'a> {
 
 impl Node {
     /// Lets `rule` price `operation`.
-    pub(super) fn insert(&mut self, operation: &Operation, rule: &Arc<Rule>) {
+    ///
+    /// # Errors
+    /// When another rule prices the same calls; its id.
+    pub(super) fn insert(&mut self, operation: &Operation, rule: &Arc<Rule>) -> Result<(), RuleId> {
         let mut node = self;
         for segment in &operation.segments {
             node = match segment {
@@ -72,7 +76,7 @@ impl Node {
         };
         methods
             .candidates_mut(operation.method.as_deref())
-            .insert(rule);
+            .insert(rule)
     }
 
     /// The most specific operation for a method and the segments of a path; `folded` compares without case.
@@ -227,7 +231,8 @@ mod tests {
                 conditions: Vec::new(),
                 price,
             });
-            root.insert(&Operation::parse(operation).unwrap(), &rule);
+            root.insert(&Operation::parse(operation).unwrap(), &rule)
+                .unwrap();
         }
         root
     }

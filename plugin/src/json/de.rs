@@ -44,6 +44,7 @@ struct Untagged<'r, 'de> {
 
 impl<'de> Reader<'de> {
     /// Visits an array that is next.
+    #[inline(never)]
     fn visit_array<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Error> {
         self.enter()?;
         let elements = Elements {
@@ -56,6 +57,7 @@ impl<'de> Reader<'de> {
     }
 
     /// Visits an object that is next.
+    #[inline(never)]
     fn visit_object<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Error> {
         self.enter()?;
         let members = Members {
@@ -74,6 +76,7 @@ impl<'de> Reader<'de> {
         left.map(|()| visited)
     }
 
+    #[inline(never)]
     fn visit_number<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Error> {
         let visited = match self.number()? {
             Number::Unsigned(number) => visitor.visit_u64(number),
@@ -83,6 +86,7 @@ impl<'de> Reader<'de> {
         visited.map_err(|wrong| self.here(wrong))
     }
 
+    #[inline(never)]
     fn visit_text<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Error> {
         let text = self.text()?;
         visitor.visit_str(&text).map_err(|wrong| self.here(wrong))

@@ -29,6 +29,20 @@ impl Error {
         Self::new(message.to_owned()).or_after(text, read)
     }
 
+    /// A member or variant that there is not; in the words of serde.
+    #[cold]
+    #[inline(never)]
+    fn unknown(what: &str, found: &str, known: &[&str]) -> Self {
+        let quoted: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
+        let expected = match quoted.as_slice() {
+            [] => format!("there are no {what}s"),
+            [one] => format!("expected {one}"),
+            [one, other] => format!("expected {one} or {other}"),
+            all => format!("expected one of {}", all.join(", ")),
+        };
+        Self::new(format!("unknown {what} `{found}`, {expected}"))
+    }
+
     fn new(message: String) -> Self {
         Self(Box::new(Details {
             message,
@@ -37,6 +51,8 @@ impl Error {
         }))
     }
 
+    #[cold]
+    #[inline(never)]
     /// The same after `read` bytes of `text`, unless its position is known already.
     pub(super) fn or_after(mut self, text: &[u8], read: usize) -> Self {
         if self.0.position.is_none() {
@@ -57,12 +73,16 @@ impl Error {
     }
 
     /// The same, in the member called `key`.
+    #[cold]
+    #[inline(never)]
     pub(super) fn in_member(mut self, key: &str) -> Self {
         self.0.path.push(Segment::Member(key.to_owned()));
         self
     }
 
     /// The same, in an element of an array.
+    #[cold]
+    #[inline(never)]
     pub(super) fn in_element(mut self, index: usize) -> Self {
         self.0.path.push(Segment::Element(index));
         self
@@ -103,10 +123,14 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 impl serde::de::Error for Error {
+    #[cold]
+    #[inline(never)]
     fn custom<T: fmt::Display>(message: T) -> Self {
         Self::new(message.to_string())
     }
 
+    #[cold]
+    #[inline(never)]
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
         Self::new(format!(
             "invalid type: {}, expected {expected}",
@@ -114,6 +138,28 @@ impl serde::de::Error for Error {
         ))
     }
 
+    fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
+        Self::unknown("field", field, expected)
+    }
+
+    fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
+        Self::unknown("variant", variant, expected)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn missing_field(field: &'static str) -> Self {
+        Self::new(format!("missing field `{field}`"))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn duplicate_field(field: &'static str) -> Self {
+        Self::new(format!("duplicate field `{field}`"))
+    }
+
+    #[cold]
+    #[inline(never)]
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
         Self::new(format!(
             "invalid value: {}, expected {expected}",

@@ -1,6 +1,6 @@
 //! Instants and lengths of time as an organization reads them: in its own zone, and in words.
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 
 use crate::day::Seconds;
 
@@ -56,12 +56,24 @@ impl LocalTime {
             time.push_str(&format!(":{:02}", local.second()));
         }
         Self {
-            rfc3339: instant.display_with_offset(offset).to_string(),
+            rfc3339: rfc3339(local, offset.seconds()),
             date: format!("{weekday}, {} {month} {}", local.day(), local.year()),
             time,
             offset: utc(offset.seconds()),
         }
     }
+}
+
+fn rfc3339(local: DateTime, offset: i32) -> String {
+    let (year, month, day) = (local.year(), local.month(), local.day());
+    let (hour, minute, second) = (local.hour(), local.minute(), local.second());
+    let sign = if offset < 0 { '-' } else { '+' };
+    let minutes = offset.unsigned_abs() / 60;
+    format!(
+        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{sign}{:02}:{:02}",
+        minutes / 60,
+        minutes % 60
+    )
 }
 
 fn name(names: &[&'static str], index: i8) -> &'static str {
