@@ -1,6 +1,6 @@
 //! Dates in the configuration: the day on which something begins.
 
-use jiff::{ToSpan, civil::Date};
+use jiff::{Timestamp, civil::Date, tz::Offset};
 use serde::Deserialize;
 
 use crate::day::DayNumber;
@@ -22,9 +22,9 @@ impl CalendarDate {
     /// The date of a day; the last one that there is for days beyond it.
     #[must_use]
     pub fn of(day: DayNumber) -> Self {
-        let days = i64::from(day.get());
-        let date = Date::new(1970, 1, 1).and_then(|first| first.checked_add(days.days()));
-        Self(date.unwrap_or(Date::MAX))
+        let midnight = i64::from(day.get()).saturating_mul(86_400);
+        let midnight = Timestamp::from_second(midnight).unwrap_or(Timestamp::MAX);
+        Self(Offset::UTC.to_datetime(midnight).date())
     }
 
     /// The date.

@@ -3,7 +3,7 @@
 //! A day begins at a time of day in an IANA time zone and ends where the next one begins, so that a day across a change to or from
 //! summer time has 23 or 25 hours. Time is an argument: nothing here reads a clock.
 
-use std::cell::Cell;
+use std::{cell::Cell, time::Duration};
 
 use jiff::{
     SignedDuration, Timestamp,
@@ -54,8 +54,7 @@ impl Seconds {
     /// The instant so long after `start`; the end of time if that is beyond it.
     #[must_use]
     pub fn after(self, start: Timestamp) -> Timestamp {
-        let seconds = start.as_second().saturating_add_unsigned(self.0);
-        Timestamp::new(seconds, start.subsec_nanosecond()).unwrap_or(Timestamp::MAX)
+        after(start, Duration::from_secs(self.0))
     }
 
     /// The number of seconds.
@@ -63,6 +62,18 @@ impl Seconds {
     pub const fn get(self) -> u64 {
         self.0
     }
+}
+
+/// The instant `length` after `start`; the end of time if that is beyond it.
+///
+/// In numbers and not by `jiff`'s arithmetic, whose errors, which are never shown, are 30 KB of code.
+#[must_use]
+pub fn after(start: Timestamp, length: Duration) -> Timestamp {
+    let nanoseconds = u32::try_from(start.subsec_nanosecond()).unwrap_or_default();
+    let length = length.saturating_add(Duration::from_nanos(nanoseconds.into()));
+    let rest = i32::try_from(length.subsec_nanos()).unwrap_or_default();
+    let seconds = start.as_second().saturating_add_unsigned(length.as_secs());
+    Timestamp::new(seconds, rest).unwrap_or(Timestamp::MAX)
 }
 
 impl std::fmt::Display for Seconds {

@@ -7,12 +7,15 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Deserializer, de};
+
 use super::{
     failure::Failure,
     message::{Answer, Message},
     resp::{self, NoReply},
 };
 use crate::callout::{Callout, CalloutName, HeaderValue, Reply};
+use crate::json;
 use crate::response_headers::HeaderName;
 
 /// How the engine is reached.
@@ -47,19 +50,51 @@ pub struct WebdisTransport {
 }
 
 /// What Webdis answers.
-#[derive(serde::Deserialize)]
+#[derive(Deserialize)]
 struct Webdis {
     #[serde(rename = "EVAL")]
     eval: Vec<WebdisItem>,
 }
 
-#[derive(serde::Deserialize)]
-#[serde(untagged)]
 enum WebdisItem {
     Number(i64),
     /// `false`, before the text of an error.
-    Failed(#[expect(dead_code, reason = "only its type says something")] bool),
+    Failed,
     Text(String),
+}
+
+impl<'de> Deserialize<'de> for WebdisItem {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        impl de::Visitor<'_> for Visitor {
+            type Value = WebdisItem;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a number, a text, or `false` before the text of an error")
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<WebdisItem, E> {
+                Ok(WebdisItem::Failed)
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<WebdisItem, E> {
+                Ok(WebdisItem::Number(number))
+            }
+
+            fn visit_u64<E>(self, number: u64) -> Result<WebdisItem, E> {
+                Ok(WebdisItem::Number(
+                    i64::try_from(number).unwrap_or(i64::MAX),
+                ))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<WebdisItem, E> {
+                Ok(WebdisItem::Text(text.to_owned()))
+            }
+        }
+
+        deserializer.deserialize_any(Visitor)
+    }
 }
 
 impl Transport {
@@ -191,14 +226,14 @@ impl WebdisTransport {
 
 fn webdis_answers(messages: &[Message], body: &[u8]) -> Result<Vec<Answer>, Failure> {
     let garbage = |text: &str| Failure::Garbage(text.chars().take(200).collect());
-    let answer: Webdis = serde_json::from_slice(body).map_err(|error| {
-        if error.is_eof() {
+    let answer: Webdis = json::read(body).map_err(|error| {
+        if error.is_end() {
             Failure::BrokenOff(error.to_string())
         } else {
             garbage(&String::from_utf8_lossy(body))
         }
     })?;
-    if let [WebdisItem::Failed(_), WebdisItem::Text(error)] = answer.eval.as_slice() {
+    if let [WebdisItem::Failed, WebdisItem::Text(error)] = answer.eval.as_slice() {
         return Err(Failure::of_error(error));
     }
     let numbers: Vec<_> = answer
@@ -206,7 +241,7 @@ fn webdis_answers(messages: &[Message], body: &[u8]) -> Result<Vec<Answer>, Fail
         .iter()
         .filter_map(|item| match item {
             WebdisItem::Number(number) => Some(*number),
-            WebdisItem::Failed(_) | WebdisItem::Text(_) => None,
+            WebdisItem::Failed | WebdisItem::Text(_) => None,
         })
         .collect();
     messages

@@ -102,7 +102,8 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
             Kind::Text => self.visit_text(visitor),
             Kind::Array => self.visit_array(visitor),
             Kind::Object => self.visit_object(visitor),
-            Kind::Null | Kind::Bool => Err(self.unexpected(&visitor)),
+            Kind::Bool => self.deserialize_bool(visitor),
+            Kind::Null => self.deserialize_unit(visitor),
         }
     }
 

@@ -88,6 +88,12 @@ impl Error {
         self
     }
 
+    /// Whether the text ends too early.
+    #[must_use]
+    pub fn is_end(&self) -> bool {
+        self.0.message.starts_with("EOF ")
+    }
+
     /// Where it is: a JSON path such as `costs.rules[3].cost`, `.` for the document itself.
     #[must_use]
     pub fn path(&self) -> String {

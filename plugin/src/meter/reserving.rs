@@ -2,12 +2,13 @@
 
 use std::rc::Rc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::{Meter, Refused, Step, Verdict, charging::Attempt};
 use crate::{
     account::{Account, Ceiling, NotAdmitted},
     credits::Credits,
+    day::after,
     engine::{Recourse, Short},
     ledger::{AccountKey, Posted},
     policy::AccountHolder,
@@ -56,10 +57,8 @@ impl Meter {
     /// Holds a call until the engine has answered. However often it is held, it waits for one deadline in all.
     pub(super) fn hold_for_engine(&mut self, key: &AccountKey, now: Timestamp) -> Verdict {
         let deadline = self.policy.engine.as_ref().map(|engine| engine.deadline());
-        let deadline = SignedDuration::try_from(deadline.unwrap_or_default());
-        let until = now.checked_add(deadline.unwrap_or_default());
-        self.waits_until
-            .get_or_insert(until.unwrap_or(Timestamp::MAX));
+        let until = after(now, deadline.unwrap_or_default());
+        self.waits_until.get_or_insert(until);
         Verdict::of(Step::HoldForEngine(key.clone()))
     }
 
