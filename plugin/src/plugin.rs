@@ -58,6 +58,8 @@ pub(crate) struct Running {
     ticked: Cell<Timestamp>,
     /// How often the host's timer ticks.
     period: Cell<Duration>,
+    /// Whether an answer is being read.
+    reading: Cell<bool>,
 }
 
 /// A call that waits, as the proxy knows it and, as long as it lasts, as it is.
@@ -107,7 +109,9 @@ impl Plugin {
     /// One of the filter's own calls is answered; unless `answered`, the service broke off.
     pub(crate) fn on_reply(&self, callout: u32, answered: bool) {
         if let Some(running) = self.running() {
+            running.reading.set(true);
             running.on_reply(CalloutId(callout), answered);
+            running.reading.set(false);
         }
     }
 
@@ -133,6 +137,7 @@ impl Running {
             held: RefCell::default(),
             ticked: Cell::new(Timestamp::MIN),
             period: Cell::new(TICK),
+            reading: Cell::new(false),
         }
     }
 
@@ -223,6 +228,8 @@ impl Running {
         self.ask_engine();
     }
 
+    /// Asks the engine, but not while an answer is being read: Envoy would send the question over the connection that the answer came
+    /// over, which is about to be closed, and it would be lost (seen on 1.40 with `envoy.upstreams.http.tcp`).
     fn ask_engine(&self) {
         let Some(engine) = self
             .policy
@@ -232,6 +239,9 @@ impl Running {
         else {
             return;
         };
+        if self.reading.get() {
+            return self.tick_every(SHORT_TICK);
+        }
         let now = self.now();
         for parcel in engine.take_due(now, &HostSharedData, host::random) {
             match host::call_out(&parcel.callout) {
@@ -277,7 +287,7 @@ impl Running {
             .borrow()
             .keys()
             .any(|awaited| matches!(awaited, Awaited::Engine(_)));
-        if !waits {
+        if !waits && !engine.has_due() {
             self.tick_every(TICK);
         }
     }
@@ -340,7 +350,6 @@ impl Running {
             for key in learned.keys {
                 self.release(&Awaited::Engine(key));
             }
-            self.ask_engine();
             self.release_answered(self.now());
         }
     }
