@@ -17,7 +17,8 @@ mod passage;
 use std::collections::BTreeMap;
 
 use crate::clock::Instant;
-use crate::stream::HttpStream;
+use crate::message::Frame;
+use crate::stream::{Arrival, Forwarded, HttpStream, Sent};
 use crate::target::{Exchange, Request, UpstreamBehaviour, UpstreamRequest};
 use crate::worker::{Progress, Worker};
 pub(crate) use filters::{Filters, Recipe};
@@ -28,14 +29,6 @@ pub(crate) struct Chain {
     pub(crate) filters: Filters,
     /// Streams on their way through several filters, by the stream's number in the first of them.
     passages: BTreeMap<u32, Passage>,
-}
-
-/// What a new stream brings along besides its request.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Arrival {
-    pub(crate) buffer_limit: usize,
-    pub(crate) connection: u64,
-    pub(crate) now: Instant,
 }
 
 impl Chain {
@@ -53,12 +46,7 @@ impl Chain {
             return 0;
         };
         let id = first.id;
-        let Arrival {
-            buffer_limit,
-            connection,
-            now,
-        } = arrival;
-        let stream = HttpStream::new(request, first.root, buffer_limit, connection, now);
+        let stream = HttpStream::new(request, first.root, arrival);
         if self.filters.len() > 1 {
             let passage = Passage::new(id).numbered(numbers);
             self.passages.insert(id, passage);
@@ -145,6 +133,51 @@ impl Chain {
     /// The request of this stream as it goes to the upstream.
     pub(crate) fn forwarded(&mut self, id: u32) -> Option<UpstreamRequest> {
         self.last_part(id)?.forwarded()
+    }
+
+    /// More of this stream's request has come.
+    pub(crate) fn receive(&mut self, id: u32, frame: Frame) {
+        if let Some(stream) = self.filters.stream(0, id) {
+            stream.request.arrive(frame);
+        }
+    }
+
+    /// The upstream's answer has begun: its status and headers; `end` says that this is all of it.
+    pub(crate) fn answer(&mut self, id: u32, status: u16, headers: &[(String, String)], end: bool) {
+        if let Some(part) = self.last_part(id) {
+            part.answer_begins(status, headers, end);
+        }
+    }
+
+    /// More of the upstream's answer has come.
+    pub(crate) fn receive_answer(&mut self, id: u32, frame: Frame) {
+        let response = self.last_part(id).and_then(|part| part.response.as_mut());
+        if let Some(response) = response {
+            response.arrive(frame);
+        }
+    }
+
+    /// The upstream breaks an answer off that has begun.
+    pub(crate) fn break_off(&mut self, id: u32) {
+        if let Some(part) = self.last_part(id) {
+            part.answer_breaks_off();
+        }
+    }
+
+    /// What has passed all filters since this was last asked.
+    pub(crate) fn take_forwarded(&mut self, id: u32) -> Option<Forwarded> {
+        self.last_part(id)?.take_forwarded()
+    }
+
+    /// What the client has got since this was last asked.
+    pub(crate) fn take_sent(&mut self, id: u32) -> Option<Sent> {
+        self.filters.stream(0, id)?.take_sent()
+    }
+
+    /// How many bytes of this stream wait because a filter holds it.
+    pub(crate) fn backlog(&mut self, id: u32) -> usize {
+        let stream = self.filters.stream(0, id);
+        stream.map_or(0, |stream| stream.backlog())
     }
 
     /// The request of this stream as the upstream saw it.

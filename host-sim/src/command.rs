@@ -18,7 +18,7 @@ mod watch;
 
 use std::path::Path;
 
-use host_sim::{Explanation, Module, Simulator, StartError};
+use host_sim::{Explanation, Module, StartError};
 
 use diagnostic::Pointed;
 use plugin::Plugin;
@@ -52,7 +52,7 @@ fn load(plugin: &Path) -> anyhow::Result<Module> {
 pub(crate) struct NotStarted(String);
 
 /// A simulation that has started, for commands that need one.
-fn started(outcome: Result<Simulator, StartError>, plugin: &Plugin) -> anyhow::Result<Simulator> {
+fn started<T>(outcome: Result<T, StartError>, plugin: &Plugin) -> anyhow::Result<T> {
     outcome.map_err(|error| NotStarted(why(&error, plugin)).into())
 }
 

@@ -13,8 +13,12 @@ use crate::target::{HttpVersion, Request, Upstream, UpstreamRequest};
 /// Envoy's default `per_connection_buffer_limit_bytes`.
 pub(crate) const DEFAULT_BUFFER_LIMIT: u32 = 1024 * 1024;
 
-/// The request as the first filter sees it.
-pub(crate) fn request(request: &Request, connection: u64) -> (HeaderMap, Vec<Frame>) {
+/// The request as the first filter sees it; `streams` says that its body comes later, if it has one.
+pub(crate) fn request(
+    request: &Request,
+    connection: u64,
+    streams: bool,
+) -> (HeaderMap, Vec<Frame>) {
     let mut headers = HeaderMap::of_request();
     headers.add(":authority", &request.authority);
     headers.add(":path", &request.path);
@@ -38,7 +42,7 @@ pub(crate) fn request(request: &Request, connection: u64) -> (HeaderMap, Vec<Fra
         headers.get("content-length").is_some() || headers.get("transfer-encoding").is_some();
     let bodiless = ["GET", "HEAD", "DELETE", "CONNECT"].contains(&request.method.as_str());
     match (request.body.len(), request.http) {
-        _ if framed || !request.trailers.is_empty() => {}
+        _ if framed || streams || !request.trailers.is_empty() => {}
         (0, _) if bodiless => {}
         (0 | 1, _) => headers.add("content-length", total.to_string()),
         (_, HttpVersion::One) => headers.add("transfer-encoding", "chunked"),

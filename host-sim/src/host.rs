@@ -48,6 +48,10 @@ pub(crate) struct Host {
     pub(crate) traced: bool,
     /// Where its VMs stop before they touch what others share, when every interleaving is explored.
     gate: Option<Rc<Gate>>,
+    /// Whether other workers live on other threads.
+    threads: bool,
+    /// Whether something was put into a shared queue, and nobody has looked since.
+    enqueued: Cell<bool>,
     vms: Shared<u32>,
     log: Shared<Vec<LogLine>>,
     trace: Shared<Vec<String>>,
@@ -82,6 +86,8 @@ impl Host {
             log_level,
             traced,
             gate: None,
+            threads: false,
+            enqueued: Cell::default(),
             vms: commons.vms,
             log: commons.log,
             trace: commons.trace,
@@ -90,12 +96,13 @@ impl Host {
     }
 
     /// The part of one thread: what it shares with others, and where it stops before it touches that.
-    pub(crate) fn on_thread(self, commons: Commons, gate: Rc<Gate>) -> Self {
+    pub(crate) fn on_thread(self, commons: Commons, gate: Option<Rc<Gate>>) -> Self {
         Self {
             shared_data: commons.data,
             shared_queues: commons.queues,
             metrics: commons.metrics,
-            gate: Some(gate),
+            gate,
+            threads: true,
             vms: commons.vms,
             log: commons.log,
             trace: commons.trace,
@@ -136,15 +143,26 @@ impl Host {
     /// own VMs alone.
     pub(crate) fn is_queue_ready(&self, vm: u32) -> bool {
         let queues = self.shared_queues.borrow();
-        match self.gate {
-            None => queues.is_ready(),
-            Some(_) => queues.is_ready_for(vm),
+        if self.threads {
+            queues.is_ready_for(vm)
+        } else {
+            queues.is_ready()
         }
+    }
+
+    /// Something was put into a shared queue.
+    pub(crate) fn note_enqueued(&self) {
+        self.enqueued.set(true);
+    }
+
+    /// Whether something was put into a shared queue since this was last asked.
+    pub(crate) fn take_enqueued(&self) -> bool {
+        self.enqueued.take()
     }
 
     /// Everybody has been told of what was put into shared queues; whoever is gone is not told any more.
     pub(crate) fn forget_queues(&self) {
-        if self.gate.is_none() {
+        if !self.threads {
             self.shared_queues.borrow_mut().forget_ready();
         }
     }

@@ -78,6 +78,7 @@ pub use imports::{Imports, Support};
 pub use module::{LoadError, Module};
 pub use sim_target::SimTarget;
 pub use simulator::{
-    Builder, CallId, CalloutId, Ending, Happening, Passing, SimulationError, Simulator, StartError,
+    Builder, CallId, CalloutId, Ending, Happening, Passing, Piece, SimulationError, Simulator,
+    StartError, WorkerSeed,
 };
 pub use vm::VmFailure;

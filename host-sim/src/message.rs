@@ -133,6 +133,16 @@ impl Message {
         }
     }
 
+    /// How many bytes have come that the filter has not been shown or that it holds.
+    pub(crate) fn backlog(&self) -> usize {
+        let size = |frame: &Frame| match frame {
+            Frame::Data { bytes, .. } => bytes.len(),
+            Frame::Trailers(_) => 0,
+        };
+        let waiting: usize = self.inbox.iter().map(size).sum();
+        waiting.saturating_add(self.buffered.as_ref().map_or(0, Vec::len))
+    }
+
     /// No further part matters.
     pub(crate) fn close(&mut self) {
         self.closed = true;

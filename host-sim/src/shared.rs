@@ -1,7 +1,7 @@
 //! What the VMs of one process share, on whatever thread each of them runs.
 //!
-//! A simulation lives on one thread. When every interleaving of its workers is explored, each worker has a thread of its own, and
-//! only one of them runs at a time; nobody ever waits for these locks.
+//! A simulation lives on one thread, unless its workers have a thread each. When every interleaving of theirs is explored, only one of
+//! them runs at a time, and nobody ever waits for these locks; otherwise they are held for as long as it takes to read or write a value.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -49,4 +49,15 @@ pub(crate) struct Commons {
     pub(crate) trace: Shared<Vec<String>>,
     /// How many VMs have been numbered.
     pub(crate) vms: Shared<u32>,
+}
+
+impl Commons {
+    /// The same for a thread that keeps what it logs and traces to itself.
+    pub(crate) fn with_own_words(&self) -> Self {
+        Self {
+            log: Shared::default(),
+            trace: Shared::default(),
+            ..self.clone()
+        }
+    }
 }

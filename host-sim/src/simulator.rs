@@ -7,22 +7,25 @@ mod filter;
 mod live;
 mod passing;
 mod setup;
+mod streaming;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use jiff::Timestamp;
 
-pub use builder::Builder;
+pub use builder::{Builder, WorkerSeed};
 pub use error::{SimulationError, StartError};
 pub use live::{CallId, CalloutId, Happening};
 pub use passing::{Ending, Passing};
+pub use streaming::Piece;
 
-use crate::chain::{Arrival, Chain, Filters};
+use crate::chain::{Chain, Filters};
 use crate::dns::Name;
 use crate::grpc::{GrpcRequest, GrpcService};
 use crate::host::{Counts, Host};
 use crate::module::Module;
+use crate::stream::Arrival;
 use crate::target::{Exchange, LogLine, Request, Service, UpstreamRequest};
 use crate::vm::VmFailure;
 use crate::worker::Configured;
@@ -53,6 +56,8 @@ pub struct Simulator {
     filters: Vec<Filter>,
     host: Rc<Host>,
     buffer_limit: usize,
+    /// Whether configurations are tried in a canary VM first; of workers with threads of their own somebody else does.
+    tries: bool,
     /// The main thread has a VM as well, which never serves a request.
     main: Option<Chain>,
     workers: Vec<Chain>,
@@ -96,12 +101,17 @@ impl Simulator {
     }
 
     fn call(&mut self, request: &Request) -> Result<Call, SimulationError> {
-        let (worker, id) = self.open_stream(request)?;
+        let (worker, id) = self.open_stream(request, false)?;
         Ok(Call::new(worker, id, request))
     }
 
-    /// Opens a stream and shows its request headers. Says its worker and its number there.
-    fn open_stream(&mut self, request: &Request) -> Result<(usize, u32), SimulationError> {
+    /// Opens a stream and shows its request headers; `streams` says that its body is still to come. Says its worker and its number
+    /// there.
+    fn open_stream(
+        &mut self,
+        request: &Request,
+        streams: bool,
+    ) -> Result<(usize, u32), SimulationError> {
         let workers = self.workers.len();
         let index = match request.worker {
             Some(worker) => usize::try_from(worker).unwrap_or(usize::MAX),
@@ -124,6 +134,7 @@ impl Simulator {
             buffer_limit: self.buffer_limit,
             connection,
             now: self.host.clock.get(),
+            streams,
         };
         let id = worker.open(request, arrival);
         Ok((index, id))
@@ -165,8 +176,8 @@ impl Simulator {
         filter: usize,
         configuration: &[u8],
     ) -> Result<(), StartError> {
-        let mut workers = self.workers.iter();
-        if workers.all(|chain| chain.filters.configuration(filter) == Some(configuration)) {
+        let mut chains = self.main.iter().chain(&self.workers);
+        if chains.all(|chain| chain.filters.configuration(filter) == Some(configuration)) {
             return Ok(());
         }
         let logged = self.host.log_lines().len();
@@ -178,7 +189,9 @@ impl Simulator {
         let Some(tried) = self.filters.get(filter) else {
             return Ok(());
         };
-        tried.try_out(&self.host, configuration)?;
+        if self.tries {
+            tried.try_out(&self.host, configuration)?;
+        }
         for chain in self.main.iter_mut().chain(&mut self.workers) {
             let outcome = chain.filters.configure(filter, configuration);
             accepted(&self.host, outcome)?;
@@ -266,6 +279,13 @@ impl Simulator {
     #[must_use]
     pub fn log(&self) -> Vec<LogLine> {
         self.host.log_lines()
+    }
+
+    /// Whether the plugin has put something into a shared queue since this was last asked, of which workers with threads of their own
+    /// are only told when they [settle](Self::settle).
+    #[must_use]
+    pub fn has_enqueued(&self) -> bool {
+        self.host.take_enqueued()
     }
 
     /// How often modules and host have called each other since the start, in all VMs.

@@ -24,6 +24,7 @@ use crate::message::{Frame, Message, Part, Passed, TooLarge};
 use crate::target::{Exchange, HttpVersion, Request};
 use client::Client;
 pub(crate) use link::{Handed, Links};
+pub(crate) use live::{Forwarded, Sent};
 use router::{Flag, Router};
 
 /// A direction.
@@ -48,6 +49,16 @@ pub(crate) enum Next {
     Held(Side, Part),
     /// The client has its answer.
     Complete,
+}
+
+/// What a new stream brings along besides its request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival {
+    pub(crate) buffer_limit: usize,
+    pub(crate) connection: u64,
+    pub(crate) now: Instant,
+    /// Whether the request's body is still to come.
+    pub(crate) streams: bool,
 }
 
 /// A stream.
@@ -88,18 +99,23 @@ pub(crate) struct HttpStream {
 }
 
 impl HttpStream {
-    pub(crate) fn new(
-        request: &Request,
-        root: u32,
-        limit: usize,
-        connection: u64,
-        now: Instant,
-    ) -> Self {
-        let (headers, frames) = envoy::request(request, connection);
+    pub(crate) fn new(request: &Request, root: u32, arrival: Arrival) -> Self {
+        let Arrival {
+            buffer_limit: limit,
+            connection,
+            now,
+            streams,
+        } = arrival;
+        let (headers, frames) = envoy::request(request, connection, streams);
+        let message = if streams {
+            Message::streaming
+        } else {
+            Message::new
+        };
         Self {
             grpc: envoy::is_grpc(&headers),
             head: headers.get(":method") == Some(b"HEAD"),
-            request: Message::new(headers, frames, limit),
+            request: message(headers, frames, limit),
             response: None,
             root,
             seat: 0,
@@ -371,7 +387,7 @@ impl HttpStream {
 
     /// The body bytes that were sent.
     pub(crate) fn sent_bytes(&self) -> usize {
-        self.client.body.len()
+        self.client.taken.saturating_add(self.client.body.len())
     }
 
     /// What was seen of this stream; `properties` are the keys of the filter state to report.

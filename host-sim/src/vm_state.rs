@@ -71,6 +71,16 @@ pub(crate) enum Deferred {
     Delete(u32),
 }
 
+impl Deferred {
+    /// The stream that it is about.
+    pub(crate) fn stream(&self) -> Option<u32> {
+        match self {
+            Self::Respond(id, _) | Self::Resume(id, _) | Self::Reset(id, _) => Some(*id),
+            Self::Delete(_) => None,
+        }
+    }
+}
+
 /// A root context: one per configuration.
 #[derive(Debug, Default)]
 pub(crate) struct Root {

@@ -51,6 +51,8 @@ pub(crate) struct Worker {
     seats: Vec<Seat>,
     /// Streams whose VM is gone. Nothing is called for them any more.
     orphans: BTreeMap<u32, HttpStream>,
+    /// Whether a callback has acted upon another stream than its own, and nobody has looked since.
+    stirred: bool,
 }
 
 /// What became of a configuration.
@@ -285,8 +287,11 @@ impl Worker {
 
     /// Does what hostcalls asked for during the callback that has just returned.
     fn run_deferred(&mut self) {
-        let deferred = std::mem::take(&mut self.vm.store.data_mut().deferred);
+        let state = self.vm.store.data_mut();
+        let deferred = std::mem::take(&mut state.deferred);
+        let current = state.current;
         for action in deferred {
+            self.stirred |= action.stream() != Some(current);
             match action {
                 Deferred::Respond(id, local) => {
                     if let Some(stream) = self.stream(id) {
@@ -356,6 +361,11 @@ impl Worker {
         self.vm.store.data_mut().streams.remove(&id);
         self.run_deferred();
         let _ = self.retire_idle();
+    }
+
+    /// Whether a callback has acted upon another stream than its own since this was last asked.
+    pub(crate) fn has_stirred(&mut self) -> bool {
+        std::mem::take(&mut self.stirred)
     }
 
     fn awaits_response(&mut self, id: u32) -> bool {

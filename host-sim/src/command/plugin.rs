@@ -212,6 +212,11 @@ impl Plugin {
         super::load(&self.file)
     }
 
+    /// How many workers it is to have.
+    pub(crate) fn workers(&self) -> u32 {
+        self.workers.max(1)
+    }
+
     /// As messages call it: its file.
     pub(crate) fn name(&self) -> std::path::Display<'_> {
         self.file.display()

@@ -1,28 +1,32 @@
 //! `host-sim serve`: the filter in a real proxy, in front of a real upstream, so that one can call it without Envoy.
 //!
-//! One thread runs the simulation, with all its workers; requests, answers and the clock reach it as events, and it never waits for
-//! anything else. A request is read whole before the filter sees it, piece by piece, and an answer is sent when all of it has passed
-//! the filter: what streams for long, as WebSockets and server-sent events do, is not for this proxy.
+//! Each worker has a thread, and on it its VM, its clients and its connections to the upstream, as in Envoy; what workers share is shared.
+//! Bodies come and go piece by piece, no faster than the other side takes them. WebSockets are not for this proxy.
 
+mod fleet;
+mod outlet;
 mod outside;
 mod proxy;
-mod simulation;
+mod station;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
-use std::sync::mpsc::{self, Sender};
+use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use clap::Args;
 use http::Uri;
-use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 
 use super::plugin::PluginOptions;
 use super::watch::Watch;
 use crate::command::output::say;
+use fleet::{Equipment, Fleet, Threads};
 use outside::Outside;
-use simulation::{Event, Simulation};
 
 /// What `host-sim serve` is told.
 #[derive(Args, Debug)]
@@ -62,69 +66,89 @@ fn cluster(text: &str) -> Result<(String, Uri), String> {
 }
 
 impl Serve {
-    /// Serves until it is interrupted.
+    /// Serves until it is interrupted or told to end; then calls that have begun may end.
     pub(crate) fn execute(&self) -> anyhow::Result<bool> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()?;
-        let outside = Outside::new(
-            runtime.handle().clone(),
-            self.upstream.clone(),
-            self.cluster.iter().cloned().collect(),
-        );
-        let (events, received) = mpsc::channel();
-        let (started, ready) = mpsc::channel();
-        let options = self.plugin.clone().with_module(self.module.as_ref())?;
-        let (sender, trace) = (events.clone(), self.trace);
-        // The simulation does not leave its thread.
-        let simulating = thread::spawn(move || {
-            let simulation = Simulation::start(options, outside, sender, trace);
-            match simulation {
-                Ok((simulation, files)) => {
-                    let _ = started.send(Ok(files));
-                    simulation.run(&received)
-                }
-                Err(error) => {
-                    let _ = started.send(Err(error));
-                    Ok(())
-                }
-            }
-        });
-        let files = ready.recv()??;
-        if self.watch {
-            reload_on_change(&files, events.clone())?;
-        }
-        let served = runtime.block_on(self.serve(events.clone()));
-        let _ = events.send(Event::Stop);
-        simulating
-            .join()
-            .map_err(|_| anyhow!("the simulation has panicked"))??;
-        served.map(|()| true)
-    }
-
-    async fn serve(&self, events: Sender<Event>) -> anyhow::Result<()> {
         let listener = TcpListener::bind(self.listen)
-            .await
+            .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
             .with_context(|| format!("cannot listen on {}", self.listen))?;
-        say!("listening on http://{}", listener.local_addr()?);
-        tokio::select! {
-            served = proxy::serve(&listener, events) => served,
-            interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
+        let options = self.plugin.clone().with_module(self.module.as_ref())?;
+        let (upstream, clusters) = (self.upstream.clone(), self.cluster.iter().cloned());
+        let clusters = Arc::new(clusters.collect());
+        let signals = Signals::catch()?;
+        let (stop, stopping) = watch::channel(false);
+        let equipment = Equipment {
+            outside: Arc::new(move || Outside::new(upstream.clone(), Arc::clone(&clusters))),
+            trace: self.trace,
+            stopping,
+        };
+        let clusters = self.cluster.iter().map(|(name, _)| name.clone()).collect();
+        let (fleet, threads, files) = Fleet::start(options, clusters, &listener, &equipment)?;
+        if self.watch {
+            reload_on_change(&files, fleet)?;
         }
+        say!("listening on http://{}", listener.local_addr()?);
+        // The workers have it.
+        drop(listener);
+        signals.wait(&threads);
+        // Nobody is left to be told if all threads have ended.
+        let _ = stop.send(true);
+        threads.join()?;
+        Ok(true)
     }
 }
 
-/// Tells the simulation of changes.
-fn reload_on_change(files: &[PathBuf], events: Sender<Event>) -> anyhow::Result<()> {
+/// What tells the proxy to end.
+struct Signals {
+    runtime: Runtime,
+    interrupted: Signal,
+    terminated: Signal,
+}
+
+impl Signals {
+    /// From now on signals do not end the process by themselves.
+    fn catch() -> anyhow::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let caught = |kind| runtime.block_on(async { signal(kind) });
+        Ok(Self {
+            interrupted: caught(SignalKind::interrupt())?,
+            terminated: caught(SignalKind::terminate())?,
+            runtime,
+        })
+    }
+
+    /// Waits until the proxy is interrupted or told to end, or cannot go on.
+    fn wait(mut self, threads: &Threads) {
+        self.runtime.block_on(async {
+            let broken = async {
+                let mut looks = tokio::time::interval(Duration::from_millis(100));
+                while !threads.any_has_ended() {
+                    looks.tick().await;
+                }
+            };
+            tokio::select! {
+                _ = self.interrupted.recv() => {}
+                _ = self.terminated.recv() => {}
+                () = broken => {}
+            }
+        });
+    }
+}
+
+/// Takes changes.
+fn reload_on_change(files: &[PathBuf], mut fleet: Fleet) -> anyhow::Result<()> {
     let mut watch = Watch::new()?;
     for file in files {
         watch.add(file)?;
     }
-    thread::spawn(
-        move || {
-            while watch.until_one_changes().is_ok() && events.send(Event::Reload).is_ok() {}
-        },
-    );
+    thread::spawn(move || {
+        while watch.until_one_changes().is_ok() {
+            match fleet.reload() {
+                Ok(what) => say!("reloaded: {what}"),
+                Err(error) => crate::command::print_error(&error.context("still the old one")),
+            }
+        }
+    });
     Ok(())
 }

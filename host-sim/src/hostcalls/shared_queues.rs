@@ -69,6 +69,7 @@ fn link_items(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
                 let item = call.text(region(item, item_length))?;
                 let host = &call.state().host;
                 host.pass_gate(|| Access::of_queue(token));
+                host.note_enqueued();
                 let mut queues = host.shared_queues.borrow_mut();
                 Ok(queues.enqueue(token, item)?)
             })

@@ -15,6 +15,8 @@ use crate::module::Module;
 use crate::target::{LogLevel, PluginSettings, Service, Upstream, UpstreamRequest};
 use crate::usual_answer::UsualAnswer;
 
+pub use start::WorkerSeed;
+
 /// What a simulation is started with.
 ///
 /// ```

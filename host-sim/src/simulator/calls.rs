@@ -61,11 +61,6 @@ impl Call {
         }
     }
 
-    /// Its worker and its stream there.
-    pub(super) fn place(&self) -> (usize, u32) {
-        (self.worker, self.id)
-    }
-
     pub(super) fn into_exchange(self) -> Option<Exchange> {
         self.exchange
     }

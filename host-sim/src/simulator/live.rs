@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::Simulator;
 use super::error::SimulationError;
+use super::streaming::Piece;
 use crate::chain::Chain;
 use crate::clock::Instant;
 use crate::target::{Exchange, LogLine, Request, Upstream, UpstreamBehaviour, UpstreamRequest};
@@ -30,15 +31,41 @@ pub struct CalloutId {
 
 /// Something that has happened and that somebody outside must act on.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Happening {
     /// The upstream is to get this request; [`Simulator::answer`] takes what it does.
     Forward {
         /// Whose it is.
         call: CallId,
-        /// The request as it left the filter.
+        /// The request as it left the filter; of one that [streams](Simulator::begin_streaming), as far as it has.
         request: UpstreamRequest,
+        /// Whether that is all of it.
+        ended: bool,
     },
-    /// The client is to get this answer. The call is gone.
+    /// The upstream is to get more of a request that streams.
+    ForwardMore {
+        /// Whose it is.
+        call: CallId,
+        /// What it is to get.
+        piece: Piece,
+    },
+    /// The client is to get the head of an answer, while the call goes on. Only of requests that stream.
+    Answer {
+        /// Whose it is.
+        call: CallId,
+        /// The status.
+        status: u16,
+        /// The headers.
+        headers: Vec<(String, String)>,
+    },
+    /// The client is to get more of that answer.
+    AnswerMore {
+        /// Whose it is.
+        call: CallId,
+        /// What it is to get.
+        piece: Piece,
+    },
+    /// The client is to get this answer, or has got it piece by piece. The call is gone.
     Ended {
         /// Whose it is.
         call: CallId,
@@ -61,17 +88,71 @@ pub enum Happening {
 /// Calls from outside.
 #[derive(Debug, Default)]
 pub(super) struct Live {
-    calls: BTreeMap<CallId, LiveCall>,
+    pub(super) calls: BTreeMap<CallId, LiveCall>,
     begun: u64,
     /// When the next router gives up waiting.
-    until: Option<Instant>,
+    pub(super) until: Option<Instant>,
 }
 
 #[derive(Debug)]
-struct LiveCall {
-    worker: usize,
-    id: u32,
+pub(super) struct LiveCall {
+    pub(super) worker: usize,
+    pub(super) id: u32,
     forwarded: bool,
+    /// Whether it is told piece by piece.
+    streams: bool,
+}
+
+/// What a round of a call came to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Round {
+    pub(super) moved: bool,
+    pub(super) over: bool,
+    pub(super) until: Option<Instant>,
+}
+
+impl LiveCall {
+    /// Goes on with it as far as it goes.
+    pub(super) fn round(
+        &mut self,
+        call: CallId,
+        worker: &mut Chain,
+        happenings: &mut Vec<Happening>,
+    ) -> Round {
+        let progress = worker.pump(self.id);
+        if self.streams {
+            self.tell(call, worker, happenings);
+        }
+        let mut round = Round::default();
+        match progress {
+            Progress::Complete => {
+                (round.moved, round.over) = (true, true);
+                let exchange = worker.close(self.id);
+                happenings.push(Happening::Ended { call, exchange });
+            }
+            Progress::Open { moved } => {
+                round.moved = moved;
+                if !self.forwarded
+                    && !self.streams
+                    && let Some(request) = worker.forwarded(self.id)
+                {
+                    self.forwarded = true;
+                    let ended = true;
+                    happenings.push(Happening::Forward {
+                        call,
+                        request,
+                        ended,
+                    });
+                }
+            }
+            Progress::Held { moved, .. } => round.moved = moved,
+            Progress::Posted => round.moved = true,
+            Progress::Waits { until, moved } => {
+                (round.moved, round.until) = (moved, Some(until));
+            }
+        }
+        round
+    }
 }
 
 impl Simulator {
@@ -81,11 +162,21 @@ impl Simulator {
     ///
     /// When it names a worker that does not exist.
     pub fn begin(&mut self, request: &Request) -> Result<CallId, SimulationError> {
+        self.begin_so(request, false, false)
+    }
+
+    /// Takes a request: all of it, or its head if it `streams` still, and if it is to be `told` piece by piece.
+    pub(super) fn begin_so(
+        &mut self,
+        request: &Request,
+        streams: bool,
+        told: bool,
+    ) -> Result<CallId, SimulationError> {
         let request = Request {
             upstream: UpstreamBehaviour::default(),
             ..request.clone()
         };
-        let (worker, id) = self.call(&request)?.place();
+        let (worker, id) = self.open_stream(&request, streams)?;
         if let Some(worker) = self.workers.get_mut(worker) {
             worker.hold(id);
         }
@@ -97,6 +188,7 @@ impl Simulator {
                 worker,
                 id,
                 forwarded: false,
+                streams: told,
             },
         );
         Ok(call)
@@ -112,7 +204,7 @@ impl Simulator {
         self.on_live(call, Chain::disconnect);
     }
 
-    fn on_live(&mut self, call: CallId, act: impl FnOnce(&mut Chain, u32)) {
+    pub(super) fn on_live(&mut self, call: CallId, act: impl FnOnce(&mut Chain, u32)) {
         let Some(live) = self.live.calls.get(&call) else {
             return;
         };
@@ -191,44 +283,17 @@ impl Simulator {
             let Some(worker) = self.workers.get_mut(live.worker) else {
                 return false;
             };
-            match worker.pump(live.id) {
-                Progress::Complete => {
-                    any = true;
-                    let exchange = worker.close(live.id);
-                    happenings.push(Happening::Ended {
-                        call: *call,
-                        exchange,
-                    });
-                    return false;
-                }
-                Progress::Open { moved } => {
-                    any |= moved;
-                    if !live.forwarded
-                        && let Some(request) = worker.forwarded(live.id)
-                    {
-                        live.forwarded = true;
-                        happenings.push(Happening::Forward {
-                            call: *call,
-                            request,
-                        });
-                    }
-                }
-                Progress::Held { moved, .. } => any |= moved,
-                Progress::Posted => any = true,
-                Progress::Waits { until, moved } => {
-                    any |= moved;
-                    let earliest = self.live.until.map_or(until, |other| other.min(until));
-                    self.live.until = Some(earliest);
-                }
-            }
-            true
+            let round = live.round(*call, worker, happenings);
+            any |= round.moved;
+            self.live.until = [self.live.until, round.until].into_iter().flatten().min();
+            !round.over
         });
         self.live.calls = calls;
         any
     }
 
     /// Callouts go out to the real services before the simulated ones see them.
-    fn take_callouts_out(&mut self, happenings: &mut Vec<Happening>) {
+    pub(super) fn take_callouts_out(&mut self, happenings: &mut Vec<Happening>) {
         let chains = self.workers.iter_mut().chain(&mut self.main).enumerate();
         let vms = chains.flat_map(|(worker, chain)| {
             let vms = chain.filters.vms_mut();

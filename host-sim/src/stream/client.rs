@@ -20,6 +20,10 @@ pub(super) struct Client {
     /// Whether it resets the stream because of the headers.
     refused: bool,
     framing: Framing,
+    /// Whether somebody outside has the headers already.
+    pub(super) told: bool,
+    /// How much of the body somebody outside has already.
+    pub(super) taken: usize,
 }
 
 impl Client {
@@ -34,6 +38,8 @@ impl Client {
             breach: None,
             refused: false,
             framing: Framing::open(http),
+            told: false,
+            taken: 0,
         }
     }
 

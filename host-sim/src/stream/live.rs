@@ -1,8 +1,30 @@
 //! Streams whose upstream is outside of the simulation.
 
 use super::HttpStream;
+use crate::envoy;
+use crate::header_map::HeaderMap;
+use crate::message::Message;
 use crate::simulator::Ending;
 use crate::target::{UpstreamBehaviour, UpstreamRequest};
+
+/// What has passed the filters on its way to the upstream.
+#[derive(Debug)]
+pub(crate) struct Forwarded {
+    /// The request without its body, if it has not been asked for yet.
+    pub(crate) request: Option<UpstreamRequest>,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) end: bool,
+}
+
+/// What has passed the filters on its way to the client.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    /// The status and the headers, if they have not been asked for yet.
+    pub(crate) head: Option<(u16, Vec<(String, String)>)>,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) trailers: Vec<(String, String)>,
+    pub(crate) end: bool,
+}
 
 impl HttpStream {
     /// What was seen of this stream that is over, with these keys of the filter state.
@@ -31,5 +53,52 @@ impl HttpStream {
     pub(crate) fn answered_with(&mut self, behaviour: UpstreamBehaviour) {
         self.router.behaviour = behaviour;
         self.router.held = false;
+    }
+
+    /// What has passed since this was last asked.
+    pub(crate) fn take_forwarded(&mut self) -> Option<Forwarded> {
+        let router = &mut self.router;
+        let request = router.request.as_mut()?;
+        let bytes = std::mem::take(&mut request.body);
+        let (headers, ended) = router.told;
+        router.told = (true, router.request_ended);
+        let forwarded = Forwarded {
+            request: (!headers).then(|| request.clone()),
+            bytes,
+            end: router.request_ended,
+        };
+        let new = !headers || !forwarded.bytes.is_empty() || ended != forwarded.end;
+        new.then_some(forwarded)
+    }
+
+    /// What the client has got since this was last asked.
+    pub(crate) fn take_sent(&mut self) -> Option<Sent> {
+        let client = &mut self.client;
+        let headers = client.seen_headers()?;
+        let told = client.told;
+        let head = (!told).then(|| {
+            let status = self.status.unwrap_or_default();
+            let sent = envoy::on_the_wire(headers, self.http, client.headers_only, self.head);
+            (status, sent)
+        });
+        let bytes = std::mem::take(&mut client.body);
+        client.told = true;
+        client.taken = client.taken.saturating_add(bytes.len());
+        let end = client.ended && !client.is_cut_off();
+        let trailers = client.trailers.as_ref().filter(|_| end);
+        let sent = Sent {
+            head,
+            trailers: trailers.map(HeaderMap::without_pseudo).unwrap_or_default(),
+            end,
+            bytes,
+        };
+        let new = sent.head.is_some() || !sent.bytes.is_empty() || end;
+        new.then_some(sent)
+    }
+
+    /// How many bytes wait because the filter holds them.
+    pub(crate) fn backlog(&self) -> usize {
+        let response = self.response.as_ref().map_or(0, Message::backlog);
+        self.request.backlog().saturating_add(response)
     }
 }

@@ -64,6 +64,8 @@ pub(super) struct Router {
     gives_up: Option<Instant>,
     /// What the upstream does after the first part of its answer.
     rest: Option<Rest>,
+    /// Whether somebody outside has the headers already, and the end.
+    pub(super) told: (bool, bool),
 }
 
 /// A request on its way to the upstream. Hardly anybody wants to see it, so that it is put together only then.
@@ -306,6 +308,34 @@ impl HttpStream {
         };
         self.router.rest = Some(Rest::End(end));
         self.response = Some(Message::streaming(headers, frames, self.limit));
+    }
+
+    /// An answer of a real upstream starts.
+    pub(crate) fn answer_begins(&mut self, status: u16, headers: &[(String, String)], end: bool) {
+        if !self.awaits_response() {
+            return;
+        }
+        let upstream = Upstream {
+            status,
+            headers: headers.to_vec(),
+            ..Upstream::default()
+        };
+        let (headers, _) = envoy::response(&upstream, self.head, self.http, !end, self.started);
+        self.router.connected = true;
+        self.status = Some(status);
+        self.response_details = Some("via_upstream".to_owned());
+        let message = if end {
+            Message::new
+        } else {
+            Message::streaming
+        };
+        self.response = Some(message(headers, Vec::new(), self.limit));
+    }
+
+    /// It breaks off.
+    pub(crate) fn answer_breaks_off(&mut self) {
+        self.router.rest = Some(Rest::Reset);
+        self.router.held = false;
     }
 
     fn upstream_goes_on(&mut self) {

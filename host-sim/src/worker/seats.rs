@@ -40,6 +40,7 @@ impl Worker {
             module: module.clone(),
             seats: Vec::new(),
             orphans: BTreeMap::new(),
+            stirred: false,
         })
     }
 

@@ -44,6 +44,13 @@ const CALLER: &str = r#"(module
         (drop (call $add (i32.const 0) (i32.const 135) (i32.const 9) (i32.load (i32.const 0)) (i32.load (i32.const 4))))
         (drop (call $continue (i32.const 0)))))"#;
 
+/// Lets everything pass.
+const PASSING: &str = r#"(module
+    (memory (export "memory") 1)
+    (func (export "proxy_abi_version_0_2_1"))
+    (func (export "malloc") (param i32) (result i32) i32.const 1024)
+    (func (export "proxy_on_request_body") (param i32 i32 i32) (result i32) i32.const 0))"#;
+
 /// An HTTP/1.1 server that answers each of `count` requests, and says what it got.
 fn upstream(status: &'static str, count: usize) -> (String, thread::JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -220,5 +227,115 @@ fn what_cannot_start_exits_badly() {
             Some(2),
             format!("error: cannot listen on {address}: Address already in use (os error 98)\n")
         )
+    );
+}
+
+/// A chunked POST whose pieces are sent one after the other, and what has come back after each: the upstream and the client see each
+/// piece before the next one is sent.
+#[test]
+fn bodies_pass_piece_by_piece() {
+    let folder = Folder::with(&[("passing.wasm", PASSING)]);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    let (_server, address) = serving(
+        &folder,
+        &[
+            "--plugin",
+            "passing.wasm",
+            "--upstream",
+            &origin,
+            "--workers",
+            "2",
+        ],
+    );
+    let mut client = TcpStream::connect(&address).unwrap();
+    client
+        .write_all(b"POST / HTTP/1.1\r\nhost: me\r\ntransfer-encoding: chunked\r\n\r\n")
+        .unwrap();
+    let (mut upstream, _) = listener.accept().unwrap();
+    until(&mut upstream, "\r\n\r\n");
+    client.write_all(b"5\r\nfirst\r\n").unwrap();
+    until(&mut upstream, "5\r\nfirst\r\n");
+    client.write_all(b"6\r\nsecond\r\n0\r\n\r\n").unwrap();
+    until(&mut upstream, "6\r\nsecond\r\n0\r\n\r\n");
+    upstream
+        .write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nthird\r\n")
+        .unwrap();
+    until(&mut client, "5\r\nthird\r\n");
+    upstream.write_all(b"6\r\nfourth\r\n0\r\n\r\n").unwrap();
+    until(&mut client, "6\r\nfourth\r\n0\r\n\r\n");
+}
+
+/// Reads until this has come, and no further.
+fn until(connection: &mut TcpStream, end: &str) {
+    let mut read = Vec::new();
+    while !read.ends_with(end.as_bytes()) {
+        let mut byte = [0];
+        connection.read_exact(&mut byte).unwrap();
+        read.extend(byte);
+    }
+}
+
+#[test]
+fn a_call_that_has_begun_may_end_after_the_proxy_was_told_to_end() {
+    let folder = Folder::with(&[]);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    let (server, address) = serving(&folder, &["--plugin", "filter.wasm", "--upstream", &origin]);
+    let mut client = TcpStream::connect(&address).unwrap();
+    client
+        .write_all(b"GET / HTTP/1.1\r\nhost: me\r\n\r\n")
+        .unwrap();
+    let (mut upstream, _) = listener.accept().unwrap();
+    until(&mut upstream, "\r\n\r\n");
+    server.terminate();
+    // Nobody listens any more once it has noticed.
+    while TcpStream::connect(&address).is_ok() {
+        thread::yield_now();
+    }
+    upstream
+        .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi")
+        .unwrap();
+    until(&mut client, "\r\n\r\nhi");
+    assert_eq!(server.end(), (Some(0), vec![]));
+}
+
+#[test]
+fn an_answer_that_breaks_off_breaks_off_for_the_client() {
+    let folder = Folder::with(&[]);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    let (_server, address) = serving(&folder, &["--plugin", "filter.wasm", "--upstream", &origin]);
+    let mut client = TcpStream::connect(&address).unwrap();
+    client
+        .write_all(b"GET / HTTP/1.1\r\nhost: me\r\n\r\n")
+        .unwrap();
+    let (mut upstream, _) = listener.accept().unwrap();
+    until(&mut upstream, "\r\n\r\n");
+    upstream
+        .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf")
+        .unwrap();
+    until(&mut client, "\r\n\r\nhalf");
+    drop(upstream);
+    let mut rest = Vec::new();
+    // A reset or an end, but not the other half.
+    let _ = client.read_to_end(&mut rest);
+    assert_eq!(rest, b"");
+}
+
+#[test]
+fn the_upstream_may_be_unreachable() {
+    let folder = Folder::with(&[]);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let (_server, address) = serving(&folder, &["--plugin", "filter.wasm", "--upstream", &origin]);
+    let answer = get(
+        &address,
+        "GET / HTTP/1.1\r\nhost: me\r\nconnection: close\r\n\r\n",
+    );
+    assert!(
+        answer.starts_with("HTTP/1.1 503 Service Unavailable\n"),
+        "{answer}"
     );
 }

@@ -40,10 +40,24 @@ impl Server {
     }
 
     /// Interrupts it as Ctrl-C does: how it exits, and what it still said.
-    pub(crate) fn interrupt(mut self) -> (Option<i32>, Vec<String>) {
+    pub(crate) fn interrupt(self) -> (Option<i32>, Vec<String>) {
+        self.signal("-INT");
+        self.end()
+    }
+
+    /// Tells it to end, as service managers do.
+    pub(crate) fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    fn signal(&self, signal: &str) {
         let id = self.process.id().to_string();
-        let killed = Command::new("kill").args(["-INT", &id]).status().unwrap();
+        let killed = Command::new("kill").args([signal, &id]).status().unwrap();
         assert!(killed.success());
+    }
+
+    /// How it exits by itself, and what it still said.
+    pub(crate) fn end(mut self) -> (Option<i32>, Vec<String>) {
         let status = self.process.wait().unwrap();
         (status.code(), self.lines.iter().collect())
     }

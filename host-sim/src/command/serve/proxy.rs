@@ -1,114 +1,202 @@
 //! The side that clients see: HTTP/1.1 and HTTP/2 without TLS on one port.
 
-use std::convert::Infallible;
+use std::future::Future;
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::Sender;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll};
 
-use host_sim::target::{Exchange, HttpVersion, Request};
-use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderName, HeaderValue, Response, Version};
-use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt as _, Full, StreamBody};
-use hyper::body::{Bytes, Frame, Incoming};
+use host_sim::Piece;
+use host_sim::target::{HttpVersion, Request};
+use http::header::{CONNECTION, HOST, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderValue, Response, Version};
+use http_body_util::BodyExt as _;
+use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+use hyper::rt::Executor;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto;
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{JoinSet, spawn_local};
 
-use super::simulation::Event;
+use super::outlet::OutletBody;
+use super::station::{Call, Station};
 
-type Answer = Response<UnsyncBoxBody<Bytes, io::Error>>;
+/// Runs what a connection sets off on the connection's own thread.
+#[derive(Clone, Copy, Debug)]
+struct Here;
+
+impl<F: Future + 'static> Executor<F> for Here {
+    fn execute(&self, future: F) {
+        spawn_local(async move {
+            future.await;
+        });
+    }
+}
 
 /// A client that is waiting; when it goes away, the simulation hears of it.
 struct Waiting {
-    client: u64,
-    events: Sender<Event>,
+    station: Rc<Station>,
+    call: Call,
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        let _ = self.events.send(Event::Gone {
-            client: self.client,
-        });
+        self.station.leave(self.call);
     }
 }
 
-/// Serves connections for ever.
+/// The body of an answer, and who reads it.
+struct Read {
+    body: OutletBody,
+    _by: Waiting,
+}
+
+impl Body for Read {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// Serves connections until it is to stop, and those that there are then to their ends.
 ///
 /// # Errors
 ///
 /// When no more connections can be accepted.
-pub(super) async fn serve(listener: &TcpListener, events: Sender<Event>) -> anyhow::Result<()> {
-    let clients = Arc::new(AtomicU64::new(0));
+pub(super) async fn serve(
+    listener: TcpListener,
+    station: Rc<Station>,
+    mut stopping: watch::Receiver<bool>,
+) -> io::Result<()> {
+    let mut connections = JoinSet::new();
     loop {
-        let (connection, _) = listener.accept().await?;
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stopping.wait_for(|stops| *stops) => break,
+        };
+        let (connection, _) = accepted?;
         // A connection on which this fails is only slower.
         let _ = connection.set_nodelay(true);
-        let (clients, events) = (Arc::clone(&clients), events.clone());
-        tokio::spawn(async move {
-            let service = service_fn(move |request| {
-                let waiting = Waiting {
-                    client: clients.fetch_add(1, Ordering::Relaxed),
-                    events: events.clone(),
-                };
-                call(request, waiting)
-            });
-            let server = auto::Builder::new(TokioExecutor::new());
-            // Whatever ends a connection badly is the client's affair.
-            let _ = server
-                .serve_connection(TokioIo::new(connection), service)
-                .await;
-        });
+        connections.spawn_local(converse(connection, Rc::clone(&station), stopping.clone()));
+        while connections.try_join_next().is_some() {}
     }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+    Ok(())
 }
 
-async fn call(request: http::Request<Incoming>, waiting: Waiting) -> io::Result<Answer> {
-    let request = read(request).await?;
-    let (reply, answer) = oneshot::channel();
-    let event = Event::Request {
-        client: waiting.client,
-        request,
-        reply,
-    };
-    let stopped = || io::Error::other("the simulation has stopped");
-    waiting.events.send(event).map_err(|_| stopped())?;
-    let exchange = answer.await.map_err(|_| stopped())?;
-    response(exchange)
-}
-
-/// The whole request, its body in the pieces in which it came.
-async fn read(request: http::Request<Incoming>) -> io::Result<Request> {
-    let (head, mut incoming) = request.into_parts();
-    let mut body = Vec::new();
-    let mut trailers = HeaderMap::new();
-    while let Some(frame) = incoming.frame().await {
-        let frame = frame.map_err(io::Error::other)?;
-        match frame.into_data() {
-            Ok(bytes) if bytes.is_empty() => {}
-            Ok(bytes) => body.push(bytes.to_vec()),
-            Err(frame) => trailers.extend(frame.into_trailers().unwrap_or_default()),
+async fn converse(
+    connection: TcpStream,
+    station: Rc<Station>,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let service = service_fn(move |request| call(request, Rc::clone(&station)));
+    let server = auto::Builder::new(Here);
+    let mut conversation = pin!(server.serve_connection(TokioIo::new(connection), service));
+    // Whatever ends a connection badly is the client's affair.
+    tokio::select! {
+        _ = conversation.as_mut() => {}
+        _ = stopping.wait_for(|stops| *stops) => {
+            conversation.as_mut().graceful_shutdown();
+            let _ = conversation.await;
         }
     }
+}
+
+async fn call(
+    request: http::Request<Incoming>,
+    station: Rc<Station>,
+) -> io::Result<Response<Read>> {
+    let (head, body) = request.into_parts();
+    let ended = body.is_end_stream();
+    let request = read(&head);
+    let http = request.http;
+    let (call, answer) = station.begin(&request, ended).map_err(io::Error::other)?;
+    let waiting = Waiting {
+        station: Rc::clone(&station),
+        call,
+    };
+    if !ended {
+        spawn_local(take(body, http, station, call));
+    }
+    let reset = || io::Error::new(io::ErrorKind::ConnectionReset, "the stream is reset");
+    let answer = answer.await.map_err(|_| reset())?;
+    let mut response = Response::builder().status(answer.status);
+    for (name, value) in &answer.headers {
+        // The server frames the body itself.
+        if name != TRANSFER_ENCODING.as_str() && name != CONNECTION.as_str() {
+            response = response.header(name, value);
+        }
+    }
+    let body = Read {
+        body: answer.body,
+        _by: waiting,
+    };
+    response.body(body).map_err(io::Error::other)
+}
+
+/// Takes the rest of a request in the pieces in which it comes, as fast as they are wanted.
+async fn take(mut body: Incoming, http: HttpVersion, station: Rc<Station>, call: Call) {
+    loop {
+        let piece = match body.frame().await {
+            None => Piece::Data {
+                bytes: Vec::new(),
+                end: true,
+            },
+            Some(Err(_)) => return station.leave(call),
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(bytes) => Piece::Data {
+                    bytes: bytes.to_vec(),
+                    // Over HTTP/1 the end comes by itself.
+                    end: http == HttpVersion::Two && body.is_end_stream(),
+                },
+                Err(frame) => {
+                    let trailers = frame.into_trailers().unwrap_or_default();
+                    Piece::Trailers(texts(&trailers))
+                }
+            },
+        };
+        let last = !matches!(piece, Piece::Data { end: false, .. });
+        station.receive(call, piece);
+        if last {
+            return;
+        }
+        station.wants_more(call).await;
+    }
+}
+
+/// The head of a request.
+fn read(head: &http::request::Parts) -> Request {
     let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());
     let authority = head.uri.authority().map(|authority| authority.as_str());
     let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
-    Ok(Request {
+    Request {
         method: head.method.to_string(),
         path: path.to_owned(),
         authority: authority.or(host).unwrap_or_default().to_owned(),
         headers: texts(&head.headers),
-        body,
-        trailers: texts(&trailers),
         http: if head.version == Version::HTTP_2 {
             HttpVersion::Two
         } else {
             HttpVersion::One
         },
         ..Request::default()
-    })
+    }
 }
 
 fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
@@ -118,51 +206,5 @@ fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
         .filter(|(name, _)| **name != HOST && **name != CONNECTION);
     headers
         .map(|(name, value)| (name.to_string(), text(value)))
-        .collect()
-}
-
-/// The answer as the client gets it. One that the filter cut off ends with an error, which resets the stream.
-fn response(exchange: Exchange) -> io::Result<Answer> {
-    let reset = || io::Error::new(io::ErrorKind::ConnectionReset, "the stream is reset");
-    if exchange.status == 0 {
-        return Err(reset());
-    }
-    let mut response = Response::builder().status(exchange.status);
-    for (name, value) in &exchange.headers {
-        // The server frames the body itself.
-        if name != TRANSFER_ENCODING.as_str() && name != CONNECTION.as_str() {
-            response = response.header(name, value);
-        }
-    }
-    let has_length = exchange
-        .headers
-        .iter()
-        .any(|(name, _)| name == CONTENT_LENGTH.as_str());
-    let bytes = Bytes::from(exchange.body);
-    let body = if has_length && exchange.trailers.is_empty() && !exchange.aborted {
-        Full::new(bytes).map_err(infallible).boxed_unsync()
-    } else {
-        let mut frames = vec![Ok(Frame::data(bytes))];
-        if exchange.aborted {
-            frames.push(Err(reset()));
-        } else if !exchange.trailers.is_empty() {
-            frames.push(Ok(Frame::trailers(header_map(&exchange.trailers))));
-        }
-        StreamBody::new(futures_util::stream::iter(frames)).boxed_unsync()
-    };
-    response.body(body).map_err(io::Error::other)
-}
-
-fn infallible(never: Infallible) -> io::Error {
-    match never {}
-}
-
-fn header_map(fields: &[(String, String)]) -> HeaderMap {
-    fields
-        .iter()
-        .filter_map(|(name, value)| {
-            let name: HeaderName = name.parse().ok()?;
-            Some((name, value.parse().ok()?))
-        })
         .collect()
 }

@@ -152,6 +152,10 @@ impl Crew {
                     }
                 }
                 Happening::Callout { callout, .. } => self.called_out(worker, callout)?,
+                // Calls that are explored come and go whole.
+                Happening::ForwardMore { .. }
+                | Happening::Answer { .. }
+                | Happening::AnswerMore { .. } => {}
             }
         }
         Ok(())

@@ -100,13 +100,62 @@ impl Builder {
     ) -> Result<Simulator, StartError> {
         /// More connections than a worker has in any exploration.
         const CONNECTIONS: u64 = 1_000_000;
-        let host = self.host().on_thread(commons, gate);
+        let host = self.host().on_thread(commons, Some(gate));
         let mut simulator = self.empty(host);
         let before = u64::try_from(index).unwrap_or_default();
         simulator.connections = before.saturating_mul(CONNECTIONS).saturating_add(1);
         let worker = simulator.chain(&format!("worker {index} "))?;
         simulator.workers.push(worker);
         Ok(simulator)
+    }
+
+    /// Starts with workers that live on threads of their own: the canary and the main thread's VM at once, in the simulation that is
+    /// returned, and each of the workers wherever [its seed](WorkerSeed) is taken. They share data, queues and metrics.
+    ///
+    /// Whoever gives them a new configuration gives it to the first one, which tries it, and then to each of the others. Whoever puts
+    /// something into a shared queue may have to tell others ([`Simulator::has_enqueued`]).
+    ///
+    /// ```
+    /// use host_sim::target::Request;
+    /// use host_sim::{Module, Simulator};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let module = Module::from_bytes(br#"(module
+    /// #     (memory (export "memory") 1)
+    /// #     (func (export "proxy_abi_version_0_2_1"))
+    /// #     (func (export "malloc") (param i32) (result i32) i32.const 1024))"#)?;
+    /// let (_main, seeds) = Simulator::builder(&module).workers(2).start_threads()?;
+    /// let workers = seeds.into_iter().map(|seed| {
+    ///     std::thread::spawn(move || {
+    ///         let mut worker = seed.start().map_err(|error| error.to_string())?;
+    ///         let exchange = worker.exchange(&Request::default());
+    ///         exchange.map(|exchange| exchange.status).map_err(|error| error.to_string())
+    ///     })
+    /// });
+    /// for worker in workers.collect::<Vec<_>>() {
+    ///     assert_eq!(worker.join().expect("the worker's thread"), Ok(200));
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When Envoy would not start with this plugin.
+    pub fn start_threads(self) -> Result<(Simulator, Vec<WorkerSeed>), StartError> {
+        let commons = Commons::default();
+        let seeds = (0..self.workers).map(|index| WorkerSeed {
+            builder: self.clone(),
+            index,
+            commons: commons.with_own_words(),
+        });
+        let seeds = seeds.collect();
+        let host = self.host().on_thread(commons, None);
+        let mut simulator = self.empty(host);
+        match simulator.start_vms(0) {
+            Ok(()) => Ok((simulator, seeds)),
+            Err(error) => Err(error.traced(simulator.take_trace())),
+        }
     }
 
     fn host(&self) -> Host {
@@ -123,6 +172,7 @@ impl Builder {
             filters: self.filters(),
             host: Rc::new(host),
             buffer_limit: usize::try_from(limit).unwrap_or(usize::MAX),
+            tries: true,
             main: None,
             workers: Vec::new(),
             next_worker: 0,
@@ -143,6 +193,42 @@ impl Builder {
             simulator.serve_grpc(service);
         }
         simulator
+    }
+}
+
+/// A worker that is to live on a thread of its own.
+#[derive(Clone, Debug)]
+pub struct WorkerSeed {
+    builder: Builder,
+    index: u32,
+    commons: Commons,
+}
+
+impl WorkerSeed {
+    /// Starts the worker, on the thread that it is to live on.
+    ///
+    /// # Errors
+    ///
+    /// When Envoy would not start with this plugin.
+    pub fn start(self) -> Result<Simulator, StartError> {
+        let several = self.builder.workers > 1;
+        let index = u64::from(self.index);
+        let mut builder = self.builder;
+        builder.seed = builder.seed.wrapping_add(index);
+        let host = builder.host().on_thread(self.commons, None);
+        let mut simulator = builder.empty(host);
+        simulator.tries = false;
+        // No two connections have the same number.
+        simulator.connections = (index << u32::BITS).saturating_add(1);
+        let label = if several {
+            format!("worker {index} ")
+        } else {
+            String::new()
+        };
+        let worker = simulator.chain(&label);
+        let worker = worker.map_err(|error| error.traced(simulator.take_trace()))?;
+        simulator.workers.push(worker);
+        Ok(simulator)
     }
 }
 
