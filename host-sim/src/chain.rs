@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 
 use crate::clock::Instant;
 use crate::message::Frame;
-use crate::stream::{Arrival, Forwarded, HttpStream, Sent};
+use crate::stream::{Arrival, HttpStream, PassedOn, Sent};
 use crate::target::{Exchange, Request, UpstreamBehaviour, UpstreamRequest};
 use crate::worker::{Progress, Worker};
 pub(crate) use filters::{Filters, Recipe};
@@ -165,7 +165,7 @@ impl Chain {
     }
 
     /// What has passed all filters since this was last asked.
-    pub(crate) fn take_forwarded(&mut self, id: u32) -> Option<Forwarded> {
+    pub(crate) fn take_forwarded(&mut self, id: u32) -> Option<PassedOn> {
         self.last_part(id)?.take_forwarded()
     }
 

@@ -24,7 +24,7 @@ use crate::message::{Frame, Message, Part, Passed, TooLarge};
 use crate::target::{Exchange, HttpVersion, Request};
 use client::Client;
 pub(crate) use link::{Handed, Links};
-pub(crate) use live::{Forwarded, Sent};
+pub(crate) use live::{PassedOn, Sent};
 use router::{Flag, Router};
 
 /// A direction.

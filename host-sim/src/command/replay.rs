@@ -140,7 +140,7 @@ impl Replay {
             .resolve()?
             .with_bodies_of_held_requests(&self.plugin);
         let bytes = fs::read(&plugin.file).with_context(|| plugin.name().to_string())?;
-        let module = Module::unmetered(&bytes).with_context(|| plugin.name().to_string())?;
+        let module = Module::from_bytes(&bytes).with_context(|| plugin.name().to_string())?;
         let candidates = self.candidates(plugin, &mapping)?;
         for candidate in &candidates {
             // What is refused is told before a long log is read.

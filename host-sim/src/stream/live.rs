@@ -9,7 +9,7 @@ use crate::target::{UpstreamBehaviour, UpstreamRequest};
 
 /// What has passed the filters on its way to the upstream.
 #[derive(Debug)]
-pub(crate) struct Forwarded {
+pub(crate) struct PassedOn {
     /// The request without its body, if it has not been asked for yet.
     pub(crate) request: Option<UpstreamRequest>,
     pub(crate) bytes: Vec<u8>,
@@ -56,14 +56,14 @@ impl HttpStream {
     }
 
     /// What has passed since this was last asked.
-    pub(crate) fn take_forwarded(&mut self) -> Option<Forwarded> {
+    pub(crate) fn take_forwarded(&mut self) -> Option<PassedOn> {
         let router = &mut self.router;
         let request = router.request.as_mut()?;
-        let bytes = std::mem::take(&mut request.body);
+        let bytes = request.take_body();
         let (headers, ended) = router.told;
         router.told = (true, router.request_ended);
-        let forwarded = Forwarded {
-            request: (!headers).then(|| request.clone()),
+        let forwarded = PassedOn {
+            request: (!headers).then(|| request.request()),
             bytes,
             end: router.request_ended,
         };

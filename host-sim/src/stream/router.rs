@@ -94,6 +94,11 @@ impl Forwarded {
             ..envoy::upstream_request(&self.headers, self.http, self.only, self.timeout)
         }
     }
+
+    /// Takes what there is of the body.
+    pub(super) fn take_body(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.body)
+    }
 }
 
 impl Router {
