@@ -81,6 +81,14 @@ impl fmt::Display for Explanation {
             Some(hostcall) => writeln!(f, "its last hostcall: {hostcall}")?,
             None => writeln!(f, "it had made no hostcall in this callback")?,
         }
+        let without_type = |panic: &str| panic.contains("missing ContextType on root_context");
+        if self.panic.as_deref().is_some_and(without_type) {
+            writeln!(
+                f,
+                "this is how the Rust SDK panics at the first request when the root context has no `get_type` that says \
+                 `Some(ContextType::HttpContext)`"
+            )?;
+        }
         let number = self.status().and_then(number);
         let unexpected = self.panic.as_deref().and_then(|panic| {
             let (_, rest) = panic.split_once("unexpected status: ")?;
@@ -220,6 +228,27 @@ mod tests {
              continued (proxy_continue_stream forgets them at once) or answered locally, response headers do not exist before \
              proxy_on_response_headers, trailers not before their callback or the end of the body; in proxy_on_log maps are only read, \
              and in a root context there are none\n"
+        );
+    }
+
+    #[test]
+    fn a_root_context_without_a_type_is_explained() {
+        let trace = lines(&[
+            "[host->vm] proxy_on_context_create(2, 1)",
+            "[host<-vm] proxy_on_context_create !! proxy_on_context_create trapped: unreachable",
+        ]);
+        let log = [LogLine {
+            level: LogLevel::Critical,
+            text: "panicked at dispatcher.rs:201:21:\nmissing ContextType on root_context"
+                .to_owned(),
+        }];
+        assert_eq!(
+            Explanation::of(&trace, &log).unwrap().to_string(),
+            "the module died: proxy_on_context_create trapped: unreachable\n\
+             it wrote: panicked at dispatcher.rs:201:21:\nmissing ContextType on root_context\n\
+             it had made no hostcall in this callback\n\
+             this is how the Rust SDK panics at the first request when the root context has no `get_type` that says \
+             `Some(ContextType::HttpContext)`\n"
         );
     }
 

@@ -111,12 +111,14 @@ Ctrl-C ends it and says how far it came; the exit status is then 130.")]
     Trace(command::trace::Trace),
     /// Serve HTTP on a port, with the filter in front of an upstream, so that curl can call it
     ///
-    /// A proxy for HTTP/1.1 and HTTP/2 that runs the filter as Envoy does, with real time and real callouts. Ctrl-C ends it.
+    /// A proxy for HTTP/1.1 and HTTP/2 that runs the filter as Envoy does, with real time and real callouts, on a thread for each of
+    /// --workers. Bodies pass piece by piece. Ctrl-C ends it, and lets calls that have begun end within ten seconds.
     #[command(after_help = "\
   host-sim serve --plugin FILTER.wasm --config FILTER.json --upstream http://127.0.0.1:8080 --watch
   host-sim serve --envoy-yaml envoy.yaml --cluster directory=http://127.0.0.1:9000 --listen 127.0.0.1:0
+  host-sim serve FILTER.wasm --upstream http://127.0.0.1:8080 --workers 4
 
-Requests and answers are read whole before they go on, so what streams for long is not for it.")]
+It speaks HTTP/1.1 to the upstream, and passes no WebSockets on.")]
     Serve(command::serve::Serve),
     /// Measure what a request costs in the module, and whether its memory grows
     ///

@@ -22,7 +22,8 @@
 //! config = { daily = 10, day_starts_at = "${clock+4s}" }
 //!
 //! ## A gRPC service that the plugin calls: a `[[grpc_service]]` table with `cluster`, and `answers = [{ method = "pkg.Quota/Take",
-//! ## message_hex = "0801" }]` (or `message`, or `status` with `error`) or `down = "hang"` or `"unreachable"`.
+//! ## message_hex = "0801" }]` (or `message`, or `status` with `error`) or `down = "hang"` or `"unreachable"`. To a caller that streams:
+//! ## `messages`, or `messages_hex`, of which `unasked = 1` come first, `ends = true` to hang up, `initial_metadata`, `trailing_metadata`.
 //!
 //! ## What names resolve to for a plugin that asks Envoy: `[[dns]]` tables with `name`, `addresses` and `ttl` in seconds.
 //!
@@ -84,6 +85,7 @@ mod canned;
 mod config_source;
 mod config_text;
 mod expect;
+mod fields;
 mod filter;
 mod grpc_service;
 mod json;
@@ -217,8 +219,10 @@ impl Scenario {
     pub fn from_toml(text: &str, path: &Path) -> Result<Self, ScenarioError> {
         let invalid = |key: String, error: &toml::de::Error| {
             let offset = error.span().map_or(0, |span| span.start);
-            let (line, column) = line_and_column(text, start_of_step(text, &key).unwrap_or(offset));
             let message = error.message().trim_end().replace('\n', ", ");
+            // What is wrong with the steps together is said of one of them.
+            let step = start_of_step(text, &key).or_else(|| named_step(text, &key, &message));
+            let (line, column) = line_and_column(text, step.unwrap_or(offset));
             ScenarioError::Invalid {
                 path: path.to_owned(),
                 line,
@@ -316,6 +320,13 @@ fn start_of_step(text: &str, key: &str) -> Option<usize> {
     text.match_indices("[[step]]")
         .nth(index)
         .map(|(offset, _)| offset)
+}
+
+/// Where the step starts that a message about the whole file names.
+fn named_step(text: &str, key: &str, message: &str) -> Option<usize> {
+    let (_, named) = message.split_once("`step[").filter(|_| key == ".")?;
+    let (index, _) = named.split_once("]`")?;
+    start_of_step(text, &format!("step[{index}]"))
 }
 
 /// Counted from 1; columns in characters.

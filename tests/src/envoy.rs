@@ -20,6 +20,7 @@ use jiff::Timestamp;
 use tokio::runtime::Runtime;
 
 use crate::artifacts::Artifacts;
+use crate::grpc::GrpcServer;
 use crate::service::Service;
 use crate::upstream::Upstream;
 use bootstrap::Bootstrap;
@@ -81,6 +82,13 @@ impl EnvoyTarget {
                 .with_context(|| format!("cannot start the service `{}`", service.cluster))?;
             services.insert(service.cluster.clone(), started);
         }
+        let mut grpc_services = BTreeMap::new();
+        for service in &setup.grpc_services {
+            let started = GrpcServer::start(&service.behaviour)
+                .await
+                .with_context(|| format!("cannot start the service `{}`", service.cluster))?;
+            grpc_services.insert(service.cluster.clone(), started);
+        }
         let started_at = Timestamp::now();
         let folder = tempfile::Builder::new()
             .prefix("api-credits-test-")
@@ -113,6 +121,7 @@ impl EnvoyTarget {
             filters,
             upstream: &upstream,
             services: &services,
+            grpc_services: &grpc_services,
             access_log: &access_log,
         }
         .render();
@@ -126,6 +135,7 @@ impl EnvoyTarget {
                     process,
                     upstream,
                     services,
+                    _grpc_services: grpc_services,
                     delivery,
                     started_at,
                 };
@@ -177,14 +187,13 @@ impl Target for EnvoyTarget {
             Capability::ManualClock | Capability::PinWorker => false,
             // Other workers cause real conflicts; nobody can order one.
             Capability::InjectCasConflict => false,
-            // The services of these tests speak HTTP only.
-            Capability::GrpcServices => false,
             // Envoy asks the machine's own name servers.
             Capability::Names => false,
             Capability::Reconfigure
             | Capability::Overlap
             | Capability::UpstreamBehaviour
-            | Capability::Callouts => true,
+            | Capability::Callouts
+            | Capability::GrpcServices => true,
             // It takes its steps in whatever order it likes.
             Capability::Interleaving => false,
         }

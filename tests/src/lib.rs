@@ -5,7 +5,7 @@
 //! - [`example`] is the example that operators copy, run as they run it.
 //! - [`mod@bench`] measures what the filter costs in Envoy.
 //! - [`client`] and [`upstream`] are the two ends of a call through it, a [`service`] is what the plugin calls itself, and
-//!   [`body`] and [`reply`] are what they send; a [`call`] is one that is on its way while other things happen.
+//!   or by gRPC a [`mod@grpc`], [`body`] and [`reply`] are what they send; a [`call`] is one that is on its way while other things happen.
 //! - [`engine`] is what several Envoys share their counters in.
 //! - [`traffic`] is made up: access logs of a realistic shape.
 
@@ -17,6 +17,7 @@ pub mod client;
 pub mod engine;
 pub mod envoy;
 pub mod example;
+pub mod grpc;
 pub mod reply;
 pub mod service;
 pub mod traffic;

@@ -125,6 +125,12 @@ impl PluginOptions {
             (None, Some(text)) => text.clone().into_bytes(),
             (None, None) => found.configuration,
         };
+        if configuration.starts_with(b"\0asm") {
+            bail!(
+                "{}: a WebAssembly module is no configuration: name the filter with --plugin, and its configuration apart",
+                self.config_name()
+            );
+        }
         let mut settings = found.settings;
         if let Some(root_id) = &self.root_id {
             settings.root_id.clone_from(root_id);

@@ -25,9 +25,9 @@ use outcome::{Outcome, Verdict};
 /// What `host-sim run` is told.
 #[derive(Args, Debug)]
 pub(crate) struct Run {
-    /// The filter, as Envoy loads it
+    /// The filter, as Envoy loads it; or name it before the scenarios
     #[arg(long, value_name = "FILTER.wasm")]
-    plugin: PathBuf,
+    plugin: Option<PathBuf>,
     /// Scenario files, or directories that are searched for *.toml
     #[arg(required = true, value_name = "SCENARIO")]
     scenarios: Vec<PathBuf>,
@@ -58,8 +58,8 @@ impl Run {
             return self.once(&mut BTreeSet::new());
         }
         let mut watch = Watch::new()?;
-        watch.add(&self.plugin)?;
-        for path in &self.scenarios {
+        let (plugin, scenarios) = self.named()?;
+        for path in scenarios.iter().chain([plugin]) {
             watch.add(path)?;
         }
         loop {
@@ -75,10 +75,35 @@ impl Run {
         }
     }
 
+    /// The filter, and the scenarios. The filter may be the first of what is named.
+    fn named(&self) -> anyhow::Result<(&PathBuf, &[PathBuf])> {
+        let is_module = |path: &Path| {
+            let extension = path.extension().and_then(|extension| extension.to_str());
+            matches!(extension, Some("wasm" | "wat"))
+        };
+        let (plugin, scenarios) = match (&self.plugin, self.scenarios.as_slice()) {
+            (Some(plugin), scenarios) => (plugin, scenarios),
+            (None, [first, rest @ ..]) if is_module(first) => (first, rest),
+            (None, _) => bail!("there is no filter: name it with --plugin FILTER.wasm"),
+        };
+        if let Some(module) = scenarios.iter().find(|path| is_module(path)) {
+            bail!(
+                "{}: a module is no scenario, and the filter is {}",
+                module.display(),
+                plugin.display()
+            );
+        }
+        if scenarios.is_empty() {
+            bail!("there is no scenario: name a .toml file or a directory with some");
+        }
+        Ok((plugin, scenarios))
+    }
+
     /// Runs them once, and notes which files that took.
     fn once(&self, read: &mut BTreeSet<PathBuf>) -> anyhow::Result<bool> {
         let scenarios = self.read_scenarios(read)?;
-        let module = super::load(&self.plugin)?;
+        let (plugin, _) = self.named()?;
+        let module = super::load(plugin)?;
         let target = SimTarget::new(module.clone());
         let bar = self.bar(scenarios.len())?;
         let mut outcomes = Vec::new();
@@ -114,7 +139,8 @@ impl Run {
     /// All are read before the first one runs, so that a typing error is not found halfway.
     fn read_scenarios(&self, read: &mut BTreeSet<PathBuf>) -> anyhow::Result<Vec<Scenario>> {
         let mut scenarios = Vec::new();
-        for path in &self.scenarios {
+        let (_, paths) = self.named()?;
+        for path in paths {
             for file in scenario_files(path)? {
                 read.insert(file.clone());
                 let scenario = Scenario::from_file(&file).map_err(Pointed::of_scenario)?;
@@ -123,7 +149,10 @@ impl Run {
                         read.insert(scenario.directory().join(path));
                     }
                     if let Some(module) = &filter.module {
-                        read.insert(scenario.directory().join(module));
+                        let file = scenario.directory().join(module);
+                        let place = || format!("{}: {}", scenario.path.display(), file.display());
+                        fs::metadata(&file).with_context(place)?;
+                        read.insert(file);
                     }
                 }
                 scenarios.push(scenario);

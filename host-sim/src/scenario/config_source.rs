@@ -8,6 +8,9 @@ use serde_json::Value;
 use super::config_text::{ConfigText, InvalidPlaceholder};
 use super::json::{from_toml, merge_patch};
 
+/// Nobody has a configuration of more bytes than this.
+const MOST: u64 = 64 * 1024 * 1024;
+
 /// A configuration, or the file that holds it.
 #[derive(Clone, Debug)]
 pub enum ConfigSource {
@@ -39,6 +42,12 @@ pub enum ConfigSourceError {
         path: PathBuf,
         /// Why.
         source: std::io::Error,
+    },
+    /// It is no file, or a huge one.
+    #[error("cannot read `config_file = {path:?}`: expected a file of at most {MOST} bytes")]
+    NoFile {
+        /// What it is called.
+        path: PathBuf,
     },
     /// There is a patch, and the file is not JSON.
     #[error("cannot patch `config_file = {path:?}`: {source}")]
@@ -103,6 +112,10 @@ impl ConfigSource {
             Self::Text(text) => return Ok(text.clone()),
             Self::File { path, patch } => (directory.join(path), patch),
         };
+        // Devices have no end.
+        if fs::metadata(&path).is_ok_and(|found| !found.is_file() || found.len() > MOST) {
+            return Err(ConfigSourceError::NoFile { path });
+        }
         let mut text = fs::read_to_string(&path).map_err(|source| ConfigSourceError::Read {
             path: path.clone(),
             source,

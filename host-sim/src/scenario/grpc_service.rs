@@ -1,5 +1,7 @@
 //! gRPC services that the plugin calls, as scenarios write them.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use crate::grpc::{GrpcAnswer, GrpcBehaviour, GrpcService};
@@ -30,6 +32,19 @@ struct RawGrpcAnswer {
     method: String,
     message: Option<String>,
     message_hex: Option<String>,
+    /// Several, to a caller that streams.
+    messages: Option<Vec<String>>,
+    messages_hex: Option<Vec<String>>,
+    /// How many of them come before the caller has sent any.
+    #[serde(default)]
+    unasked: usize,
+    /// Whether the service ends the stream once it has sent all of them.
+    #[serde(default)]
+    ends: bool,
+    #[serde(default)]
+    initial_metadata: BTreeMap<String, String>,
+    #[serde(default)]
+    trailing_metadata: BTreeMap<String, String>,
     #[serde(default)]
     status: u32,
     #[serde(default)]
@@ -60,21 +75,51 @@ impl TryFrom<RawGrpcService> for GrpcServiceTable {
 impl RawGrpcAnswer {
     /// The method and what it answers: a message, or a status that says why there is none.
     fn answer(self) -> Result<(String, GrpcAnswer), String> {
-        let message = match (self.message, self.message_hex) {
-            (None, None) => None,
-            (Some(text), None) => Some(text.into_bytes()),
-            (None, Some(hex)) => Some(bytes(&hex)?),
-            (Some(_), Some(_)) => {
-                return Err("expected at most one of `message` and `message_hex`".to_owned());
+        let method = self.method;
+        if method.starts_with('/') || !method.contains('/') {
+            return Err(format!(
+                "`method = \"{method}\"`, expected `package.Service/Method`"
+            ));
+        }
+        let texts = |texts: Vec<String>| Ok(texts.into_iter().map(String::into_bytes).collect());
+        let all = |texts: Vec<String>| texts.iter().map(|hex| bytes(hex)).collect();
+        let messages: Result<Vec<_>, _> = match (
+            self.message,
+            self.message_hex,
+            self.messages,
+            self.messages_hex,
+        ) {
+            (None, None, None, None) => Ok(Vec::new()),
+            (Some(text), None, None, None) => texts(vec![text]),
+            (None, Some(hex), None, None) => all(vec![hex]),
+            (None, None, Some(several), None) => texts(several),
+            (None, None, None, Some(several)) => all(several),
+            _ => {
+                return Err(
+                    "expected at most one of `message`, `message_hex`, `messages` and \
+                            `messages_hex`"
+                        .to_owned(),
+                );
             }
         };
+        let messages = messages?;
+        if self.unasked > messages.len() {
+            return Err(format!(
+                "`unasked = {}`, expected at most {}, which is how many messages there are",
+                self.unasked,
+                messages.len()
+            ));
+        }
         let answer = GrpcAnswer {
-            messages: message.into_iter().collect(),
+            initial_metadata: self.initial_metadata.into_iter().collect(),
+            messages,
+            unasked: self.unasked,
+            ends: self.ends,
+            trailing_metadata: self.trailing_metadata.into_iter().collect(),
             status: self.status,
             message: self.error,
-            ..GrpcAnswer::default()
         };
-        Ok((self.method, answer))
+        Ok((method, answer))
     }
 }
 

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 
+use super::fields::{self, Fields};
 use super::json::Json;
 use super::status;
 use crate::target::{AnswerOverride, HttpVersion, Request, Upstream, UpstreamBehaviour};
@@ -81,9 +82,15 @@ impl TryFrom<RawRequest> for Requests {
             )
         })?;
         let default = Request::default();
+        let method = raw.method.unwrap_or(default.method);
+        if !fields::is_token(&method) {
+            return Err(format!(
+                "`method = {method:?}`, expected a word such as `POST`"
+            ));
+        }
         Ok(Self {
             request: Request {
-                method: raw.method.unwrap_or(default.method),
+                method,
                 path: raw.path.unwrap_or(default.path),
                 authority: raw.authority.unwrap_or(default.authority),
                 headers: raw.headers.0,
@@ -190,45 +197,5 @@ impl<'de> Deserialize<'de> for Behaviour {
         }
 
         deserializer.deserialize_any(BehaviourVisitor)
-    }
-}
-
-/// A table of header fields in the order written; an array gives several values of one name.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Fields(pub(super) Vec<(String, String)>);
-
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "expected a string or an array of strings")]
-enum OneOrMany {
-    One(String),
-    Many(Vec<String>),
-}
-
-impl<'de> Deserialize<'de> for Fields {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct FieldsVisitor;
-
-        impl<'de> Visitor<'de> for FieldsVisitor {
-            type Value = Fields;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a table of header names and values")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
-                let mut fields = Vec::new();
-                while let Some((name, values)) = map.next_entry::<String, OneOrMany>()? {
-                    match values {
-                        OneOrMany::One(value) => fields.push((name, value)),
-                        OneOrMany::Many(values) => {
-                            fields.extend(values.into_iter().map(|value| (name.clone(), value)));
-                        }
-                    }
-                }
-                Ok(Fields(fields))
-            }
-        }
-
-        deserializer.deserialize_map(FieldsVisitor)
     }
 }

@@ -3,9 +3,9 @@
 use serde::Deserialize;
 
 use super::expect::ExpectUpstream;
+use super::fields::Fields;
 use super::json::Json;
 use super::pattern::Pattern;
-use super::request::Fields;
 use super::resp_service::{self, RawReply};
 use super::status;
 use crate::resp::RespBehaviour;

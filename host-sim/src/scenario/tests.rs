@@ -161,6 +161,18 @@ fn wrong_scenarios_are_answered_with_their_place() {
             "f.toml:2:1: at `grpc_service[0]`: expected exactly one of `answers` and `down`",
         ),
         (
+            "about = 'A.'\n[[grpc_service]]\ncluster = 'q'\nanswers = [{ method = '/q.Q/T' }]\n[[step]]\nrequest = {}",
+            "f.toml:2:1: at `grpc_service[0]`: `method = \"/q.Q/T\"`, expected `package.Service/Method`",
+        ),
+        (
+            "about = 'A.'\n[[grpc_service]]\ncluster = 'q'\nanswers = [{ method = 'q.Q/T', messages = ['a'], unasked = 2 }]\n[[step]]\nrequest = {}",
+            "f.toml:2:1: at `grpc_service[0]`: `unasked = 2`, expected at most 1, which is how many messages there are",
+        ),
+        (
+            "about = 'A.'\n[[dns]]\nname = 'a'\naddresses = ['b']\n[[step]]\nrequest = {}",
+            "f.toml:4:14: at `dns[0].addresses[0]`: invalid IP address syntax",
+        ),
+        (
             "about = 'A.'\nconfig = {}",
             "f.toml:1:1: at `.`: expected either at least one `[[step]]` or `rejected`",
         ),
@@ -196,12 +208,20 @@ fn wrong_steps_are_answered_with_their_place() {
             "f.toml:7:21: at `step[1].expect.status`: \"200\" is a text, expected the number 200 without quotation marks",
         ),
         (
+            "request = { headers = { 'a b' = '1' } }",
+            "f.toml:6:23: at `step[1].request.headers`: `a b` is no header name, expected letters, digits and the likes of `-`",
+        ),
+        (
+            "request = { method = '' }",
+            "f.toml:6:11: at `step[1].request`: `method = \"\"`, expected a word such as `POST`",
+        ),
+        (
             "request = { http = 3 }",
             "f.toml:6:20: at `step[1].request.http`: unknown version of HTTP 3, expected 1 or 2",
         ),
         (
             "request = { worker = 1 }",
-            "f.toml:1:1: at `.`: `worker = 1` in `step[1]`, expected less than `workers = 1`",
+            "f.toml:5:1: at `.`: `worker = 1` in `step[1]`, expected less than `workers = 1`",
         ),
         (
             "request = { upstream = 'rst' }",
@@ -272,15 +292,15 @@ fn wrong_steps_are_answered_with_their_place() {
         ),
         (
             "disconnect = 'a'",
-            "f.toml:1:1: at `.`: the call `a` in `step[1]` is not open, expected an `open` step of that name before it",
+            "f.toml:5:1: at `.`: the call `a` in `step[1]` is not open, expected an `open` step of that name before it",
         ),
         (
             "open = { call = 'a', request = {} }\n[[step]]\nopen = { call = 'a', request = {} }",
-            "f.toml:1:1: at `.`: `open.call = \"a\"` in `step[2]`, expected a name that is not open already",
+            "f.toml:7:1: at `.`: `open.call = \"a\"` in `step[2]`, expected a name that is not open already",
         ),
         (
             "open = { call = 'a', request = {} }\n[[step]]\nfinish = { call = 'a' }\n[[step]]\nfinish = { call = 'a' }",
-            "f.toml:1:1: at `.`: the call `a` in `step[3]` is not open, expected an `open` step of that name before it",
+            "f.toml:9:1: at `.`: the call `a` in `step[3]` is not open, expected an `open` step of that name before it",
         ),
         (
             "open = { call = 'a', request = {}, held = 'me' }",

@@ -141,7 +141,17 @@ fn what_cannot_be_read_exits_with_2() {
         ("none.wasm", "(module)"),
         ("good.toml", GOOD),
         ("empty/x", ""),
+        (
+            "chain.toml",
+            "about = 'A.'\n[[filter]]\nmodule = 'gone.wasm'\n[[step]]\nrequest = {}",
+        ),
+        (
+            "endless.toml",
+            "about = 'A.'\nconfig_file = '/dev/zero'\n[[step]]\nrequest = {}",
+        ),
+        ("binary.json", "\0asm\u{1}\0\0\0"),
     ]);
+    assert_eq!(folder.run(&["run", "filter.wasm", "good.toml"]).0, Some(0));
     for (arguments, message) in [
         (
             &["run", "--plugin", "filter.wasm", "missing.toml"][..],
@@ -159,6 +169,30 @@ fn what_cannot_be_read_exits_with_2() {
             &["run", "--plugin", "none.wasm", "good.toml"],
             "error: none.wasm: missing or unknown Proxy-Wasm ABI version: \
              no export named proxy_abi_version_0_1_0, proxy_abi_version_0_2_0 or proxy_abi_version_0_2_1\n",
+        ),
+        (
+            &["run", "good.toml"],
+            "error: there is no filter: name it with --plugin FILTER.wasm\n",
+        ),
+        (
+            &["run", "filter.wasm"],
+            "error: there is no scenario: name a .toml file or a directory with some\n",
+        ),
+        (
+            &["run", "--plugin", "filter.wasm", "none.wasm"],
+            "error: none.wasm: a module is no scenario, and the filter is filter.wasm\n",
+        ),
+        (
+            &["run", "filter.wasm", "chain.toml"],
+            "error: chain.toml: gone.wasm: No such file or directory (os error 2)\n",
+        ),
+        (
+            &["run", "filter.wasm", "endless.toml"],
+            "error: endless.toml: cannot read `config_file = \"/dev/zero\"`: expected a file of at most 67108864 bytes\n",
+        ),
+        (
+            &["check", "--plugin", "filter.wasm", "binary.json"],
+            "error: binary.json: a WebAssembly module is no configuration: name the filter with --plugin, and its configuration apart\n",
         ),
         (
             &["check", "--plugin", "filter.wasm", "missing.json"],

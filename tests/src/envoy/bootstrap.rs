@@ -10,6 +10,7 @@ use std::path::Path;
 use host_sim::target::Setup;
 use serde_json::{Map, Value, json};
 
+use crate::grpc::GrpcServer;
 use crate::service::Service;
 use crate::upstream::{EXCHANGE, Upstream};
 
@@ -28,6 +29,7 @@ pub(super) struct Bootstrap<'a> {
     pub(super) filters: Vec<Value>,
     pub(super) upstream: &'a Upstream,
     pub(super) services: &'a BTreeMap<String, Service>,
+    pub(super) grpc_services: &'a BTreeMap<String, GrpcServer>,
     pub(super) access_log: &'a Path,
 }
 
@@ -58,6 +60,8 @@ impl Bootstrap<'_> {
         ];
         let services = self.services.iter();
         clusters.extend(services.map(|(name, service)| service_cluster(name, service)));
+        let services = self.grpc_services.iter();
+        clusters.extend(services.map(|(name, service)| grpc_cluster(name, service.address)));
         json!({
             // Envoy asks for them as soon as anything is delivered to it.
             "node": { "id": "tests", "cluster": "tests" },
@@ -143,6 +147,17 @@ fn upstream_cluster(name: &str, endpoint: SocketAddr) -> Value {
     let options = json!({ "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
         "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
         "use_downstream_protocol_config": { "http_protocol_options": {}, "http2_protocol_options": {} },
+    } });
+    cluster.insert("typed_extension_protocol_options".to_owned(), options);
+    Value::Object(cluster)
+}
+
+/// The cluster of a gRPC service, which is HTTP/2.
+fn grpc_cluster(name: &str, endpoint: SocketAddr) -> Value {
+    let mut cluster = cluster(name, endpoint);
+    let options = json!({ "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+        "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+        "explicit_http_config": { "http2_protocol_options": {} },
     } });
     cluster.insert("typed_extension_protocol_options".to_owned(), options);
     Value::Object(cluster)

@@ -12,6 +12,7 @@ use tokio::time::{sleep, timeout};
 use super::filter::Delivery;
 use super::log;
 use super::process::Process;
+use crate::grpc::GrpcServer;
 use crate::service::Service;
 use crate::upstream::Upstream;
 
@@ -30,6 +31,8 @@ pub(super) struct World {
     pub(super) upstream: Upstream,
     /// By cluster.
     pub(super) services: BTreeMap<String, Service>,
+    /// They live as long as Envoy.
+    pub(super) _grpc_services: BTreeMap<String, GrpcServer>,
     /// How the plugin gets new configurations, if it does.
     pub(super) delivery: Option<Delivery>,
     /// What placeholders in configurations are counted from.
