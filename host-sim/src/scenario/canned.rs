@@ -144,8 +144,7 @@ mod tests {
         assert_eq!(
             error.to_string(),
             format!(
-                "{}: no service: TOML parse error at line 1, column 1\n  |\n1 | answer = []\n  | ^^^^^^\n\
-                 unknown field `answer`, expected `answers` or `down`",
+                "{}: no service: unknown field `answer`, expected one of `cluster`, `protocol`, `answers`, `replies`, `says`, `down`",
                 file.display()
             )
         );
