@@ -188,6 +188,9 @@ impl Engine {
     const PAUSE: SignedDuration = SignedDuration::from_millis(100);
     /// How long the log is silent about a kind of failure that it has told.
     const SILENCE: Seconds = Seconds::new(60);
+    /// By how many seconds more than the time after which idle proxies give back the engine waits for their word, after it has lost
+    /// everything: two ticks.
+    const QUIET: u64 = 2;
     /// How long the engine keeps a day that is over, in seconds.
     const KEPT: i64 = 86_400;
 
@@ -350,11 +353,7 @@ impl Engine {
         allotment: Option<Credits>,
         now: Timestamp,
     ) {
-        if !self.active.borrow().contains_key(&holder.key) {
-            self.active
-                .borrow_mut()
-                .insert(holder.key.clone(), Rc::clone(holder));
-        }
+        self.watch(holder);
         let (Some(lease), Some(allotment)) = (account.lease(), allotment) else {
             return;
         };
@@ -489,6 +488,9 @@ impl Engine {
             Ok(answers) => answers,
             Err(failure) => return Some(self.fail(&sent, &failure, now)),
         };
+        if answers.contains(&Answer::Recovering) {
+            return Some(self.fail(&sent, &Failure::Recovering, now));
+        }
         for (sent, answer) in sent.iter().zip(answers) {
             let Message {
                 key, day, number, ..
@@ -500,6 +502,7 @@ impl Engine {
             let _ = Ledger::new(data).post(key, *day, |account| {
                 Ok::<_, std::convert::Infallible>(match answer {
                     Answer::Granted(granted) => account.hear(&granted, now),
+                    Answer::Recovering => account.clone(),
                     Answer::Late(latest) => account.catch_up(*number, latest),
                 })
             });
@@ -571,6 +574,7 @@ impl Engine {
                 .concurrency
                 .filter(|_| refuses && due.closes.is_none()),
             share_lease: self.settings.share_lease,
+            quiet: Seconds::new(self.settings.idle.get().saturating_add(Self::QUIET)),
         };
         let asking = |account: &Account| Asking {
             gives_back: due.gives_back,
@@ -590,6 +594,7 @@ impl Engine {
                 closes: true,
             });
         }
+        self.watch(holder);
         let posting = Ledger::new(data).post(&holder.key, day.number, |account| {
             if account.lease().is_some_and(|lease| lease.is_awaited(now)) {
                 return Err(());
@@ -615,6 +620,14 @@ impl Engine {
         let shares = u64::from(self.settings.envoys).saturating_mul(2);
         let part = left.get().checked_div(shares).unwrap_or_default();
         self.settings.lease.min(Credits::saturating(part))
+    }
+
+    /// There may be something to say about `holder`'s account from now on.
+    pub fn watch(&self, holder: &Rc<AccountHolder>) {
+        let mut active = self.active.borrow_mut();
+        if !active.contains_key(&holder.key) {
+            active.insert(holder.key.clone(), Rc::clone(holder));
+        }
     }
 
     /// Has something said, together with what is to be said about the same account.

@@ -4,12 +4,14 @@
 //! - a [`server`] is a running Valkey or Redis, with the users and settings of `envoy/valkey.conf`;
 //! - a [`gateway`] is Webdis in front of one, for Envoys that reach it by HTTP;
 //! - an [`authority`] signs the certificate of a server that speaks TLS;
-//! - a [`fault`] is a connection that breaks on demand.
+//! - a [`fault`] is a connection that breaks on demand;
+//! - a [`script`] is what an engine does with a message, without a server.
 
 pub mod authority;
 mod debian;
 pub mod fault;
 pub mod gateway;
 pub mod program;
+pub mod script;
 pub mod server;
 mod started;

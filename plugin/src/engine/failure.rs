@@ -21,6 +21,9 @@ pub enum Failure {
     /// It is reading its data.
     #[error("it is loading its data: {0}")]
     Loading(String),
+    /// It has lost everything, and waits until every proxy has said what it holds.
+    #[error("it has lost its data, and grants nothing until every proxy has said what it holds")]
+    Recovering,
     /// It says something else is wrong.
     #[error("it reports an error: {0}")]
     Reported(String),
@@ -42,6 +45,7 @@ pub enum FailureKind {
     Denied,
     Moved,
     Loading,
+    Recovering,
     Reported,
     BrokenOff,
     Garbage,
@@ -49,13 +53,14 @@ pub enum FailureKind {
 
 impl FailureKind {
     /// Every kind, in the order of their numbers.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Unreachable,
         Self::TimedOut,
         Self::ReadOnly,
         Self::Denied,
         Self::Moved,
         Self::Loading,
+        Self::Recovering,
         Self::Reported,
         Self::BrokenOff,
         Self::Garbage,
@@ -71,6 +76,7 @@ impl FailureKind {
             Self::Denied => "denied",
             Self::Moved => "moved",
             Self::Loading => "loading",
+            Self::Recovering => "recovering",
             Self::Reported => "reported",
             Self::BrokenOff => "broken_off",
             Self::Garbage => "garbage",
@@ -102,6 +108,7 @@ impl Failure {
             Self::Denied(_) => FailureKind::Denied,
             Self::Moved(_) => FailureKind::Moved,
             Self::Loading(_) => FailureKind::Loading,
+            Self::Recovering => FailureKind::Recovering,
             Self::Reported(_) => FailureKind::Reported,
             Self::BrokenOff(_) => FailureKind::BrokenOff,
             Self::Garbage(_) => FailureKind::Garbage,

@@ -69,6 +69,8 @@ pub struct Circumstances<'a> {
     pub calls: Option<u32>,
     /// For how long a share of them counts.
     pub share_lease: Seconds,
+    /// For how long nothing is granted after the engine has lost everything.
+    pub quiet: Seconds,
 }
 
 /// What the engine answers to a message that is not void.
@@ -78,6 +80,8 @@ pub enum Answer {
     Granted(Granted),
     /// Nothing: it has heard this later message already.
     Late(u32),
+    /// Nothing yet: it has lost everything, and waits until every proxy has said what it holds.
+    Recovering,
 }
 
 impl Message {
@@ -100,6 +104,7 @@ impl Message {
             expires_at,
             calls,
             share_lease,
+            quiet,
         } = circumstances;
         let used = account.used();
         let held = lease.held.max(used);
@@ -130,6 +135,7 @@ impl Message {
             wish.calls.to_string(),
             calls.map_or_else(|| "-1".to_owned(), |calls| calls.to_string()),
             share_lease.to_string(),
+            quiet.to_string(),
         ];
         let name = key.at_engine();
         let date = CalendarDate::of(account.day());
@@ -153,6 +159,9 @@ impl Message {
         let message = u32::try_from(message).ok()?;
         if message != self.number {
             return Some(Answer::Late(message));
+        }
+        if credits < 0 {
+            return Some(Answer::Recovering);
         }
         let credits_of = |number: i64| u64::try_from(number).ok().and_then(Credits::new);
         let (credits, all_held, all_used) =

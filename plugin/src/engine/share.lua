@@ -4,19 +4,22 @@
 -- ARGV: 1 the proxy's id, 2 the number of its message, 3 used, 4 held, 5 the least that is of use, 6 needed, 7 wanted,
 --       8 the allotment, 9 how many proxies there are, 10 when the day may be forgotten (Unix seconds),
 --       11 held and 12 used by the others as the proxy last heard, 13 its share of the calls in progress, 14 more that it needs,
---       15 the limit of all (-1: not limited), 16 for how many seconds a share counts that is not renewed.
--- Returns: the number of the last message, credits granted, held by all, used by all, calls granted, the others' shares.
+--       15 the limit of all (-1: not limited), 16 for how many seconds a share counts that is not renewed,
+--       17 for how many seconds nothing is granted after everything was lost: until every proxy has said again what it holds.
+-- Returns: the number of the last message, credits granted (-1 while nothing is, after everything was lost), held by all, used by all, calls granted, the others' shares.
 local id, a = ARGV[1], {}
-for i = 2, 16 do a[i] = tonumber(ARGV[i]) end
+for i = 2, 17 do a[i] = tonumber(ARGV[i]) end
 local message, used, held = a[2], a[3], a[4]
-local known = redis.call('HMGET', KEYS[1], 'held', 'used', 'lost_held', 'lost_used', 'm:' .. id, 'h:' .. id, 'u:' .. id)
+local known = redis.call('HMGET', KEYS[1], 'held', 'used', 'lost_held', 'lost_used', 'm:' .. id, 'h:' .. id, 'u:' .. id, 'quiet')
 local function number(i) return tonumber(known[i] or 0) end
 -- A message that comes after a later one is void: what it says is no longer so.
 if known[5] and message <= number(5) then return {number(5), 0, 0, 0, 0, 0} end
-local lost_held, lost_used = number(3), number(4)
+local now = tonumber(redis.call('TIME')[1])
+local lost_held, lost_used, quiet = number(3), number(4), number(8)
 if not known[1] then
   -- The first word of a day, or the first after everything was lost: then what the others hold is known from this proxy alone.
   lost_held, lost_used = a[11], a[12]
+  if a[9] > 1 and (held > 0 or lost_held > 0) then quiet = now + a[17] end
 elseif not known[5] then
   lost_held, lost_used = math.max(0, lost_held - held), math.max(0, lost_used - used)
 end
@@ -26,14 +29,14 @@ local all_used = number(2) - number(7) + used
 local left = a[8] - all_held - lost_held
 local grant = math.min(a[7], math.floor(left / (2 * a[9])))
 if grant < a[6] then grant = math.min(a[6], left) end
-if grant < a[5] or grant < 0 then grant = 0 end
+if grant < a[5] or grant < 0 or now < quiet then grant = 0 end
 all_held = all_held + grant
 redis.call('HSET', KEYS[1], 'held', all_held, 'used', all_used, 'lost_held', lost_held, 'lost_used', lost_used,
-  'm:' .. id, message, 'h:' .. id, held + grant, 'u:' .. id, used)
+  'quiet', quiet, 'm:' .. id, message, 'h:' .. id, held + grant, 'u:' .. id, used)
 redis.call('EXPIREAT', KEYS[1], a[10])
 local calls, others = 0, 0
 if a[15] >= 0 then
-  local now, late = tonumber(redis.call('TIME')[1]), false
+  local late = false
   local shares = redis.call('HGETALL', KEYS[2])
   for i = 1, #shares, 2 do
     local last, share, till = string.match(shares[i + 1], '(%d+):(%d+):(%d+)')
@@ -56,4 +59,5 @@ if a[15] >= 0 then
     end
   end
 end
+if now < quiet then grant = -1 end
 return {message, grant, all_held + lost_held, all_used + lost_used, calls, others}

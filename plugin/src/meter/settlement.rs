@@ -15,7 +15,7 @@ use crate::{
     receipt::{Outcome, Receipt},
     slots::Group,
     usage::statistics::Event,
-    worker::{Correction, Owed, Worker},
+    worker::{Correction, Owed},
 };
 
 /// What a forwarded call holds until it ends.
@@ -150,10 +150,13 @@ impl Meter {
 
     /// Posts a correction of the charge, or leaves it owed to the next tick, and brings the receipt up to date.
     fn correct(&mut self, correction: Correction, data: &impl SharedData) -> Counts {
-        let worker: Rc<Worker> = Rc::clone(&self.worker);
+        let (worker, policy) = (Rc::clone(&self.worker), Rc::clone(&self.policy));
         let Some((receipt, permit)) = self.permit() else {
             return Counts::default();
         };
+        if let Some(engine) = &policy.engine {
+            engine.watch(&permit.holder);
+        }
         let (key, day) = (permit.holder.key.clone(), permit.day);
         let posting = Ledger::new(data).post(&key, day, |account| {
             Ok::<_, std::convert::Infallible>(correction.apply(account, day))
