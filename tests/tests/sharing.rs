@@ -4,6 +4,15 @@
 //! ([`Script`]). Messages are delivered, lost before or after they are carried out, and carried out late; proxies crash, and the engine
 //! forgets everything. What was charged is counted apart from all of that.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails"
+)]
+
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,

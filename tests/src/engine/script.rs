@@ -3,6 +3,12 @@
 //! It stands in for a server where a test wants to lose, delay and repeat messages by the thousand, and a test compares the two word for
 //! word. It answers in RESP, so that the filter's own codec reads what it says.
 
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "numbers of tests; one that overflows fails its test"
+)]
+
 use std::collections::HashMap;
 
 use anyhow::{Context as _, Result, bail, ensure};
