@@ -26,6 +26,13 @@ const INTERVAL: Duration = Duration::from_millis(20);
 /// Where the example's filter answers for its organizations.
 pub const USAGE: &str = "/.well-known/api-credits";
 
+/// An example that is about to serve. Dropping it stops it.
+#[derive(Debug)]
+pub struct Starting {
+    example: Example,
+    lines: Receiver<String>,
+}
+
 /// A running example. Dropping it stops it, as an operator does.
 #[derive(Debug)]
 pub struct Example {
@@ -57,6 +64,30 @@ pub fn in_front_of(file: &str, upstream: SocketAddr) -> anyhow::Result<String> {
     Ok(yaml.replace(stand_in, &address))
 }
 
+impl Starting {
+    /// Waits until it serves.
+    ///
+    /// # Errors
+    ///
+    /// When it does not.
+    pub fn serving(mut self) -> anyhow::Result<Example> {
+        let mut shown = Vec::new();
+        loop {
+            let line = self
+                .lines
+                .recv_timeout(PATIENCE)
+                .with_context(|| format!("the example does not serve: {shown:#?}"))?;
+            if let Some((api, admin)) = addresses(&line) {
+                (self.example.api, self.example.admin) = (api?, admin?);
+            }
+            if line.starts_with("Ctrl-C") {
+                return Ok(self.example);
+            }
+            shown.push(line);
+        }
+    }
+}
+
 impl Example {
     /// Runs Envoy with this configuration of it and of the filter, and waits until it serves.
     ///
@@ -69,6 +100,20 @@ impl Example {
         filter: &Value,
         workers: u32,
     ) -> anyhow::Result<Self> {
+        Self::begin(artifacts, yaml, filter, workers)?.serving()
+    }
+
+    /// As [`start`](Self::start), without waiting. The example ends with the thread that calls this.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be run.
+    pub fn begin(
+        artifacts: &Artifacts,
+        yaml: &str,
+        filter: &Value,
+        workers: u32,
+    ) -> anyhow::Result<Starting> {
         let folder = tempfile::Builder::new()
             .prefix("api-credits-test-")
             .tempdir()?;
@@ -92,25 +137,29 @@ impl Example {
         let lines = lines(run.stdout.take(), run.stderr.take());
         // From here on, dropping it stops it.
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut example = Self {
+        let example = Self {
             api: nowhere,
             admin: nowhere,
             run,
             _folder: folder,
         };
-        let mut shown = Vec::new();
-        loop {
-            let line = lines
-                .recv_timeout(PATIENCE)
-                .with_context(|| format!("the example does not serve: {shown:#?}"))?;
-            if let Some((api, admin)) = addresses(&line) {
-                (example.api, example.admin) = (api?, admin?);
-            }
-            if line.starts_with("Ctrl-C") {
-                return Ok(example);
-            }
-            shown.push(line);
-        }
+        Ok(Starting { example, lines })
+    }
+
+    /// Ends Envoy itself, which gets no chance to say or to save anything.
+    ///
+    /// # Errors
+    ///
+    /// When there is no Envoy any more.
+    pub fn kill_envoy(&self) -> anyhow::Result<()> {
+        let run = self.run.id();
+        let children = fs::read_to_string(format!("/proc/{run}/task/{run}/children"))
+            .context("cannot find out who runs Envoy")?;
+        let envoy = children.split_whitespace().next();
+        let envoy = envoy.context("there is no Envoy")?;
+        let status = Command::new("kill").args(["-KILL", envoy]).status()?;
+        ensure!(status.success(), "cannot kill Envoy");
+        Ok(())
     }
 
     /// Makes one call over a connection of its own, with these headers.

@@ -1,4 +1,4 @@
-//! A certificate authority of the tests' own, and the certificate of a server on 127.0.0.1.
+//! A certificate authority of the tests' own, and the certificate of a server by the name in `envoy/engine.yaml`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 pub struct Authority {
     /// The authority's own certificate, which clients trust (PEM).
     pub own_certificate: PathBuf,
-    /// The server's certificate, for 127.0.0.1 (PEM).
+    /// The server's certificate, for `credits.example` (PEM).
     pub certificate: PathBuf,
     /// The server's key (PEM).
     pub key: PathBuf,
@@ -29,7 +29,7 @@ impl Authority {
         let folder = tempfile::Builder::new()
             .prefix("api-credits-test-")
             .tempdir()?;
-        let extensions = "subjectAltName=IP:127.0.0.1\n";
+        let extensions = "subjectAltName=DNS:credits.example\n";
         fs::write(folder.path().join("extensions"), extensions)?;
         for arguments in [
             "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=authority -keyout authority.key -out authority.pem",

@@ -30,7 +30,7 @@ pub enum Fault {
     /// The server does what it is told, and half of its answer arrives before the connection closes.
     Halved,
     /// The server sees nothing, and this comes back.
-    Says(Vec<u8>),
+    Says(String),
     /// Everything passes, the answer so much later.
     Late(Duration),
 }
@@ -39,7 +39,7 @@ impl Fault {
     /// An error of the server's, as in `READONLY You can't write against a read only replica.`
     #[must_use]
     pub fn error(text: &str) -> Self {
-        Self::Says(format!("-{text}\r\n").into_bytes())
+        Self::Says(format!("-{text}\r\n"))
     }
 }
 
@@ -168,7 +168,7 @@ async fn pass(mut client: TcpStream, server: SocketAddr, fault: Fault) -> io::Re
         }
         Fault::Says(words) => {
             copy(&mut client, &mut tokio::io::sink()).await?;
-            client.write_all(&words).await?;
+            client.write_all(words.as_bytes()).await?;
         }
         Fault::Late(by) => {
             let answer = exchange(&mut client, server).await?;

@@ -1,18 +1,25 @@
 //! Several Envoys that share their counters in one engine: real Envoys, real servers, and whatever can go wrong between them.
 
+mod callers;
+mod cluster;
+mod exactness;
+mod faults;
 mod servers;
+mod transports;
 
 use std::env;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::ensure;
+use api_credits_tests::artifacts::Artifacts;
 use api_credits_tests::engine::program::Program;
 use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::runtime::Runtime;
 
 /// What the tests share.
 struct World {
+    artifacts: Artifacts,
     runtime: Runtime,
     valkey: Program,
     /// Where Debian's packages are to be had.
@@ -34,6 +41,51 @@ type Test = fn(&World) -> anyhow::Result<()>;
 
 const TESTS: &[(&str, Needs, Test)] = &[
     (
+        "exactness::callers_of_two_envoys_spend_exactly_one_allotment",
+        Needs::Nothing,
+        exactness::callers_of_two_envoys_spend_exactly_one_allotment,
+    ),
+    (
+        "exactness::what_an_idle_envoy_holds_comes_back",
+        Needs::Nothing,
+        exactness::what_an_idle_envoy_holds_comes_back,
+    ),
+    (
+        "exactness::an_envoy_that_dies_takes_its_lease_with_it_and_nothing_else",
+        Needs::Nothing,
+        exactness::an_envoy_that_dies_takes_its_lease_with_it_and_nothing_else,
+    ),
+    (
+        "exactness::the_day_turns_on_all_envoys",
+        Needs::Nothing,
+        exactness::the_day_turns_on_all_envoys,
+    ),
+    (
+        "faults::every_fault_is_answered_in_time_and_passes",
+        Needs::Nothing,
+        faults::every_fault_is_answered_in_time_and_passes,
+    ),
+    (
+        "faults::what_is_answered_while_the_engine_is_down_is_configured",
+        Needs::Nothing,
+        faults::what_is_answered_while_the_engine_is_down_is_configured,
+    ),
+    (
+        "faults::a_frozen_engine_holds_up_nobody",
+        Needs::Nothing,
+        faults::a_frozen_engine_holds_up_nobody,
+    ),
+    (
+        "faults::an_engine_that_forgot_everything_is_told_again",
+        Needs::Nothing,
+        faults::an_engine_that_forgot_everything_is_told_again,
+    ),
+    (
+        "faults::a_replica_takes_over",
+        Needs::Nothing,
+        faults::a_replica_takes_over,
+    ),
+    (
         "servers::everybody_may_ask_for_the_role_and_nothing_else",
         Needs::Nothing,
         servers::everybody_may_ask_for_the_role_and_nothing_else,
@@ -53,11 +105,22 @@ const TESTS: &[(&str, Needs, Test)] = &[
         Needs::Webdis,
         servers::webdis_runs_scripts_and_nothing_else,
     ),
+    (
+        "transports::redis_with_tls_and_a_database",
+        Needs::Redis,
+        transports::redis_with_tls_and_a_database,
+    ),
+    (
+        "transports::webdis_in_between",
+        Needs::Webdis,
+        transports::webdis_in_between,
+    ),
 ];
 
 fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::from_args();
     let world = World {
+        artifacts: Artifacts::obtain()?,
         runtime: tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
