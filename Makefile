@@ -1,11 +1,12 @@
 # The README's commands, and nothing else.
 #
-#   make run          the filter in a real Envoy on 127.0.0.1:10000 (PORT=, ADMIN_PORT=, WORKERS=, ENVOY=, CONFIG=, ENVOY_YAML=)
-#   make run-cluster  two Envoys that share one allotment in Valkey, on 127.0.0.1:10000 and :10001
-#   make test         everything that can be checked; closes with `N passed, N failed`
-#   make bench        what the filter costs in Envoy, in about three minutes; also in target/bench/ (BENCH=quick: half a minute)
+#   make run            the filter in a real Envoy on 127.0.0.1:10000 (PORT=, ADMIN_PORT=, WORKERS=, ENVOY=, CONFIG=, ENVOY_YAML=)
+#   make run-cluster    two Envoys that share one allotment in Valkey, on 127.0.0.1:10000 and :10001
+#   make test           everything that can be checked; closes with `N passed, N failed`
+#   make bench          what the filter costs in Envoy, in about three minutes; also in target/bench/ (BENCH=quick: half a minute)
+#   make bench-cluster  what it costs to share an allotment among Envoys, in about two minutes; also in target/bench/
 
-.PHONY: run run-cluster test bench
+.PHONY: run run-cluster test bench bench-cluster
 .DEFAULT_GOAL := run
 
 # For developing: $(TARGET) follows CARGO_TARGET_DIR, as everything here does.
@@ -25,3 +26,7 @@ test:
 bench:
 	cargo build --locked --workspace --all-features --bin bench
 	@$(TARGET)/debug/bench
+
+bench-cluster:
+	cargo build --locked --workspace --all-features --bin bench_cluster
+	@$(TARGET)/debug/bench_cluster

@@ -3,6 +3,7 @@
 //! - a [`row`] is a filter and the calls that it gets, [`bootstrap`] the configuration of Envoy with it;
 //! - a [`server`] is a running Envoy, and [`cpu`] tells what it has used;
 //! - [`load`] sends the calls, [`request`] says how they look;
+//! - a [`cluster`] is several Envoys, of which it is measured what sharing an allotment costs;
 //! - a [`measurement`] is taken in rounds, and [`summary`] and [`report`] make the figures of it that are shown.
 //!
 //! The CPU time comes from the kernel's account of Envoy's threads, not from a clock on the wall, and every slice of calls through a
@@ -10,6 +11,7 @@
 //! speed, still gives usable figures.
 
 pub mod bootstrap;
+pub mod cluster;
 pub mod cpu;
 pub mod load;
 pub mod measurement;

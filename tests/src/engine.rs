@@ -4,10 +4,12 @@
 //! - a [`server`] is a running Valkey or Redis, with the users and settings of `envoy/valkey.conf`;
 //! - a [`gateway`] is Webdis in front of one, for Envoys that reach it by HTTP;
 //! - an [`authority`] signs the certificate of a server that speaks TLS;
+//! - a [`cluster`] is two Envoys that share one;
 //! - a [`fault`] is a connection that breaks on demand;
 //! - a [`script`] is what an engine does with a message, without a server.
 
 pub mod authority;
+pub mod cluster;
 mod debian;
 pub mod fault;
 pub mod gateway;

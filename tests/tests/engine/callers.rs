@@ -9,7 +9,7 @@ use futures_util::future::try_join_all;
 use host_sim::target::{HttpVersion, Request};
 use tokio::time::Instant;
 
-use crate::cluster::ORGANIZATION;
+use api_credits_tests::engine::cluster::ORGANIZATION;
 
 /// Callers of some Envoys.
 #[derive(Clone, Debug)]

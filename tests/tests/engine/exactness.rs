@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::ensure;
+use api_credits_tests::engine::cluster::{Cluster, Way, config};
 use api_credits_tests::engine::server::{Server, Settings};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -10,7 +11,7 @@ use serde_json::json;
 
 use crate::World;
 use crate::callers::{CHEAP, Callers, Sum};
-use crate::cluster::{Cluster, Way, config, counted, until};
+use crate::scene::{callers, callers_of, counted, until, with_valkey};
 
 /// How many callers there are at once.
 const CALLERS: usize = 128;
@@ -36,9 +37,9 @@ pub(crate) fn callers_of_two_envoys_spend_exactly_one_allotment(
 ) -> anyhow::Result<()> {
     const ALLOTMENT: u64 = 100_000;
     let engine = json!({ "idle_seconds": IDLE.as_secs() });
-    let (server, cluster) = Cluster::with_valkey(world, ALLOTMENT, &engine)?;
+    let (server, cluster) = with_valkey(world, ALLOTMENT, &engine)?;
     world.runtime.block_on(async {
-        let callers = cluster.callers();
+        let callers = callers(&cluster);
         let spent = callers.exhaust(CALLERS).await?;
         let answers = cluster.metric("engine.answers").await?;
         ensure!(spent.credits <= ALLOTMENT, "overspent: {spent:?}");
@@ -65,10 +66,10 @@ pub(crate) fn callers_of_two_envoys_spend_exactly_one_allotment(
 pub(crate) fn what_an_idle_envoy_holds_comes_back(world: &World) -> anyhow::Result<()> {
     const ALLOTMENT: u64 = 100;
     let engine = json!({ "idle_seconds": 3 });
-    let (server, cluster) = Cluster::with_valkey(world, ALLOTMENT, &engine)?;
+    let (server, cluster) = with_valkey(world, ALLOTMENT, &engine)?;
     world.runtime.block_on(async {
         // The first Envoy takes its part for one call, a quarter of what is left at the most, and then nobody calls it.
-        let first = Sum::of(&cluster.callers_of(0)?.times(1, CHEAP).await?)?;
+        let first = Sum::of(&callers_of(&cluster, 0)?.times(1, CHEAP).await?)?;
         assert_eq!((first.admitted, first.credits), (1, 1));
         let (_, held) = counted(&server).await?;
         ensure!(
@@ -76,7 +77,7 @@ pub(crate) fn what_an_idle_envoy_holds_comes_back(world: &World) -> anyhow::Resu
             "{held} credits are held for one call"
         );
 
-        let second = cluster.callers_of(1)?;
+        let second = callers_of(&cluster, 1)?;
         let spent = second.exhaust(1).await?;
         ensure!(
             spent.credits >= 75 && spent.credits < ALLOTMENT,
@@ -98,9 +99,11 @@ pub(crate) fn an_envoy_that_dies_takes_its_lease_with_it_and_nothing_else(
         .block_on(Server::start(&world.valkey, Settings::default()))?;
     let config = config(ALLOTMENT, &json!({ "lease": LEASE, "idle_seconds": 1 }))?;
     let way = Way::Resp(vec![(server.address, None)]);
-    let mut cluster = Cluster::start(world, &way, &config)?;
+    let mut cluster = world
+        .runtime
+        .block_on(Cluster::start(&world.artifacts, &way, &config))?;
     let before = world.runtime.block_on(async {
-        let callers = cluster.callers();
+        let callers = callers(&cluster);
         let spent = Sum::of(&callers.times(300, CHEAP).await?)?;
         assert_eq!(spent.admitted, 300);
         if let Some(envoy) = cluster.envoys.first() {
@@ -108,9 +111,11 @@ pub(crate) fn an_envoy_that_dies_takes_its_lease_with_it_and_nothing_else(
         }
         anyhow::Ok(spent)
     })?;
-    cluster.replace(0, world, &way, &config)?;
+    world
+        .runtime
+        .block_on(cluster.replace(0, &world.artifacts, &way, &config))?;
     world.runtime.block_on(async {
-        let callers = cluster.callers();
+        let callers = callers(&cluster);
         let mut spent = before.and(callers.exhaust(16).await?);
         // What the others hold and do not use has come back by now.
         let given_back = async || {
@@ -142,9 +147,11 @@ pub(crate) fn the_day_turns_on_all_envoys(world: &World) -> anyhow::Result<()> {
         document.insert("day".to_owned(), day);
     }
     let way = Way::Resp(vec![(server.address, None)]);
-    let cluster = Cluster::start(world, &way, &config)?;
+    let cluster = world
+        .runtime
+        .block_on(Cluster::start(&world.artifacts, &way, &config))?;
     world.runtime.block_on(async {
-        let callers = cluster.callers();
+        let callers = callers(&cluster);
         let spent = to_the_last(&callers, Sum::default(), ALLOTMENT).await?;
         assert_eq!(spent.credits, ALLOTMENT);
         let today = Timestamp::now() < turns;

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use api_credits_tests::engine::cluster::{Cluster, Way, config};
 use api_credits_tests::engine::fault::Fault;
 use api_credits_tests::engine::server::{Server, Settings};
 use serde_json::{Value, json};
@@ -11,8 +12,8 @@ use tokio::time::Instant;
 
 use crate::World;
 use crate::callers::{CHEAP, Callers, Sum};
-use crate::cluster::{Cluster, Way, config, counted, until};
 use crate::exactness::to_the_last;
+use crate::scene::{callers, counted, until, with_faults, with_valkey};
 
 /// How much longer than the filter's deadline a call may take on a machine that does other things as well.
 const SLACK: Duration = Duration::from_secs(5);
@@ -71,9 +72,9 @@ pub(crate) fn every_fault_is_answered_in_time_and_passes(world: &World) -> anyho
     const ALLOTMENT: u64 = 1_000_000;
     // Leases so small that the engine is needed all the time.
     let engine = engine(4);
-    let (server, mut faulty, cluster) = Cluster::with_faults(world, ALLOTMENT, &engine)?;
+    let (server, mut faulty, cluster) = with_faults(world, ALLOTMENT, &engine)?;
     world.runtime.block_on(async {
-        let callers = cluster.callers();
+        let callers = callers(&cluster);
         let mut all = Sum::default();
         for (fault, kind) in faults() {
             let name = format!("engine.failures.{kind}");
@@ -97,9 +98,10 @@ pub(crate) fn every_fault_is_answered_in_time_and_passes(world: &World) -> anyho
                 during.refused == 0,
                 "{fault:?}: refused for want of credits: {during:?}"
             );
-            cluster
-                .until_metric(&name, failures.saturating_add(1))
-                .await?;
+            until("the fault is counted", async || {
+                Ok(cluster.metric(&name).await? > failures)
+            })
+            .await?;
 
             faulty.set(Fault::None).await?;
             all = all.and(during);
@@ -128,9 +130,9 @@ pub(crate) fn what_is_answered_while_the_engine_is_down_is_configured(
         if let Some(settings) = engine.as_object_mut() {
             settings.insert("when_down".to_owned(), json!(when_down));
         }
-        let (server, mut faulty, cluster) = Cluster::with_faults(world, ALLOTMENT, &engine)?;
+        let (server, mut faulty, cluster) = with_faults(world, ALLOTMENT, &engine)?;
         world.runtime.block_on(async {
-            let callers = cluster.callers();
+            let callers = callers(&cluster);
             faulty.set(Fault::Refused).await?;
             let alone = Sum::of(&callers.times(150, CHEAP).await?)?;
             assert_eq!((when_down, alone.credits), (when_down, most_without));
@@ -156,9 +158,9 @@ pub(crate) fn what_is_answered_while_the_engine_is_down_is_configured(
 
 pub(crate) fn a_frozen_engine_holds_up_nobody(world: &World) -> anyhow::Result<()> {
     const ALLOTMENT: u64 = 5_000;
-    let (server, cluster) = Cluster::with_valkey(world, ALLOTMENT, &engine(100))?;
+    let (server, cluster) = with_valkey(world, ALLOTMENT, &engine(100))?;
     world.runtime.block_on(async {
-        let callers = cluster.callers();
+        let callers = callers(&cluster);
         let before = until_admitted(&callers).await?;
         server.freeze()?;
         let begun = Instant::now();
@@ -187,9 +189,9 @@ pub(crate) fn a_frozen_engine_holds_up_nobody(world: &World) -> anyhow::Result<(
 
 pub(crate) fn an_engine_that_forgot_everything_is_told_again(world: &World) -> anyhow::Result<()> {
     const ALLOTMENT: u64 = 400;
-    let (mut server, cluster) = Cluster::with_valkey(world, ALLOTMENT, &engine(40))?;
+    let (mut server, cluster) = with_valkey(world, ALLOTMENT, &engine(40))?;
     world.runtime.block_on(async {
-        let callers = cluster.callers();
+        let callers = callers(&cluster);
         let before = until_admitted(&callers).await?;
         let before = before.and(Sum::of(&callers.times(200, CHEAP).await?)?);
         server.kill();
@@ -216,9 +218,11 @@ pub(crate) fn a_replica_takes_over(world: &World) -> anyhow::Result<()> {
     })?;
     let config = config(ALLOTMENT, &engine(40))?;
     let way = Way::Resp(vec![(primary.address, None), (replica.address, None)]);
-    let cluster = Cluster::start(world, &way, &config)?;
+    let cluster = world
+        .runtime
+        .block_on(Cluster::start(&world.artifacts, &way, &config))?;
     world.runtime.block_on(async {
-        let callers = cluster.callers();
+        let callers = callers(&cluster);
         let before = until_admitted(&callers).await?;
         let before = before.and(Sum::of(&callers.times(200, CHEAP).await?)?);
         // What the primary knows, the replica knows.

@@ -1,9 +1,9 @@
 //! Several Envoys that share their counters in one engine: real Envoys, real servers, and whatever can go wrong between them.
 
 mod callers;
-mod cluster;
 mod exactness;
 mod faults;
+mod scene;
 mod servers;
 mod transports;
 

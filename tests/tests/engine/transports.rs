@@ -2,13 +2,14 @@
 
 use anyhow::Context as _;
 use api_credits_tests::engine::authority::Authority;
+use api_credits_tests::engine::cluster::{Cluster, Way, config};
 use api_credits_tests::engine::gateway::Gateway;
 use api_credits_tests::engine::server::{Server, Settings};
 use serde_json::{Value, json};
 
 use crate::World;
 use crate::callers::{CHEAP, Sum};
-use crate::cluster::{Cluster, Way, config};
+use crate::scene::callers;
 
 /// What the organization may spend in these tests, over both Envoys.
 const ALLOTMENT: u64 = 10;
@@ -57,9 +58,13 @@ pub(crate) fn webdis_in_between(world: &World) -> anyhow::Result<()> {
 fn spends_one_allotment(world: &World, way: &Way<'_>, transport: &Value) -> anyhow::Result<()> {
     // On a busy machine a handshake takes its time.
     let engine = json!({ "transport": transport, "deadline_ms": 2_000 });
-    let cluster = Cluster::start(world, way, &config(ALLOTMENT, &engine)?)?;
+    let cluster = world.runtime.block_on(Cluster::start(
+        &world.artifacts,
+        way,
+        &config(ALLOTMENT, &engine)?,
+    ))?;
     world.runtime.block_on(async {
-        let answers = cluster.callers().times(12, CHEAP).await?;
+        let answers = callers(&cluster).times(12, CHEAP).await?;
         let sum = Sum::of(&answers)?;
         assert_eq!((sum.admitted, sum.refused, sum.credits), (10, 2, ALLOTMENT));
         for kind in ["unreachable", "timed_out", "denied", "reported", "garbage"] {

@@ -3,33 +3,24 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use api_credits_tests::artifacts::root;
-use api_credits_tests::engine::authority::Authority;
-use api_credits_tests::engine::fault::Faulty;
-use api_credits_tests::engine::server::{Server, Settings};
-use api_credits_tests::example::{Example, Starting};
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
 
-use crate::World;
-use crate::callers::Callers;
+use super::authority::Authority;
+use crate::artifacts::{Artifacts, root};
+use crate::example::{Example, Starting};
 
 /// The organization of the tests.
-pub(crate) const ORGANIZATION: &str = "7";
+pub const ORGANIZATION: &str = "7";
 /// Envoys in a cluster.
-pub(crate) const ENVOYS: usize = 2;
+pub const ENVOYS: usize = 2;
 /// Envoy's workers.
 const WORKERS: u32 = 2;
-/// How long what is awaited may take; other tests want the same two cores.
-const PATIENCE: Duration = Duration::from_secs(30);
-const INTERVAL: Duration = Duration::from_millis(20);
 
 /// How Envoys reach the engine.
 #[derive(Clone, Debug)]
-pub(crate) enum Way<'a> {
+pub enum Way<'a> {
     /// Directly, at these addresses, of which one is the primary's. Its health is asked for at another address, where there is one.
     Resp(Vec<(SocketAddr, Option<SocketAddr>)>),
     /// Directly and with TLS.
@@ -40,13 +31,18 @@ pub(crate) enum Way<'a> {
 
 /// The Envoys. Dropping them stops them.
 #[derive(Debug)]
-pub(crate) struct Cluster {
-    pub(crate) envoys: Vec<Example>,
+pub struct Cluster {
+    /// Both.
+    pub envoys: Vec<Example>,
 }
 
 /// The configuration of the filter in these tests: the example's, with these credits a day, calls that cost 1, 3 (`/3`) and 7 (`/7`), and
 /// a patch for `engine`.
-pub(crate) fn config(credits: u64, engine: &Value) -> anyhow::Result<Value> {
+///
+/// # Errors
+///
+/// When `envoy/engine.json` is not as expected.
+pub fn config(credits: u64, engine: &Value) -> anyhow::Result<Value> {
     let text = fs::read(root().join("envoy/engine.json")).context("cannot read engine.json")?;
     let mut config: Value = serde_json::from_slice(&text)?;
     let document = config.as_object_mut().context("no object")?;
@@ -70,61 +66,45 @@ pub(crate) fn config(credits: u64, engine: &Value) -> anyhow::Result<Value> {
 }
 
 impl Cluster {
-    /// Starts it with a Valkey of its own; see [`config`].
-    pub(crate) fn with_valkey(
-        world: &World,
-        credits: u64,
-        engine: &Value,
-    ) -> anyhow::Result<(Server, Self)> {
-        let server = Server::start(&world.valkey, Settings::default());
-        let server = world.runtime.block_on(server)?;
-        let way = Way::Resp(vec![(server.address, None)]);
-        let cluster = Self::start(world, &way, &config(credits, engine)?)?;
-        Ok((server, cluster))
-    }
-
-    /// Starts it with a Valkey of its own behind connections that break on demand. Health is asked for at Valkey itself.
-    pub(crate) fn with_faults(
-        world: &World,
-        credits: u64,
-        engine: &Value,
-    ) -> anyhow::Result<(Server, Faulty, Self)> {
-        let (server, faulty) = world.runtime.block_on(async {
-            let server = Server::start(&world.valkey, Settings::default()).await?;
-            let faulty = Faulty::start(server.address).await?;
-            anyhow::Ok((server, faulty))
-        })?;
-        let way = Way::Resp(vec![(faulty.address, Some(server.address))]);
-        let cluster = Self::start(world, &way, &config(credits, engine)?)?;
-        Ok((server, faulty, cluster))
-    }
-
-    /// Starts it, and waits until both Envoys have found the engine.
-    pub(crate) fn start(world: &World, way: &Way<'_>, config: &Value) -> anyhow::Result<Self> {
+    /// Starts it, and waits until both Envoys have found the engine. It ends with the thread that calls this.
+    ///
+    /// # Errors
+    ///
+    /// When an Envoy does not serve, or does not find the engine.
+    pub async fn start(
+        artifacts: &Artifacts,
+        way: &Way<'_>,
+        config: &Value,
+    ) -> anyhow::Result<Self> {
         let yaml = yaml(way)?;
         let starting = (0..ENVOYS)
-            .map(|_| Example::begin(&world.artifacts, &yaml, config, WORKERS))
+            .map(|_| Example::begin(artifacts, &yaml, config, WORKERS))
             .collect::<anyhow::Result<Vec<_>>>()?;
         let envoys = starting.into_iter().map(Starting::serving);
-        let envoys = envoys.collect::<anyhow::Result<_>>()?;
-        let cluster = Self { envoys };
+        let cluster = Self {
+            envoys: envoys.collect::<anyhow::Result<_>>()?,
+        };
         if !matches!(way, Way::Webdis(_)) {
-            world.runtime.block_on(cluster.until_healthy())?;
+            cluster.until_healthy().await?;
         }
         Ok(cluster)
     }
 
     /// Starts another Envoy like those, in the place of one that is gone.
-    pub(crate) fn replace(
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub async fn replace(
         &mut self,
         index: usize,
-        world: &World,
+        artifacts: &Artifacts,
         way: &Way<'_>,
         config: &Value,
     ) -> anyhow::Result<()> {
-        let fresh = Example::start(&world.artifacts, &yaml(way)?, config, WORKERS)?;
+        let fresh = Example::start(artifacts, &yaml(way)?, config, WORKERS)?;
         *self.envoys.get_mut(index).context("no such Envoy")? = fresh;
-        world.runtime.block_on(self.until_healthy())
+        self.until_healthy().await
     }
 
     async fn until_healthy(&self) -> anyhow::Result<()> {
@@ -136,19 +116,12 @@ impl Cluster {
         Ok(())
     }
 
-    /// Callers of all Envoys in turns.
-    pub(crate) fn callers(&self) -> Callers {
-        Callers::new(self.envoys.iter().map(|envoy| envoy.api).collect())
-    }
-
-    /// Callers of one Envoy.
-    pub(crate) fn callers_of(&self, index: usize) -> anyhow::Result<Callers> {
-        let envoy = self.envoys.get(index).context("no such Envoy")?;
-        Ok(Callers::new(vec![envoy.api]))
-    }
-
     /// The sum of one of the filter's counters over all Envoys.
-    pub(crate) async fn metric(&self, name: &str) -> anyhow::Result<u64> {
+    ///
+    /// # Errors
+    ///
+    /// When there is none of this name.
+    pub async fn metric(&self, name: &str) -> anyhow::Result<u64> {
         let mut sum = 0_u64;
         for envoy in &self.envoys {
             let value = envoy
@@ -158,47 +131,6 @@ impl Cluster {
         }
         Ok(sum)
     }
-
-    /// Waits until one of the filter's counters, summed up, is at least this.
-    pub(crate) async fn until_metric(&self, name: &str, least: u64) -> anyhow::Result<()> {
-        until(&format!("{name} >= {least}"), async || {
-            Ok(self.metric(name).await? >= least)
-        })
-        .await
-    }
-}
-
-/// Waits for something to hold.
-pub(crate) async fn until(
-    what: &str,
-    mut holds: impl AsyncFnMut() -> anyhow::Result<bool>,
-) -> anyhow::Result<()> {
-    let begun = Instant::now();
-    while !holds().await? {
-        ensure!(
-            begun.elapsed() < PATIENCE,
-            "{what} does not hold after {PATIENCE:?}"
-        );
-        sleep(INTERVAL).await;
-    }
-    Ok(())
-}
-
-/// What the engine has of the organization's day: what all have used, and what all hold of that and beyond.
-pub(crate) async fn counted(server: &Server) -> anyhow::Result<(u64, u64)> {
-    let keys = server.command(&["KEYS", "api_credits*:20*"]).await?;
-    let key = keys.lines().last().unwrap_or_default().trim();
-    if !key.starts_with("api_credits") {
-        return Ok((0, 0));
-    }
-    let field = async |name| {
-        let answer = server.command(&["HGET", key, name]).await?;
-        let number = answer.lines().last().unwrap_or_default().trim();
-        number
-            .parse()
-            .with_context(|| format!("{name} of {key}: {answer}"))
-    };
-    Ok((field("used").await?, field("held").await?))
 }
 
 /// `envoy/engine.yaml` with this way to the engine.
@@ -206,6 +138,8 @@ fn yaml(way: &Way<'_>) -> anyhow::Result<String> {
     let path = root().join("envoy/engine.yaml");
     let text =
         fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    // Nobody reads it here.
+    let text = text.replace("${ACCESS_LOG}", "/dev/null");
     match way {
         Way::Resp(addresses) => with_endpoints(&text, addresses),
         Way::Tls(address, authority) => {
