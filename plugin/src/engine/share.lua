@@ -10,7 +10,7 @@
 local id, a = ARGV[1], {}
 for i = 2, 17 do a[i] = tonumber(ARGV[i]) end
 local message, used, held = a[2], a[3], a[4]
-local known = redis.call('HMGET', KEYS[1], 'held', 'used', 'lost_held', 'lost_used', 'm:' .. id, 'h:' .. id, 'u:' .. id, 'quiet')
+local known = redis.call('HMGET', KEYS[1], 'held', 'used', 'lost_held', 'lost_used', 'm:' .. id, 'h:' .. id, 'u:' .. id, 'quiet', 'proxies')
 local function number(i) return tonumber(known[i] or 0) end
 -- A message that comes after a later one is void: what it says is no longer so.
 if known[5] and message <= number(5) then return {number(5), 0, 0, 0, 0, 0} end
@@ -23,6 +23,10 @@ if not known[1] then
 elseif not known[5] then
   lost_held, lost_used = math.max(0, lost_held - held), math.max(0, lost_used - used)
 end
+-- Once as many proxies have said what they hold as there are, nothing is left to wait for.
+local proxies = number(9)
+if not known[5] then proxies = proxies + 1 end
+if proxies >= a[9] then quiet = 0 end
 -- The proxy knows best what it holds: a grant that it never heard of is nobody's, and is there for others again.
 local all_held = number(1) - number(6) + held
 local all_used = number(2) - number(7) + used
@@ -32,7 +36,7 @@ if grant < a[6] then grant = math.min(a[6], left) end
 if grant < a[5] or grant < 0 or now < quiet then grant = 0 end
 all_held = all_held + grant
 redis.call('HSET', KEYS[1], 'held', all_held, 'used', all_used, 'lost_held', lost_held, 'lost_used', lost_used,
-  'quiet', quiet, 'm:' .. id, message, 'h:' .. id, held + grant, 'u:' .. id, used)
+  'quiet', quiet, 'proxies', proxies, 'm:' .. id, message, 'h:' .. id, held + grant, 'u:' .. id, used)
 redis.call('EXPIREAT', KEYS[1], a[10])
 local calls, others = 0, 0
 if a[15] >= 0 then

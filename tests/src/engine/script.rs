@@ -134,6 +134,11 @@ impl Script {
             day.lost_held = (day.lost_held - held).max(0);
             day.lost_used = (day.lost_used - used).max(0);
         }
+        // Those that have spoken, the one that speaks included.
+        let spoken = day.proxies.len() + usize::from(known.is_none());
+        if i64::try_from(spoken)? >= proxies {
+            day.quiet = 0;
+        }
         let known = known.unwrap_or_default();
         day.held += held - known.held;
         day.used += used - known.used;
