@@ -31,11 +31,11 @@ pub struct Effort {
 }
 
 impl Effort {
-    /// About a minute.
+    /// About two minutes.
     pub const FULL: Self = Self {
-        rounds: 7,
-        alone: 600,
-        together: 6_000,
+        rounds: 21,
+        alone: 300,
+        together: 1_500,
     };
     /// To try it out.
     pub const QUICK: Self = Self {
