@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::authority::Authority;
 use crate::artifacts::{Artifacts, root};
-use crate::example::{Example, Starting};
+use crate::example::{Example, Starting, in_front_of};
 
 /// The organization of the tests.
 pub const ORGANIZATION: &str = "7";
@@ -76,9 +76,32 @@ impl Cluster {
         way: &Way<'_>,
         config: &Value,
     ) -> anyhow::Result<Self> {
-        let yaml = yaml(way)?;
+        Self::of(artifacts, &yaml(way)?, way, config).await
+    }
+
+    /// As [`start`](Self::start), in front of an upstream of the caller's.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub async fn in_front_of(
+        upstream: SocketAddr,
+        artifacts: &Artifacts,
+        way: &Way<'_>,
+        config: &Value,
+    ) -> anyhow::Result<Self> {
+        let yaml = adapted(&in_front_of("engine.yaml", upstream)?, way)?;
+        Self::of(artifacts, &yaml, way, config).await
+    }
+
+    async fn of(
+        artifacts: &Artifacts,
+        yaml: &str,
+        way: &Way<'_>,
+        config: &Value,
+    ) -> anyhow::Result<Self> {
         let starting = (0..ENVOYS)
-            .map(|_| Example::begin(artifacts, &yaml, config, WORKERS))
+            .map(|_| Example::begin(artifacts, yaml, config, WORKERS))
             .collect::<anyhow::Result<Vec<_>>>()?;
         let envoys = starting.into_iter().map(Starting::serving);
         let cluster = Self {
@@ -138,6 +161,10 @@ fn yaml(way: &Way<'_>) -> anyhow::Result<String> {
     let path = root().join("envoy/engine.yaml");
     let text =
         fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    adapted(&text, way)
+}
+
+fn adapted(text: &str, way: &Way<'_>) -> anyhow::Result<String> {
     // Nobody reads it here.
     let text = text.replace("${ACCESS_LOG}", "/dev/null");
     match way {

@@ -1,6 +1,8 @@
 //! Several Envoys that share their counters in one engine: real Envoys, real servers, and whatever can go wrong between them.
 
 mod callers;
+mod command;
+mod concurrency;
 mod exactness;
 mod faults;
 mod scene;
@@ -40,6 +42,16 @@ enum Needs {
 type Test = fn(&World) -> anyhow::Result<()>;
 
 const TESTS: &[(&str, Needs, Test)] = &[
+    (
+        "command::run_cluster_shares_what_it_says_and_ends_on_ctrl_c",
+        Needs::Nothing,
+        command::run_cluster_shares_what_it_says_and_ends_on_ctrl_c,
+    ),
+    (
+        "concurrency::calls_in_progress_are_counted_over_all_envoys",
+        Needs::Nothing,
+        concurrency::calls_in_progress_are_counted_over_all_envoys,
+    ),
     (
         "exactness::callers_of_two_envoys_spend_exactly_one_allotment",
         Needs::Nothing,
