@@ -27,6 +27,7 @@ pub(crate) fn run_cluster_shares_what_it_says_and_ends_on_ctrl_c(
             .env("ENVOY", &world.artifacts.envoy)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()
             .context("cannot run envoy/run-cluster")?;
