@@ -4,17 +4,16 @@
 //! after the first step that goes wrong: what follows would only repeat it.
 
 mod compare;
+mod outcome;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::Duration;
 
 use crate::report::{Mismatch, Report};
-use crate::scenario::{
-    Course, Expect, ExpectLog, ExpectParallel, Pattern, Requests, Scenario, ScenarioError, Step,
-};
-use crate::target::{Exchange, LogLevel, LogLine, Refusal, Session, Started, Target, TargetError};
+use crate::scenario::{Course, Expect, Pattern, Requests, Scenario, ScenarioError, Step};
+use crate::target::{Exchange, Session, Started, Target, TargetError};
 use compare::Comparison;
+use outcome::{compare_configure, compare_finished, compare_log, compare_parallel, rejection};
 
 /// How long to wait until a request is sent again that may be seen as expected later.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -146,37 +145,6 @@ fn mismatch(
         expected: expected.into(),
         observed: observed.into(),
     }
-}
-
-/// A refused configuration is explained by exactly one line at error level or above; any value is any refusal.
-fn rejection(expected: &Pattern, refusal: &Refusal) -> Option<(&'static str, String, String)> {
-    if matches!(expected, Pattern::Present) {
-        return None;
-    }
-    let errors: Vec<_> = refusal
-        .log
-        .iter()
-        .filter(|line| line.level >= LogLevel::Error)
-        .map(|line| line.text.as_str())
-        .collect();
-    let mut observed = match errors.as_slice() {
-        [line] if expected.allows(&[line]) => return None,
-        // A module that dies without a word is explained by how it died, where the host can say.
-        [] if refusal
-            .failure
-            .as_deref()
-            .is_some_and(|failure| expected.allows(&[failure])) =>
-        {
-            return None;
-        }
-        [] => "no line at error level".to_owned(),
-        [line] => format!("{line:?}"),
-        lines => format!("{} lines at error level: {lines:?}", lines.len()),
-    };
-    if let Some(failure) = &refusal.failure {
-        observed.push_str(&format!("; {failure}"));
-    }
-    Some(("rejected", expected.to_string(), observed))
 }
 
 enum WalkError {
@@ -316,153 +284,6 @@ impl Walk<'_> {
             comparison.text(format!("metrics.{name:?}"), pattern, &[&value]);
         }
         Ok(())
-    }
-}
-
-fn compare_parallel(
-    expect: &ExpectParallel,
-    exchanges: &[Exchange],
-    at_once: Option<usize>,
-    comparison: &mut Comparison,
-) {
-    let mut statuses: BTreeMap<String, u64> = BTreeMap::new();
-    for exchange in exchanges {
-        let count = statuses.entry(exchange.status.to_string()).or_default();
-        *count = count.saturating_add(1);
-    }
-    if !expect.statuses.is_empty() {
-        let as_expected = expect.statuses.iter().all(|(status, count)| {
-            let observed = statuses.get(status).copied().unwrap_or(0);
-            count.allows(&[&observed.to_string()])
-        });
-        let no_other = statuses
-            .keys()
-            .all(|status| expect.statuses.contains_key(status));
-        if !as_expected || !no_other {
-            comparison.differs(
-                "parallel.expect.statuses",
-                counted(&expect.statuses),
-                counted(&statuses),
-            );
-        }
-    }
-    let calls = exchanges
-        .iter()
-        .filter(|exchange| exchange.upstream.is_some())
-        .count();
-    if let Some(expected) = &expect.upstream_calls {
-        comparison.text(
-            "parallel.expect.upstream_calls".to_owned(),
-            expected,
-            &[&calls.to_string()],
-        );
-    }
-    if let Some(expected) = &expect.upstream_at_once {
-        let observed = at_once.map(|count| count.to_string());
-        let observed: Vec<_> = observed.as_deref().into_iter().collect();
-        comparison.text(
-            "parallel.expect.upstream_at_once".to_owned(),
-            expected,
-            &observed,
-        );
-    }
-}
-
-/// As in `10 of 200, 54 of 429`.
-fn counted(statuses: &BTreeMap<String, impl fmt::Display>) -> String {
-    let counts: Vec<_> = statuses
-        .iter()
-        .map(|(status, count)| {
-            let count = count.to_string();
-            format!("{} of {status}", count.trim_matches('"'))
-        })
-        .collect();
-    counts.join(", ")
-}
-
-/// Every call of a name is to be seen alike; the first that is not is shown.
-fn compare_finished(expect: &Expect, exchanges: &[Exchange], comparison: &mut Comparison) {
-    for (index, exchange) in exchanges.iter().enumerate() {
-        compare::exchange(expect, exchange, comparison);
-        if comparison.differences.is_empty() {
-            continue;
-        }
-        if exchanges.len() > 1 {
-            let number = index.saturating_add(1);
-            comparison.note(format!(" (call {number} of {})", exchanges.len()));
-        }
-        return;
-    }
-}
-
-fn compare_configure(
-    rejected: Option<&Pattern>,
-    outcome: &Result<(), Refusal>,
-    comparison: &mut Comparison,
-) {
-    match (rejected, outcome) {
-        (None, Ok(())) => {}
-        (None, Err(refusal)) => {
-            let lines = refusal.log.iter().map(ToString::to_string);
-            let lines: Vec<_> = lines.chain(refusal.failure.clone()).collect();
-            comparison.differs(
-                "configure",
-                "the configuration is accepted",
-                format!("it is refused: {lines:?}"),
-            );
-        }
-        (Some(line), Ok(())) => {
-            comparison.differs(
-                "configure.rejected",
-                format!("the configuration is refused: {line}"),
-                "it is accepted",
-            );
-        }
-        (Some(line), Err(refusal)) => {
-            if let Some((what, expected, observed)) = rejection(line, refusal) {
-                comparison.differs(format!("configure.{what}"), expected, observed);
-            }
-        }
-    }
-}
-
-fn compare_log(expected: &ExpectLog, log: &[LogLine], comparison: &mut Comparison) {
-    let at_level: Vec<_> = log
-        .iter()
-        .filter(|line| line.level == expected.level)
-        .map(|line| line.text.as_str())
-        .collect();
-    let found = match &expected.line {
-        Pattern::Absent => at_level.is_empty(),
-        pattern => at_level.iter().any(|line| pattern.allows(&[line])),
-    };
-    if !found {
-        let wanted = format!("at level {}: {}", expected.level, expected.line);
-        let seen = last_lines(&at_level);
-        comparison.differs(
-            "log",
-            wanted,
-            format!("at level {}: {seen}", expected.level),
-        );
-    }
-}
-
-/// The last of these lines, as many and as much of them as one can read.
-fn last_lines(lines: &[&str]) -> String {
-    const LINES: usize = 5;
-    const CHARACTERS: usize = 200;
-    let skipped = lines.len().saturating_sub(LINES);
-    let cut = |line: &&str| {
-        let mut start: String = line.chars().take(CHARACTERS).collect();
-        if start.len() < line.len() {
-            start.push('…');
-        }
-        start
-    };
-    let shown: Vec<_> = lines.iter().skip(skipped).map(cut).collect();
-    match skipped {
-        0 => format!("{shown:?}"),
-        _ => format!("{} lines, the last of them {shown:?}", lines.len()),
     }
 }
 

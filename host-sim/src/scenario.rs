@@ -90,6 +90,8 @@ mod filter;
 mod grpc_service;
 mod json;
 mod pattern;
+mod place;
+mod raw;
 mod request;
 mod resp_service;
 mod service;
@@ -117,11 +119,9 @@ pub use service::ExpectCallouts;
 pub use step::{ExpectLog, Open, Parallel, Step};
 
 use crate::grpc::GrpcService;
-use crate::target::{Capability, LogLevel, Name, PluginSettings, Service, Setup, Upstream};
-use grpc_service::GrpcServiceTable;
-use json::Json;
-use request::UpstreamTable;
-use service::ServiceTable;
+use crate::target::{Capability, LogLevel, Name, Service, Setup, Upstream};
+use place::{line_and_column, named_step, start_of_step};
+use raw::RawScenario;
 
 /// One behaviour, written down.
 #[derive(Clone, Debug, Deserialize)]
@@ -312,131 +312,4 @@ impl Scenario {
             log_level: self.log_level(),
         })
     }
-}
-
-/// Where the step of this key path starts. TOML knows only where the first one does.
-fn start_of_step(text: &str, key: &str) -> Option<usize> {
-    let index = key.strip_prefix("step[")?.strip_suffix(']')?.parse().ok()?;
-    text.match_indices("[[step]]")
-        .nth(index)
-        .map(|(offset, _)| offset)
-}
-
-/// Where the step starts that a message about the whole file names.
-fn named_step(text: &str, key: &str, message: &str) -> Option<usize> {
-    let (_, named) = message.split_once("`step[").filter(|_| key == ".")?;
-    let (index, _) = named.split_once("]`")?;
-    start_of_step(text, &format!("step[{index}]"))
-}
-
-/// Counted from 1; columns in characters.
-fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
-    let before = text.get(..offset).unwrap_or(text);
-    let line = before.matches('\n').count();
-    let column = before.rsplit('\n').next().unwrap_or(before).chars().count();
-    (line.saturating_add(1), column.saturating_add(1))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawScenario {
-    about: String,
-    workers: Option<u32>,
-    #[serde(default)]
-    filter: Vec<FilterSource>,
-    plugin: Option<PluginSettings>,
-    config: Option<toml::Value>,
-    config_text: Option<String>,
-    config_file: Option<String>,
-    config_patch: Option<toml::Value>,
-    #[serde(default)]
-    metadata: BTreeMap<String, Json>,
-    #[serde(default)]
-    upstream: UpstreamTable,
-    #[serde(default)]
-    service: Vec<ServiceTable>,
-    #[serde(default)]
-    grpc_service: Vec<GrpcServiceTable>,
-    #[serde(default)]
-    dns: Vec<Name>,
-    clock: Option<Timestamp>,
-    rejected: Option<Pattern>,
-    step: Option<Vec<Step>>,
-    #[serde(default)]
-    known_difference: BTreeMap<String, String>,
-}
-
-impl TryFrom<RawScenario> for Scenario {
-    type Error = String;
-
-    fn try_from(raw: RawScenario) -> Result<Self, Self::Error> {
-        if raw.about.trim().is_empty() {
-            return Err("`about` is empty, expected the behaviour as one sentence".to_owned());
-        }
-        let workers = raw.workers.unwrap_or(1);
-        if workers == 0 {
-            return Err("`workers = 0`, expected at least 1".to_owned());
-        }
-        let course = match (raw.step, raw.rejected) {
-            (Some(steps), None) if !steps.is_empty() => Course::Steps(steps),
-            (None, Some(line)) => Course::Rejected(line),
-            _ => return Err("expected either at least one `[[step]]` or `rejected`".to_owned()),
-        };
-        let config = ConfigSource::new(
-            raw.config,
-            raw.config_text,
-            raw.config_file,
-            raw.config_patch,
-        )?;
-        let metadata = raw.metadata.into_iter();
-        let scenario = Self {
-            about: raw.about,
-            workers,
-            filters: FilterSource::all(raw.filter, raw.plugin, config)?,
-            metadata: metadata.map(|(name, Json(value))| (name, value)).collect(),
-            upstream: raw.upstream.0,
-            services: raw.service.into_iter().map(|table| table.0).collect(),
-            grpc_services: raw.grpc_service.into_iter().map(|table| table.0).collect(),
-            names: raw.dns,
-            clock: raw.clock,
-            course,
-            known_difference: raw.known_difference,
-            path: PathBuf::new(),
-        };
-        for (index, step) in scenario.steps().iter().enumerate() {
-            if let Some(worker) = step
-                .requests()
-                .iter()
-                .filter_map(|r| r.worker)
-                .find(|worker| *worker >= workers)
-            {
-                return Err(format!(
-                    "`worker = {worker}` in `step[{index}]`, expected less than `workers = {workers}`"
-                ));
-            }
-        }
-        check_calls(scenario.steps())?;
-        Ok(scenario)
-    }
-}
-
-/// A call is opened before it ends, and ends once.
-fn check_calls(steps: &[Step]) -> Result<(), String> {
-    let mut open = BTreeSet::new();
-    for (index, step) in steps.iter().enumerate() {
-        match step {
-            Step::Open(Open { call, .. }) if !open.insert(call) => {
-                return Err(format!(
-                    "`open.call = \"{call}\"` in `step[{index}]`, expected a name that is not open already"
-                ));
-            }
-            Step::Finish { call, .. } | Step::Disconnect(call) if !open.remove(call) => {
-                return Err(format!(
-                    "the call `{call}` in `step[{index}]` is not open, expected an `open` step of that name before it"
-                ));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
 }

@@ -9,6 +9,7 @@ mod client;
 mod link;
 mod live;
 mod router;
+mod seen;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -21,7 +22,7 @@ use crate::framing::Framing;
 use crate::header_map::HeaderMap;
 use crate::local_response::LocalResponse;
 use crate::message::{Frame, Message, Part, Passed, TooLarge};
-use crate::target::{Exchange, HttpVersion, Request};
+use crate::target::{HttpVersion, Request};
 use client::Client;
 pub(crate) use link::{Handed, Links};
 pub(crate) use live::{PassedOn, Sent};
@@ -378,45 +379,6 @@ impl HttpStream {
             Framing::of(&headers, self.http)
         };
         self.client.take_headers(headers, end, framing);
-    }
-
-    /// The response headers as they were sent.
-    pub(crate) fn sent_headers(&self) -> Option<&HeaderMap> {
-        self.client.headers.as_ref()
-    }
-
-    /// The body bytes that were sent.
-    pub(crate) fn sent_bytes(&self) -> usize {
-        self.client.taken.saturating_add(self.client.body.len())
-    }
-
-    /// What was seen of this stream; `properties` are the keys of the filter state to report.
-    pub(crate) fn exchange(&self, properties: &[String]) -> Exchange {
-        let sent = self.client.seen_headers();
-        let headers = sent.map(|headers| {
-            envoy::on_the_wire(headers, self.http, self.client.headers_only, self.head)
-        });
-        // Without being told otherwise Envoy sends no trailers over HTTP/1.
-        let trailers = self
-            .client
-            .trailers
-            .as_ref()
-            .filter(|_| self.http == HttpVersion::Two);
-        let property = |key: &String| {
-            let state = self.filter_state.borrow();
-            let value = state.get(key.as_bytes())?;
-            Some((key.clone(), String::from_utf8_lossy(value).into_owned()))
-        };
-        Exchange {
-            status: self.status.filter(|_| sent.is_some()).unwrap_or(0),
-            headers: headers.unwrap_or_default(),
-            body: self.client.body.clone(),
-            trailers: trailers.map(HeaderMap::without_pseudo).unwrap_or_default(),
-            aborted: self.client.is_cut_off(),
-            starved: self.client.waits_in_vain(),
-            upstream: self.router.seen(),
-            properties: properties.iter().filter_map(property).collect(),
-        }
     }
 }
 

@@ -4,6 +4,8 @@
 //! what is right or wrong: a target only acts and observes, and the [runner](crate::runner) compares.
 
 mod http;
+mod log_line;
+mod plugin_settings;
 mod services;
 
 use std::collections::BTreeMap;
@@ -17,7 +19,8 @@ use serde::Deserialize;
 pub use http::{
     AnswerOverride, Exchange, HttpVersion, Request, Upstream, UpstreamBehaviour, UpstreamRequest,
 };
-
+pub use log_line::{LogLevel, LogLine};
+pub use plugin_settings::{FailurePolicy, PluginSettings};
 pub use services::{Service, ServiceAnswer, ServiceBehaviour, ServiceFunction};
 
 pub use crate::dns::Name;
@@ -351,106 +354,5 @@ impl Default for Setup {
             reconfigures: false,
             log_level: LogLevel::Debug,
         }
-    }
-}
-
-/// Envoy's own settings of the plugin (`envoy.extensions.wasm.v3.PluginConfig`).
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct PluginSettings {
-    /// The plugin's name in logs.
-    pub name: String,
-    /// Which root context of the module serves this plugin.
-    pub root_id: String,
-    /// The scope of shared data.
-    pub vm_id: String,
-    /// The VM's own configuration.
-    pub vm_configuration: String,
-    /// The environment that the module sees.
-    pub environment: BTreeMap<String, String>,
-    /// Whether pausing in the headers lets body callbacks go on (Envoy 1.35 and later).
-    pub allow_on_headers_stop_iteration: bool,
-    /// What becomes of requests once the VM has failed.
-    pub failure_policy: FailurePolicy,
-    /// The base interval of `reload_config.backoff`, in milliseconds: how long a VM must have been loaded before
-    /// [`FailurePolicy::FailReload`] loads it anew. Envoy's default is 1,000.
-    pub reload_after_ms: Option<u32>,
-    /// The listener's `per_connection_buffer_limit_bytes`; Envoy's default is 1 MiB.
-    pub buffer_limit_bytes: Option<u32>,
-}
-
-impl Default for PluginSettings {
-    fn default() -> Self {
-        Self {
-            name: "plugin".to_owned(),
-            root_id: String::new(),
-            vm_id: String::new(),
-            vm_configuration: String::new(),
-            environment: BTreeMap::new(),
-            allow_on_headers_stop_iteration: false,
-            failure_policy: FailurePolicy::FailClosed,
-            reload_after_ms: None,
-            buffer_limit_bytes: None,
-        }
-    }
-}
-
-/// What becomes of requests once the VM has failed (`envoy.extensions.wasm.v3.FailurePolicy`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum FailurePolicy {
-    /// 503 for every later request of that worker; Envoy's default.
-    #[default]
-    FailClosed,
-    /// Later requests pass without the filter.
-    FailOpen,
-    /// As `FailClosed`, until a request finds the VM to have been loaded for so long ([`PluginSettings::reload_after_ms`]) or longer,
-    /// and starts it anew.
-    FailReload,
-}
-
-/// One line that the plugin logged.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogLine {
-    /// How grave it is.
-    pub level: LogLevel,
-    /// The plugin's own text, without the host's prefix.
-    pub text: String,
-}
-
-impl fmt::Display for LogLine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "[{}] {}", self.level, self.text)
-    }
-}
-
-/// The levels of `proxy_log`, in the ABI's order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogLevel {
-    /// 0.
-    Trace,
-    /// 1.
-    Debug,
-    /// 2.
-    Info,
-    /// 3.
-    Warn,
-    /// 4.
-    Error,
-    /// 5.
-    Critical,
-}
-
-impl fmt::Display for LogLevel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Trace => "trace",
-            Self::Debug => "debug",
-            Self::Info => "info",
-            Self::Warn => "warn",
-            Self::Error => "error",
-            Self::Critical => "critical",
-        })
     }
 }
