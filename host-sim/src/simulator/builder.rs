@@ -146,8 +146,8 @@ impl Builder {
     /// assert_eq!(
     ///     trace.iter().filter(|line| line.contains("[host->vm]")).collect::<Vec<_>>(),
     ///     [
-    ///         "auth [host->vm] proxy_on_request_headers(2, 6, true)",
-    ///         "limit [host->vm] proxy_on_request_headers(2, 6, true)",
+    ///         "auth [host->vm] proxy_on_request_headers(3, 6, true)",
+    ///         "limit [host->vm] proxy_on_request_headers(4, 6, true)",
     ///     ]
     /// );
     /// # Ok(())
@@ -236,14 +236,14 @@ impl Builder {
         self
     }
 
-    /// The names that `envoy_resolve_dns` finds, as [`Simulator::name`].
+    /// The names that `envoy_resolve_dns` finds, as [`Simulator::name`](crate::Simulator::name).
     #[must_use]
     pub fn names(mut self, names: Vec<Name>) -> Self {
         self.names = names;
         self
     }
 
-    /// What a filter before the plugin says about every request, as [`Simulator::set_metadata`].
+    /// What a filter before the plugin says about every request, as [`Simulator::set_metadata`](crate::Simulator::set_metadata).
     #[must_use]
     pub fn metadata(mut self, namespace: &str, value: serde_json::Value) -> Self {
         self.metadata.push((namespace.to_owned(), value));
@@ -301,7 +301,7 @@ impl Builder {
         self
     }
 
-    /// Writes no trace: [`Simulator::take_trace`] stays empty, and callbacks and hostcalls take less time.
+    /// Writes no trace: [`Simulator::take_trace`](crate::Simulator::take_trace) stays empty, and callbacks and hostcalls take less time.
     #[must_use]
     pub fn untraced(mut self) -> Self {
         self.traced = false;

@@ -30,5 +30,6 @@ mod scenarios;
 mod shared_data;
 mod shared_queues;
 mod streams;
+mod threads;
 mod upstreams;
 mod wasi;
