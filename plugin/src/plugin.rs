@@ -1,11 +1,14 @@
 //! The plugin: what the host calls once for each configuration and worker.
 //!
-//! It makes the filter's own calls: a call of a client may be gone when an answer comes, while others wait for the same answer.
+//! It makes the filter's own calls: a call of a client may be gone when an answer comes, while others wait for the same answer
+//! ([`waiting`]).
+
+mod waiting;
 
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
-    rc::{Rc, Weak},
+    rc::Rc,
     time::Duration,
 };
 
@@ -13,16 +16,16 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     awaited::Awaited,
-    call::Call,
     callout::{CalloutId, Reply},
     directory::{Answered, Directory, LookupError},
-    engine::{Engine, Learned},
+    engine::Engine,
     host::{self, Counter, HostSharedData, Level},
     metrics::{Counts, Metric},
     policy::Policy,
     webhook::Delivery,
     worker::Worker,
 };
+use waiting::Held;
 
 /// Said once by each worker: a client that goes away early looks the same.
 const BODIES_MAY_BE_MISSING: &str = "a call that is priced by its records ended before any of its body arrived; if every such call \
@@ -30,9 +33,6 @@ const BODIES_MAY_BE_MISSING: &str = "a call that is priced by its records ended 
 
 /// How often a worker tells what it has counted and renews its slots. A lease is three of them at least.
 const TICK: Duration = Duration::from_secs(1);
-
-/// How often it looks whether another worker has been answered, while calls wait for that.
-const SHORT_TICK: Duration = Duration::from_millis(2);
 
 /// The most that is read of an answer to one of the filter's own calls, in bytes.
 const LONGEST_REPLY: usize = 65_536;
@@ -60,21 +60,6 @@ pub(crate) struct Running {
     period: Cell<Duration>,
     /// Whether an answer is being read.
     reading: Cell<bool>,
-}
-
-/// A call that waits, as the proxy knows it and, as long as it lasts, as it is.
-struct Held {
-    context: u32,
-    call: Weak<RefCell<Call>>,
-}
-
-impl Held {
-    /// Whether the call has waited for the engine for as long as it may, or is over.
-    fn has_waited(&self, now: Timestamp) -> bool {
-        self.call
-            .upgrade()
-            .is_none_or(|call| call.borrow().has_waited(now))
-    }
 }
 
 impl Plugin {
@@ -204,92 +189,10 @@ impl Running {
         }
     }
 
-    /// Keeps a call until the directory has answered about `organization`.
-    pub(crate) fn hold(&self, awaited: Awaited, context: u32, call: Weak<RefCell<Call>>) {
-        if matches!(awaited, Awaited::Engine(_)) {
-            self.add(Metric::EngineWaits, 1);
-            self.tick_every(SHORT_TICK);
-        }
-        let mut held = self.held.borrow_mut();
-        held.entry(awaited)
-            .or_default()
-            .push(Held { context, call });
-    }
-
-    fn tick_every(&self, period: Duration) {
-        if self.period.replace(period) != period {
-            host::set_tick_period(period);
-        }
-    }
-
     /// Asks the directory and the engine whatever is to be asked.
     pub(crate) fn ask(&self) {
         self.ask_directory();
         self.ask_engine();
-    }
-
-    /// Asks the engine, but not while an answer is being read: Envoy would send the question over the connection that the answer came
-    /// over, which is about to be closed, and it would be lost (seen on 1.40 with `envoy.upstreams.http.tcp`).
-    fn ask_engine(&self) {
-        let Some(engine) = self
-            .policy
-            .engine
-            .as_ref()
-            .filter(|engine| engine.has_due())
-        else {
-            return;
-        };
-        if self.reading.get() {
-            return self.tick_every(SHORT_TICK);
-        }
-        let now = self.now();
-        for parcel in engine.take_due(now, &HostSharedData, host::random) {
-            match host::call_out(&parcel.callout) {
-                Ok(id) => engine.note(id, parcel),
-                Err(refused) => self.hear(&engine.not_sent(&parcel, refused, now)),
-            }
-        }
-    }
-
-    /// Counts what came of a call to the engine, and lets operators know.
-    fn hear(&self, learned: &Learned) {
-        let metric = learned
-            .failure
-            .map_or(Metric::EngineAnswers, Metric::EngineFailures);
-        self.add(metric, 1);
-        if let Some(line) = &learned.line {
-            host::log(Level::Warn, line);
-        }
-    }
-
-    /// Lets the calls go on that wait for the engine, where another worker has been answered or they have waited long enough.
-    fn release_answered(&self, now: Timestamp) {
-        let Some(engine) = &self.policy.engine else {
-            return;
-        };
-        let answered: Vec<_> = {
-            let held = self.held.borrow();
-            let awaited = held.iter().filter(|(awaited, calls)| match awaited {
-                Awaited::Directory(_) => false,
-                Awaited::Engine(key) => {
-                    calls.iter().any(|held| held.has_waited(now))
-                        || !engine.is_awaited(key, now, &HostSharedData)
-                }
-            });
-            awaited.map(|(awaited, _)| awaited.clone()).collect()
-        };
-        for awaited in answered {
-            self.release(&awaited);
-        }
-        self.ask_engine();
-        let waits = self
-            .held
-            .borrow()
-            .keys()
-            .any(|awaited| matches!(awaited, Awaited::Engine(_)));
-        if !waits && !engine.has_due() {
-            self.tick_every(TICK);
-        }
     }
 
     fn ask_directory(&self) {
@@ -351,26 +254,6 @@ impl Running {
                 self.release(&Awaited::Engine(key));
             }
             self.release_answered(self.now());
-        }
-    }
-
-    /// Lets the calls go on that waited for this.
-    fn release(&self, awaited: &Awaited) {
-        let held = self.held.borrow_mut().remove(awaited).unwrap_or_default();
-        for Held { context, call } in held {
-            let Some(shared) = call.upgrade() else {
-                continue;
-            };
-            // It may be over, or have been decided without the answer.
-            let waits = shared.borrow().awaits() == Some(awaited);
-            if !waits || !host::enter_call(context) {
-                continue;
-            }
-            shared.borrow_mut().resume();
-            let still = shared.borrow_mut().begins_to_await();
-            if let Some(awaited) = still {
-                self.hold(awaited, context, call);
-            }
         }
     }
 

@@ -249,6 +249,39 @@ mod tests {
     }
 
     #[test]
+    fn a_lease_adds_seventy_bytes() {
+        let credits = |amount| Credits::new(amount).unwrap();
+        let leased = Account {
+            lease: Some(Lease {
+                message: 7,
+                heard: 6,
+                awaited_until: Moment(1_800_000_000_050),
+                held: credits(1_000),
+                reported: credits(2),
+                others_held: credits(3),
+                others_used: credits(4),
+                allotment: credits(5),
+                heard_at: Moment(1_800_000_000_000),
+                share: 8,
+                others_share: 9,
+                peak: 10,
+            }),
+            ..account(1, 2)
+        };
+        let mut record = leased.to_record();
+        assert_eq!(record.len(), 18 + 70);
+        assert_eq!(Account::from_record(&record), Ok(leased));
+        record.pop();
+        assert_eq!(
+            Account::from_record(&record),
+            Err(UnreadableRecord::Length {
+                bytes: 87,
+                expected: 18
+            })
+        );
+    }
+
+    #[test]
     fn what_is_no_record_is_said_to_be_none() {
         let mut record = account(1, 1).to_record();
         assert_eq!(

@@ -206,3 +206,52 @@ fn outsiders_and_headers_that_cannot_be() {
         "invalid configuration at `response_headers`: \"x-credits\" twice: expected a name of its own for each field",
     );
 }
+
+#[test]
+fn an_engine_that_cannot_be() {
+    let engine = |member: &str, value: serde_json::Value| {
+        let resp = serde_json::json!({"cluster": "e"});
+        let mut engine = serde_json::json!({"transport": {"resp": resp}, "envoys": 2});
+        engine[member] = value;
+        engine
+    };
+    for (member, value, expected) in [
+        (
+            "envoys",
+            serde_json::json!(0),
+            "invalid configuration at `engine.envoys`: 0: expected from 1 to 1000",
+        ),
+        (
+            "idle_seconds",
+            serde_json::json!(3601),
+            "invalid configuration at `engine.idle_seconds`: 3601: expected from 1 to 3600",
+        ),
+        (
+            "lease",
+            serde_json::json!(0),
+            "invalid configuration at `engine.lease`: 0: expected at least 1 credit",
+        ),
+        (
+            "deadline_ms",
+            serde_json::json!(0),
+            "invalid configuration at `engine.deadline_ms`: invalid time-out 0, expected 1 to 60000 milliseconds",
+        ),
+        (
+            "when_down",
+            serde_json::json!("open"),
+            "invalid configuration at `engine.when_down`: unknown variant `open`, expected one of `refuse`, `allow`, `local`",
+        ),
+        (
+            "transport",
+            serde_json::json!({"resp": {"cluster": "e", "user": "u"}}),
+            "invalid configuration at `engine.transport.resp.user`: a user without a password: expected `password` beside it",
+        ),
+        (
+            "transport",
+            serde_json::json!({"resp": {"cluster": "e", "password": ""}}),
+            "invalid configuration at `engine.transport.resp.password`: invalid user or password of 0 bytes, expected 1 to 1024",
+        ),
+    ] {
+        check("/engine", engine(member, value), expected);
+    }
+}

@@ -1,0 +1,261 @@
+//! The post: messages that are sent to the engine, and what comes back.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    Due, Engine, EnvoyId,
+    failure::{Failure, FailureKind},
+    message::{Answer, Circumstances, Message, Wish},
+};
+use crate::{
+    account::{Account, Asking},
+    callout::{Callout, CalloutId, Reply},
+    credits::Credits,
+    day::Seconds,
+    enforcement::Enforcement,
+    ledger::{AccountKey, HostRefused, Ledger, SharedData},
+};
+
+/// A message on its way.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    message: Message,
+    /// Whether it is the last one about a day, whose answer does not matter.
+    closes: bool,
+}
+
+/// A call to the engine, to be made.
+#[derive(Debug)]
+pub struct Parcel {
+    /// The call.
+    pub callout: Callout,
+    sent: Vec<Sent>,
+}
+
+/// What came of a call to the engine.
+#[derive(Debug)]
+pub struct Learned {
+    /// The accounts that it was about.
+    pub keys: Vec<AccountKey>,
+    /// Why it was of no use.
+    pub failure: Option<FailureKind>,
+    /// What an operator should read in the log, if it has not been said just now.
+    pub line: Option<String>,
+}
+
+impl Engine {
+    /// How much longer than its time-out an answer counts as awaited.
+    const GRACE: Duration = Duration::from_millis(20);
+    /// How long the log is silent about a kind of failure that it has told.
+    const SILENCE: Seconds = Seconds::new(60);
+    /// By how many seconds more than the time after which idle proxies give back the engine waits for their word, after it has lost
+    /// everything: two ticks.
+    const QUIET: u64 = 2;
+    /// How long the engine keeps a day that is over, in seconds.
+    const KEPT: i64 = 86_400;
+
+    /// What is to be sent now. Each must be [noted](Self::note) as sent, or as [not sent](Self::not_sent). `draw` draws lots.
+    pub fn take_due(
+        &self,
+        now: Timestamp,
+        data: &impl SharedData,
+        draw: impl FnOnce() -> [u8; 8],
+    ) -> Vec<Parcel> {
+        let due = self.due.take();
+        if due.is_empty() {
+            return Vec::new();
+        }
+        let Some(id) = self.id(data, draw) else {
+            return Vec::new();
+        };
+        let sent: Vec<_> = due
+            .into_iter()
+            .filter_map(|due| self.prepare(due, &id, now, data))
+            .collect();
+        let most = self.settings.transport.most();
+        let parcels = sent.chunks(most).map(|sent| {
+            let messages: Vec<_> = sent.iter().map(|sent| sent.message.clone()).collect();
+            let timeout = self.settings.deadline;
+            Parcel {
+                callout: self
+                    .settings
+                    .transport
+                    .callout(&messages, &self.script, timeout),
+                sent: sent.to_vec(),
+            }
+        });
+        parcels.collect()
+    }
+
+    /// The host has taken a call.
+    pub fn note(&self, callout: CalloutId, parcel: Parcel) {
+        self.sent.borrow_mut().insert(callout, parcel.sent);
+    }
+
+    /// The host has not taken a call.
+    pub fn not_sent(&self, parcel: &Parcel, refused: HostRefused, now: Timestamp) -> Learned {
+        self.fail(
+            &parcel.sent,
+            &Failure::Unreachable(refused.to_string()),
+            now,
+        )
+    }
+
+    /// Learns from what has come back from a call; `None` if the call was none of the engine's.
+    pub fn learn(
+        &self,
+        callout: CalloutId,
+        reply: Reply<'_>,
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> Option<Learned> {
+        let sent = self.sent.borrow_mut().remove(&callout)?;
+        let messages: Vec<_> = sent.iter().map(|sent| sent.message.clone()).collect();
+        let answers = match self.settings.transport.answers(&messages, reply) {
+            Ok(answers) => answers,
+            Err(failure) => return Some(self.fail(&sent, &failure, now)),
+        };
+        if answers.contains(&Answer::Recovering) {
+            return Some(self.fail(&sent, &Failure::Recovering, now));
+        }
+        for (sent, answer) in sent.iter().zip(answers) {
+            let Message {
+                key, day, number, ..
+            } = &sent.message;
+            if sent.closes {
+                continue;
+            }
+            // What cannot be posted is mended by the next message, which states what is held without it.
+            let _ = Ledger::new(data).post(key, *day, |account| {
+                Ok::<_, std::convert::Infallible>(match answer {
+                    Answer::Granted(granted) => account.hear(&granted, now),
+                    Answer::Recovering => account.clone(),
+                    Answer::Late(latest) => account.catch_up(*number, latest),
+                })
+            });
+        }
+        let since = self.down.take();
+        self.failed_at.set(None);
+        self.told.borrow_mut().clear();
+        let line = since.map(|since| {
+            let (cluster, down) = (
+                self.settings.transport.cluster(),
+                Seconds::between(since, now),
+            );
+            format!("the engine (cluster {cluster:?}) answers again after {down} s")
+        });
+        Some(Learned {
+            keys: keys(&sent),
+            failure: None,
+            line,
+        })
+    }
+
+    /// Whether the engine was of no use less than so long ago.
+    pub(super) fn has_failed_since(&self, age: SignedDuration, now: Timestamp) -> bool {
+        let failed = self.failed_at.get();
+        failed.is_some_and(|at| now.duration_since(at) < age)
+    }
+
+    /// The engine was of no use. It counts as down at once, but for a first answer that does not come in time: that may be the network.
+    fn fail(&self, sent: &[Sent], failure: &Failure, now: Timestamp) -> Learned {
+        let again = self.failed_at.replace(Some(now)).is_some();
+        if self.down.get().is_none() && (again || *failure != Failure::TimedOut) {
+            self.down.set(Some(now));
+        }
+        let kind = failure.kind();
+        let mut told = self.told.borrow_mut();
+        let news = told
+            .get(&kind)
+            .is_none_or(|at| Seconds::between(*at, now) > Self::SILENCE);
+        let line = news.then(|| {
+            told.insert(kind, now);
+            let cluster = self.settings.transport.cluster();
+            format!("the engine (cluster {cluster:?}) is of no use: {failure}")
+        });
+        Learned {
+            keys: keys(sent),
+            failure: Some(kind),
+            line,
+        }
+    }
+
+    /// The message to be sent; `None` if another worker is waiting for an answer, or the account cannot be changed.
+    fn prepare(
+        &self,
+        due: Due,
+        envoy: &EnvoyId,
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> Option<Sent> {
+        let holder = &due.holder;
+        let day = holder.data_center.calendar.day(now);
+        let total = holder.schedule.at(now).total;
+        let refuses = holder.enforcement != Enforcement::NeverRefuse;
+        let circumstances = Circumstances {
+            envoy,
+            envoys: self.settings.envoys,
+            allotment: refuses.then_some(total),
+            expires_at: day.end.as_second().saturating_add(Self::KEPT),
+            calls: holder
+                .concurrency
+                .filter(|_| refuses && due.closes.is_none()),
+            share_lease: self.settings.share_lease,
+            quiet: Seconds::new(self.settings.idle.get().saturating_add(Self::QUIET)),
+        };
+        let asking = |account: &Account| Asking {
+            gives_back: due.gives_back,
+            allotment: total,
+            in_progress: holder.concurrency.map(|_| {
+                let calls = account.slots().in_progress(self.settings.share_lease, now);
+                u16::try_from(calls).unwrap_or(u16::MAX)
+            }),
+            now,
+            patience: self.settings.deadline.saturating_add(Self::GRACE),
+        };
+        if let Some(former) = &due.closes {
+            let account = former.ask(&asking(former));
+            let message = Message::of(&holder.key, &account, Wish::default(), &circumstances)?;
+            return Some(Sent {
+                message,
+                closes: true,
+            });
+        }
+        self.watch(holder);
+        let posting = Ledger::new(data).post(&holder.key, day.number, |account| {
+            if account.lease().is_some_and(|lease| lease.is_awaited(now)) {
+                return Err(());
+            }
+            Ok(account.ask(&asking(account)))
+        });
+        let account = posting.result.ok()?.after;
+        let wants = if due.gives_back || !refuses {
+            Credits::ZERO
+        } else {
+            self.settings.lease.saturating_sub(account.free())
+        };
+        let wish = Wish { wants, ..due.wish };
+        let message = Message::of(&holder.key, &account, wish, &circumstances)?;
+        Some(Sent {
+            message,
+            closes: false,
+        })
+    }
+
+    /// The proxy's name, the same for all its workers.
+    fn id(&self, data: &impl SharedData, draw: impl FnOnce() -> [u8; 8]) -> Option<EnvoyId> {
+        if let Some(id) = *self.id.borrow() {
+            return Some(id);
+        }
+        let id = Ledger::new(data).identify(&self.settings.namespace, draw());
+        let id = EnvoyId(id.ok()?);
+        self.id.replace(Some(id));
+        Some(id)
+    }
+}
+
+fn keys(sent: &[Sent]) -> Vec<AccountKey> {
+    sent.iter().map(|sent| sent.message.key.clone()).collect()
+}
