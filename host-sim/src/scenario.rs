@@ -21,6 +21,9 @@
 //! ## `${clock+4s}` is the time of day four seconds after the host's start, `${date}` its date.
 //! config = { daily = 10, day_starts_at = "${clock+4s}" }
 //!
+//! ## A server of Redis's protocol that the plugin calls, behind a cluster with `envoy.upstreams.http.tcp`: a `[[service]]` with
+//! ## `protocol = "resp"` and `replies = [{ command = "EVAL", words = { 2 = "1" }, reply = ["{6}", 0, "+OK"] }]`, of which each command of
+//! ## a call gets the first that fits (`{6}` is the command's word at place 6, a number), or `says = "…"` (this, whatever is asked), or `down`.
 //! ## A gRPC service that the plugin calls: a `[[grpc_service]]` table with `cluster`, and `answers = [{ method = "pkg.Quota/Take",
 //! ## message_hex = "0801" }]` (or `message`, or `status` with `error`) or `down = "hang"` or `"unreachable"`. To a caller that streams:
 //! ## `messages`, or `messages_hex`, of which `unasked = 1` come first, `ends = true` to hang up, `initial_metadata`, `trailing_metadata`.
