@@ -231,12 +231,8 @@ impl Account {
 
     /// The account with these thresholds marked as warned of.
     #[must_use]
-    pub fn with_warned(&self, warned: u8) -> Self {
-        Self {
-            warned,
-            slots: self.slots.clone(),
-            ..*self
-        }
+    pub fn with_warned(self, warned: u8) -> Self {
+        Self { warned, ..self }
     }
 
     /// The day on which `used` was used.

@@ -43,12 +43,9 @@ impl Seconds {
     /// The time from `from` until `to`, rounded up, so that whoever waits that long is never too early; nothing if it has passed.
     #[must_use]
     pub fn between(from: Timestamp, to: Timestamp) -> Self {
-        let left = to.duration_since(from);
-        if !left.is_positive() {
-            return Self(0);
-        }
-        let whole = left.as_secs().unsigned_abs();
-        Self(whole.saturating_add(u64::from(left.subsec_nanos() > 0)))
+        let begun = i64::from(to.subsec_nanosecond() > from.subsec_nanosecond());
+        let left = to.as_second().saturating_sub(from.as_second());
+        Self(u64::try_from(left.saturating_add(begun)).unwrap_or_default())
     }
 
     /// The instant so long after `start`; the end of time if that is beyond it.

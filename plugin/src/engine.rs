@@ -61,6 +61,7 @@ use crate::{
     ledger::{AccountKey, Ledger, SharedData},
     namespace::Namespace,
     policy::AccountHolder,
+    spread::BuildSpread,
 };
 
 /// The engine, and what a worker has to say to it.
@@ -71,7 +72,7 @@ pub struct Engine {
     id: RefCell<Option<EnvoyId>>,
     due: RefCell<Vec<Due>>,
     /// The accounts about which there may be something to say.
-    active: RefCell<HashMap<AccountKey, Rc<AccountHolder>>>,
+    active: RefCell<HashMap<AccountKey, Rc<AccountHolder>, BuildSpread>>,
     sent: RefCell<HashMap<CalloutId, Vec<Sent>>>,
     /// Since when it has been of no use.
     down: Cell<Option<Timestamp>>,

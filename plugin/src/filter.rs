@@ -12,24 +12,20 @@
     reason = "the host finds callbacks by their unmangled names"
 )]
 
-use std::{
-    cell::RefCell,
-    collections::HashMap,
-    hash::{BuildHasherDefault, Hasher},
-    rc::Rc,
-};
+use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
 use crate::{
     call::{Action, Call},
     host,
     plugin::Plugin,
+    spread::BuildSpread,
 };
 
 thread_local! {
     /// The host says of every callback by number whom it is about, so that they have to be found somewhere.
     static CONTEXTS: Contexts = const { Contexts {
         plugins: RefCell::new(Vec::new()),
-        calls: RefCell::new(HashMap::with_hasher(BuildHasherDefault::new())),
+        calls: RefCell::new(HashMap::with_hasher(BuildSpread::new())),
     } };
 }
 
@@ -37,32 +33,11 @@ thread_local! {
 struct Contexts {
     /// There is hardly ever more than one.
     plugins: RefCell<Vec<(u32, Rc<Plugin>)>>,
-    calls: RefCell<HashMap<u32, SharedCall, BuildHasherDefault<Spread>>>,
+    calls: RefCell<HashMap<u32, SharedCall, BuildSpread>>,
 }
 
 /// What the host calls for one call.
 type SharedCall = Rc<RefCell<Call>>;
-
-/// Numbers that the host counts up need no more of a hash than to be spread over all bits.
-#[derive(Default)]
-struct Spread(u64);
-
-impl Hasher for Spread {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes
-            .iter()
-            .for_each(|byte| self.write_u32(u32::from(*byte)));
-    }
-
-    fn write_u32(&mut self, number: u32) {
-        // 2^64 divided by the golden ratio.
-        self.0 = (self.0 ^ u64::from(number)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-}
 
 impl Contexts {
     fn plugin(&self, context: u32) -> Option<Rc<Plugin>> {

@@ -8,19 +8,21 @@ use std::borrow::Cow;
 
 /// The fields of a message. Names are in lower case, as Envoy has them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct HeaderMap(Vec<u8>);
-
-/// Where the next field is described, and where it is.
-struct Fields<'a> {
-    lengths: &'a [u8],
-    fields: &'a [u8],
+pub struct HeaderMap {
+    bytes: Vec<u8>,
+    /// A bit for each length that a name has: most names that are asked for are of none of them.
+    lengths: u64,
 }
 
 impl HeaderMap {
     /// The map in these bytes. What is no map has no fields.
     #[must_use]
     pub fn new(bytes: Vec<u8>) -> Self {
-        Self(bytes)
+        let mut map = Self { bytes, lengths: 0 };
+        let (lengths, _) = map.parts();
+        let names = lengths.iter().map(|[name, _]| u32::from_le_bytes(*name));
+        map.lengths = names.fold(0, |all, length| all | bit(length as usize));
+        map
     }
 
     /// The first value of a field.
@@ -32,7 +34,7 @@ impl HeaderMap {
     /// The first value of a field as text; empty if there is none.
     #[must_use]
     pub fn text(&self, name: &str) -> Cow<'_, str> {
-        String::from_utf8_lossy(self.first(name).unwrap_or_default())
+        text(self.first(name).unwrap_or_default())
     }
 
     /// All values of a field, joined with commas, as Envoy has them in the property `request.headers`.
@@ -48,49 +50,57 @@ impl HeaderMap {
         Some(joined)
     }
 
+    /// The values of the fields with this name. A name that is as long is compared, and all others are stepped over: a call has
+    /// twenty fields and asks for ten names.
     fn values(&self, name: &str) -> impl Iterator<Item = &[u8]> {
-        self.fields()
-            .filter(move |(known, _)| *known == name.as_bytes())
-            .map(|(_, value)| value)
+        let (mut lengths, fields) = self.parts();
+        if self.lengths & bit(name.len()) == 0 {
+            lengths = &[];
+        }
+        let mut next = 0_usize;
+        lengths
+            .iter()
+            .filter_map(move |[name_length, value_length]| {
+                let name_length = u32::from_le_bytes(*name_length) as usize;
+                let value_length = u32::from_le_bytes(*value_length) as usize;
+                let start = next;
+                // A NUL is after each.
+                next = start
+                    .saturating_add(name_length)
+                    .saturating_add(value_length)
+                    .saturating_add(2);
+                if name_length != name.len() {
+                    return None;
+                }
+                let (found, rest) = fields.get(start..next)?.split_at_checked(name_length)?;
+                let value = rest.get(1..)?.get(..value_length)?;
+                (found == name.as_bytes()).then_some(value)
+            })
     }
 
-    fn fields(&self) -> Fields<'_> {
-        let split = |bytes: &'_ [u8]| {
-            let (count, rest) = bytes.split_first_chunk::<4>()?;
-            let lengths = usize::try_from(u32::from_le_bytes(*count))
-                .ok()?
-                .checked_mul(8)?;
-            (rest.len() >= lengths).then_some(lengths)
+    /// The lengths of all fields, and the fields.
+    fn parts(&self) -> (&[[[u8; 4]; 2]], &[u8]) {
+        let Some((count, rest)) = self.bytes.split_first_chunk::<4>() else {
+            return Default::default();
         };
-        let lengths = split(&self.0).unwrap_or_default();
-        let rest = self.0.get(4..).unwrap_or_default();
-        let (lengths, fields) = rest.split_at_checked(lengths).unwrap_or_default();
-        Fields { lengths, fields }
+        let lengths = (u32::from_le_bytes(*count) as usize).checked_mul(8);
+        let parts = rest.split_at_checked(lengths.unwrap_or(usize::MAX));
+        let (lengths, fields) = parts.unwrap_or_default();
+        let (lengths, _) = lengths.as_chunks::<4>();
+        let (lengths, _) = lengths.as_chunks::<2>();
+        (lengths, fields)
     }
 }
 
-impl<'a> Iterator for Fields<'a> {
-    type Item = (&'a [u8], &'a [u8]);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let (lengths, rest) = self.lengths.split_first_chunk::<8>()?;
-        self.lengths = rest;
-        let [n0, n1, n2, n3, v0, v1, v2, v3] = *lengths;
-        let name = self.take(u32::from_le_bytes([n0, n1, n2, n3]))?;
-        let value = self.take(u32::from_le_bytes([v0, v1, v2, v3]))?;
-        Some((name, value))
-    }
+/// The bit of a length; lengths of 64 and more share them.
+fn bit(length: usize) -> u64 {
+    1_u64.rotate_left((length % 64) as u32)
 }
 
-impl<'a> Fields<'a> {
-    /// So many bytes, after which there is a NUL.
-    fn take(&mut self, length: u32) -> Option<&'a [u8]> {
-        let (taken, rest) = self
-            .fields
-            .split_at_checked(usize::try_from(length).ok()?)?;
-        self.fields = rest.get(1..)?;
-        Some(taken)
-    }
+/// Bytes as text. Those that are, as nearly all are, are looked at eight at a time, which [`String::from_utf8_lossy`] does not do.
+#[must_use]
+pub fn text(bytes: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
 /// Fields as hosts read them.

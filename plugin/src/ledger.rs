@@ -3,7 +3,10 @@
 //! All compare-and-set lives here: a pure transition of [`Account`] inside, a bounded retry outside. A mismatch means that another
 //! worker made progress, so retries are short; running out of them is an outcome of its own, never a wrong number.
 
-use std::rc::Rc;
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    rc::Rc,
+};
 
 use crate::{
     account::{Account, UnreadableRecord},
@@ -75,8 +78,29 @@ pub struct HostRefused {
 /// Where an account lies in shared data.
 ///
 /// Invariant: no two accounts share a key, because ids hold no `/`. Cheap to clone.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct AccountKey(Rc<str>);
+#[derive(Clone, Debug)]
+pub struct AccountKey(Rc<Named>);
+
+#[derive(Debug)]
+struct Named {
+    text: String,
+    /// Of the text, so that maps of accounts need not look at it for each call.
+    hash: u64,
+}
+
+impl PartialEq for AccountKey {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0) || self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for AccountKey {}
+
+impl Hash for AccountKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u32(self.0.hash as u32);
+    }
+}
 
 impl AccountKey {
     /// The account of `organization` in `namespace`.
@@ -92,27 +116,29 @@ impl AccountKey {
     }
 
     fn named(namespace: &Namespace, kind: &str, name: &str) -> Self {
-        Self(
-            format!(
-                "{PREFIX}/{}/{}/{kind}/{name}",
-                Account::VERSION,
-                namespace.as_str()
-            )
-            .into(),
-        )
+        let text = format!(
+            "{PREFIX}/{}/{}/{kind}/{name}",
+            Account::VERSION,
+            namespace.as_str()
+        );
+        let mut hasher = DefaultHasher::new();
+        text.hash(&mut hasher);
+        let hash = hasher.finish();
+        Self(Rc::new(Named { text, hash }))
     }
 
     /// The key as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.0.text
     }
 
     /// What the account's names at an engine begin with. What is between the braces decides on which node of a cluster they lie
     /// (Redis Cluster specification, hash tags), the same one for all of them.
     #[must_use]
     pub fn at_engine(&self) -> String {
-        let name = self.0.strip_prefix(PREFIX).unwrap_or(&self.0);
+        let name = self.as_str();
+        let name = name.strip_prefix(PREFIX).unwrap_or(name);
         format!("{PREFIX}:{{{}}}", name.trim_start_matches('/'))
     }
 }

@@ -11,7 +11,7 @@
 //! - what a call costs: [`cost_table`];
 //! - what was used: [`account`] (pure steps of one record), [`ledger`] (the accounts behind a two-method port), [`namespace`];
 //! - what several proxies share: [`engine`] (what is reserved there, and what is said to it);
-//! - what is in progress: [`slots`] (as an account tells), [`worker`] (what one worker remembers between calls);
+//! - what is in progress: [`slots`] (as an account tells), [`worker`] (what one worker remembers between calls, found by [`spread`]);
 //! - what is decided: [`meter`] (the state machine of one call), [`receipt`], [`refunds`], [`enforcement`];
 //! - what is shown: [`refusal`], [`response_headers`], [`metrics`], [`usage`], [`webhook`];
 //! - whom the filter calls itself: [`callout`], and for whose answer a call waits: [`awaited`];
@@ -66,6 +66,7 @@ pub mod refunds;
 pub mod refusal;
 pub mod response_headers;
 pub mod slots;
+pub mod spread;
 pub mod subscription;
 pub mod terms;
 pub mod unique_map;

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::header_map;
+
 /// The path of a Proxy-Wasm property.
 ///
 /// A header is read as the property `request.headers.<name>`, because Envoy joins the values of a header that is given twice there,
@@ -46,7 +48,7 @@ pub fn text(value: &[u8]) -> Cow<'_, str> {
             return (number as u64).to_string().into();
         }
     }
-    String::from_utf8_lossy(value)
+    header_map::text(value)
 }
 
 #[cfg(test)]

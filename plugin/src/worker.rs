@@ -22,6 +22,7 @@ use crate::{
     namespace::Namespace,
     policy::AccountHolder,
     slots::{Group, WorkerId},
+    spread::BuildSpread,
     usage::{
         statistics::{Event, Statistics},
         tally::Tally,
@@ -32,7 +33,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Worker {
     id: Cell<Option<WorkerId>>,
-    serving: RefCell<HashMap<AccountKey, Serving>>,
+    serving: RefCell<HashMap<AccountKey, Serving, BuildSpread>>,
     owed: RefCell<Vec<Owed>>,
     tally: RefCell<Tally>,
     renewed: Cell<Option<Timestamp>>,
@@ -207,8 +208,8 @@ impl Worker {
         now: Timestamp,
         data: &impl SharedData,
     ) -> u32 {
-        let serving = self.serving.borrow().get(key).cloned();
-        let (Some(worker), Some(serving)) = (self.id.get(), serving) else {
+        let known = self.serving.borrow();
+        let (Some(worker), Some(serving)) = (self.id.get(), known.get(key)) else {
             return 0;
         };
         let today = serving.data_center.calendar.day(now).number;
@@ -220,6 +221,7 @@ impl Worker {
             Ok::<_, Infallible>(account.with_slots(slots))
         });
         let idle = serving.groups.iter().all(|(_, calls)| *calls == 0);
+        drop(known);
         if idle && posting.result.is_ok() {
             self.serving.borrow_mut().remove(key);
         }

@@ -78,9 +78,12 @@ pub(super) fn publish(receipt: &Receipt, policy: &Policy) {
         host::set_property("api_credits.rule", policy.costs.rule_name(rule));
     }
     if let Some(balance) = receipt.balance {
-        host::set_property("api_credits.remaining", &balance.remaining.to_string());
+        host::set_property(
+            "api_credits.remaining",
+            &balance.remaining.get().to_string(),
+        );
     }
-    host::set_property("api_credits.cost", &receipt.cost.to_string());
+    host::set_property("api_credits.cost", &receipt.cost.get().to_string());
     host::set_property("api_credits.verdict", &receipt.outcome.name());
 }
 

@@ -5,6 +5,7 @@
 //! the time depends on the depth of the path and hardly on the number of operations, and no path can make it explode.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::RuleId;
@@ -14,7 +15,7 @@ use super::rule::{Candidates, Rule};
 /// A node: the operations whose templates start with the segments that lead here.
 #[derive(Debug, Default)]
 pub(super) struct Node {
-    /// By folded text, ascending.
+    /// By folded text, in [`order`].
     literals: Vec<Literal>,
     parameter: Option<Box<Node>>,
     /// Operations that end here.
@@ -109,7 +110,7 @@ impl Node {
         let folded = fold(segment);
         let place = self
             .literals
-            .binary_search_by(|literal| literal.folded.as_slice().cmp(&folded))
+            .binary_search_by(|literal| order(&literal.folded, &folded))
             .ok()?;
         let literal = self.literals.get(place)?;
         let exact = literal.spellings.iter().any(|spelling| spelling == segment);
@@ -121,7 +122,7 @@ impl Node {
         let folded = fold(spelling);
         let place = self
             .literals
-            .partition_point(|literal| *literal.folded < *folded);
+            .partition_point(|literal| order(&literal.folded, &folded) == Ordering::Less);
         if self
             .literals
             .get(place)
@@ -196,6 +197,11 @@ impl Lookup<'_> {
         self.case_matters |= !exact;
         exact || self.folded
     }
+}
+
+/// The shorter text first: most of those that a search compares differ in length already.
+fn order(one: &[u8], other: &[u8]) -> Ordering {
+    one.len().cmp(&other.len()).then_with(|| one.cmp(other))
 }
 
 /// The text in lower case. It is folded once, and then compared as a whole with each literal: byte by byte, a table of 10,000

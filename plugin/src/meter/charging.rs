@@ -270,7 +270,7 @@ impl Meter {
         let posting = Ledger::new(data).post(&holder.key, day.number, |account| {
             let used = account.used_by_all();
             let told = thresholds.told_at(used, terms.total, Told(account.warned()));
-            Ok::<_, Infallible>(account.with_warned(told.0))
+            Ok::<_, Infallible>(account.clone().with_warned(told.0))
         });
         // What cannot be noted is told by the next refusal.
         posting.result.map_or_else(

@@ -9,12 +9,13 @@ use super::statistics::{Event, Statistics, UnreadableStatistics};
 use crate::{
     day::DayNumber,
     ledger::{AccountKey, Cas, HostRefused, SetError, SharedData},
+    spread::BuildSpread,
 };
 
 /// What one worker has counted, by account. It outlives a configuration: events carry the names of their rules.
 #[derive(Debug, Default)]
 pub struct Tally {
-    pending: HashMap<Box<str>, Statistics>,
+    pending: HashMap<AccountKey, Statistics, BuildSpread>,
 }
 
 /// What came of writing a tally.
@@ -53,7 +54,7 @@ impl Tally {
 
     /// Counts `event` for the account at `key` on `day`: the day of the account that was charged or looked at.
     pub fn add(&mut self, key: &AccountKey, day: DayNumber, event: Event<'_>) {
-        if let Some(pending) = self.pending.get_mut(key.as_str()) {
+        if let Some(pending) = self.pending.get_mut(key) {
             if pending.day() < day {
                 *pending = Statistics::opened(day);
             }
@@ -62,7 +63,7 @@ impl Tally {
         }
         let mut opened = Statistics::opened(day);
         opened.add(event);
-        self.pending.insert(key.as_str().into(), opened);
+        self.pending.insert(key.clone(), opened);
     }
 
     /// Whether there is nothing to write.
@@ -74,8 +75,8 @@ impl Tally {
     /// Moves everything into shared data.
     pub fn flush(&mut self, data: &impl SharedData) -> Flushed {
         let mut flushed = Flushed::default();
-        self.pending.retain(
-            |key, pending| match write(data, key, pending, &mut flushed.retries) {
+        self.pending.retain(|key, pending| {
+            match write(data, key.as_str(), pending, &mut flushed.retries) {
                 Ok(()) => {
                     flushed.written = flushed.written.saturating_add(1);
                     false
@@ -85,8 +86,8 @@ impl Tally {
                     flushed.trouble = Some(error);
                     true
                 }
-            },
-        );
+            }
+        });
         flushed
     }
 
@@ -103,7 +104,7 @@ impl Tally {
     ) -> Result<Statistics, StatisticsError> {
         let stored = load(data, &stored_at(key.as_str()))?.statistics;
         let mut statistics = stored.unwrap_or_else(|| Statistics::opened(today));
-        if let Some(pending) = self.pending.get(key.as_str()) {
+        if let Some(pending) = self.pending.get(key) {
             statistics.merge(pending);
         }
         Ok(statistics.on(today))
