@@ -117,19 +117,19 @@ fn check(request: &Request, status: u16, callbacks: usize, hostcalls: usize, fue
 #[test]
 fn a_get() {
     let request = call(ORGANIZATION, "GET", "/api/v1/tickets/4711", "");
-    check(&request, 200, 5, 20, 42_000);
+    check(&request, 200, 5, 20, 31_000);
 }
 
 #[test]
 fn a_list() {
     let request = call(ORGANIZATION, "GET", "/api/v1/tickets?from=20&limit=50", "");
-    check(&request, 200, 5, 20, 47_000);
+    check(&request, 200, 5, 20, 35_000);
 }
 
 #[test]
 fn a_refusal() {
     let request = call("7", "GET", "/api/v1/tickets/4711", "");
-    check(&request, 429, 5, 12, 47_000);
+    check(&request, 429, 5, 12, 40_000);
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn a_bulk_call() {
         "/api/v1/closeTickets",
         r#"{"ids":[1,2,3,4,5]}"#,
     );
-    check(&request, 200, 7, 24, 60_000);
+    check(&request, 200, 7, 24, 38_500);
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn a_usage_page() {
             *value = "text/html".to_owned();
         }
     }
-    check(&request, 200, 5, 10, 200_000);
+    check(&request, 200, 5, 10, 155_000);
 }
 
 /// A body that no price depends on costs a callback for each of its chunks, in which nothing is asked of the host. The body of a
