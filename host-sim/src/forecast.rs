@@ -42,6 +42,7 @@ mod details;
 mod error;
 mod mapping;
 mod organization;
+mod outcome;
 mod pricer;
 mod remedy;
 mod reordering;

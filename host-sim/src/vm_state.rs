@@ -136,7 +136,8 @@ pub(crate) struct VmState {
     pub(crate) memory: Option<Memory>,
     pub(crate) allocator: Option<TypedFunc<u32, u32>>,
     pub(crate) roots: BTreeMap<u32, Root>,
-    pub(crate) streams: BTreeMap<u32, HttpStream>,
+    /// Streams are large, and move within the map whenever one comes or goes.
+    pub(crate) streams: BTreeMap<u32, Box<HttpStream>>,
     pub(crate) metric_ids: MetricIds,
     /// The plugin configuration while callbacks may read it.
     pub(crate) configuration: Option<Vec<u8>>,
@@ -306,13 +307,13 @@ impl VmState {
 
     /// The stream that hostcalls mean; `None` in a root context.
     pub(crate) fn stream(&self) -> Option<&HttpStream> {
-        self.streams.get(&self.context())
+        self.streams.get(&self.context()).map(AsRef::as_ref)
     }
 
     /// The stream that hostcalls mean; `None` in a root context.
     pub(crate) fn stream_mut(&mut self) -> Option<&mut HttpStream> {
         let context = self.context();
-        self.streams.get_mut(&context)
+        self.streams.get_mut(&context).map(AsMut::as_mut)
     }
 
     /// The root context that hostcalls mean: the context itself or its parent.

@@ -50,7 +50,7 @@ pub(crate) struct Worker {
     /// The filters that live in it.
     seats: Vec<Seat>,
     /// Streams whose VM is gone. Nothing is called for them any more.
-    orphans: BTreeMap<u32, HttpStream>,
+    orphans: BTreeMap<u32, Box<HttpStream>>,
     /// Whether a callback has acted upon another stream than its own, and nobody has looked since.
     stirred: bool,
 }
@@ -94,7 +94,11 @@ impl Worker {
     /// Opens a stream and shows its request headers.
     pub(crate) fn open(&mut self, id: u32, stream: HttpStream) {
         let root = stream.root;
-        self.vm.store.data_mut().streams.insert(id, stream);
+        self.vm
+            .store
+            .data_mut()
+            .streams
+            .insert(id, Box::new(stream));
         let dead = self.vm.failure().is_some();
         if self.vm.on_context_create(id, root).is_ok() {
             self.run_deferred();
@@ -106,14 +110,18 @@ impl Worker {
 
     /// Opens a stream whose VM is gone. Nothing is called for it.
     pub(crate) fn open_orphan(&mut self, id: u32, stream: HttpStream) {
-        self.orphans.insert(id, stream);
+        self.orphans.insert(id, Box::new(stream));
         self.show(id, Side::Request, Part::Headers);
     }
 
     /// Makes a context for a stream that never reached this filter and is over.
     pub(crate) fn open_unseen(&mut self, id: u32, stream: HttpStream) {
         let root = stream.root;
-        self.vm.store.data_mut().streams.insert(id, stream);
+        self.vm
+            .store
+            .data_mut()
+            .streams
+            .insert(id, Box::new(stream));
         // A VM that fails here is dead, which later streams will notice.
         let _ = self.vm.on_context_create(id, root);
         self.run_deferred();
@@ -132,7 +140,13 @@ impl Worker {
     pub(crate) fn stream(&mut self, id: u32) -> Option<&mut HttpStream> {
         match self.orphans.get_mut(&id) {
             Some(orphan) => Some(orphan),
-            None => self.vm.store.data_mut().streams.get_mut(&id),
+            None => self
+                .vm
+                .store
+                .data_mut()
+                .streams
+                .get_mut(&id)
+                .map(AsMut::as_mut),
         }
     }
 

@@ -5,6 +5,7 @@ mod configuration;
 mod feed;
 mod number;
 mod page;
+mod patience;
 mod summary;
 mod table;
 mod warning;
@@ -26,6 +27,7 @@ use super::plugin::{Plugin, PluginOptions};
 use crate::command::output::{say, show};
 use configuration::Configuration;
 use feed::Feed;
+use patience::{Patience, Work};
 use summary::{Document, LogSummary};
 
 /// What `host-sim replay` is told.
@@ -142,9 +144,11 @@ impl Replay {
         let bytes = fs::read(&plugin.file).with_context(|| plugin.name().to_string())?;
         let module = Module::from_bytes(&bytes).with_context(|| plugin.name().to_string())?;
         let candidates = self.candidates(plugin, &mapping)?;
+        let patience = Patience::begin();
         for candidate in &candidates {
             // What is refused is told before a long log is read.
-            super::started(candidate.builder(&module).start(), &candidate.plugin)?;
+            let start = || candidate.builder(&module).start();
+            super::started(patience.watch(Work::Start, start), &candidate.plugin)?;
         }
         let wanted = mapping.wanted();
         let feed = Feed::open(
@@ -153,15 +157,12 @@ impl Replay {
             &self.fields(&wanted)?,
             self.leap(),
         )?;
-        let (replays, log) = self.run(&candidates, &module, &mapping, &wanted, feed)?;
+        let (replays, log) = self.run(&candidates, &module, &mapping, &wanted, feed, &patience)?;
         let mut forecasts = Vec::new();
         for (candidate, replay) in candidates.iter().zip(&replays) {
             let start = |configuration: &[u8], at: Timestamp| {
-                candidate
-                    .builder(&module)
-                    .configuration(configuration)
-                    .clock(at)
-                    .start()
+                let builder = candidate.builder(&module).configuration(configuration);
+                patience.watch(Work::Remedy, || builder.clock(at).start())
             };
             let remedies = remedies(
                 replay.organizations(),
@@ -263,6 +264,7 @@ impl Replay {
         mapping: &Mapping,
         wanted: &[String],
         mut feed: Feed,
+        patience: &Patience,
     ) -> anyhow::Result<(Vec<Replayed>, LogSummary)> {
         let window = std::time::Duration::from_secs(self.window);
         let mut reordering = Reordering::new(window, MOST_HELD_BACK);
@@ -284,9 +286,8 @@ impl Replay {
                 }
             }
             log.count(entry);
-            for replay in &mut replays {
-                replay.take(entry)?;
-            }
+            let mut all = replays.iter_mut();
+            patience.watch(Work::Call, || all.try_for_each(|replay| replay.take(entry)))?;
             Ok(())
         };
         while let Some(entry) = feed.next()? {

@@ -177,14 +177,19 @@ impl Organization {
     }
 
     /// The record of a kind of calls.
-    pub(super) fn operation(&mut self, name: &str) -> &mut Operation {
+    pub(super) fn operation(&mut self, name: &str) -> Option<&mut Operation> {
         let known = self.operations.contains_key(name);
         let name = if known || self.operations.len() < MOST_OPERATIONS {
             name
         } else {
             OTHERS
         };
-        self.operations.entry(name.to_owned()).or_default()
+        // Nearly all are known: only a new one needs a name of its own.
+        if !known && !self.operations.contains_key(name) {
+            self.operations
+                .insert(name.to_owned(), Operation::default());
+        }
+        self.operations.get_mut(name)
     }
 }
 

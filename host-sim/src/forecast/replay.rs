@@ -6,35 +6,37 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 use jiff::Timestamp;
 
 use super::departure::{Call, Came, Departure};
-use super::details::{Details, ask, ask_price, number_in};
+use super::details::{Details, ask, ask_price};
 use super::error::ForecastError;
 use super::mapping::Mapping;
-use super::organization::{FirstRefusal, Organization};
+use super::organization::Organization;
 use super::pricer::Pricer;
 use super::series::Series;
 use crate::access_log::Entry;
-use crate::simulator::{Ending, Passing, SimulationError, Simulator};
+use crate::simulator::{Passing, SimulationError, Simulator};
 use crate::target::Request;
 
 /// A plugin and what it has done so far.
 pub struct Replay {
     simulator: Simulator,
-    pricer: Option<Pricer>,
-    mapping: Mapping,
+    pub(super) pricer: Option<Pricer>,
+    pub(super) mapping: Mapping,
     /// The names of the entries' values.
     wanted: Vec<String>,
     details_path: Option<String>,
-    keys: [Vec<u8>; 4],
+    pub(super) keys: [Vec<u8>; 4],
     numbers: HashMap<String, usize>,
-    organizations: Vec<Organization>,
+    pub(super) organizations: Vec<Organization>,
     departures: BinaryHeap<Reverse<Departure>>,
     taken: u64,
-    series: Series,
-    request: Request,
+    pub(super) series: Series,
+    pub(super) request: Request,
+    /// The name of the last call's organization, to be written over.
+    name: String,
     logged: u64,
     last_logged: Vec<String>,
-    priced_by_body: BTreeSet<String>,
-    without_body: u64,
+    pub(super) priced_by_body: BTreeSet<String>,
+    pub(super) without_body: u64,
 }
 
 /// The most organizations that are told apart; those beyond are one.
@@ -45,7 +47,7 @@ const OTHERS: &str = "(others)";
 const NOBODY: &str = "(nobody)";
 
 /// Why a call is refused that the module holds until its client gives up.
-const HELD: &str = "held by the module";
+pub(super) const HELD: &str = "held by the module";
 
 /// The most lines of the module's log that are kept.
 const MOST_LOGGED: usize = 20;
@@ -80,6 +82,7 @@ impl Replay {
             taken: 0,
             series: Series::default(),
             request: Request::default(),
+            name: String::new(),
             logged: 0,
             last_logged: Vec::new(),
             priced_by_body: BTreeSet::new(),
@@ -236,14 +239,21 @@ impl Replay {
         let request = &mut self.request;
         request.method.clone_from(&entry.method);
         request.path.clone_from(&entry.path);
-        request.headers.clear();
         let value = |name: &str| Self::value(&self.wanted, entry, name);
+        // The texts of the call before are written over.
+        let mut count = 0_usize;
         for (name, template) in &self.mapping.request.headers {
-            let mut written = String::new();
-            if template.write(&mut written, value) {
-                request.headers.push((name.clone(), written));
+            if request.headers.len() == count {
+                request.headers.push(Default::default());
             }
+            let Some((place, written)) = request.headers.get_mut(count) else {
+                break;
+            };
+            place.clone_from(name);
+            written.clear();
+            count = count.saturating_add(usize::from(template.write(written, value)));
         }
+        request.headers.truncate(count);
         request.body.clear();
         let bodies = &self.mapping.request.bodies;
         let body = value("body").or_else(|| {
@@ -258,20 +268,21 @@ impl Replay {
     }
 
     fn number_of(&mut self, entry: &Entry) -> usize {
-        let mut name = String::new();
+        let mut name = std::mem::take(&mut self.name);
+        name.clear();
         let value = |name: &str| Self::value(&self.wanted, entry, name);
         let is_named = self.mapping.organization.write(&mut name, value);
         if !is_named {
             NOBODY.clone_into(&mut name);
         }
-        if let Some(number) = self.numbers.get(&name) {
-            return *number;
-        }
-        if self.organizations.len() >= MOST_ORGANIZATIONS {
+        let mut known = self.numbers.get(&name).copied();
+        if known.is_none() && self.organizations.len() >= MOST_ORGANIZATIONS {
             OTHERS.clone_into(&mut name);
-            if let Some(number) = self.numbers.get(&name) {
-                return *number;
-            }
+            known = self.numbers.get(&name).copied();
+        }
+        if let Some(number) = known {
+            self.name = name;
+            return number;
         }
         let number = self.organizations.len();
         self.organizations.push(Organization {
@@ -299,80 +310,6 @@ impl Replay {
         };
         let organization = self.organizations.get_mut(number);
         Ok(organization.map_or(0, |organization| organization.begin_day(at, details)))
-    }
-
-    /// Keeps what came of a call that has ended; `entry` if the plugin answered it.
-    fn note(&mut self, number: usize, came: Came, ending: &Ending, entry: Option<&Entry>) {
-        let Some(organization) = self.organizations.get_mut(number) else {
-            return;
-        };
-        let property = |at: usize| ending.properties.get(at).and_then(Option::as_deref);
-        let verdicts = &self.mapping.verdicts;
-        let verdict = property(0);
-        let shadow = verdicts.shadow.as_deref().unwrap_or("\0");
-        let reason = match verdict {
-            Some(verdict) => verdict.strip_prefix(shadow).or_else(|| {
-                let passed = verdicts.passed.iter().any(|passed| passed == verdict);
-                (!passed).then_some(verdict)
-            }),
-            None if entry.is_some() && ending.status >= 400 => Some("answered by the module"),
-            None if came.held => Some(HELD),
-            None => None,
-        };
-        let cost = property(1).and_then(|cost| cost.parse().ok()).unwrap_or(0);
-        let refused = u64::from(reason.is_some());
-        for bucket in [organization.series.at(came.at), self.series.at(came.at)] {
-            bucket.calls = bucket.calls.saturating_add(1);
-            bucket.refused = bucket.refused.saturating_add(refused);
-            bucket.cost = bucket.cost.saturating_add(cost);
-        }
-        if came.bare && property(2).is_some_and(|kind| self.priced_by_body.contains(kind)) {
-            self.without_body = self.without_body.saturating_add(1);
-        }
-        let operation = organization.operation(property(2).unwrap_or("-"));
-        operation.calls = operation.calls.saturating_add(1);
-        operation.cost = operation.cost.saturating_add(cost);
-        operation.refused = operation.refused.saturating_add(refused);
-        let Some(day) = organization.days.get_mut(came.day) else {
-            return;
-        };
-        day.calls = day.calls.saturating_add(1);
-        day.refused = day.refused.saturating_add(refused);
-        day.cost = day.cost.saturating_add(cost);
-        if let (None, Some(plan)) = (&day.plan, property(3)) {
-            day.plan = Some(plan.to_owned());
-        }
-        let Some(reason) = reason else {
-            return;
-        };
-        let is = |list: &[String]| list.iter().any(|listed| listed == reason);
-        if is(&verdicts.by_cost) {
-            day.refused_by_cost = day.refused_by_cost.saturating_add(1);
-            let told = || number_in(&ending.body, self.mapping.refusal.cost.as_deref());
-            let price = came.price.or_else(told);
-            day.cost_refused = day.cost_refused.saturating_add(price.unwrap_or(0));
-        }
-        if is(&verdicts.by_concurrency) {
-            day.refused_by_concurrency = day.refused_by_concurrency.saturating_add(1);
-            let pricer = self.pricer.as_mut().filter(|_| entry.is_some());
-            let alone = pricer
-                .and_then(|pricer| pricer.price(&self.request, came.at, &self.keys, &self.mapping));
-            let price = came.price.or(alone);
-            day.cost_refused = day.cost_refused.saturating_add(price.unwrap_or(0));
-        }
-        let count = organization.refusals.entry(reason.to_owned()).or_default();
-        *count = count.saturating_add(1);
-        let earlier = organization
-            .first_refusal
-            .as_ref()
-            .is_some_and(|first| first.at <= came.at);
-        if !earlier {
-            organization.first_refusal = Some(FirstRefusal {
-                at: came.at,
-                reason: reason.to_owned(),
-                call: entry.map(|entry| format!("{} {}", entry.method, entry.path)),
-            });
-        }
     }
 
     fn take_log(&mut self) {

@@ -121,8 +121,8 @@ impl Worker {
     }
 
     /// Takes the streams of a filter out of this VM, which has failed.
-    pub(super) fn take_streams(&mut self, seat: usize) -> Vec<(u32, HttpStream)> {
-        let own = |_: &u32, stream: &mut HttpStream| stream.seat == seat;
+    pub(super) fn take_streams(&mut self, seat: usize) -> Vec<(u32, Box<HttpStream>)> {
+        let own = |_: &u32, stream: &mut Box<HttpStream>| stream.seat == seat;
         let mut taken: Vec<_> = self.orphans.extract_if(.., own).collect();
         taken.extend(self.vm.store.data_mut().streams.extract_if(.., own));
         taken
