@@ -91,7 +91,15 @@ impl Unread {
 
     pub(super) fn new(line: u64, why: WhyUnread, text: &[u8]) -> Self {
         let text = String::from_utf8_lossy(text);
-        let mut shown: String = text.chars().take(Self::SHOWN).collect();
+        // Whatever is in a log may reach a terminal, which takes some characters for orders.
+        let harmless = |c: char| {
+            if c.is_control() {
+                char::REPLACEMENT_CHARACTER
+            } else {
+                c
+            }
+        };
+        let mut shown: String = text.chars().take(Self::SHOWN).map(harmless).collect();
         if shown.len() < text.len() {
             shown.push('…');
         }

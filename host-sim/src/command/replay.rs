@@ -205,7 +205,8 @@ impl Replay {
         let mut mapping = match &self.mapping {
             Some(file) => {
                 let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
-                Mapping::from_toml(&text).with_context(|| file.display().to_string())?
+                let mapping = Mapping::from_toml(&text);
+                mapping.with_context(|| file.display().to_string())?
             }
             None => Mapping::from_toml(Mapping::DEFAULT)?,
         };
@@ -236,7 +237,9 @@ impl Replay {
             .service
             .iter()
             .map(|(cluster, path)| Service::from_path(cluster, path));
-        let services = services.collect::<Result<Vec<_>, _>>()?;
+        // The error tells its cause itself.
+        let services = services.collect::<Result<Vec<_>, _>>();
+        let services = services.map_err(anyhow::Error::msg)?;
         let mut candidates = vec![Candidate {
             name: self.plugin.config_name(),
             configuration: Configuration::new(&plugin.configuration, mapping),

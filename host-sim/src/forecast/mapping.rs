@@ -67,6 +67,8 @@ pub struct Verdicts {
     pub by_cost: Vec<String>,
     /// Refusals for too many calls at once.
     pub by_concurrency: Vec<String>,
+    /// What people read in place of a verdict: how `refused: …` goes on.
+    pub words: BTreeMap<String, String>,
 }
 
 /// JSON Pointers into the body of a refusal.
@@ -137,8 +139,8 @@ pub struct ConfigurationMapping {
 
 /// Why there is no mapping.
 #[derive(Debug, thiserror::Error)]
-#[error("not a mapping: {0}")]
-pub struct MappingError(#[from] toml::de::Error);
+#[error("not a mapping: {}", .0.trim_end())]
+pub struct MappingError(String);
 
 const DEFAULT: &str = include_str!("default.toml");
 
@@ -152,7 +154,7 @@ impl Mapping {
     ///
     /// When the text is none.
     pub fn from_toml(text: &str) -> Result<Self, MappingError> {
-        Ok(toml::from_str(text)?)
+        toml::from_str(text).map_err(|error: toml::de::Error| MappingError(error.to_string()))
     }
 
     /// The kinds of calls that this configuration prices by their body.
@@ -228,7 +230,7 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "not a mapping: TOML parse error at line 2, column 1\n  |\n2 | costs = 'a'\n  | ^^^^^\n\
-             unknown field `costs`, expected one of `verdict`, `cost`, `operation`, `plan`\n"
+             unknown field `costs`, expected one of `verdict`, `cost`, `operation`, `plan`"
         );
     }
 }

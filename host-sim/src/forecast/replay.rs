@@ -339,6 +339,12 @@ impl Replay {
         self.without_body
     }
 
+    /// What people read in place of the reasons of refusals.
+    #[must_use]
+    pub fn words(&self) -> &BTreeMap<String, String> {
+        &self.mapping.verdicts.words
+    }
+
     /// How many calls the module made to each service of which nothing is known.
     #[must_use]
     pub fn calls_to_missing_services(&self) -> BTreeMap<String, u64> {

@@ -28,6 +28,8 @@ pub struct Forecast {
     pub without_body: u64,
     /// How many calls the module made to services of which nothing is known, by cluster. They came back as 503.
     pub missing_services: BTreeMap<String, u64>,
+    /// What people read in place of the reasons of refusals.
+    pub words: BTreeMap<String, String>,
     /// Every organization: those that need most first.
     pub organizations: Vec<Prospect>,
     /// All of them together, over time.
@@ -126,12 +128,19 @@ impl Forecast {
             organizations_refused: organizations.iter().filter(|of| of.refused > 0).count(),
             without_body: replay.without_body(),
             missing_services: replay.calls_to_missing_services(),
+            words: replay.words().clone(),
             series: replay.series().clone(),
             organizations,
             nobody,
             lines_logged,
             logged: logged.to_vec(),
         }
+    }
+
+    /// The reason of a refusal in words, where the mapping has any.
+    #[must_use]
+    pub fn said<'r>(&'r self, reason: &'r str) -> &'r str {
+        self.words.get(reason).map_or(reason, String::as_str)
     }
 
     /// What the other configuration changes: organizations that it lets be refused more often or less, charges otherwise, or gives

@@ -155,8 +155,12 @@ impl Stream {
     /// Has its next call ready, unless there is none.
     fn fill(&mut self) -> anyhow::Result<()> {
         while self.next.is_none() && !self.ended {
+            self.next = self.strays.pop();
+            if self.next.is_some() {
+                return Ok(());
+            }
             match self.ready.next() {
-                Some(Ok(entry)) => self.next = self.strays.put(entry),
+                Some(Ok(entry)) => self.strays.put(entry),
                 Some(Err(unread)) => {
                     self.unread = self.unread.saturating_add(1);
                     if self.first_unread.len() < MOST_UNREAD {
@@ -168,8 +172,9 @@ impl Stream {
                         self.ready = batch.with_context(|| self.name.clone())?.into_iter();
                     }
                     Err(_) => {
-                        self.ended = true;
-                        self.next = self.strays.finish();
+                        self.strays.finish();
+                        self.next = self.strays.pop();
+                        self.ended = self.next.is_none();
                     }
                 },
             }

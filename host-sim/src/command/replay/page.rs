@@ -150,7 +150,10 @@ pub(super) fn html(document: &Document) -> anyhow::Result<String> {
 fn section<'d>(number: usize, forecast: &'d Forecast, log: &LogSummary) -> Option<Section<'d>> {
     let stretch = Stretch::of(&forecast.series)?;
     let shown = || forecast.organizations.iter().take(MOST).enumerate();
-    let row = |(place, prospect)| row(format!("o{number}-{place}"), prospect, log, stretch);
+    let row = |(place, prospect)| {
+        let id = format!("o{number}-{place}");
+        row(id, forecast, prospect, log, stretch)
+    };
     let rows: Vec<_> = shown().map(row).collect();
     let refused = shown()
         .filter(|(_, prospect)| prospect.refused > 0)
@@ -179,7 +182,13 @@ fn section<'d>(number: usize, forecast: &'d Forecast, log: &LogSummary) -> Optio
     })
 }
 
-fn row<'d>(id: String, of: &'d Prospect, log: &LogSummary, stretch: Stretch) -> Row<'d> {
+fn row<'d>(
+    id: String,
+    forecast: &'d Forecast,
+    of: &'d Prospect,
+    log: &LogSummary,
+    stretch: Stretch,
+) -> Row<'d> {
     let or_dash = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), grouped);
     let first = of.first_refusal.as_ref();
     let level = match of.share {
@@ -189,7 +198,7 @@ fn row<'d>(id: String, of: &'d Prospect, log: &LogSummary, stretch: Stretch) -> 
     };
     let reasons = of.refusals.iter();
     let reasons: Vec<_> = reasons
-        .map(|(reason, calls)| format!("{reason} ({})", grouped(*calls)))
+        .map(|(reason, calls)| format!("{} ({})", forecast.said(reason), grouped(*calls)))
         .collect();
     let at_once = match of.concurrency {
         _ if log.without_durations => "The log tells no durations.".to_owned(),
@@ -230,9 +239,11 @@ fn row<'d>(id: String, of: &'d Prospect, log: &LogSummary, stretch: Stretch) -> 
             0 => count(of.calls, "call", "calls"),
             refused => format!("{} of {} refused", grouped(refused), grouped(of.calls)),
         },
-        advice: advice(of),
+        advice: advice(forecast, of),
         first_refusal: first.map_or_else(String::new, |first| time(first.at)),
-        first_reason: first.map(|first| first.reason.as_str()).unwrap_or_default(),
+        first_reason: first
+            .map(|first| forecast.said(&first.reason))
+            .unwrap_or_default(),
         first_call: first
             .and_then(|first| first.call.as_deref())
             .unwrap_or_default(),

@@ -106,12 +106,13 @@ pub(super) fn change_headline(changes: &[Change], one: &Forecast, two: &Forecast
 }
 
 /// What would have spared an organization its refusals, in a few words.
-pub(super) fn advice(prospect: &Prospect) -> String {
+pub(super) fn advice(forecast: &Forecast, prospect: &Prospect) -> String {
     let Some(remedy) = &prospect.remedy else {
-        let reasons = prospect.refusals.keys().map(String::as_str);
+        let reasons = prospect.refusals.keys();
+        let reasons: Vec<_> = reasons.map(|reason| forecast.said(reason)).collect();
         return match prospect.refused {
             0 => String::new(),
-            _ => format!("no plan: {}", reasons.collect::<Vec<_>>().join(", ")),
+            _ => format!("no plan: {}", reasons.join(", ")),
         };
     };
     let mut ways = Vec::new();
@@ -195,7 +196,7 @@ fn of_forecast(text: &mut String, forecast: &Forecast, log: &LogSummary, top: us
             of.first_refusal
                 .as_ref()
                 .map_or_else(String::new, |first| time(first.at)),
-            advice(of),
+            advice(forecast, of),
         ]);
     }
     align(&mut table, 2..=7);
