@@ -125,9 +125,9 @@ impl Host {
         }
     }
 
-    /// What a VM last stopped for has come to nothing, and would have whatever others had done before.
-    pub(crate) fn miss(&self) {
-        if let Some(gate) = &self.gate {
+    /// What a VM last stopped for may have come to nothing, and would have whatever others had done before.
+    pub(crate) fn miss_if(&self, missed: impl FnOnce() -> bool) {
+        if let Some(gate) = self.gate.as_ref().filter(|_| missed()) {
             gate.miss();
         }
     }

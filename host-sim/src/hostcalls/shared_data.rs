@@ -56,9 +56,7 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
                     .host
                     .pass_gate(|| Access::of_key(vm_id, &key, Kind::Write));
                 let mut data = state.host.shared_data.borrow_mut();
-                if data.is_overtaken(vm_id, &key, cas) {
-                    state.host.miss();
-                }
+                state.host.miss_if(|| data.is_overtaken(vm_id, &key, cas));
                 Ok(data.set(vm_id, &key, value, cas)?)
             })
         },
