@@ -85,11 +85,6 @@ impl Callout {
             let mut all = host.callouts.borrow_mut();
             all.entry(self.cluster.clone()).or_default().push(seen);
         }
-        if !services.contains_key(&self.cluster) {
-            let mut missing = host.missing_services.borrow_mut();
-            let count = missing.entry(self.cluster.clone()).or_default();
-            *count = count.saturating_add(1);
-        }
         const ERROR: &str =
             "upstream connect error or disconnect/reset before headers. reset reason:";
         let given_up = self.timeout.map(|timeout| now.after(timeout));

@@ -125,6 +125,13 @@ impl Host {
         }
     }
 
+    /// A plugin has called a service that there is not.
+    pub(crate) fn miss_service(&self, cluster: &str) {
+        let mut missing = self.missing_services.borrow_mut();
+        let count = missing.entry(cluster.to_owned()).or_default();
+        *count = count.saturating_add(1);
+    }
+
     /// What a VM last stopped for may have come to nothing, and would have whatever others had done before.
     pub(crate) fn miss_if(&self, missed: impl FnOnce() -> bool) {
         if let Some(gate) = self.gate.as_ref().filter(|_| missed()) {

@@ -236,7 +236,7 @@ impl Simulator {
         services.insert(service.cluster.clone(), service.behaviour.clone());
     }
 
-    /// How many calls the plugin has made to each cluster behind which there is no service. They come back as 503.
+    /// How many calls the plugin has made to each cluster behind which there is no service, and which the host therefore refused.
     #[must_use]
     pub fn calls_to_missing_services(&self) -> BTreeMap<String, u64> {
         self.host.missing_services.borrow().clone()

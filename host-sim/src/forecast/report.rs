@@ -26,7 +26,7 @@ pub struct Forecast {
     pub nobody: Option<Prospect>,
     /// Calls that are priced by their body and were sent without one, so that the least was charged.
     pub without_body: u64,
-    /// How many calls the module made to services of which nothing is known, by cluster. They came back as 503.
+    /// How many calls the module made to services of which nothing is known, by cluster. The host refused them.
     pub missing_services: BTreeMap<String, u64>,
     /// What people read in place of the reasons of refusals.
     pub words: BTreeMap<String, String>,

@@ -51,8 +51,8 @@ pub(super) fn warnings(document: &Document) -> Vec<String> {
     for (cluster, calls) in &forecast.missing_services {
         let calls = count(*calls, "call", "calls");
         warnings.push(format!(
-            "The numbers are wrong: the filter made {calls} to the service `{cluster}`, which came back as 503, because nothing is known of \
-             it (say --service {cluster}=FOLDER)."
+            "The filter made {calls} to the service `{cluster}`, of which nothing is known: none was answered (say --service \
+             {cluster}=FOLDER, with its answers in files)."
         ));
     }
     if forecast.without_body > 0 {
