@@ -197,12 +197,11 @@ fn notes(details: &Details) -> Vec<Note> {
 /// What other proxies do that share the day.
 fn elsewhere(other: Elsewhere, unit: &str) -> String {
     let Some(age) = other.age else {
-        return "Other proxies that serve you have not been heard of yet.".to_owned();
+        return "Other servers have not been heard of yet.".to_owned();
     };
     let (used, reserved) = (grouped(other.used.get()), grouped(other.reserved.get()));
     format!(
-        "Other proxies used {used} of these {unit} and hold {reserved} more, as of {} ago.",
-        in_words(age)
+        "{used} of these {unit} were used through other servers, and {reserved} more are reserved there, as of {age} s ago."
     )
 }
 

@@ -95,6 +95,17 @@ pub(crate) fn ordinary() -> Details {
     details(|_| {})
 }
 
+/// One that several proxies share.
+pub(crate) fn shared() -> Details {
+    details(|facts| {
+        facts.elsewhere = Some(Elsewhere {
+            used: credits(20_348),
+            reserved: credits(1_652),
+            age: Some(Seconds::new(1)),
+        });
+    })
+}
+
 /// One that keeps its API limit because it is higher.
 pub(crate) fn grandfathered() -> Details {
     details(|facts| {

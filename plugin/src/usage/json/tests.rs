@@ -1,7 +1,7 @@
 //! The whole document, member by member.
 
 use super::*;
-use crate::usage::details::tests::{grandfathered, legacy, ordinary};
+use crate::usage::details::tests::{grandfathered, legacy, ordinary, shared};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -97,4 +97,15 @@ fn a_percentage_is_a_number_with_one_decimal_at_the_most() {
         let percentage = Percentage::of(Credits::saturating(used), Credits::saturating(1000));
         assert_eq!(text(&OneDecimal(percentage)), expected);
     }
+}
+
+#[test]
+fn a_day_that_several_servers_share() {
+    let document = document(&shared());
+    assert_eq!(
+        document["elsewhere"],
+        serde_json::json!({"used": 20_348, "reserved": 1_652, "ageSeconds": 1})
+    );
+    let number = |member: &str| document[member].as_u64().unwrap();
+    assert_eq!((number("used"), number("remaining")), (55_348, 28_000));
 }

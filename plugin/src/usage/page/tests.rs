@@ -1,7 +1,7 @@
 //! The page as text. How it looks, the tests in a browser see.
 
 use super::*;
-use crate::usage::details::tests::{grandfathered, legacy, ordinary};
+use crate::usage::details::tests::{grandfathered, legacy, ordinary, shared};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sha2::{Digest as _, Sha256};
 #[cfg(target_arch = "wasm32")]
@@ -160,4 +160,21 @@ fn numbers_are_grouped_by_thousands() {
     ] {
         assert_eq!(grouped(number), expected);
     }
+}
+
+#[test]
+fn a_day_that_several_servers_share_says_what_the_others_did_and_when_that_was() {
+    let words = words(&html(&shared()));
+    assert!(
+        words.contains("| 28,000 | credits left | 55,348 of 85,000 used |"),
+        "{words}"
+    );
+    let (_, footer) = words.split_once("Credits given back | 10 | ").unwrap();
+    assert_eq!(
+        footer.split(" | ").next(),
+        Some(
+            "20,348 of these credits were used through other servers, and 1,652 more are reserved there, as of 1 s ago. \
+             The details by operation are of the server that answers."
+        )
+    );
 }
