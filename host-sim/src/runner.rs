@@ -234,7 +234,9 @@ impl Walk<'_> {
                 compare::callouts(&expected.requests, &seen, comparison);
             }
             Step::Advance(by) => self.session.advance(*by)?,
-            Step::Metrics(metrics) => self.metrics(metrics, comparison)?,
+            Step::Metrics(metrics) => {
+                *comparison = self.seen(|session| compare_metrics(metrics, session))?;
+            }
             Step::Configure { config, rejected } => {
                 let config = config
                     .resolve(self.scenario.directory())
@@ -247,7 +249,13 @@ impl Walk<'_> {
                 let outcome = self.session.configure(&config)?;
                 compare_configure(rejected.as_ref(), &outcome, comparison);
             }
-            Step::Log(expected) => compare_log(expected, &self.session.log()?, comparison),
+            Step::Log(expected) => {
+                *comparison = self.seen(|session| {
+                    let mut comparison = Comparison::default();
+                    compare_log(expected, &session.log()?, &mut comparison);
+                    Ok(comparison)
+                })?;
+            }
             Step::CasConflicts(count) => self.session.inject_cas_conflicts(*count)?,
         }
         Ok(())
@@ -274,17 +282,32 @@ impl Walk<'_> {
         }
     }
 
-    fn metrics(
+    /// What a look at the host comes to; where its workers run on by themselves, the first that is as expected, or the last.
+    fn seen(
         &mut self,
-        metrics: &BTreeMap<String, Pattern>,
-        comparison: &mut Comparison,
-    ) -> Result<(), TargetError> {
-        for (name, pattern) in metrics {
-            let value = self.session.metric(name)?.unwrap_or(0).to_string();
-            comparison.text(format!("metrics.{name:?}"), pattern, &[&value]);
+        look: impl Fn(&mut dyn Session) -> Result<Comparison, TargetError>,
+    ) -> Result<Comparison, TargetError> {
+        let mut looks = 1;
+        loop {
+            let comparison = look(self.session)?;
+            if comparison.differences.is_empty() || !self.session.looks_again(looks)? {
+                return Ok(comparison);
+            }
+            looks = looks.saturating_add(1);
         }
-        Ok(())
     }
+}
+
+fn compare_metrics(
+    metrics: &BTreeMap<String, Pattern>,
+    session: &mut dyn Session,
+) -> Result<Comparison, TargetError> {
+    let mut comparison = Comparison::default();
+    for (name, pattern) in metrics {
+        let value = session.metric(name)?.unwrap_or(0).to_string();
+        comparison.text(format!("metrics.{name:?}"), pattern, &[&value]);
+    }
+    Ok(comparison)
 }
 
 /// What must be seen of one exchange, compared outside of a scenario (for tests written in Rust).

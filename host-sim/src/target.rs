@@ -197,6 +197,17 @@ pub trait Session {
     /// When the log cannot be read.
     fn log(&mut self) -> Result<Vec<LogLine>, TargetError>;
 
+    /// Whether to look at metrics or the log again, after so many looks that did not show what is expected. A host whose workers run on by
+    /// themselves waits a little and says yes, for as long as they may take; where nothing happens between steps, a look shows all.
+    ///
+    /// # Errors
+    ///
+    /// When the host died.
+    fn looks_again(&mut self, looks: u32) -> Result<bool, TargetError> {
+        let _ = looks;
+        Ok(false)
+    }
+
     /// Hostcalls and callbacks since the previous call of `trace`; empty where the host cannot say.
     fn trace(&mut self) -> Vec<String>;
 }

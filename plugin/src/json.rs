@@ -4,7 +4,7 @@
 //! others (a test compares the two over thousands of broken configurations): `serde_json` does not know in which member a mistake is.
 //! `serde_path_to_error` around it does, but has every visitor compiled twice, generically over a deserializer that is generic itself.
 //! That was a third of the module's code, and Envoy compiles all of it before it takes the first call. Here everything that depends on
-//! the text is compiled once, in [`Reader`], and what depends on a type is a few instructions.
+//! the text is compiled once, in `Reader`, and what depends on a type is a few instructions.
 //!
 //! It is stricter in one point: a struct is an object, never an array of its members' values.
 

@@ -15,7 +15,7 @@ use host_sim::target::{
 use tokio::runtime::Runtime;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::access_log::AccessLog;
 use super::bootstrap::{IMPATIENT, NOWHERE, ROUTE};
@@ -26,8 +26,11 @@ use crate::body::fields;
 use crate::client::{Connection, Response};
 use crate::upstream::EXCHANGE;
 
-/// How long an open call may take until the upstream has it.
+/// How long an open call may take until the upstream has it, and something that has happened until it can be seen.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long is waited until metrics or the log are looked at again.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// One Envoy, its upstream, and a client.
 #[derive(Debug)]
@@ -368,6 +371,11 @@ impl Session for EnvoySession {
                 .log()
                 .map_err(failed("reading the log"))?,
         ))
+    }
+
+    fn looks_again(&mut self, looks: u32) -> Result<bool, TargetError> {
+        self.runtime.block_on(sleep(BETWEEN_LOOKS));
+        Ok(BETWEEN_LOOKS.saturating_mul(looks) < PATIENCE)
     }
 
     fn trace(&mut self) -> Vec<String> {
