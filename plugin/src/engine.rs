@@ -208,8 +208,7 @@ impl Engine {
 
     /// Has everything said that is to be said from time to time: what was used, what is not needed any more.
     pub fn tick(&self, now: Timestamp, data: &impl SharedData) {
-        let active: Vec<_> = self.active.borrow().values().cloned().collect();
-        for holder in active {
+        for holder in self.watched() {
             let today = holder.data_center.calendar.day(now).number;
             let Ok(account) = Ledger::new(data).peek(&holder.key, today) else {
                 continue;
@@ -257,6 +256,12 @@ impl Engine {
         let shares = u64::from(self.settings.envoys).saturating_mul(2);
         let part = left.get().checked_div(shares).unwrap_or_default();
         self.settings.lease.min(Credits::saturating(part))
+    }
+
+    /// Whose accounts there may be something to say about.
+    #[must_use]
+    pub fn watched(&self) -> Vec<Rc<AccountHolder>> {
+        self.active.borrow().values().cloned().collect()
     }
 
     /// There may be something to say about `holder`'s account from now on.

@@ -72,7 +72,9 @@ impl Contexts {
             let mut plugins = self.plugins.borrow_mut();
             plugins.retain(|(number, _)| *number != context);
             drop(plugins);
-            plugin.on_done();
+            let others = self.plugins.borrow();
+            let others: Vec<_> = others.iter().map(|(_, other)| Rc::clone(other)).collect();
+            plugin.on_done(&others);
         }
     }
 }

@@ -100,10 +100,18 @@ impl Plugin {
         }
     }
 
-    /// Another configuration takes over, and every call of this one has ended.
-    pub(crate) fn on_done(&self) {
-        if let Some(running) = self.running() {
-            running.worker.flush(&HostSharedData);
+    /// Another configuration takes over, and every call of this one has ended. What is to be said to the engine, the other one says.
+    pub(crate) fn on_done(&self, others: &[Rc<Self>]) {
+        let Some(running) = self.running() else {
+            return;
+        };
+        running.worker.flush(&HostSharedData);
+        let others = others.iter().filter_map(|plugin| plugin.running());
+        for other in others {
+            if let (Some(old), Some(new)) = (&running.policy.engine, &other.policy.engine) {
+                let holders = old.watched().into_iter();
+                holders.for_each(|holder| new.watch(&other.policy.successor(holder)));
+            }
         }
     }
 }

@@ -171,6 +171,14 @@ impl Policy {
         plain.chain(shadow.into_iter().flatten())
     }
 
+    /// Who holds `former`'s account by this policy, if it lists them; as before otherwise.
+    #[must_use]
+    pub fn successor(&self, former: Rc<AccountHolder>) -> Rc<AccountHolder> {
+        let listed = self.organizations.get(former.label.as_str());
+        let same = listed.filter(|holder| holder.key == former.key);
+        same.map_or(former, Rc::clone)
+    }
+
     /// Who pays for a call at `now` that states `identity`, and these facts about it. What the configuration lists is not described
     /// otherwise, and what a call describes is not looked up.
     #[must_use]

@@ -115,7 +115,7 @@ impl Reader<'_> {
             b'*' if depth < DEEPEST => match number().ok_or(garbage)? {
                 -1 => Reply::List(None),
                 length => {
-                    let length = usize::try_from(length).map_err(|_| garbage)?;
+                    let length = size(length).ok_or(garbage)?;
                     let mut items = Vec::new();
                     for _ in 0..length {
                         items.push(self.reply(depth.saturating_add(1))?);
@@ -141,7 +141,7 @@ impl Reader<'_> {
     /// So many bytes, and the CR LF after them.
     fn exactly(&mut self, length: i64, start: usize) -> Result<Vec<u8>, NoReply> {
         let garbage = NoReply::Garbage { at: start };
-        let length = usize::try_from(length).map_err(|_| garbage)?;
+        let length = size(length).ok_or(garbage)?;
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let (found, rest) = rest.split_at_checked(length).ok_or(self.broken_off())?;
         match rest {
@@ -158,6 +158,12 @@ impl Reader<'_> {
             bytes: self.bytes.len(),
         }
     }
+}
+
+/// A length in bytes or items; `None` if it is negative. One that no memory could hold is one that the bytes end before.
+fn size(length: i64) -> Option<usize> {
+    let length = u64::try_from(length).ok()?;
+    Some(usize::try_from(length).unwrap_or(usize::MAX))
 }
 
 #[cfg(test)]
