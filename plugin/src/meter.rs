@@ -116,17 +116,6 @@ impl Meter {
         }
     }
 
-    /// Until when the call waits for the engine, if it did have to wait.
-    #[must_use]
-    pub fn waits_until(&self) -> Option<Timestamp> {
-        self.waits_until
-    }
-
-    /// The call cannot wait for the engine any longer than until `now`.
-    pub fn waits_no_longer(&mut self, now: Timestamp) {
-        self.waits_until = Some(now);
-    }
-
     /// What was decided, once it is.
     #[must_use]
     pub fn receipt(&self) -> Option<&Receipt> {

@@ -19,6 +19,17 @@ use crate::{
 };
 
 impl Meter {
+    /// Until when the call waits for the engine, if it did have to wait.
+    #[must_use]
+    pub fn waits_until(&self) -> Option<Timestamp> {
+        self.waits_until
+    }
+
+    /// The call cannot wait for the engine any longer than until `now`.
+    pub fn waits_no_longer(&mut self, now: Timestamp) {
+        self.waits_until = Some(now);
+    }
+
     /// How far `holder`'s account may be used here.
     pub(super) fn ceiling(&self, holder: &AccountHolder, terms: Terms) -> Ceiling {
         self.policy
