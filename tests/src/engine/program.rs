@@ -39,7 +39,7 @@ impl Program {
     ///
     /// # Errors
     ///
-    /// When Debian's packages are there and cannot be fetched.
+    /// When Debian's packages are there and do not have it.
     pub fn redis() -> anyhow::Result<Option<Self>> {
         // The program itself is in the package of the tools; the server's package names it.
         debian::program("redis-server", &["redis-server", "redis-tools"])
@@ -49,7 +49,7 @@ impl Program {
     ///
     /// # Errors
     ///
-    /// When Debian's package is there and cannot be fetched.
+    /// When Debian's package is there and does not have it.
     pub fn webdis() -> anyhow::Result<Option<Self>> {
         debian::program("webdis", &["webdis"])
     }

@@ -9,11 +9,9 @@ mod scene;
 mod servers;
 mod transports;
 
-use std::env;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::ensure;
 use api_credits_tests::artifacts::Artifacts;
 use api_credits_tests::engine::program::Program;
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -141,12 +139,6 @@ fn main() -> anyhow::Result<ExitCode> {
         redis: Program::redis()?,
         webdis: Program::webdis()?,
     };
-    // They may be missing where a person develops, and nowhere else.
-    let complete = world.redis.is_some() && world.webdis.is_some();
-    ensure!(
-        complete || env::var_os("CI").is_none(),
-        "there is no Redis or no Webdis: install both (on Debian: apt-get install redis-server webdis)"
-    );
     let world = Arc::new(world);
     let trials = TESTS.iter().map(|&(name, needs, test)| {
         let missing = match needs {
