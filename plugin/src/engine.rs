@@ -13,7 +13,8 @@
 //!
 //! - Never more is spent than there is, as long as the engine answers: a proxy spends what the engine has granted it. Where it does not
 //!   answer, [`WhenDown`] says how far calls go on. An engine that has lost everything grants nothing until as many proxies have spoken as
-//!   there are, or for `idle_seconds` and two more.
+//!   there are, or for `idle_seconds` and two more. A replica that takes over without the last messages is mended by the next ones; until
+//!   then it may grant what the former primary had granted since, so let a primary wait for its replica (`envoy/valkey.conf`).
 //! - Of what is left, each of N proxies is granted the 2N-th part at a time, and no more than `lease`, or what waiting calls need. So all
 //!   of them together hold at most half of what was left, and N leases, that is not used. It is there for others after `idle_seconds`
 //!   without a call, and ends with the day.
