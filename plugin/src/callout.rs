@@ -1,7 +1,7 @@
 //! Callouts: HTTP calls that the filter makes itself, to a cluster of the proxy.
 //!
-//! What is called is configured, what is said is decided by the [directory](crate::directory) and the [webhook](crate::webhook), and
-//! nothing here calls anybody: the shell does, from the root context.
+//! What is called is configured, what is said is decided by the [directory](crate::directory), the [webhook](crate::webhook) and the
+//! [engine](crate::engine), and nothing here calls anybody: the shell does.
 
 mod config;
 

@@ -247,6 +247,7 @@ impl Engine {
     /// Whether an answer about the account at `key` is awaited, by whichever worker of this proxy.
     #[must_use]
     pub fn is_awaited(&self, key: &AccountKey, now: Timestamp, data: &impl SharedData) -> bool {
+        // No account is from an earlier day, so that it is read as it is stored.
         let day = crate::day::DayNumber::new(i32::MIN);
         let account = Ledger::new(data).peek(key, day);
         account.is_ok_and(|account| account.lease().is_some_and(|lease| lease.is_awaited(now)))

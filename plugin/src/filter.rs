@@ -5,7 +5,7 @@
 //! `proxy_on_delete` are not exported, because nothing is to be done there: Envoy calls `proxy_on_log` and then `proxy_on_done` for
 //! every call that it has created, however it ends (Envoy, `source/extensions/common/wasm/context.cc`).
 //!
-//! A call is shared with the plugin while it waits for the directory, whose answers come to the plugin.
+//! A call is shared with the plugin while it waits for the directory or the engine, whose answers come to the plugin.
 
 #![allow(
     unsafe_code,

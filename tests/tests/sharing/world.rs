@@ -7,7 +7,6 @@ use std::{
 };
 
 use api_credits::{
-    awaited::Awaited,
     callout::{CalloutId, Reply},
     engine::Parcel,
     ledger::{Cas, HostRefused, Ledger, SetError, SharedData, Versioned},
@@ -58,7 +57,6 @@ impl SharedData for Shared {
 pub(crate) struct Call {
     meter: Meter,
     path: String,
-    awaits: Option<Awaited>,
 }
 
 pub(crate) struct OneWorker {
@@ -188,10 +186,7 @@ impl World {
         }
         match verdict.step {
             Step::Forward => workers[worker].running.push(call),
-            Step::HoldForEngine(key) => {
-                call.awaits = Some(Awaited::Engine(key));
-                workers[worker].held.push(call);
-            }
+            Step::HoldForEngine(_) => workers[worker].held.push(call),
             Step::Refuse(_) => {}
             other => panic!("{other:?}"),
         }
@@ -276,7 +271,6 @@ impl World {
                 let call = Call {
                     meter: Meter::new(Rc::clone(policy), Rc::clone(memory)),
                     path: format!("/{cost}"),
-                    awaits: None,
                 };
                 self.decide(proxy, worker, call);
                 self.send(proxy, worker);
