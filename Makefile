@@ -1,16 +1,20 @@
 # The README's commands, and nothing else.
 #
 #   make run            the filter in a real Envoy on 127.0.0.1:10000 (PORT=, ADMIN_PORT=, WORKERS=, ENVOY=, CONFIG=, ENVOY_YAML=)
+#   make headers        the module that reads no bodies, target/api_credits_headers.wasm: for policies that price nothing by them
 #   make run-cluster    two Envoys that share one allotment in Valkey, on 127.0.0.1:10000 and :10001
 #   make test           everything that can be checked; closes with `N passed, N failed`
 #   make bench          what the filter costs in Envoy, in about three minutes; also in target/bench/ (BENCH=quick: half a minute)
 #   make bench-cluster  what it costs to share an allotment among Envoys, in about two minutes; also in target/bench/
 
-.PHONY: run run-cluster test bench bench-cluster
+.PHONY: run headers run-cluster test bench bench-cluster
 .DEFAULT_GOAL := run
 
 # For developing: $(TARGET) follows CARGO_TARGET_DIR, as everything here does.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
+
+# Apart, so that it is never taken for the other one.
+HEADERS := $(TARGET)/headers_only
 
 run run-cluster:
 	@command -v cargo >/dev/null || { echo "make $@: needs Rust: install rustup" >&2; exit 2; }
@@ -18,7 +22,12 @@ run run-cluster:
 	@command -v rustup >/dev/null || exit 0; rustup target list --installed | grep -qx wasm32-wasip1 || rustup target add wasm32-wasip1
 	cargo build --locked --profile wasm --target wasm32-wasip1 -p api-credits
 	@cp $(TARGET)/wasm32-wasip1/wasm/api_credits.wasm $(TARGET)/api_credits.wasm
+	@if [ -n "$(ENVOY_YAML)" ] && grep -qs HEADERS_MODULE "$(ENVOY_YAML)"; then $(MAKE) --no-print-directory headers; fi
 	@envoy/$@ $(TARGET)/api_credits.wasm
+
+headers:
+	cargo build --locked --profile wasm --target wasm32-wasip1 -p api-credits --features headers_only --target-dir $(HEADERS)
+	@cp $(HEADERS)/wasm32-wasip1/wasm/api_credits.wasm $(TARGET)/api_credits_headers.wasm
 
 test:
 	@tests/run.sh

@@ -1,5 +1,6 @@
 //! A call: what the filter reads of it, asks the meter about it, and does to it. It decides nothing.
 
+mod body;
 mod telling;
 
 use std::{borrow::Cow, rc::Rc};
@@ -18,18 +19,15 @@ use crate::{
 use jiff::Timestamp;
 use telling::{publish, report};
 
-/// The most of a body that is held while the directory is asked, in bytes: half of what Envoy holds unless told otherwise
-/// (`per_connection_buffer_limit_bytes`), beyond which it answers 413 by itself.
-const AWAIT_WITH: usize = 524_288;
-
 /// What the proxy is to do with a call, as the ABI numbers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(crate) enum Action {
     /// Let it go on.
     Continue = 0,
-    /// Hold it.
-    Pause = 1,
+    /// Hold it; where no bodies are read, its body as well (`StopAllIterationAndWatermark`, whatever
+    /// `allow_on_headers_stop_iteration` says): Envoy takes a piece of a body that it cannot show for leave to go on.
+    Pause = if cfg!(feature = "headers_only") { 4 } else { 1 },
 }
 
 /// One call, from its head until its end.
@@ -171,60 +169,6 @@ impl Call {
         self.carry_out(verdict)
     }
 
-    /// More of the body is there, `size` bytes of it in all.
-    pub(crate) fn on_body(&mut self, size: usize, end_of_stream: bool) -> Action {
-        if self.awaits.is_some() {
-            self.body_seen = true;
-            self.body_complete = end_of_stream;
-            return self.await_with(size);
-        }
-        if !self.meter.is_holding() {
-            return Action::Continue;
-        }
-        self.body_seen = true;
-        if end_of_stream {
-            let action = self.on_complete_body();
-            return self.asked(action);
-        }
-        let verdict = self
-            .meter
-            .on_request_body_growing(size, self.running.now(), &HostSharedData);
-        let action = self.carry_out(verdict);
-        self.asked(action)
-    }
-
-    /// The trailers are there, and with them the whole body.
-    pub(crate) fn on_trailers(&mut self) -> Action {
-        if self.awaits.is_some() {
-            self.body_complete = true;
-            Action::Pause
-        } else if self.meter.is_holding() {
-            let action = self.on_complete_body();
-            self.asked(action)
-        } else {
-            Action::Continue
-        }
-    }
-
-    /// Waits on, unless the body has become so large that the proxy might refuse to hold more of it.
-    fn await_with(&mut self, size: usize) -> Action {
-        let policy = Rc::clone(&self.running.policy);
-        if size <= AWAIT_WITH {
-            return Action::Pause;
-        }
-        let now = self.running.now();
-        match &self.awaits {
-            Some(Awaited::Directory(organization)) => {
-                if let Some(directory) = &policy.directory {
-                    directory.give_up(organization, &policy.subscriptions, now);
-                }
-            }
-            Some(Awaited::Engine(_)) => self.meter.waits_no_longer(now),
-            None => {}
-        }
-        self.decide_late()
-    }
-
     /// The head of the response is there. The filter sees its own refusals here too; they were sent with their headers.
     pub(crate) fn on_response_head(&mut self) {
         if !self
@@ -297,17 +241,6 @@ impl Call {
         {
             publish(receipt, &self.running.policy);
         }
-    }
-
-    fn on_complete_body(&mut self) -> Action {
-        self.body_complete = true;
-        let max = self.running.policy.costs.body().max_bytes;
-        // One byte more than is allowed shows that a body is too large.
-        let body = host::request_body(max.saturating_add(1));
-        let verdict = self
-            .meter
-            .on_request_body(&body, self.running.now(), &HostSharedData);
-        self.carry_out(verdict)
     }
 
     fn carry_out(&mut self, verdict: Verdict) -> Action {

@@ -335,6 +335,18 @@ impl Policy {
     pub fn from_json(json: &[u8]) -> Result<Self, ConfigError> {
         Config::from_json(json)?.into_policy()
     }
+
+    /// The policy that a JSON document describes, for the module that reads no bodies.
+    ///
+    /// # Errors
+    /// As [`Policy::from_json`]; and when it prices calls by their records without saying what becomes of them here.
+    pub fn from_json_without_bodies(json: &[u8]) -> Result<Self, ConfigError> {
+        let config = Config::from_json(json)?;
+        let unread = config.costs.unread()?;
+        let mut policy = config.into_policy()?;
+        policy.costs.leave_bodies_unread(unread);
+        Ok(policy)
+    }
 }
 
 /// The fields, if no two have the same name.

@@ -55,6 +55,8 @@ pub struct BodyLimits {
     pub too_large: Fallback,
     /// What becomes of a call whose records cannot be counted.
     pub unreadable: Fallback,
+    /// What becomes of every call with such a price where no bodies are read; `None` where they are.
+    pub unread: Option<Fallback>,
 }
 
 /// A rule of one table, or its default; [`CostTable::rule_name`] tells its name.
@@ -124,6 +126,11 @@ impl CostTable {
     #[must_use]
     pub fn body(&self) -> &BodyLimits {
         &self.body
+    }
+
+    /// From now on no bodies are read: calls with a price per record are decided by this ([`CostsConfig::unread`]).
+    pub fn leave_bodies_unread(&mut self, unread: Fallback) {
+        self.body.unread = Some(unread);
     }
 
     /// The name of a rule of this table, `default` for the default.

@@ -1,8 +1,9 @@
 //! The filter: the callbacks of the Proxy-Wasm ABI 0.2.1 that the host calls, and the contexts that they are about.
 //!
 //! They are exported here instead of by the SDK, which exports all that there are: the host enters the VM for every export that it
-//! finds, so that an empty callback for the chunks of bodies costs something with each chunk. `proxy_on_response_body` and
-//! `proxy_on_delete` are not exported, because nothing is to be done there: Envoy calls `proxy_on_log` and then `proxy_on_done` for
+//! finds, so that an empty callback for the chunks of bodies costs something with each chunk. For policies that price no call by the
+//! records in its body there is a module without those of the request as well (the feature `headers_only`): an export cannot be
+//! switched off for some calls. `proxy_on_response_body` and `proxy_on_delete` are not exported, because nothing is to be done there: Envoy calls `proxy_on_log` and then `proxy_on_done` for
 //! every call that it has created, however it ends (Envoy, `source/extensions/common/wasm/context.cc`).
 //!
 //! A call is shared with the plugin while it waits for the directory or the engine, whose answers come to the plugin.
@@ -154,11 +155,13 @@ extern "C" fn proxy_on_request_headers(context: u32, _: usize, end_of_stream: bo
     })
 }
 
+#[cfg(not(feature = "headers_only"))]
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_request_body(context: u32, size: usize, end_of_stream: bool) -> Action {
     call(context, |call| call.on_body(size, end_of_stream))
 }
 
+#[cfg(not(feature = "headers_only"))]
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_request_trailers(context: u32, _: usize) -> Action {
     call(context, Call::on_trailers)

@@ -24,6 +24,7 @@ use crate::{
     worker::Worker,
 };
 
+mod bodies;
 mod charging;
 mod looking;
 mod reserving;
@@ -172,69 +173,9 @@ impl Meter {
             }
             (Quote::PerRecord(quote), Payer::Holder(holder)) => {
                 self.state = State::Holding { holder, quote };
-                Verdict::of(Step::HoldForBody)
+                self.hold_for_body(now, data)
             }
         }
-    }
-
-    /// Decides by a body of which `bytes` are there and more follow.
-    pub fn on_request_body_growing(
-        &mut self,
-        bytes: usize,
-        now: Timestamp,
-        data: &impl SharedData,
-    ) -> Verdict {
-        if !self.is_holding() {
-            return Verdict::of(Step::Forward);
-        }
-        if bytes > self.policy.costs.body().max_bytes {
-            return self.fall_back(Reason::BodyTooLarge, now, data);
-        }
-        Verdict::of(Step::HoldForBody)
-    }
-
-    /// Decides by a complete body.
-    pub fn on_request_body(
-        &mut self,
-        body: &[u8],
-        now: Timestamp,
-        data: &impl SharedData,
-    ) -> Verdict {
-        let State::Holding { holder, quote } = &self.state else {
-            return Verdict::of(Step::Forward);
-        };
-        if body.len() > self.policy.costs.body().max_bytes {
-            return self.fall_back(Reason::BodyTooLarge, now, data);
-        }
-        match quote.settle(body) {
-            Ok(charge) => self.charge(Rc::clone(holder), charge, now, data),
-            Err(_) => self.fall_back(Reason::BodyUnreadable, now, data),
-        }
-    }
-
-    /// A body whose records cannot be counted costs what the configuration says.
-    fn fall_back(&mut self, reason: Reason, now: Timestamp, data: &impl SharedData) -> Verdict {
-        let State::Holding { holder, quote } = &self.state else {
-            return Verdict::of(Step::Forward);
-        };
-        let limits = self.policy.costs.body();
-        let fallback = match reason {
-            Reason::BodyTooLarge => limits.too_large,
-            _ => limits.unreadable,
-        };
-        let holder = Rc::clone(holder);
-        if let Some(charge) = quote.fall_back(fallback) {
-            return self.charge(holder, charge, now, data);
-        }
-        let rule = Some(quote.at_least().rule);
-        let balance = peek(&holder, now, data);
-        let refused = Refused {
-            holder: Some(holder),
-            rule,
-            balance,
-            ..Refused::default()
-        };
-        self.refuse(reason, Answer::default(), refused)
     }
 
     /// A call that costs nothing needs no account. If it has one, its holder is told what is left.

@@ -17,6 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     awaited::Awaited,
     callout::{CalloutId, Reply},
+    config_error::ConfigError,
     directory::{Answered, Directory, LookupError},
     engine::Engine,
     host::{self, Counter, HostSharedData, Level},
@@ -62,6 +63,15 @@ pub(crate) struct Running {
     reading: Cell<bool>,
 }
 
+/// The policy that this module runs.
+fn policy(configuration: &[u8]) -> Result<Policy, ConfigError> {
+    if cfg!(feature = "headers_only") {
+        Policy::from_json_without_bodies(configuration)
+    } else {
+        Policy::from_json(configuration)
+    }
+}
+
 impl Plugin {
     /// What it shares with its calls, once it is configured.
     pub(crate) fn running(&self) -> Option<Rc<Running>> {
@@ -70,7 +80,7 @@ impl Plugin {
 
     /// Takes its configuration, if it makes sense.
     pub(crate) fn on_configure(&self) -> bool {
-        match Policy::from_json(&host::plugin_configuration()) {
+        match policy(&host::plugin_configuration()) {
             Ok(policy) => {
                 host::set_tick_period(TICK);
                 let running = Rc::new(Running::new(policy));

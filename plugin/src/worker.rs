@@ -37,6 +37,8 @@ pub struct Worker {
     owed: RefCell<Vec<Owed>>,
     tally: RefCell<Tally>,
     renewed: Cell<Option<Timestamp>>,
+    /// Whether a call came whose body was to be read and could not be.
+    unread: Cell<bool>,
 }
 
 /// The calls that a worker serves for one account.
@@ -78,6 +80,11 @@ impl Correction {
 }
 
 impl Worker {
+    /// Whether the call whose body is not read, though its price is in it, is the first of them.
+    pub fn is_first_unread(&self) -> bool {
+        !self.unread.replace(true)
+    }
+
     /// The worker's number, which it draws when it first needs one.
     ///
     /// # Errors

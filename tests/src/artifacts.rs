@@ -1,7 +1,8 @@
 //! What the tests run: the module as it ships, and the pinned Envoy.
 //!
 //! Both are made here and not by an earlier command, so that a test never runs on a stale module and never passes because
-//! a program is missing. Two environment variables name others: `API_CREDITS_MODULE` a module, `ENVOY` an Envoy.
+//! a program is missing. Environment variables name others: `API_CREDITS_MODULE` a module, `API_CREDITS_HEADERS_MODULE`
+//! the one that reads no bodies, `ENVOY` an Envoy.
 
 use std::env;
 use std::ffi::OsStr;
@@ -76,10 +77,27 @@ pub fn target() -> PathBuf {
 ///
 /// When it does not compile.
 pub fn crashing_module() -> anyhow::Result<PathBuf> {
-    let apart = target().join("crash_on_demand");
+    with_feature("crash_on_demand")
+}
+
+/// The module that reads no bodies, built as `make headers` builds it: apart, so that it is never taken for the other one.
+///
+/// # Errors
+///
+/// When it does not compile.
+pub fn headers_module() -> anyhow::Result<PathBuf> {
+    if let Some(path) = env::var_os("API_CREDITS_HEADERS_MODULE") {
+        return existing(PathBuf::from(path), "API_CREDITS_HEADERS_MODULE");
+    }
+    with_feature("headers_only")
+}
+
+/// The filter's module with a feature that the shipped one does not have.
+fn with_feature(feature: &str) -> anyhow::Result<PathBuf> {
+    let apart = target().join(feature);
     let options = [
         OsStr::new("--features"),
-        OsStr::new("crash_on_demand"),
+        OsStr::new(feature),
         OsStr::new("--target-dir"),
         apart.as_os_str(),
     ];

@@ -1,7 +1,7 @@
 //! Configurations that are refused, each with its whole error line.
 
 use super::*;
-use crate::credits::Credits;
+use crate::{cost_table::Fallback, credits::Credits};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -254,4 +254,28 @@ fn an_engine_that_cannot_be() {
     ] {
         check("/engine", engine(member, value), expected);
     }
+}
+
+#[test]
+fn the_module_that_reads_no_bodies_refuses_prices_per_record_unless_told_what_becomes_of_them() {
+    let mut config = base();
+    let read = |config: &serde_json::Value| {
+        let policy = Policy::from_json_without_bodies(config.to_string().as_bytes());
+        policy.map(|policy| policy.costs.body().unread)
+    };
+    assert_eq!(read(&config).unwrap(), Some(Fallback::Refuse));
+    config["costs"]["rules"] = serde_json::json!([
+        {"name": "one", "operations": ["GET /one"], "cost": 2},
+        {"name": "bulk", "operations": ["POST /bulk"], "cost": {"per_record": {"arrays": ["/ids"], "credits": 1}}},
+    ]);
+    assert_eq!(
+        read(&config).unwrap_err().to_string(),
+        "invalid configuration at `costs.rules[1].cost`: {\"per_record\": …}: expected a price that needs no body, because this module \
+         (api_credits_headers.wasm) reads none: load api_credits.wasm, or say in `costs.body.unread` what becomes of such calls here"
+    );
+    config["costs"]["body"] = serde_json::json!({"unread": {"charge": 40}});
+    let charged = Fallback::Charge(Credits::new(40).unwrap());
+    assert_eq!(read(&config).unwrap(), Some(charged));
+    let policy = Policy::from_json(config.to_string().as_bytes()).unwrap();
+    assert_eq!(policy.costs.body().unread, None);
 }

@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use super::config::{
-    BodyConfig, CostConfig, CostsConfig, PerRecordConfig, RuleConfig, TiersConfig, When,
+    BodyConfig, CostConfig, CostsConfig, Fallback, PerRecordConfig, RuleConfig, TiersConfig, When,
 };
 use super::operation::Operation;
 use super::price::{PerRecord, Price, Tiers};
@@ -20,6 +20,28 @@ const MAX_BODY_BYTES: u32 = 16 << 20;
 
 /// The longest name of a rule, in characters.
 const MAX_NAME: usize = 64;
+
+impl CostsConfig {
+    /// What becomes of calls with a price per record where no bodies are read.
+    ///
+    /// # Errors
+    ///
+    /// There are such prices, and `body.unread` does not say it.
+    pub fn unread(&self) -> Result<Fallback, ConfigError> {
+        let per_record = |rule: &RuleConfig| matches!(rule.cost, CostConfig::PerRecord(_));
+        let Some(index) = self.rules.iter().position(per_record) else {
+            return Ok(Fallback::Refuse);
+        };
+        self.body.unread.ok_or_else(|| {
+            ConfigError::invalid(
+                format!("costs.rules[{index}].cost"),
+                "{\"per_record\": …}",
+                "a price that needs no body, because this module (api_credits_headers.wasm) reads none: load api_credits.wasm, or say \
+                 in `costs.body.unread` what becomes of such calls here",
+            )
+        })
+    }
+}
 
 /// Builds the table.
 pub(super) fn compile(costs: &CostsConfig) -> Result<CostTable, ConfigError> {
@@ -93,6 +115,7 @@ fn body_limits(body: &BodyConfig) -> Result<BodyLimits, ConfigError> {
         max_bytes,
         too_large: body.too_large,
         unreadable: body.unreadable,
+        unread: None,
     })
 }
 

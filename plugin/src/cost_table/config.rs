@@ -37,6 +37,9 @@ pub struct BodyConfig {
     /// What becomes of a call whose records cannot be counted: the body is not JSON, or what should be an array is not. By default it
     /// is refused.
     pub unreadable: Fallback,
+    /// What becomes of a call with a price per record in `api_credits_headers.wasm`, the module that reads no bodies, where it has
+    /// one. Without this, that module refuses a configuration that has such prices. `api_credits.wasm` reads the bodies, and ignores it.
+    pub unread: Option<Fallback>,
 }
 
 /// What becomes of a call whose records cannot be counted.
@@ -146,6 +149,7 @@ impl Default for BodyConfig {
             max_bytes: 65_536,
             too_large: Fallback::Refuse,
             unreadable: Fallback::Refuse,
+            unread: None,
         }
     }
 }
@@ -267,7 +271,8 @@ mod tests {
             BodyConfig {
                 max_bytes: 65_536,
                 too_large: Fallback::Refuse,
-                unreadable: Fallback::Refuse
+                unreadable: Fallback::Refuse,
+                unread: None
             }
         );
         assert_eq!(costs.rules, []);
@@ -294,7 +299,8 @@ mod tests {
             BodyConfig {
                 max_bytes: 10,
                 too_large,
-                unreadable: Fallback::Refuse
+                unreadable: Fallback::Refuse,
+                unread: None
             }
         );
     }

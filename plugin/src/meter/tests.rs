@@ -1,7 +1,7 @@
 //! Calls, one after another, as the meter decides them.
 
 use super::*;
-use crate::ledger::fake::FakeSharedData;
+use crate::{cost_table::Fallback, ledger::fake::FakeSharedData};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -256,6 +256,46 @@ fn a_body_that_cannot_be_counted_costs_what_is_configured() {
     // What follows of the body is not looked at again.
     let rest = meter.on_request_body(b"{}", desk.now, &desk.data);
     assert_eq!(rest, Verdict::of(Step::Forward));
+}
+
+#[test]
+fn where_no_bodies_are_read_a_bulk_call_is_decided_by_its_head() {
+    let unread = |unread: Fallback| {
+        let mut desk = Desk::new(|_| {});
+        let policy = Rc::get_mut(&mut desk.policy).unwrap();
+        policy.costs.leave_bodies_unread(unread);
+        desk
+    };
+    let desk = unread(Fallback::Refuse);
+    let (meter, verdict) = desk.head("POST /bulk", Some("7"), false);
+    assert_eq!(words(&meter), "body_unreadable 7 cost 0 left 10");
+    let Step::Refuse(refusal) = verdict.step else {
+        panic!("{:?}", verdict.step);
+    };
+    assert_eq!(
+        refusal.answer.message.unwrap(),
+        "This call is priced by the records in its body, which are not counted here."
+    );
+    assert_eq!(
+        verdict.warnings,
+        [
+            "a call that the rule \"bulk\" prices by the records in its body came to the module that reads no bodies, and was decided \
+             by `costs.body.unread`: calls to such operations belong to the filter with api_credits.wasm"
+        ]
+    );
+    // Once is enough.
+    let (_, verdict) = desk.head("POST /bulk", Some("7"), false);
+    assert!(verdict.warnings.is_empty());
+    // Without a body it costs the least.
+    assert_eq!(desk.call("POST /bulk", "7"), "admitted 7 cost 2 left 8");
+    let desk = unread(Fallback::Charge(Credits::saturating(4)));
+    let (meter, verdict) = desk.head("POST /bulk", Some("7"), false);
+    assert_eq!(verdict.step, Step::Forward);
+    assert_eq!(words(&meter), "admitted 7 cost 4 left 6");
+    // Never less than a body without records.
+    let desk = unread(Fallback::Charge(Credits::ONE));
+    let (meter, _) = desk.head("POST /bulk", Some("7"), false);
+    assert_eq!(words(&meter), "admitted 7 cost 2 left 8");
 }
 
 #[test]

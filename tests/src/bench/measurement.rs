@@ -141,7 +141,7 @@ pub fn comparisons() -> Vec<Comparison> {
         base: BASE,
         kind: Kind::Reads,
     });
-    let bodies = [Row::SdkNoop, Row::ApiCredits].map(|row| Comparison {
+    let bodies = [Row::SdkNoop, Row::ApiCredits, Row::ApiCreditsHeaders].map(|row| Comparison {
         subject: Subject::of(row),
         base: BASE,
         kind: Kind::Bodies,

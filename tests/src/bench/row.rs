@@ -17,7 +17,9 @@ pub enum Row {
     SdkNoop,
     /// The filter with the whole example, and calls that it admits.
     ApiCredits,
-    /// The same with calls that it refuses, because the day's credits are used up.
+    /// The same in the module that reads no bodies.
+    ApiCreditsHeaders,
+    /// The filter with calls that it refuses, because the day's credits are used up.
     ApiCreditsRefused,
     /// Envoy's own local rate limit, one bucket for everybody.
     LocalRatelimit,
@@ -30,6 +32,8 @@ pub enum Row {
 pub struct Modules<'a> {
     /// The filter.
     pub api_credits: &'a Path,
+    /// The filter without what reads bodies.
+    pub headers: &'a Path,
     /// The plugin that does nothing.
     pub sdk_noop: &'a Path,
 }
@@ -41,7 +45,7 @@ const ORGANIZATIONS: u64 = 100;
 const POOR: u64 = 7;
 
 impl Row {
-    /// All rows, that without a filter first.
+    /// The rows that are measured with reads, that without a filter first.
     pub const ALL: [Self; 6] = [
         Self::NoFilter,
         Self::SdkNoop,
@@ -58,6 +62,7 @@ impl Row {
             Self::NoFilter => "no-filter",
             Self::SdkNoop => "sdk-noop",
             Self::ApiCredits => "api-credits",
+            Self::ApiCreditsHeaders => "api-credits-headers",
             Self::ApiCreditsRefused => "api-credits-refused",
             Self::LocalRatelimit => "local-ratelimit",
             Self::LuaCounter => "lua-counter",
@@ -94,6 +99,7 @@ impl Row {
             Self::ApiCredits | Self::ApiCreditsRefused => {
                 Some(wasm(modules.api_credits, &example()?.to_string()))
             }
+            Self::ApiCreditsHeaders => Some(wasm(modules.headers, &example()?.to_string())),
             Self::LocalRatelimit => Some(local_ratelimit()),
             Self::LuaCounter => Some(lua_counter()),
         })

@@ -23,8 +23,10 @@ async fn main() -> anyhow::Result<()> {
     };
     let artifacts = Artifacts::obtain()?;
     let sdk_noop = artifacts::sdk_noop()?;
+    let headers = artifacts::headers_module()?;
     let modules = Modules {
         api_credits: &artifacts.module,
+        headers: &headers,
         sdk_noop: &sdk_noop,
     };
     let module_bytes = fs::metadata(&artifacts.module)?.len();

@@ -3,6 +3,7 @@
 //! person types them.
 
 mod allotments;
+mod bodies;
 mod crashes;
 mod delivery;
 mod directory;
@@ -40,6 +41,10 @@ const TESTS: &[(&str, Test)] = &[
     (
         "allotments::every_organization_is_shown_what_the_announcement_gives_it",
         allotments::every_organization_is_shown_what_the_announcement_gives_it,
+    ),
+    (
+        "bodies::calls_that_are_priced_by_their_body_have_a_filter_of_their_own",
+        bodies::calls_that_are_priced_by_their_body_have_a_filter_of_their_own,
     ),
     (
         "crashes::a_crash_takes_nothing_from_the_calls_of_other_workers",

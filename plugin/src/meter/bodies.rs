@@ -1,0 +1,112 @@
+//! Bodies: how calls are decided that are priced by the records in them.
+//!
+//! Such a call is held until its body is complete, or has become longer than is read. Where no bodies are read, it is not held.
+
+use std::rc::Rc;
+
+use jiff::Timestamp;
+
+use super::{Meter, Refused, State, Step, Verdict, peek};
+use crate::{
+    cost_table::{Fallback, RuleId},
+    ledger::SharedData,
+    refusal::{Answer, Reason},
+};
+
+/// What the client reads of a call whose body is not read.
+const NOT_COUNTED_HERE: &str =
+    "This call is priced by the records in its body, which are not counted here.";
+
+impl Meter {
+    /// Decides whether a call waits for its body, by whose records it is priced.
+    pub(super) fn hold_for_body(&mut self, now: Timestamp, data: &impl SharedData) -> Verdict {
+        let Some(unread) = self.policy.costs.body().unread else {
+            return Verdict::of(Step::HoldForBody);
+        };
+        let rule = match &self.state {
+            State::Holding { quote, .. } => quote.at_least().rule,
+            _ => RuleId::DEFAULT,
+        };
+        let answer = Answer {
+            message: Some(NOT_COUNTED_HERE.to_owned()),
+            ..Answer::default()
+        };
+        let mut verdict = self.fall_back(unread, Reason::BodyUnreadable, answer, now, data);
+        if self.worker.is_first_unread() {
+            let name = self.policy.costs.rule_name(rule);
+            verdict.warnings.push(format!(
+                "a call that the rule {name:?} prices by the records in its body came to the module that reads no bodies, and was \
+                 decided by `costs.body.unread`: calls to such operations belong to the filter with api_credits.wasm"
+            ));
+        }
+        verdict
+    }
+
+    /// Decides by a body of which `bytes` are there and more follow.
+    pub fn on_request_body_growing(
+        &mut self,
+        bytes: usize,
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> Verdict {
+        if !self.is_holding() {
+            return Verdict::of(Step::Forward);
+        }
+        let limits = self.policy.costs.body();
+        if bytes > limits.max_bytes {
+            let (fallback, answer) = (limits.too_large, Answer::default());
+            return self.fall_back(fallback, Reason::BodyTooLarge, answer, now, data);
+        }
+        Verdict::of(Step::HoldForBody)
+    }
+
+    /// Decides by a complete body.
+    pub fn on_request_body(
+        &mut self,
+        body: &[u8],
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> Verdict {
+        let State::Holding { holder, quote } = &self.state else {
+            return Verdict::of(Step::Forward);
+        };
+        let limits = self.policy.costs.body();
+        if body.len() > limits.max_bytes {
+            return self.on_request_body_growing(body.len(), now, data);
+        }
+        match quote.settle(body) {
+            Ok(charge) => self.charge(Rc::clone(holder), charge, now, data),
+            Err(_) => {
+                let (fallback, answer) = (limits.unreadable, Answer::default());
+                self.fall_back(fallback, Reason::BodyUnreadable, answer, now, data)
+            }
+        }
+    }
+
+    /// A body whose records cannot be counted costs what the configuration says.
+    fn fall_back(
+        &mut self,
+        fallback: Fallback,
+        reason: Reason,
+        answer: Answer,
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> Verdict {
+        let State::Holding { holder, quote } = &self.state else {
+            return Verdict::of(Step::Forward);
+        };
+        let holder = Rc::clone(holder);
+        if let Some(charge) = quote.fall_back(fallback) {
+            return self.charge(holder, charge, now, data);
+        }
+        let rule = Some(quote.at_least().rule);
+        let balance = peek(&holder, now, data);
+        let refused = Refused {
+            holder: Some(holder),
+            rule,
+            balance,
+            ..Refused::default()
+        };
+        self.refuse(reason, answer, refused)
+    }
+}
