@@ -154,6 +154,36 @@ fn a_usage_page() {
     check(&request, 200, 5, 10, 155_000);
 }
 
+/// `make bench` measures what the hostcalls of this very call cost by themselves.
+#[test]
+fn the_bare_hostcalls_are_those_of_a_get() {
+    let request = call(ORGANIZATION, "GET", "/api/v1/tickets/4711", "");
+    let bare = wat::parse_file(root().join("tests/bare/hostcalls.wat")).unwrap();
+    let bare = Simulator::builder(&Module::from_bytes(&bare).unwrap())
+        .start()
+        .unwrap();
+    assert_eq!(
+        calls(bare, &request),
+        calls(started(&METERED, &example()), &request)
+    );
+}
+
+/// The names of the callbacks and hostcalls of a call once others of its kind went before, in their order.
+fn calls(mut simulator: Simulator, request: &Request) -> Vec<String> {
+    for _ in 0..20 {
+        simulator.exchange(request).unwrap();
+    }
+    simulator.take_trace();
+    simulator.exchange(request).unwrap();
+    let trace = simulator.take_trace();
+    let entered = trace
+        .iter()
+        .filter(|line| line.starts_with("[host->vm] ") || line.starts_with("[vm->host] "));
+    entered
+        .filter_map(|line| Some(line.split_once('(')?.0.to_owned()))
+        .collect()
+}
+
 /// A body that no price depends on costs a callback for each of its pieces, in which nothing is asked of the host; in the module that
 /// reads no bodies it costs nothing. Nor does the body of a response.
 #[test]

@@ -25,6 +25,10 @@ pub enum Row {
     LocalRatelimit,
     /// A counter for each organization in Lua, which tells what is left.
     LuaCounter,
+    /// What the filter asks of the host for a call that it admits, and nothing in between.
+    BareHostcalls,
+    /// The least that a counter of calls asks of the host.
+    BareCounter,
 }
 
 /// The modules that rows run.
@@ -36,6 +40,10 @@ pub struct Modules<'a> {
     pub headers: &'a Path,
     /// The plugin that does nothing.
     pub sdk_noop: &'a Path,
+    /// `tests/bare/hostcalls.wat`.
+    pub bare_hostcalls: &'a Path,
+    /// `tests/bare/counter.wat`.
+    pub bare_counter: &'a Path,
 }
 
 /// As many organizations call: each keeps an account of its own.
@@ -46,13 +54,15 @@ const POOR: u64 = 7;
 
 impl Row {
     /// The rows that are measured with reads, that without a filter first.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::NoFilter,
         Self::SdkNoop,
         Self::ApiCredits,
         Self::ApiCreditsRefused,
         Self::LocalRatelimit,
         Self::LuaCounter,
+        Self::BareHostcalls,
+        Self::BareCounter,
     ];
 
     /// What it is called in the results.
@@ -66,6 +76,8 @@ impl Row {
             Self::ApiCreditsRefused => "api-credits-refused",
             Self::LocalRatelimit => "local-ratelimit",
             Self::LuaCounter => "lua-counter",
+            Self::BareHostcalls => "bare-hostcalls",
+            Self::BareCounter => "bare-counter",
         }
     }
 
@@ -102,6 +114,8 @@ impl Row {
             Self::ApiCreditsHeaders => Some(wasm(modules.headers, &example()?.to_string())),
             Self::LocalRatelimit => Some(local_ratelimit()),
             Self::LuaCounter => Some(lua_counter()),
+            Self::BareHostcalls => Some(wasm(modules.bare_hostcalls, "")),
+            Self::BareCounter => Some(wasm(modules.bare_counter, "")),
         })
     }
 }

@@ -21,22 +21,25 @@ async fn main() -> anyhow::Result<()> {
         Ok("quick") => Effort::QUICK,
         Ok(other) => bail!("BENCH={other} is unknown: expected quick, or nothing"),
     };
+    let folder = artifacts::target().join("bench");
+    fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
     let artifacts = Artifacts::obtain()?;
     let sdk_noop = artifacts::sdk_noop()?;
     let headers = artifacts::headers_module()?;
+    let (bare_hostcalls, bare_counter) = (bare("hostcalls")?, bare("counter")?);
     let modules = Modules {
         api_credits: &artifacts.module,
         headers: &headers,
         sdk_noop: &sdk_noop,
+        bare_hostcalls: &bare_hostcalls,
+        bare_counter: &bare_counter,
     };
     let module_bytes = fs::metadata(&artifacts.module)?.len();
     let mut observations = measure(&artifacts.envoy, modules, effort).await?;
     let report = Report::of(&mut observations, module_bytes);
-    let folder = artifacts::target().join("bench");
-    fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
     store(
         folder.join("envoy.json"),
-        &serde_json::to_string_pretty(&report)?,
+        serde_json::to_string_pretty(&report)?,
     )?;
     let markdown = report.markdown();
     store(folder.join("envoy.md"), &markdown)?;
@@ -47,6 +50,15 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn store(file: PathBuf, text: &str) -> anyhow::Result<()> {
-    fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))
+/// A module without logic, which is written as text, as Envoy loads it.
+fn bare(name: &str) -> anyhow::Result<PathBuf> {
+    let text = artifacts::root().join(format!("tests/bare/{name}.wat"));
+    let module = artifacts::target().join(format!("bench/bare_{name}.wasm"));
+    let bytes = wat::parse_file(&text).with_context(|| text.display().to_string())?;
+    store(module.clone(), bytes)?;
+    Ok(module)
+}
+
+fn store(file: PathBuf, content: impl AsRef<[u8]>) -> anyhow::Result<()> {
+    fs::write(&file, content).with_context(|| format!("cannot write {}", file.display()))
 }
