@@ -161,7 +161,10 @@ limit may for a while need that much more.
 The calls of a log are put in order within --window seconds (and at most 200000 of them); those farther out are counted. When they
 are more than 1 % the numbers are wrong, which is said with the window that would do, and the exit status is 1; the usual cause is
 two logs in one file: name them as two. A line that leaps ahead by more than an hour (or the window) is set aside if the next one
-is back again.")]
+is back again.
+
+Ctrl-C ends the reading: what was read until then is forecast, and the exit status is 130. A filter that does not return for
+--timeout seconds ends it with the exit status 1, and the call is named.")]
     Replay(command::replay::Replay),
     /// Say what a module is, what it needs from Envoy, and what Envoy will call in it
     ///

@@ -13,6 +13,7 @@ mod warning;
 use std::fs;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
@@ -23,6 +24,7 @@ use host_sim::{Builder, Module};
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::{SignedDuration, Timestamp};
 
+use super::interruption::{self, Interrupted};
 use super::plugin::{Plugin, PluginOptions};
 use crate::command::output::{say, show};
 use configuration::Configuration;
@@ -59,6 +61,9 @@ pub(crate) struct Replay {
         help_heading = "The log"
     )]
     window: u64,
+    /// How many seconds the filter may take for anything before it is taken never to return
+    #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
+    timeout: u64,
     /// A service that the filter calls, with answers from files: a folder, whose file `a/7.json` is the answer to /a/7, or a TOML file
     /// with `answers = […]` or `down = …` as in scenarios; may be repeated
     #[arg(long, value_name = "CLUSTER=PATH", value_parser = service)]
@@ -145,7 +150,7 @@ impl Replay {
         // Instructions are not counted: a filter that never returns is noticed by the clock, which takes no time.
         let module = Module::unmetered(&bytes).with_context(|| plugin.name().to_string())?;
         let candidates = self.candidates(plugin, &mapping)?;
-        let patience = Patience::begin();
+        let patience = Patience::begin(Duration::from_secs(self.timeout));
         for candidate in &candidates {
             // What is refused is told before a long log is read.
             let start = || candidate.builder(&module).start();
@@ -157,6 +162,7 @@ impl Replay {
             self.format.map(Format::from),
             &self.fields(&wanted)?,
             self.leap(),
+            interruption::listen()?,
         )?;
         let (replays, log) = self.run(&candidates, &module, &mapping, &wanted, feed, &patience)?;
         let mut forecasts = Vec::new();
@@ -182,6 +188,9 @@ impl Replay {
             say!("{}", serde_json::to_string_pretty(&document)?);
         } else {
             show!("{}", table::text(&document, self.top));
+        }
+        if document.log.interrupted {
+            return Err(Interrupted.into());
         }
         Ok(document.log.window_needed.is_none())
     }
@@ -270,7 +279,7 @@ impl Replay {
         mut feed: Feed,
         patience: &Patience,
     ) -> anyhow::Result<(Vec<Replayed>, LogSummary)> {
-        let window = std::time::Duration::from_secs(self.window);
+        let window = Duration::from_secs(self.window);
         let mut reordering = Reordering::new(window, MOST_HELD_BACK);
         let mut replays = Vec::new();
         let mut log = LogSummary::default();
@@ -303,7 +312,9 @@ impl Replay {
                 }
             }
         }
-        while let Some(entry) = reordering.pop_any() {
+        while !feed.is_interrupted()
+            && let Some(entry) = reordering.pop_any()
+        {
             take(&entry, &mut log)?;
         }
         for replay in &mut replays {
@@ -311,6 +322,9 @@ impl Replay {
         }
         bar.finish_and_clear();
         log.finish(feed, &reordering);
+        if log.calls == 0 && log.interrupted {
+            return Err(Interrupted.into());
+        }
         if log.calls == 0 {
             bail!("no line of the log tells of a call{}", log.first_unread());
         }

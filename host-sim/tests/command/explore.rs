@@ -3,7 +3,7 @@
 use crate::folder::{Folder, GOOD};
 
 /// Counts calls in one digit, and creates it without a condition: of two first calls at the same time one can get lost.
-const FORGETFUL: &str = r#"(module
+pub(crate) const FORGETFUL: &str = r#"(module
     (import "env" "proxy_get_shared_data" (func $get (param i32 i32 i32 i32 i32) (result i32)))
     (import "env" "proxy_set_shared_data" (func $set (param i32 i32 i32 i32 i32) (result i32)))
     (import "env" "proxy_add_header_map_value" (func $add (param i32 i32 i32 i32 i32) (result i32)))

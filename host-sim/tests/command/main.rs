@@ -11,6 +11,7 @@ mod check;
 mod explore;
 mod folder;
 mod inspect;
+mod interruption;
 mod replay;
 mod run;
 mod serve;

@@ -1,5 +1,8 @@
 //! `host-sim replay`.
 
+mod services;
+mod terms;
+
 use std::io::Write as _;
 use std::process::Stdio;
 
@@ -303,5 +306,40 @@ fn another_configuration_is_compared_before_anything_else() {
     assert!(
         places.iter().all(Option::is_some) && places.is_sorted(),
         "{places:?}"
+    );
+}
+
+#[test]
+fn a_filter_that_never_returns_is_given_up() {
+    const ENDLESS: &str = r#"(module
+        (memory (export "memory") 1)
+        (global $calls (mut i32) (i32.const 0))
+        (func (export "proxy_abi_version_0_2_1"))
+        (func (export "malloc") (param i32) (result i32) i32.const 4096)
+        (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+            (global.set $calls (i32.add (global.get $calls) (i32.const 1)))
+            (loop $forever (br_if $forever (i32.eq (global.get $calls) (i32.const 3))))
+            i32.const 0))"#;
+    const STUCK: &str = r#"(module
+        (memory (export "memory") 1)
+        (func (export "proxy_abi_version_0_2_1"))
+        (func (export "malloc") (param i32) (result i32) i32.const 4096)
+        (func (export "proxy_on_configure") (param i32 i32) (result i32) (loop $forever (br $forever)) i32.const 1))"#;
+    let folder = folder();
+    folder.write("endless.wasm", ENDLESS);
+    folder.write("stuck.wasm", STUCK);
+    let check = |plugin: &str, expected: &str| {
+        let arguments = ["replay", "--plugin", plugin, "--timeout", "1"];
+        let log = ["--field", "organization=customer", "access.log"];
+        let (status, said) = folder.run(&[&arguments[..], &log].concat());
+        assert_eq!((status, said.as_str()), (Some(1), expected));
+    };
+    check(
+        "endless.wasm",
+        "error: the filter does not return from call 2 of the log, in the order of time: waited for 1 second (--timeout)\n",
+    );
+    check(
+        "stuck.wasm",
+        "error: the filter does not return when it starts: waited for 1 second (--timeout)\n",
     );
 }

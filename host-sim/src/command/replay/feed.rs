@@ -3,8 +3,11 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use host_sim::access_log::{Entry, Fields, Format, Progress, Reader, Source, Unread};
@@ -17,6 +20,9 @@ const BATCH: usize = 512;
 /// How many batches may lie ready.
 const READY: usize = 4;
 
+/// How long a log that nobody writes to keeps Ctrl-C from being noticed.
+const GLANCE: Duration = Duration::from_millis(100);
+
 /// The most unread lines that are kept of a file.
 const MOST_UNREAD: usize = 10;
 
@@ -25,6 +31,8 @@ type Batch = Result<Vec<Result<Entry, Unread>>, io::Error>;
 /// All logs.
 pub(super) struct Feed {
     streams: Vec<Stream>,
+    /// Whether there shall be no next call any more.
+    interrupted: Arc<AtomicBool>,
 }
 
 /// One log.
@@ -54,19 +62,24 @@ impl Feed {
         format: Option<Format>,
         fields: &Fields,
         leap: SignedDuration,
+        interrupted: Arc<AtomicBool>,
     ) -> anyhow::Result<Self> {
         let streams = logs
             .iter()
             .map(|log| Stream::open(log, format, fields, leap));
         Ok(Self {
             streams: streams.collect::<Result<_, _>>()?,
+            interrupted,
         })
     }
 
-    /// The next call.
+    /// The next call; `None` at the end, and as soon as somebody has interrupted it.
     pub(super) fn next(&mut self) -> anyhow::Result<Option<Entry>> {
         for stream in &mut self.streams {
-            stream.fill()?;
+            stream.fill(&self.interrupted)?;
+        }
+        if self.is_interrupted() {
+            return Ok(None);
         }
         let first = self
             .streams
@@ -74,6 +87,11 @@ impl Feed {
             .filter(|stream| stream.next.is_some())
             .min_by_key(|stream| stream.next.as_ref().map(|entry| entry.started));
         Ok(first.and_then(|stream| stream.next.take()))
+    }
+
+    /// Whether it ended before its end.
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
     }
 
     /// How long all of them are, in bytes as they are stored, if that is known.
@@ -152,9 +170,9 @@ impl Stream {
         })
     }
 
-    /// Has its next call ready, unless there is none.
-    fn fill(&mut self) -> anyhow::Result<()> {
-        while self.next.is_none() && !self.ended {
+    /// Has its next call ready, unless there is none or nobody wants one.
+    fn fill(&mut self, interrupted: &AtomicBool) -> anyhow::Result<()> {
+        while self.next.is_none() && !self.ended && !interrupted.load(Ordering::Relaxed) {
             self.next = self.strays.pop();
             if self.next.is_some() {
                 return Ok(());
@@ -167,11 +185,12 @@ impl Stream {
                         self.first_unread.push(unread);
                     }
                 }
-                None => match self.batches.recv() {
+                None => match self.batches.recv_timeout(GLANCE) {
                     Ok(batch) => {
                         self.ready = batch.with_context(|| self.name.clone())?.into_iter();
                     }
-                    Err(_) => {
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => {
                         self.strays.finish();
                         self.next = self.strays.pop();
                         self.ended = self.next.is_none();

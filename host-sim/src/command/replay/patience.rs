@@ -7,8 +7,7 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
-/// How long a call may take that others pass in microseconds.
-const LONGEST: Duration = Duration::from_secs(20);
+use super::number::count;
 
 /// Somebody who watches, and ends the program with the exit status 1 when the filter does not return.
 pub(super) struct Patience {
@@ -36,17 +35,18 @@ struct State {
 }
 
 impl Patience {
-    pub(super) fn begin() -> Self {
+    /// Waits for `longest` at least, and for less than twice as long: calls that others pass in microseconds are not timed one by one.
+    pub(super) fn begin(longest: Duration) -> Self {
         let state = Arc::new(State::default());
         let (watched, end) = mpsc::channel();
         let seen = Arc::clone(&state);
         thread::spawn(move || {
             let mut before = None;
-            while end.recv_timeout(LONGEST) == Err(RecvTimeoutError::Timeout) {
+            while end.recv_timeout(longest) == Err(RecvTimeoutError::Timeout) {
                 let returns = seen.returns.load(Ordering::Relaxed);
                 let work = seen.work.load(Ordering::Relaxed);
                 if work != 0 && before == Some(returns) {
-                    give_up(work, seen.calls.load(Ordering::Relaxed));
+                    give_up(work, seen.calls.load(Ordering::Relaxed), longest);
                 }
                 before = (work != 0).then_some(returns);
             }
@@ -76,7 +76,7 @@ impl Patience {
     }
 }
 
-fn give_up(work: u8, calls: u64) {
+fn give_up(work: u8, calls: u64, waited: Duration) {
     let call = calls.saturating_add(1);
     let doing = match work {
         work if work == Work::Call as u8 => {
@@ -86,8 +86,8 @@ fn give_up(work: u8, calls: u64) {
         _ => "when it starts".to_owned(),
     };
     eprintln!(
-        "error: the filter does not return {doing}: waited for {} seconds",
-        LONGEST.as_secs()
+        "error: the filter does not return {doing}: waited for {} (--timeout)",
+        count(waited.as_secs(), "second", "seconds")
     );
     process::exit(1);
 }

@@ -42,6 +42,8 @@ pub(super) struct LogSummary {
     pub(super) first_astray: Option<Timestamp>,
     /// The window in seconds that would do, when so many calls stood out of order that the numbers are wrong.
     pub(super) window_needed: Option<i64>,
+    /// Whether it was interrupted before its end.
+    pub(super) interrupted: bool,
     /// Whether no call took any time, so that nothing can be said of calls at the same time.
     pub(super) without_durations: bool,
     pub(super) files: Vec<File>,
@@ -89,6 +91,7 @@ impl LogSummary {
     pub(super) fn finish(&mut self, feed: Feed, reordering: &Reordering) {
         self.out_of_order = reordering.reordered().saturating_sub(reordering.late());
         self.late = reordering.late();
+        self.interrupted = feed.is_interrupted();
         let mut behind = reordering.behind();
         for stream in feed.into_streams() {
             self.astray = self.astray.saturating_add(stream.strays.found());

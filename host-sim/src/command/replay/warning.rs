@@ -7,6 +7,13 @@ use super::summary::Document;
 pub(super) fn warnings(document: &Document) -> Vec<String> {
     let log = &document.log;
     let mut warnings = Vec::new();
+    if let (true, Some(last)) = (log.interrupted, log.last) {
+        let calls = count(log.calls, "call", "calls");
+        warnings.push(format!(
+            "Interrupted: this is forecast from the first {calls} alone, until {} UTC.",
+            time(last)
+        ));
+    }
     if let Some(window) = log.window_needed {
         let misplaced = log.late.saturating_add(log.astray);
         let all = log.calls.saturating_add(log.astray);
