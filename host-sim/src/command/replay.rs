@@ -1,5 +1,7 @@
 //! `host-sim replay`: what a plugin would have done to the calls of an access log, organization by organization.
 
+mod advice;
+mod answer;
 mod chart;
 mod configuration;
 mod feed;

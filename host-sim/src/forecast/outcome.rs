@@ -34,6 +34,8 @@ impl Replay {
         };
         let cost = property(1).and_then(|cost| cost.parse().ok()).unwrap_or(0);
         let refused = u64::from(reason.is_some());
+        let noted = verdict.is_some_and(|verdict| verdict.starts_with(shadow));
+        self.noted = self.noted.saturating_add(noted.into());
         for bucket in [organization.series.at(came.at), self.series.at(came.at)] {
             bucket.calls = bucket.calls.saturating_add(1);
             bucket.refused = bucket.refused.saturating_add(refused);

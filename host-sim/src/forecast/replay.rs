@@ -37,6 +37,7 @@ pub struct Replay {
     last_logged: Vec<String>,
     pub(super) priced_by_body: BTreeSet<String>,
     pub(super) without_body: u64,
+    pub(super) noted: u64,
 }
 
 /// The most organizations that are told apart; those beyond are one.
@@ -87,6 +88,7 @@ impl Replay {
             last_logged: Vec::new(),
             priced_by_body: BTreeSet::new(),
             without_body: 0,
+            noted: 0,
         }
     }
 
@@ -337,6 +339,18 @@ impl Replay {
     #[must_use]
     pub fn without_body(&self) -> u64 {
         self.without_body
+    }
+
+    /// How many refusals the module only noted.
+    #[must_use]
+    pub fn noted(&self) -> u64 {
+        self.noted
+    }
+
+    /// What limits and costs are counted in, if the mapping says.
+    #[must_use]
+    pub fn unit(&self) -> Option<&str> {
+        self.mapping.details.unit.as_deref()
     }
 
     /// What people read in place of the reasons of refusals.

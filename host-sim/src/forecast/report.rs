@@ -18,8 +18,12 @@ pub struct Forecast {
     pub calls: u64,
     /// Those that were refused.
     pub refused: u64,
+    /// Those of them that the module did not refuse: it only noted that it would have.
+    pub noted: u64,
     /// What the others were charged.
     pub cost: u64,
+    /// What costs and limits are counted in, if the mapping says.
+    pub unit: Option<String>,
     /// How many organizations had a call refused.
     pub organizations_refused: usize,
     /// The calls that name no organization, if there are any.
@@ -124,7 +128,9 @@ impl Forecast {
             name: name.to_owned(),
             calls: sum(|of| of.calls),
             refused: sum(|of| of.refused),
+            noted: replay.noted(),
             cost: sum(|of| of.cost),
+            unit: replay.unit().map(str::to_owned),
             organizations_refused: organizations.iter().filter(|of| of.refused > 0).count(),
             without_body: replay.without_body(),
             missing_services: replay.calls_to_missing_services(),

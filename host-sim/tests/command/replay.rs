@@ -224,6 +224,11 @@ fn a_log_that_is_not_to_be_believed_is_said_to_be_so() {
         let document: Value = serde_json::from_str(&said).unwrap();
         (status, document["warnings"].clone())
     };
+    let short = |covered: &str| {
+        format!(
+            "The log covers {covered} of a day, and limits are for a whole day: who goes on like this needs more than is told here."
+        )
+    };
     let two_in_one = [
         line("12:00:05", a),
         line("12:10:00", a),
@@ -235,13 +240,14 @@ fn a_log_that_is_not_to_be_believed_is_said_to_be_so() {
             Some(1),
             json!([
                 "The numbers are wrong: 1 of 3 calls stood too far out of order. Two logs in one file? Name them as two. Otherwise \
-                 say --window 600."
+                 say --window 600.",
+                short("10 minutes"),
             ])
         )
     );
     assert_eq!(
         warnings(&two_in_one, &["--window", "600"]),
-        (Some(0), json!([]))
+        (Some(0), json!([short("10 minutes")]))
     );
     let mut leap = vec![line("12:00:00", a); 150];
     leap.insert(7, line("23:00:00", a));
@@ -252,6 +258,7 @@ fn a_log_that_is_not_to_be_believed_is_said_to_be_so() {
             Some(0),
             json!([
                 "1 line was set aside for a time that cannot be, such as 2026-11-22 23:00:00.",
+                short("2 seconds"),
                 "1 call names no organization (1 refused)."
             ])
         )
@@ -275,7 +282,7 @@ fn the_page_needs_nothing_else_and_has_every_organization() {
     assert_eq!(status, Some(0), "{said}");
     let page = folder.read("a.html");
     assert!(
-        page.contains("<h1 id=\"s0\">1 of 1 organizations would be refused calls.</h1>"),
+        page.contains("<h1 id=\"s0\">If tomorrow is like this log, 1 of 1 organizations would be refused calls.</h1>"),
         "{page}"
     );
     assert!(page.contains("3 more a day"), "{page}");

@@ -1,7 +1,7 @@
 //! Numbers and times as people read them.
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 /// A whole number with commas between the thousands.
 pub(super) fn grouped(number: u64) -> String {
@@ -22,6 +22,26 @@ pub(super) fn count(number: u64, one: &str, several: &str) -> String {
     format!("{} {what}", grouped(number))
 }
 
+/// How long something lasts, in the unit in which people would say it.
+pub(super) fn lasting(duration: SignedDuration) -> String {
+    let seconds = u64::try_from(duration.as_secs()).unwrap_or(0);
+    let half = |unit: u64| unit.div_euclid(2);
+    let rounded = |unit: u64| seconds.saturating_add(half(unit)).div_euclid(unit);
+    match seconds {
+        0..120 => count(seconds, "second", "seconds"),
+        120..7200 => count(rounded(60), "minute", "minutes"),
+        7200..172_800 => count(rounded(3600), "hour", "hours"),
+        _ => count(rounded(86_400), "day", "days"),
+    }
+}
+
+/// An instant in UTC, to the minute, with the day of the week.
+pub(super) fn minute(at: Timestamp) -> String {
+    at.to_zoned(TimeZone::UTC)
+        .strftime("%a %Y-%m-%d %H:%M")
+        .to_string()
+}
+
 /// An instant in UTC, to the second.
 pub(super) fn time(at: Timestamp) -> String {
     at.to_zoned(TimeZone::UTC)
@@ -34,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn thousands_are_set_apart() {
+    fn numbers_read_well() {
         for (number, text) in [
             (0, "0"),
             (999, "999"),
@@ -42,6 +62,15 @@ mod tests {
             (1_234_567, "1,234,567"),
         ] {
             assert_eq!(grouped(number), text);
+        }
+        for (seconds, text) in [
+            (0, "0 seconds"),
+            (119, "119 seconds"),
+            (120, "2 minutes"),
+            (86_399, "24 hours"),
+            (604_799, "7 days"),
+        ] {
+            assert_eq!(lasting(SignedDuration::from_secs(seconds)), text);
         }
         assert_eq!(count(1, "line", "lines"), "1 line");
         assert_eq!(count(2000, "line", "lines"), "2,000 lines");

@@ -1,18 +1,20 @@
 //! The forecast as a page: one file with everything in it, that works without scripts.
 
-use askama::Template;
-use host_sim::forecast::{Change, Forecast, Prospect};
+mod change;
+mod row;
 
+use askama::Template;
+use host_sim::forecast::Forecast;
+
+use super::answer::{NEAR, change_headline, change_totals, headline, prospect, reasons, totals};
 use super::chart::{Chart, Stretch};
-use super::number::{count, grouped, time};
+use super::number::{count, grouped, lasting, minute, time};
 use super::summary::{Document, LogSummary};
-use super::table::{advice, change_headline, headline};
+use change::ChangeRow;
+use row::Row;
 
 /// The most organizations that a page shows.
 const MOST: usize = 2000;
-
-/// From this share of its limit on an organization comes near it.
-const NEAR: u64 = 80;
 
 #[derive(Template)]
 #[template(path = "page.html")]
@@ -20,13 +22,27 @@ struct Page<'d> {
     title: String,
     css: &'static str,
     sections: Vec<Section<'d>>,
-    changes: Option<Vec<ChangeRow<'d>>>,
-    change_columns: [&'static str; 6],
-    changes_sub: String,
+    changes: Option<Changes<'d>>,
     warnings: &'d [String],
     facts: Vec<String>,
     unread: Vec<UnreadRow<'d>>,
     unread_count: String,
+}
+
+/// What a second configuration changes.
+struct Changes<'d> {
+    sub: String,
+    totals: String,
+    tables: Vec<ChangeTable<'d>>,
+}
+
+struct ChangeTable<'d> {
+    /// The headline behind which it stands until it is opened; none for what stands open.
+    folded: Option<String>,
+    rows: Vec<ChangeRow<'d>>,
+    /// Whether there is anything in these columns.
+    has_advice: bool,
+    has_protection: bool,
 }
 
 struct Section<'d> {
@@ -35,67 +51,22 @@ struct Section<'d> {
     folded: bool,
     headline: String,
     sub: String,
+    reasons: Vec<String>,
+    /// What the limits are counted in, for headings.
+    unit: &'d str,
     refused: Vec<Row<'d>>,
     rows: Vec<Row<'d>>,
+    /// Whether there is anything to tell of costs and of limits.
+    has_costs: bool,
+    has_limits: bool,
     chart: Chart,
     count: String,
     count_refused: usize,
     count_near: usize,
+    near: u64,
     more: usize,
     logged: &'d [String],
-}
-
-struct Row<'d> {
-    id: String,
-    organization: &'d str,
-    plan: &'d str,
-    calls: String,
-    refused: String,
-    needs: String,
-    share: String,
-    bar: u64,
-    meter: &'static str,
-    level: &'static str,
-    outcome: String,
-    advice: String,
-    first_refusal: String,
-    first_reason: &'d str,
-    first_call: &'d str,
-    reasons: String,
-    at_once: String,
-    protected: bool,
-    chart: Chart,
-    operations: Vec<OperationRow<'d>>,
-    days: Vec<DayRow>,
-    plans: Vec<PlanRow<'d>>,
-}
-
-struct OperationRow<'d> {
-    name: &'d str,
-    calls: String,
-    refused: String,
-    cost: String,
-}
-
-struct DayRow {
-    until: String,
-    calls: String,
-    refused: String,
-    need: String,
-    limit: String,
-}
-
-struct PlanRow<'d> {
-    name: &'d str,
-    limit: String,
-    concurrency: String,
-    verdict: &'static str,
-}
-
-struct ChangeRow<'d> {
-    organization: &'d str,
-    cells: [String; 6],
-    protected: &'static str,
+    lines_logged: String,
 }
 
 struct UnreadRow<'d> {
@@ -115,31 +86,41 @@ pub(super) fn html(document: &Document) -> anyhow::Result<String> {
         before.folded = true;
         sections.reverse();
     }
-    let changes = document.changes.as_deref();
-    let names: Vec<_> = document
-        .forecasts
-        .iter()
-        .map(|forecast| forecast.name.as_str())
-        .collect();
+    let changes = document.changes.as_deref().unwrap_or_default();
     let page = Page {
         title: match document.forecasts.as_slice() {
-            [one, two, ..] => change_headline(changes.unwrap_or_default(), one, two),
-            [one] => headline(one),
+            [one, two, ..] => change_headline(changes, one, two),
+            [one] => prospect(&headline(one), &document.log),
             [] => String::new(),
         },
-        change_columns: [
-            "Refused before",
-            "Refused after",
-            "Charged before",
-            "Charged after",
-            "Limit before",
-            "Limit after",
-        ],
         warnings: &document.warnings,
         css: include_str!("page.css"),
         sections,
-        changes: changes.map(|changes| changes.iter().take(MOST).map(change_row).collect()),
-        changes_sub: format!("From {}. {}", names.join(" to "), days(&document.log)),
+        changes: match document.forecasts.as_slice() {
+            [one, two, ..] => {
+                let (refusals, others) = change::rows(changes, two);
+                let folded = count(
+                    others.len() as u64,
+                    "organization is refused as much, and charged or limited otherwise",
+                    "organizations are refused as much, and charged or limited otherwise",
+                );
+                let tables = [(None, refusals), (Some(folded), others)];
+                let tables = tables.into_iter().filter(|(_, rows)| !rows.is_empty());
+                Some(Changes {
+                    sub: format!(
+                        "From {} to {}. {}",
+                        one.name,
+                        two.name,
+                        period(&document.log)
+                    ),
+                    totals: change_totals(changes, one, two),
+                    tables: tables
+                        .map(|(folded, rows)| ChangeTable::new(folded, rows))
+                        .collect(),
+                })
+            }
+            _ => None,
+        },
         facts: facts(&document.log),
         unread: unread(&document.log),
         unread_count: grouped(document.log.unread),
@@ -147,12 +128,24 @@ pub(super) fn html(document: &Document) -> anyhow::Result<String> {
     Ok(page.render()?)
 }
 
+impl<'d> ChangeTable<'d> {
+    fn new(folded: Option<String>, mut rows: Vec<ChangeRow<'d>>) -> Self {
+        rows.truncate(MOST);
+        Self {
+            folded,
+            has_advice: rows.iter().any(|row| !row.advice.is_empty()),
+            has_protection: rows.iter().any(|row| !row.protected.is_empty()),
+            rows,
+        }
+    }
+}
+
 fn section<'d>(number: usize, forecast: &'d Forecast, log: &LogSummary) -> Option<Section<'d>> {
     let stretch = Stretch::of(&forecast.series)?;
     let shown = || forecast.organizations.iter().take(MOST).enumerate();
     let row = |(place, prospect)| {
         let id = format!("o{number}-{place}");
-        row(id, forecast, prospect, log, stretch)
+        Row::new(id, forecast, prospect, log, stretch)
     };
     let rows: Vec<_> = shown().map(row).collect();
     let refused = shown()
@@ -164,158 +157,39 @@ fn section<'d>(number: usize, forecast: &'d Forecast, log: &LogSummary) -> Optio
         folded: false,
         headline: headline(forecast),
         sub: format!(
-            "{} Forecast with {}: {} of {} refused, {} charged for the others.",
-            days(log),
+            "{} With {}: {}.",
+            period(log),
             forecast.name,
-            grouped(forecast.refused),
-            count(forecast.calls, "call", "calls"),
-            grouped(forecast.cost)
+            totals(forecast)
         ),
+        reasons: reasons(forecast),
+        unit: forecast.unit.as_deref().unwrap_or_default(),
         refused: refused.collect(),
+        has_costs: forecast.organizations.iter().any(|of| of.need > 0),
+        has_limits: forecast.organizations.iter().any(|of| of.limit.is_some()),
         chart: Chart::new(&forecast.series, stretch),
         count: grouped(forecast.organizations.len() as u64),
         count_refused: count_of("refused"),
         count_near: count_of("near"),
+        near: NEAR,
         more: forecast.organizations.len().saturating_sub(MOST),
         logged: &forecast.logged,
+        lines_logged: grouped(forecast.lines_logged),
         rows,
     })
 }
 
-fn row<'d>(
-    id: String,
-    forecast: &'d Forecast,
-    of: &'d Prospect,
-    log: &LogSummary,
-    stretch: Stretch,
-) -> Row<'d> {
-    let or_dash = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), grouped);
-    let first = of.first_refusal.as_ref();
-    let level = match of.share {
-        _ if of.refused > 0 => "refused",
-        Some(NEAR..) => "near",
-        _ => "fine",
-    };
-    let reasons = of.refusals.iter();
-    let reasons: Vec<_> = reasons
-        .map(|(reason, calls)| format!("{} ({})", forecast.said(reason), grouped(*calls)))
-        .collect();
-    let at_once = match of.concurrency {
-        _ if log.without_durations => "The log tells no durations.".to_owned(),
-        Some(limit) => format!(
-            "At most {} at once; {} may be.",
-            count(of.peak_concurrency, "call", "calls"),
-            grouped(limit)
-        ),
-        None => format!(
-            "At most {} at once.",
-            count(of.peak_concurrency, "call", "calls")
-        ),
-    };
-    let limit = of
-        .limit
-        .map_or_else(String::new, |limit| format!(" of {}", grouped(limit)));
-    Row {
-        id,
-        organization: &of.organization,
-        plan: of.plan.as_deref().unwrap_or_default(),
-        calls: grouped(of.calls),
-        refused: grouped(of.refused),
-        needs: format!("{}{limit}", grouped(of.need)),
-        share: of
-            .share
-            .map_or_else(String::new, |share| format!("{} %", grouped(share))),
-        bar: match of.share {
-            // Of what would be needed, so much is allowed.
-            Some(share @ 101..) => 10_000_u64.checked_div(share).unwrap_or(0),
-            share => share.unwrap_or(0),
-        },
-        meter: match of.share {
-            Some(101..) => "over",
-            _ => level,
-        },
-        level,
-        outcome: match of.refused {
-            0 => count(of.calls, "call", "calls"),
-            refused => format!("{} of {} refused", grouped(refused), grouped(of.calls)),
-        },
-        advice: advice(forecast, of),
-        first_refusal: first.map_or_else(String::new, |first| time(first.at)),
-        first_reason: first
-            .map(|first| forecast.said(&first.reason))
-            .unwrap_or_default(),
-        first_call: first
-            .and_then(|first| first.call.as_deref())
-            .unwrap_or_default(),
-        reasons: reasons.join(", "),
-        at_once,
-        protected: of.protected,
-        chart: Chart::new(&of.series, stretch),
-        operations: of
-            .operations
-            .iter()
-            .map(|(name, operation)| OperationRow {
-                name,
-                calls: grouped(operation.calls),
-                refused: grouped(operation.refused),
-                cost: grouped(operation.cost),
-            })
-            .collect(),
-        days: of
-            .days
-            .iter()
-            .map(|day| DayRow {
-                until: day.ends.or(day.from).map(time).unwrap_or_default(),
-                calls: grouped(day.calls),
-                refused: grouped(day.refused),
-                need: grouped(day.need()),
-                limit: or_dash(day.limit),
-            })
-            .collect(),
-        plans: of
-            .remedy
-            .iter()
-            .flat_map(|remedy| &remedy.plans)
-            .map(|plan| PlanRow {
-                name: &plan.name,
-                limit: or_dash(plan.limit),
-                concurrency: or_dash(plan.concurrency),
-                verdict: match (plan.suffices, plan.without_purchases) {
-                    (true, false) => "yes",
-                    (true, true) => "yes, without what was bought",
-                    (false, _) => "no",
-                },
-            })
-            .collect(),
-    }
-}
-
-fn change_row(change: &Change) -> ChangeRow<'_> {
-    let or_dash = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), grouped);
-    ChangeRow {
-        organization: &change.organization,
-        cells: [
-            grouped(change.refused.0),
-            grouped(change.refused.1),
-            grouped(change.cost.0),
-            grouped(change.cost.1),
-            or_dash(change.limit.0),
-            or_dash(change.limit.1),
-        ],
-        protected: match change.protected {
-            (false, false) => "",
-            (true, true) => "protect it",
-            (true, false) => "no longer needed",
-            (false, true) => "protect it only then",
-        },
-    }
-}
-
 /// From when to when the calls came.
-fn days(log: &LogSummary) -> String {
-    match (log.first, log.last) {
-        (Some(first), Some(last)) => {
-            format!("Calls from {} to {} UTC.", time(first), time(last))
+fn period(log: &LogSummary) -> String {
+    match (log.first, log.last, log.covered()) {
+        (Some(first), Some(last), Some(covered)) => {
+            format!(
+                "The log: {} from {} to {} UTC ({}).",
+                count(log.calls, "call", "calls"),
+                minute(first),
+                minute(last),
+                lasting(covered)
+            )
         }
         _ => String::new(),
     }

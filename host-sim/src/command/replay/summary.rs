@@ -2,7 +2,7 @@
 
 use host_sim::access_log::Entry;
 use host_sim::forecast::{Change, Forecast, Reordering};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::feed::Feed;
@@ -116,6 +116,11 @@ impl LogSummary {
         let misplaced = self.late.saturating_add(self.astray);
         self.window_needed =
             is_many(misplaced, self.calls).then(|| behind.as_secs().saturating_add(1));
+    }
+
+    /// How long it is from the first call to the last one.
+    pub(super) fn covered(&self) -> Option<SignedDuration> {
+        Some(self.last?.duration_since(self.first?))
     }
 
     /// The names of the values in all files, each once.

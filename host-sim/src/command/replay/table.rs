@@ -3,8 +3,10 @@
 use std::fmt::Write as _;
 
 use comfy_table::{CellAlignment, Table, presets};
-use host_sim::forecast::{Change, Forecast, Prospect, Remedy};
+use host_sim::forecast::{Change, Forecast, Prospect};
 
+use super::advice::advice;
+use super::answer::{change_headline, change_totals, headline, reasons, totals};
 use super::number::{count, grouped, time};
 use super::summary::{Document, LogSummary};
 
@@ -58,148 +60,100 @@ fn of_log(text: &mut String, log: &LogSummary) {
     }
 }
 
-/// The sentence that matters.
-pub(super) fn headline(forecast: &Forecast) -> String {
-    let all = forecast.organizations.len();
-    let refused = forecast.organizations_refused;
-    match (refused, all) {
-        (0, 1) => "The organization would not be refused any call.".to_owned(),
-        (0, all) => format!(
-            "None of {} organizations would be refused a call.",
-            grouped(all as u64)
-        ),
-        (1, all) => format!(
-            "1 of {} organizations would be refused calls.",
-            grouped(all as u64)
-        ),
-        (refused, all) => format!(
-            "{} of {} organizations would be refused calls.",
-            grouped(refused as u64),
-            grouped(all as u64)
-        ),
-    }
+/// A column: its heading, whether it is a number, and what it says of an organization.
+struct Column<'f> {
+    heading: &'static str,
+    is_number: bool,
+    cell: Box<dyn Fn(&Prospect) -> String + 'f>,
 }
 
-/// What another configuration comes to.
-pub(super) fn change_headline(changes: &[Change], one: &Forecast, two: &Forecast) -> String {
-    if changes.is_empty() {
-        return "Nothing changes for anybody.".to_owned();
-    }
-    let begin = changes
-        .iter()
-        .filter(|change| change.refused.0 == 0 && change.refused.1 > 0);
-    let end = changes
-        .iter()
-        .filter(|change| change.refused.0 > 0 && change.refused.1 == 0);
-    format!(
-        "{}: {} newly refused, {} no longer; {} refused instead of {}.",
-        count(
-            changes.len() as u64,
-            "organization changes",
-            "organizations change"
-        ),
-        grouped(begin.count() as u64),
-        grouped(end.count() as u64),
-        count(two.refused, "call", "calls"),
-        grouped(one.refused)
-    )
-}
-
-/// What would have spared an organization its refusals, in a few words.
-pub(super) fn advice(forecast: &Forecast, prospect: &Prospect) -> String {
-    let Some(remedy) = &prospect.remedy else {
-        let reasons = prospect.refusals.keys();
-        let reasons: Vec<_> = reasons.map(|reason| forecast.said(reason)).collect();
-        return match prospect.refused {
-            0 => String::new(),
-            _ => format!("no plan: {}", reasons.join(", ")),
-        };
+/// The columns that have something to say: not every module tells of plans, costs and limits.
+fn columns<'f>(forecast: &'f Forecast, log: &'f LogSummary) -> Vec<Column<'f>> {
+    let any = |is: fn(&Prospect) -> bool| forecast.organizations.iter().any(is);
+    let mut columns = Vec::new();
+    let mut put = |is_told: bool,
+                   heading: &'static str,
+                   is_number: bool,
+                   cell: Box<dyn Fn(&Prospect) -> String + 'f>| {
+        if is_told {
+            columns.push(Column {
+                heading,
+                is_number,
+                cell,
+            });
+        }
     };
-    let mut ways = Vec::new();
-    ways.extend(purchase(remedy, prospect.concurrency));
-    ways.extend(remedy.plan().map(|plan| {
-        let limit = plan
-            .limit
-            .map_or_else(String::new, |limit| format!(" ({})", grouped(limit)));
-        format!("plan {}{limit}", plan.name)
-    }));
-    match ways.as_slice() {
-        [] => "nothing that is on offer".to_owned(),
-        [way] => way.clone(),
-        several => format!("either: {}", several.join("; or: ")),
-    }
-}
-
-/// What is to be had beside the present plan.
-fn purchase(remedy: &Remedy, allowed: Option<u64>) -> Option<String> {
-    if remedy.can_be_bought == Some(false) {
-        return None;
-    }
-    let unit = remedy.unit.as_ref();
-    let unit = unit.map_or_else(String::new, |unit| format!(" {unit}"));
-    let more = format!("{} more{unit} a day", grouped(remedy.additional));
-    let more = (remedy.additional > 0).then_some(more);
-    let wider = remedy
-        .concurrency
-        .filter(|peak| allowed.is_none_or(|allowed| *peak > allowed));
-    let wider = wider.map(|peak| {
-        let now = allowed.map_or_else(String::new, |allowed| {
-            format!(" (now {})", grouped(allowed))
-        });
-        format!("{} at once{now}", count(peak, "call", "calls"))
-    });
-    let parts: Vec<_> = more.into_iter().chain(wider).collect();
-    (!parts.is_empty()).then(|| parts.join(", and "))
+    let or_dash = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), grouped);
+    let limited = any(|of| of.limit.is_some());
+    put(
+        true,
+        "organization",
+        false,
+        Box::new(|of| of.organization.clone()),
+    );
+    put(
+        any(|of| of.plan.is_some()),
+        "plan",
+        false,
+        Box::new(|of| of.plan.clone().unwrap_or_default()),
+    );
+    put(true, "calls", true, Box::new(|of| grouped(of.calls)));
+    put(true, "refused", true, Box::new(|of| grouped(of.refused)));
+    put(
+        any(|of| of.need > 0),
+        "needs",
+        true,
+        Box::new(|of| grouped(of.need)),
+    );
+    put(
+        limited,
+        "limit",
+        true,
+        Box::new(move |of| or_dash(of.limit)),
+    );
+    let percent = |of: &Prospect| {
+        of.share
+            .map_or_else(|| "-".to_owned(), |share| format!("{} %", grouped(share)))
+    };
+    put(limited, "share", true, Box::new(percent));
+    put(
+        !log.without_durations,
+        "at once",
+        true,
+        Box::new(|of| grouped(of.peak_concurrency)),
+    );
+    let first = |of: &Prospect| {
+        let first = of.first_refusal.as_ref();
+        first.map_or_else(String::new, |first| time(first.at))
+    };
+    let refused = forecast.organizations_refused > 0;
+    put(refused, "first refusal (UTC)", false, Box::new(first));
+    put(
+        refused,
+        "what would do",
+        false,
+        Box::new(|of| advice(forecast, of)),
+    );
+    columns
 }
 
 fn of_forecast(text: &mut String, forecast: &Forecast, log: &LogSummary, top: usize) {
     line!(text, "\n{}: {}", forecast.name, headline(forecast));
-    line!(
-        text,
-        "{} of {} refused, {} charged for the others",
-        grouped(forecast.refused),
-        count(forecast.calls, "call", "calls"),
-        grouped(forecast.cost)
-    );
-    let mut table = table(&[
-        "organization",
-        "plan",
-        "calls",
-        "refused",
-        "needs",
-        "limit",
-        "share",
-        "at once",
-        "first refusal (UTC)",
-        "what would do",
-    ]);
-    let shown = forecast.organizations.iter().take(top);
-    for of in shown {
-        let or_dash = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), grouped);
-        let at_once = if log.without_durations {
-            "-".to_owned()
-        } else {
-            grouped(of.peak_concurrency)
-        };
-        let share = of
-            .share
-            .map_or_else(|| "-".to_owned(), |share| format!("{} %", grouped(share)));
-        table.add_row([
-            of.organization.clone(),
-            of.plan.clone().unwrap_or_default(),
-            grouped(of.calls),
-            grouped(of.refused),
-            grouped(of.need),
-            or_dash(of.limit),
-            share,
-            at_once,
-            of.first_refusal
-                .as_ref()
-                .map_or_else(String::new, |first| time(first.at)),
-            advice(forecast, of),
-        ]);
+    line!(text, "{}", totals(forecast));
+    for reason in reasons(forecast) {
+        line!(text, "  {reason}");
     }
-    align(&mut table, 2..=7);
+    let columns = columns(forecast, log);
+    let headings: Vec<_> = columns.iter().map(|column| column.heading).collect();
+    let mut table = table(&headings);
+    for of in forecast.organizations.iter().take(top) {
+        table.add_row(columns.iter().map(|column| (column.cell)(of)));
+    }
+    let numbers = columns.iter().enumerate();
+    align(
+        &mut table,
+        numbers.filter_map(|(at, column)| column.is_number.then_some(at)),
+    );
     line!(text, "{}", trimmed(&table));
     let rest = forecast.organizations.len().saturating_sub(top);
     if rest > 0 {
@@ -217,14 +171,12 @@ fn of_changes(text: &mut String, changes: &[Change], one: &Forecast, two: &Forec
     if changes.is_empty() {
         return;
     }
+    line!(text, "{}", change_totals(changes, one, two));
     let mut table = table(&[
         "organization",
         "refused",
-        "",
         "charged",
-        "",
         "limit",
-        "",
         "protected by former terms",
     ]);
     for change in changes.iter().take(top) {
@@ -237,21 +189,26 @@ fn of_changes(text: &mut String, changes: &[Change], one: &Forecast, two: &Forec
         };
         table.add_row([
             change.organization.clone(),
-            grouped(change.refused.0),
-            grouped(change.refused.1),
-            grouped(change.cost.0),
-            grouped(change.cost.1),
-            or_dash(change.limit.0),
-            or_dash(change.limit.1),
+            turn(grouped(change.refused.0), grouped(change.refused.1)),
+            turn(grouped(change.cost.0), grouped(change.cost.1)),
+            turn(or_dash(change.limit.0), or_dash(change.limit.1)),
             protected.to_owned(),
         ]);
     }
-    align(&mut table, 1..=6);
+    align(&mut table, 1..=3);
     line!(text, "{}", trimmed(&table));
     let rest = changes.len().saturating_sub(top);
     if rest > 0 {
         line!(text, "and {}", count(rest as u64, "other", "others"));
     }
+}
+
+/// What was, and what comes.
+pub(super) fn turn(before: String, after: String) -> String {
+    if before == after {
+        return after;
+    }
+    format!("{before} → {after}")
 }
 
 fn table(heading: &[&str]) -> Table {
@@ -261,7 +218,7 @@ fn table(heading: &[&str]) -> Table {
     table
 }
 
-fn align(table: &mut Table, columns: std::ops::RangeInclusive<usize>) {
+fn align(table: &mut Table, columns: impl Iterator<Item = usize>) {
     for column in columns {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);

@@ -1,7 +1,12 @@
 //! What is to be known before any number of a forecast is believed.
 
-use super::number::{count, grouped, time};
+use jiff::SignedDuration;
+
+use super::number::{count, grouped, lasting, time};
 use super::summary::Document;
+
+/// A log that covers less than that is less than a day's traffic. Quiet nights are a part of a day.
+const A_DAY: SignedDuration = SignedDuration::from_hours(18);
 
 /// The warnings, the gravest first.
 pub(super) fn warnings(document: &Document) -> Vec<String> {
@@ -48,6 +53,22 @@ pub(super) fn warnings(document: &Document) -> Vec<String> {
     let Some(forecast) = document.forecasts.first() else {
         return warnings;
     };
+    let by_day = forecast.organizations.iter().any(|of| of.limit.is_some());
+    if let Some(covered) = log.covered()
+        && by_day
+        && covered < A_DAY
+    {
+        warnings.push(format!(
+            "The log covers {} of a day, and limits are for a whole day: who goes on like this needs more than is told here.",
+            lasting(covered)
+        ));
+    }
+    for forecast in document.forecasts.iter().filter(|of| of.noted > 0) {
+        warnings.push(format!(
+            "{} refuses nobody: it only notes whom it would refuse. That is what is told here.",
+            forecast.name
+        ));
+    }
     if let Some(nobody) = &forecast.nobody {
         let calls = count(nobody.calls, "call names", "calls name");
         warnings.push(format!(
