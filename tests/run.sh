@@ -75,15 +75,32 @@ step() {
 # Everything native is compiled with the same packages and features, so that it is compiled once.
 native=(--locked --workspace --all-features)
 
-# The test targets of all packages but the one whose tests need Envoy; those have steps of their own.
-others=()
-while read -r name; do others+=(--test "$name"); done < <(
+# targets tests|others: the names of the test targets of the package that tests with real programs, or of all others.
+targets() {
   cargo metadata --locked --no-deps --format-version 1 | python3 -c '
 import json, sys
 for package in json.load(sys.stdin)["packages"]:
-    if package["name"] != "api-credits-tests":
-        print(*(target["name"] for target in package["targets"] if target["kind"] == ["test"]), sep="\n")' | grep .
-)
+    if (package["name"] == "api-credits-tests") == (sys.argv[1] == "tests"):
+        print(*(target["name"] for target in package["targets"] if target["kind"] == ["test"]), sep="\n")' "$1" | grep .
+}
+others=()
+while read -r name; do others+=(--test "$name"); done < <(targets others)
+
+# The test targets of the package that tests with real programs have a step each, also one that nobody has named here.
+programs=$(targets tests) || exit 2
+title() {
+  case $1 in
+    scenarios) echo "scenarios on the simulator and on Envoy" ;;
+    exploration) echo "scenarios under every order of events" ;;
+    forecast) echo "forecasts of generated traffic" ;;
+    differential) echo "generated requests on both hosts" ;;
+    end_to_end) echo "end to end" ;;
+    engine) echo "many Envoys with one engine" ;;
+    sharing) echo "messages among Envoys lost, late and repeated" ;;
+    usage_page) echo "the usage page in Chromium" ;;
+    *) echo "$1" ;;
+  esac
+}
 
 step check "formatting" cargo fmt --all --check
 step check "lints" cargo clippy "${native[@]}" --all-targets -- -D warnings
@@ -92,13 +109,9 @@ step check "lints of the module that reads no bodies" cargo clippy --locked -p a
 step check "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc "${native[@]}" --no-deps
 step tests "units and properties" cargo test "${native[@]}" --lib --bins "${others[@]}" --no-fail-fast
 step tests "the core on wasm32, in Node" cargo test --locked -p api-credits --lib --target wasm32-unknown-unknown
-step tests "scenarios on the simulator and on Envoy" cargo test "${native[@]}" --test scenarios
-step tests "scenarios under every order of events" cargo test "${native[@]}" --test exploration
-step tests "generated requests on both hosts" cargo test "${native[@]}" --test differential
-step tests "budgets" cargo test "${native[@]}" --test budgets
-step tests "end to end" cargo test "${native[@]}" --test end_to_end
-step tests "many Envoys with one engine" cargo test "${native[@]}" --test engine
-step tests "the usage page in Chromium" cargo test "${native[@]}" --test usage_page
+for name in $programs; do
+  step tests "$(title "$name")" cargo test "${native[@]}" --test "$name"
+done
 step check "examples in the documentation" cargo test "${native[@]}" --doc
 
 echo "$passed passed, $failed failed"

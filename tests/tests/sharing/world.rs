@@ -1,15 +1,11 @@
 //! The world: proxies with their workers, an engine, and the messages between them.
 
-use std::{
-    cell::{Cell, RefCell},
-    collections::HashMap,
-    rc::Rc,
-};
+use std::rc::Rc;
 
 use api_credits::{
     callout::{CalloutId, Reply},
     engine::Parcel,
-    ledger::{Cas, HostRefused, Ledger, SetError, SharedData, Versioned},
+    ledger::Ledger,
     meter::{Ending, Meter, RequestHead, ResponseHead, Step},
     policy::Policy,
     refusal::Reason,
@@ -19,6 +15,7 @@ use api_credits_tests::engine::script::Script;
 use jiff::{SignedDuration, Timestamp};
 
 use super::event::{Event, Loss};
+use super::shared::Shared;
 
 pub(crate) const ALLOTMENT: u64 = 300;
 pub(crate) const LIMIT: u32 = 3;
@@ -26,32 +23,11 @@ const LEASE: u64 = 40;
 /// What the engine calls the day.
 const DAY: &str = "api_credits:{1/default/organization/acme}:2026-11-22";
 
-/// What the workers of one proxy share, by Envoy's rules.
-#[derive(Default)]
-struct Shared {
-    values: RefCell<HashMap<String, Versioned>>,
-    versions: Cell<u32>,
-}
-
-impl SharedData for Shared {
-    fn get(&self, key: &str) -> Result<Option<Versioned>, HostRefused> {
-        Ok(self.values.borrow().get(key).cloned())
-    }
-
-    fn compare_and_set(&self, key: &str, value: &[u8], expected: Cas) -> Result<(), SetError> {
-        let mut values = self.values.borrow_mut();
-        if values.get(key).is_some_and(|stored| stored.cas != expected) {
-            return Err(SetError::Mismatch);
-        }
-        self.versions.set(self.versions.get() + 1);
-        let stored = Versioned {
-            value: value.to_vec(),
-            cas: Cas(self.versions.get()),
-        };
-        values.insert(key.to_owned(), stored);
-        Ok(())
-    }
-}
+/// When nothing comes back.
+const SILENCE: Reply<'_> = Reply {
+    status: None,
+    body: b"",
+};
 
 /// A call and what it asks for.
 pub(crate) struct Call {
@@ -226,6 +202,15 @@ impl World {
         answer
     }
 
+    /// The engine dies, with whatever was on its way to it, and an empty one takes its place.
+    pub(crate) fn lose_engine(&mut self) {
+        self.engine.forget();
+        self.late.clear();
+        for mail in std::mem::take(&mut self.mail) {
+            self.hear(&mail, SILENCE);
+        }
+    }
+
     /// Lets the sender know, if it still runs.
     fn hear(&mut self, mail: &Mail, reply: Reply<'_>) {
         let running = self.proxies.iter().position(|p| p.number == mail.proxy);
@@ -308,11 +293,7 @@ impl World {
                     self.carry_out(&mail);
                 }
                 self.pass(60);
-                let silence = Reply {
-                    status: None,
-                    body: b"",
-                };
-                self.hear(&mail, silence);
+                self.hear(&mail, SILENCE);
                 if matches!(loss, Loss::Late) {
                     self.late.push(mail);
                 }
