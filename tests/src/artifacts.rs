@@ -1,6 +1,6 @@
 //! What the tests run: the module as it ships, and the pinned Envoy.
 //!
-//! Both are made here and not by an earlier command, so that a test never runs on a stale module and never passes because
+//! All are made here and not by an earlier command, so that a test never runs on a stale module and never passes because
 //! a program is missing. Environment variables name others: `API_CREDITS_MODULE` a module, `API_CREDITS_HEADERS_MODULE`
 //! the one that reads no bodies, `ENVOY` an Envoy.
 
@@ -92,6 +92,25 @@ pub fn headers_module() -> anyhow::Result<PathBuf> {
     with_feature("headers_only")
 }
 
+/// The command `host-sim`, as the tests of its own package build it, so that nothing is compiled twice.
+///
+/// # Errors
+///
+/// When it does not compile.
+pub fn host_sim() -> anyhow::Result<PathBuf> {
+    let arguments = [
+        "test",
+        "--no-run",
+        "--locked",
+        "--quiet",
+        "--workspace",
+        "--all-features",
+        "--test",
+        "command",
+    ];
+    built(&arguments.map(OsStr::new), "host-sim")
+}
+
 /// The filter's module with a feature that the shipped one does not have.
 fn with_feature(feature: &str) -> anyhow::Result<PathBuf> {
     let apart = target().join(feature);
@@ -106,27 +125,32 @@ fn with_feature(feature: &str) -> anyhow::Result<PathBuf> {
 
 /// The module of a package.
 fn build(package: &str, options: &[&OsStr]) -> anyhow::Result<PathBuf> {
+    let arguments = [
+        "build",
+        "--locked",
+        "--quiet",
+        "--profile",
+        "wasm",
+        "--target",
+        "wasm32-wasip1",
+        "-p",
+        package,
+    ];
+    let arguments = [&arguments.map(OsStr::new), options].concat();
+    built(&arguments, &format!("{}.wasm", package.replace('-', "_")))
+}
+
+/// What cargo builds under this name.
+fn built(arguments: &[&OsStr], name: &str) -> anyhow::Result<PathBuf> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args([
-            "build",
-            "--locked",
-            "--quiet",
-            "--profile",
-            "wasm",
-            "--target",
-            "wasm32-wasip1",
-            "-p",
-            package,
-        ])
+        .args(arguments)
         .args(["--message-format", "json-render-diagnostics"])
-        .args(options)
         .current_dir(root())
         .stderr(Stdio::inherit())
         .output()
         .context("cannot run cargo")?;
-    ensure!(output.status.success(), "{package} does not build");
-    let module = format!("{}.wasm", package.replace('-', "_"));
+    ensure!(output.status.success(), "{name} does not build");
     String::from_utf8(output.stdout)?
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
@@ -138,9 +162,9 @@ fn build(package: &str, options: &[&OsStr]) -> anyhow::Result<PathBuf> {
         .filter_map(|file| file.as_str().map(PathBuf::from))
         .find(|file| {
             file.file_name()
-                .is_some_and(|name| name == OsStr::new(&module))
+                .is_some_and(|found| found == OsStr::new(name))
         })
-        .with_context(|| format!("cargo built no {module}"))
+        .with_context(|| format!("cargo built no {name}"))
 }
 
 /// The Envoy that `ENVOY` names, or the one that `make run` would fetch.

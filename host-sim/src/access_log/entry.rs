@@ -51,7 +51,7 @@ pub enum WhyUnread {
         missing: &'static str,
     },
     /// It has another number of columns than the heading.
-    #[error("{found} columns, expected {expected} as in the heading")]
+    #[error("{found} column{}, and the heading has {expected}", if *.found == 1 { "" } else { "s" })]
     Columns {
         /// How many it has.
         found: usize,

@@ -122,7 +122,7 @@ fn what_cannot_be_read_says_where_and_why() {
     let found = read(&format!("{CSV}\n1,2\n"), &fields()).pop().unwrap();
     assert_eq!(
         found,
-        Err("line 3: 2 columns, expected 6 as in the heading".to_owned())
+        Err("line 3: 2 columns, and the heading has 6".to_owned())
     );
 }
 
