@@ -4,7 +4,7 @@
 #   make headers        the module that reads no bodies, target/api_credits_headers.wasm: for policies that price nothing by them
 #   make run-cluster    two Envoys that share one allotment in Valkey, on 127.0.0.1:10000 and :10001
 #   make test           everything that can be checked; closes with `N passed, N failed`
-#   make bench          what the filter costs in Envoy, in about three minutes; also in target/bench/ (BENCH=quick: half a minute)
+#   make bench          what the filter costs in Envoy, in about three minutes; also in target/bench/ (BENCH=quick: half a minute, BENCH=long: ten)
 #   make bench-cluster  what it costs to share an allotment among Envoys, in about two minutes; also in target/bench/
 
 .PHONY: run headers run-cluster test bench bench-cluster

@@ -4,6 +4,7 @@
 //! - a [`server`] is a running Envoy, and [`cpu`] tells what it has used;
 //! - [`load`] sends the calls, [`request`] says how they look;
 //! - a [`cluster`] is several Envoys, of which it is measured what sharing an allotment costs;
+//! - [`scaling`] is about what a second worker costs;
 //! - a [`measurement`] is taken in rounds, and [`summary`] and [`report`] make the figures of it that are shown.
 //!
 //! The CPU time comes from the kernel's account of Envoy's threads, not from a clock on the wall, and every slice of calls through a
@@ -18,5 +19,6 @@ pub mod measurement;
 pub mod report;
 pub mod request;
 pub mod row;
+pub mod scaling;
 pub mod server;
 pub mod summary;

@@ -15,6 +15,7 @@ use super::{
     load::Clients,
     request,
     row::{Modules, Row},
+    scaling::{self, Turn},
     server::Server,
     summary::Pair,
 };
@@ -83,6 +84,10 @@ pub struct Observed {
 pub struct Observations {
     /// Of each comparison.
     pub comparisons: BTreeMap<Comparison, Observed>,
+    /// With one worker and with two, of each round.
+    pub scaling: Vec<Vec<Turn>>,
+    /// How many calls each of those served.
+    pub scaling_calls: usize,
     /// From the start of a process to its first answer, in milliseconds, of each round.
     pub starts: BTreeMap<Subject, Vec<f64>>,
     /// How many rounds there were.
@@ -105,6 +110,13 @@ impl Effort {
         at_most: Duration::from_secs(210),
     };
 
+    /// For figures that are to be relied on: about ten minutes.
+    pub const LONG: Self = Self {
+        rounds: 21,
+        at_most: Duration::from_secs(900),
+        ..Self::FULL
+    };
+
     /// To try it out.
     pub const QUICK: Self = Self {
         rounds: 2,
@@ -124,6 +136,12 @@ impl Subject {
             workers: 1,
             copy: 0,
         }
+    }
+
+    /// The same with so many workers.
+    #[must_use]
+    pub const fn with_workers(self, workers: u32) -> Self {
+        Self { workers, ..self }
     }
 }
 
@@ -146,15 +164,7 @@ pub fn comparisons() -> Vec<Comparison> {
         base: BASE,
         kind: Kind::Bodies,
     });
-    let workers = [Row::NoFilter, Row::ApiCredits].map(|row| Comparison {
-        subject: Subject {
-            workers: 2,
-            ..Subject::of(row)
-        },
-        base: Subject::of(row),
-        kind: Kind::Reads,
-    });
-    reads.into_iter().chain(bodies).chain(workers).collect()
+    reads.into_iter().chain(bodies).collect()
 }
 
 /// An Envoy and its clients.
@@ -181,7 +191,8 @@ pub async fn measure(
         observations.rounds = observations.rounds.saturating_add(1);
         eprintln!("round {} of {}", observations.rounds, effort.rounds);
         let mut running = BTreeMap::new();
-        for subject in comparisons.iter().flat_map(|one| [one.base, one.subject]) {
+        let compared = comparisons.iter().flat_map(|one| [one.base, one.subject]);
+        for subject in compared.chain(scaling::SUBJECTS) {
             if running.contains_key(&subject) {
                 continue;
             }
@@ -195,7 +206,9 @@ pub async fn measure(
             let observed = observations.comparisons.entry(*comparison).or_default();
             observed.rounds.push(Vec::new());
         }
-        for _ in 0..effort.slices {
+        let mut turns = Vec::new();
+        for number in 0..effort.slices {
+            turns.push(turn(&mut running, effort.calls, number).await?);
             for comparison in &comparisons {
                 let observed = observations.comparisons.entry(*comparison).or_default();
                 comparison
@@ -203,8 +216,35 @@ pub async fn measure(
                     .await?;
             }
         }
+        let calls = turns.len().saturating_mul(effort.calls);
+        observations.scaling_calls = observations.scaling_calls.saturating_add(calls);
+        observations.scaling.push(turns);
     }
     Ok(observations)
+}
+
+/// A slice of calls through each of the four that tell what a second worker costs; backwards in every other turn.
+async fn turn(
+    running: &mut BTreeMap<Subject, Running>,
+    calls: usize,
+    number: usize,
+) -> anyhow::Result<Turn> {
+    let mut order = [0, 1, 2, 3];
+    if number % 2 == 1 {
+        order.reverse();
+    }
+    let mut figures = [0.0; 4];
+    for index in order {
+        if let (Some(subject), Some(figure)) =
+            (scaling::SUBJECTS.get(index), figures.get_mut(index))
+        {
+            let running = running.get_mut(subject).context("it was not started")?;
+            *figure = running
+                .slice(Kind::Reads, calls, subject.row.status(), None)
+                .await?;
+        }
+    }
+    Ok(Turn::of(figures))
 }
 
 impl Running {
@@ -232,6 +272,29 @@ impl Running {
             bodies,
         })
     }
+
+    /// The CPU time of a call of a slice, in microseconds.
+    async fn slice(
+        &mut self,
+        kind: Kind,
+        calls: usize,
+        status: u16,
+        observed: Option<&mut Observed>,
+    ) -> anyhow::Result<f64> {
+        let (clients, calls) = match kind {
+            Kind::Reads => (&mut self.reads, calls),
+            Kind::Bodies => (&mut self.bodies, calls / 8),
+        };
+        let before = self.server.cpu()?;
+        let sent = clients.send(calls, Some(status)).await?;
+        let used = self.server.cpu()?.saturating_sub(before);
+        let calls = sent.microseconds.len() as f64;
+        if let Some(observed) = observed {
+            observed.throughput.push(calls / sent.elapsed.as_secs_f64());
+            observed.microseconds.extend(sent.microseconds);
+        }
+        Ok(used.as_secs_f64() * 1e6 / calls)
+    }
 }
 
 impl Comparison {
@@ -242,38 +305,17 @@ impl Comparison {
         calls: usize,
         observed: &mut Observed,
     ) -> anyhow::Result<()> {
-        let base = self.slice(self.base, running, calls, None).await?;
-        let measured = self
-            .slice(self.subject, running, calls, Some(observed))
-            .await?;
+        let mut slice = async |subject: Subject, observed: Option<&mut Observed>| {
+            let running = running.get_mut(&subject).context("it was not started")?;
+            let status = subject.row.status();
+            running.slice(self.kind, calls, status, observed).await
+        };
+        let base = slice(self.base, None).await?;
+        let measured = slice(self.subject, Some(observed)).await?;
         observed.cpu.push(measured);
         if let Some(round) = observed.rounds.last_mut() {
             round.push(Pair { base, measured });
         }
         Ok(())
-    }
-
-    /// The CPU time of a call of a slice, in microseconds.
-    async fn slice(
-        &self,
-        subject: Subject,
-        running: &mut BTreeMap<Subject, Running>,
-        calls: usize,
-        observed: Option<&mut Observed>,
-    ) -> anyhow::Result<f64> {
-        let running = running.get_mut(&subject).context("it was not started")?;
-        let (clients, calls) = match self.kind {
-            Kind::Reads => (&mut running.reads, calls),
-            Kind::Bodies => (&mut running.bodies, calls / 8),
-        };
-        let before = running.server.cpu()?;
-        let sent = clients.send(calls, Some(subject.row.status())).await?;
-        let used = running.server.cpu()?.saturating_sub(before);
-        let calls = sent.microseconds.len() as f64;
-        if let Some(observed) = observed {
-            observed.throughput.push(calls / sent.elapsed.as_secs_f64());
-            observed.microseconds.extend(sent.microseconds);
-        }
-        Ok(used.as_secs_f64() * 1e6 / calls)
     }
 }

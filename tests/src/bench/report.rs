@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::{
     measurement::{Comparison, Kind, Observations, Observed, Subject},
     row::Row,
+    scaling::Scaling,
     summary::{Pair, Spread, median, percentile},
 };
 
@@ -21,8 +22,8 @@ pub struct Report {
     pub bodies: Vec<Line>,
     /// How much longer Envoy's start takes than without a filter, in milliseconds.
     pub added_start_ms: Vec<Start>,
-    /// CPU time of a call with two workers, in relation to one.
-    pub two_workers: Vec<Ratio>,
+    /// What a second worker costs.
+    pub two_workers: Scaling,
 }
 
 /// A filter's figures.
@@ -55,15 +56,6 @@ pub struct Start {
     pub milliseconds: Spread,
 }
 
-/// What a second worker costs.
-#[derive(Clone, Debug, Serialize)]
-pub struct Ratio {
-    /// The filter.
-    pub name: &'static str,
-    /// CPU time of a call with two workers, divided by that with one.
-    pub ratio: Spread,
-}
-
 impl Report {
     /// What follows from what was measured with a module of this size.
     #[must_use]
@@ -74,16 +66,10 @@ impl Report {
             rows: Vec::new(),
             bodies: Vec::new(),
             added_start_ms: added_start(observations),
-            two_workers: Vec::new(),
+            two_workers: Scaling::of(&observations.scaling, observations.scaling_calls),
         };
         for (comparison, observed) in &mut observations.comparisons {
             match comparison {
-                Comparison { subject, .. } if subject.workers > 1 => {
-                    report.two_workers.push(Ratio {
-                        name: subject.row.name(),
-                        ratio: Spread::of_pairs(&observed.rounds, Pair::ratio),
-                    });
-                }
                 Comparison {
                     subject,
                     kind: Kind::Reads,
@@ -102,9 +88,15 @@ impl Report {
             let Spread { median, min, max } = start.milliseconds;
             format!("| {} | {median:.0} ms | {min:.0} to {max:.0} |", start.name)
         });
-        let ratios = self.two_workers.iter().map(|two| {
-            let Spread { median, min, max } = two.ratio;
-            format!("| {} | {median:.2} | {min:.2} to {max:.2} |", two.name)
+        let scaling = &self.two_workers;
+        let ratios = [
+            ("Envoy without a filter", scaling.no_filter),
+            ("Envoy with api-credits", scaling.api_credits),
+            ("what api-credits adds", scaling.added),
+        ];
+        let ratios = ratios.map(|(what, Spread { median, min, max })| {
+            let calls = scaling.calls;
+            format!("| {what} | {median:.2} | {min:.2} to {max:.2} | {calls} |")
         });
         let tables = [
             table("Reads", LINE_HEAD, self.rows.iter().map(Line::markdown)),
@@ -120,8 +112,8 @@ impl Report {
             ),
             table(
                 "A second worker",
-                "| filter | CPU per call, times that with one | range |\n|---|---|---|",
-                ratios,
+                "| of | CPU per call, times that with one | range | calls each |\n|---|---|---|---|",
+                ratios.into_iter(),
             ),
         ];
         format!(
@@ -194,7 +186,7 @@ fn added_start(observations: &Observations) -> Vec<Start> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::measurement::BASE;
+    use crate::bench::{measurement::BASE, scaling::Turn};
 
     fn report() -> Report {
         let observed = |added: f64| Observed {
@@ -207,10 +199,6 @@ mod tests {
             microseconds: vec![400, 300],
         };
         let credits = Subject::of(Row::ApiCredits);
-        let two = Subject {
-            workers: 2,
-            ..credits
-        };
         let comparison = |subject, base, kind| Comparison {
             subject,
             base,
@@ -220,7 +208,6 @@ mod tests {
             comparisons: [
                 (comparison(credits, BASE, Kind::Reads), observed(5.123)),
                 (comparison(credits, BASE, Kind::Bodies), observed(6.0)),
-                (comparison(two, credits, Kind::Reads), observed(2.0)),
             ]
             .into(),
             starts: [
@@ -229,6 +216,8 @@ mod tests {
             ]
             .into(),
             rounds: 1,
+            scaling: vec![vec![Turn::of([20.0, 22.0, 30.0, 33.0])]],
+            scaling_calls: 1_500,
         };
         Report::of(&mut observations, 1_000_000)
     }
@@ -277,9 +266,11 @@ mod tests {
 
 ### A second worker
 
-| filter | CPU per call, times that with one | range |
-|---|---|---|
-| api-credits | 1.10 | 1.10 to 1.10 |
+| of | CPU per call, times that with one | range | calls each |
+|---|---|---|---|
+| Envoy without a filter | 1.10 | 1.10 to 1.10 | 1500 |
+| Envoy with api-credits | 1.10 | 1.10 to 1.10 | 1500 |
+| what api-credits adds | 1.10 | 1.10 to 1.10 | 1500 |
 
 1 rounds; the range is that of the medians of the rounds. The module has 1000000 bytes.
 "

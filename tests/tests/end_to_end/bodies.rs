@@ -1,12 +1,16 @@
 //! `envoy/bodies.yaml`: calls that are priced by their body pass the filter that reads it, all others the one that reads none, and both
 //! charge the same accounts.
 
+use std::path::PathBuf;
+
 use anyhow::{Context as _, ensure};
 use api_credits_tests::artifacts::headers_module;
 use api_credits_tests::client::{Connection, Response};
-use api_credits_tests::example::{Example, in_front_of};
+use api_credits_tests::example::{Example, USAGE, in_front_of};
 use api_credits_tests::upstream::Upstream;
-use host_sim::target::{HttpVersion, Request};
+use host_sim::scenario::ConfigText;
+use host_sim::target::{Filter, HttpVersion, PluginSettings, Request, Setup, Started, Target};
+use host_sim::{Module, SimTarget};
 use serde_json::Value;
 
 use crate::exactness::{COST, REMAINING};
@@ -74,6 +78,56 @@ pub(crate) fn calls_that_are_priced_by_their_body_have_a_filter_of_their_own(
         );
         Ok(())
     })
+}
+
+/// One after the other, each charges every call: the account is one, on both hosts.
+pub(crate) fn both_modules_charge_one_account(world: &World) -> anyhow::Result<()> {
+    let simulator = SimTarget::new(Module::from_file(&world.artifacts.module)?);
+    let hosts: [&dyn Target; 2] = [&simulator, &world.envoy];
+    let filter = |name: &str, module: Option<PathBuf>| -> anyhow::Result<Filter> {
+        Ok(Filter {
+            module,
+            plugin: PluginSettings {
+                name: name.to_owned(),
+                vm_id: "api-credits".to_owned(),
+                allow_on_headers_stop_iteration: true,
+                ..PluginSettings::default()
+            },
+            config: ConfigText::verbatim(&example()?.to_string()),
+        })
+    };
+    let setup = Setup {
+        filters: vec![
+            filter("headers", Some(headers_module()?))?,
+            filter("bodies", None)?,
+        ],
+        ..Setup::default()
+    };
+    let list = Request {
+        path: "/api/v1/tickets".to_owned(),
+        headers: vec![("orgId".to_owned(), "2389290".to_owned())],
+        ..Request::default()
+    };
+    for host in hosts {
+        let mut session = match host.start(&setup)? {
+            Started::Running(session) => session,
+            Started::Rejected(refusal) => anyhow::bail!("{}: {refusal:?}", host.name()),
+        };
+        session.exchange(&list)?;
+        let usage = Request {
+            path: USAGE.to_owned(),
+            ..list.clone()
+        };
+        let usage = session.exchange(&usage)?;
+        let used: Value = serde_json::from_slice(&usage.body)?;
+        assert_eq!(
+            used.pointer("/used").and_then(Value::as_u64),
+            Some(6),
+            "{}: {used}",
+            host.name()
+        );
+    }
+    Ok(())
 }
 
 fn number(response: &Response, header: &str) -> anyhow::Result<u64> {

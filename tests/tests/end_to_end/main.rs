@@ -43,6 +43,10 @@ const TESTS: &[(&str, Test)] = &[
         allotments::every_organization_is_shown_what_the_announcement_gives_it,
     ),
     (
+        "bodies::both_modules_charge_one_account",
+        bodies::both_modules_charge_one_account,
+    ),
+    (
         "bodies::calls_that_are_priced_by_their_body_have_a_filter_of_their_own",
         bodies::calls_that_are_priced_by_their_body_have_a_filter_of_their_own,
     ),

@@ -11,6 +11,9 @@
     reason = "all of this file is tests"
 )]
 
+mod least_host;
+mod memory;
+
 use std::fs;
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -236,79 +239,6 @@ fn a_call_costs_little_more_with_ten_thousand_operations_than_with_ten() {
         most * 10 <= few * 11,
         "{few} with 10, {many} with 1,000, {most} with 10,000"
     );
-}
-
-/// The memory of a worker depends on its configuration and on what is in progress, not on how many calls there were.
-///
-/// A million calls of 100,000 organizations would take minutes in a simulation; these are 40,000 of 10,000. What matters is that the
-/// second half needs nothing that the first did not, and that 10,000 organizations need little.
-#[test]
-fn memory_does_not_grow_with_calls() {
-    const ORGANIZATIONS: u32 = 10_000;
-    const ROUNDS: u32 = 4;
-    let ids = |number: u32| (2_000_000_000_u32 + number).to_string();
-    let mut configuration = table(10);
-    let organizations = configuration["organizations"].as_object_mut().unwrap();
-    organizations.extend((0..ORGANIZATIONS).map(|number| (ids(number), json!({ "edition": "E" }))));
-    let module = Module::unmetered(&BYTES).unwrap();
-    let builder = Simulator::builder(&module).configuration(configuration.to_string());
-    let mut simulator = builder.start().unwrap();
-    let mut halfway = Vec::new();
-    for round in 0..ROUNDS {
-        for number in 0..ORGANIZATIONS {
-            let request = call(&ids(number), "GET", "/api/v1/resource-00005/7", "");
-            let answer = simulator.exchange(&request).unwrap();
-            assert_eq!(answer.status, 200);
-            if number % 100 == 0 {
-                simulator.take_trace();
-                simulator.take_log();
-            }
-        }
-        // What was counted meanwhile is told with the tick.
-        simulator
-            .advance(std::time::Duration::from_secs(1))
-            .unwrap();
-        if round == ROUNDS / 2 {
-            halfway = simulator.memory_bytes();
-        }
-    }
-    assert_eq!(simulator.memory_bytes(), halfway);
-    let most = halfway.iter().max().unwrap();
-    assert!(*most < 48 << 20, "{most} bytes in a worker");
-}
-
-/// Two workers that both serve calls of it, three rules and two reasons: an organization of the busy kind.
-#[test]
-fn an_organization_takes_at_most_300_bytes_of_shared_data() {
-    let module = Module::unmetered(&BYTES).unwrap();
-    let builder = Simulator::builder(&module)
-        .workers(2)
-        .configuration(example().to_string());
-    let mut simulator = builder.start().unwrap();
-    for (name, worker) in [("one", 0), ("two", 1)] {
-        for path in [
-            "/api/v1/tickets/1",
-            "/api/v1/tickets",
-            "/api/v1/tasks/count",
-        ] {
-            let mut request = call(ORGANIZATION, "GET", path, "");
-            request.worker = Some(worker);
-            simulator.exchange(&request).unwrap();
-            simulator
-                .open(&format!("{name} {path}"), &request, 1)
-                .unwrap();
-        }
-    }
-    simulator
-        .advance(std::time::Duration::from_secs(1))
-        .unwrap();
-    let account = format!("api_credits/1/default/organization/{ORGANIZATION}");
-    let statistics = format!("{account}/statistics/1");
-    let bytes: Vec<_> = [account, statistics]
-        .iter()
-        .map(|key| key.len() + simulator.shared_data(key.as_bytes()).unwrap().len())
-        .collect();
-    assert!(bytes.iter().sum::<usize>() <= 300, "{bytes:?}");
 }
 
 /// Five eighths of it are code, which Envoy compiles before it takes the first call, and the rest is mostly the data of all time zones.
