@@ -3,7 +3,7 @@
 use std::fs;
 
 use anyhow::Context as _;
-use api_credits_tests::artifacts::root;
+use api_credits_tests::artifacts::{headers_module, root};
 use api_credits_tests::envoy::Served;
 use host_sim::scenario::ConfigText;
 use host_sim::target::{Filter, Request, Session as _, Setup};
@@ -13,9 +13,11 @@ use crate::World;
 use crate::exactness::{COST, REMAINING, number};
 
 pub(crate) fn istio_and_envoy_gateway_accept_their_examples(world: &World) -> anyhow::Result<()> {
+    let module = headers_module()?;
     for (file, key) in [("istio.yaml", "pluginConfig:"), ("gateway.yaml", "config:")] {
         let setup = Setup {
             filters: vec![Filter {
+                module: Some(module.clone()),
                 config: ConfigText::verbatim(&document(file, key)?.to_string()),
                 ..Filter::default()
             }],
