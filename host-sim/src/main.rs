@@ -148,7 +148,8 @@ apart; a log that names none at all exits with 2.
   --field organization=tenant_id --header 'x-tenant: %organization' --header 'x-plan: %plan' --field plan=plan_name
 
 What the filter makes of a call is taken from the properties that it sets for access logs (wasm.*), and limits from its usage
-details. That works for any module that has such: --print-mapping shows where they are found, --mapping says it otherwise.
+details. That works for any module that has such: --print-mapping shows where they are found, --mapping says it otherwise, and what a
+module does not tell is left out. One that sets no properties is forecast by its answers: 400 and more is a refusal.
 
 Logs seldom have bodies: what is priced by its body is charged the least, and counted, unless the log has a field `request_body` or
 a mapping says what is usual. Without --envoy-yaml the proxy is taken to have allow_on_headers_stop_iteration set, so that such

@@ -23,12 +23,16 @@ impl Replay {
         let verdicts = &self.mapping.verdicts;
         let verdict = property(0);
         let shadow = verdicts.shadow.as_deref().unwrap_or("\0");
+        let answered;
         let reason = match verdict {
             Some(verdict) => verdict.strip_prefix(shadow).or_else(|| {
                 let passed = verdicts.passed.iter().any(|passed| passed == verdict);
                 (!passed).then_some(verdict)
             }),
-            None if entry.is_some() && ending.status >= 400 => Some("answered by the module"),
+            None if entry.is_some() && ending.status >= 400 => {
+                answered = format!("answered by the module with {}", ending.status);
+                Some(answered.as_str())
+            }
             None if came.held => Some(HELD),
             None => None,
         };

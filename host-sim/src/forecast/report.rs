@@ -143,6 +143,12 @@ impl Forecast {
         }
     }
 
+    /// Whether anything can be said of what would have spared an organization its refusals. Modules without limits and plans tell nothing of it.
+    #[must_use]
+    pub fn has_remedies(&self) -> bool {
+        self.organizations.iter().any(|of| of.remedy.is_some())
+    }
+
     /// The reason of a refusal in words, where the mapping has any.
     #[must_use]
     pub fn said<'r>(&'r self, reason: &'r str) -> &'r str {

@@ -1,5 +1,6 @@
 //! `host-sim replay`.
 
+mod foreign;
 mod services;
 mod terms;
 

@@ -111,7 +111,12 @@ pub(super) fn reasons(forecast: &Forecast) -> Vec<String> {
     }
     for (reason, number) in others {
         let who = count(number, "organization is", "organizations are");
-        told.push(format!("{who} refused whatever the plan: {reason}."));
+        let whatever = if forecast.has_remedies() {
+            " whatever the plan"
+        } else {
+            ""
+        };
+        told.push(format!("{who} refused calls{whatever}: {reason}."));
     }
     let fine = || forecast.organizations.iter().filter(|of| of.refused == 0);
     let protected: Vec<_> = fine().filter(|of| of.protected).collect();

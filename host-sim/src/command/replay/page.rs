@@ -59,6 +59,8 @@ struct Section<'d> {
     /// Whether there is anything to tell of costs and of limits.
     has_costs: bool,
     has_limits: bool,
+    /// Whether anything can be said of what would spare anybody.
+    has_remedies: bool,
     chart: Chart,
     count: String,
     count_refused: usize,
@@ -167,6 +169,7 @@ fn section<'d>(number: usize, forecast: &'d Forecast, log: &LogSummary) -> Optio
         refused: refused.collect(),
         has_costs: forecast.organizations.iter().any(|of| of.need > 0),
         has_limits: forecast.organizations.iter().any(|of| of.limit.is_some()),
+        has_remedies: forecast.has_remedies(),
         chart: Chart::new(&forecast.series, stretch),
         count: grouped(forecast.organizations.len() as u64),
         count_refused: count_of("refused"),

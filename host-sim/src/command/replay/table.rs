@@ -129,7 +129,7 @@ fn columns<'f>(forecast: &'f Forecast, log: &'f LogSummary) -> Vec<Column<'f>> {
     let refused = forecast.organizations_refused > 0;
     put(refused, "first refusal (UTC)", false, Box::new(first));
     put(
-        refused,
+        forecast.has_remedies(),
         "what would do",
         false,
         Box::new(|of| advice(forecast, of)),
