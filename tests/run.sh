@@ -97,7 +97,7 @@ title() {
     end_to_end) echo "end to end" ;;
     engine) echo "many Envoys with one engine" ;;
     sharing) echo "messages among Envoys lost, late and repeated" ;;
-    usage_page) echo "the usage page in Chromium" ;;
+    usage_page) echo "the usage page and forecasts in Chromium" ;;
     *) echo "$1" ;;
   esac
 }

@@ -138,6 +138,29 @@ impl Browser {
         }
     }
 
+    /// What a script finds on a page that is opened for it alone.
+    ///
+    /// # Errors
+    ///
+    /// When the page or the script fails.
+    pub(crate) fn evaluate(&mut self, url: &str, script: &str) -> anyhow::Result<Value> {
+        let target = self.call(None, "Target.createTarget", json!({"url": "about:blank"}))?;
+        let target = target["targetId"].clone();
+        let attached = json!({"targetId": target, "flatten": true});
+        let session = self.call(None, "Target.attachToTarget", attached)?;
+        let session = session["sessionId"].as_str().context("no session")?;
+        self.call(Some(session), "Page.enable", json!({}))?;
+        self.call(Some(session), "Page.navigate", json!({"url": url}))?;
+        self.wait(session, "Page.loadEventFired")?;
+        let script = json!({"expression": script, "returnByValue": true});
+        let found = self.call(Some(session), "Runtime.evaluate", script)?;
+        self.call(None, "Target.closeTarget", json!({"targetId": target}))?;
+        match found.get("exceptionDetails") {
+            Some(exception) => bail!("{url}: {exception}"),
+            None => Ok(found["result"]["value"].clone()),
+        }
+    }
+
     /// Every event of a session so far; they are forgotten then, as those of sessions before it.
     pub(crate) fn take_events(&mut self, session: &str) -> Vec<Value> {
         let mut events = std::mem::take(&mut self.events);

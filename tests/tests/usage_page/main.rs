@@ -1,4 +1,4 @@
-//! The usage page in a real Chromium: what people see, with the headers that the filter sends.
+//! The usage page in a real Chromium: what people see, with the headers that the filter sends. And the page of a forecast.
 //!
 //! Each page is opened on a phone and on a desktop, in light and in dark, and asked what it looks like: nothing overflows, every text
 //! has enough contrast, nothing was blocked, fetched or run. Screenshots go to `target/usage-page/`.
@@ -11,6 +11,7 @@
 
 mod browser;
 mod chromium;
+mod forecast;
 mod inspection;
 mod pages;
 mod server;
@@ -37,6 +38,7 @@ struct World {
     browser: Mutex<Browser>,
     server: Server,
     screenshots: PathBuf,
+    forecasts: forecast::Pages,
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -48,6 +50,7 @@ fn main() -> anyhow::Result<ExitCode> {
         browser: Mutex::new(browser),
         server,
         screenshots,
+        forecasts: forecast::Pages::default(),
     });
     let looks = PAGES.iter().flat_map(|page| {
         Screen::ALL.iter().map(move |screen| {
@@ -58,6 +61,19 @@ fn main() -> anyhow::Result<ExitCode> {
     let mut trials: Vec<_> = looks
         .map(|(name, page, screen)| trial(&world, name, move |world| look(world, page, screen)))
         .collect();
+    for page in forecast::PAGES {
+        trials.extend(Screen::ALL.iter().map(|screen| {
+            let name = format!("{page}::{}", screen.name());
+            trial(&world, name, move |world| {
+                forecast::look(world, page, screen)
+            })
+        }));
+    }
+    trials.push(trial(
+        &world,
+        "forecast::a_reader_finds_an_organization".to_owned(),
+        forecast::a_reader_finds_an_organization,
+    ));
     trials.push(trial(
         &world,
         "the_inspection_sees_what_is_wrong".to_owned(),
