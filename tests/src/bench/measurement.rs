@@ -283,7 +283,7 @@ impl Running {
     ) -> anyhow::Result<f64> {
         let (clients, calls) = match kind {
             Kind::Reads => (&mut self.reads, calls),
-            Kind::Bodies => (&mut self.bodies, calls / 8),
+            Kind::Bodies => (&mut self.bodies, calls / 4),
         };
         let before = self.server.cpu()?;
         let sent = clients.send(calls, Some(status)).await?;
