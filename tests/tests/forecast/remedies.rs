@@ -201,3 +201,34 @@ fn another_configuration_changes_who_is_refused_and_whom_former_terms_protect() 
     };
     assert_eq!(changes, [expected]);
 }
+
+#[test]
+fn what_is_only_noted_is_priced_as_if_it_were_refused() {
+    // The same calls where refusals count, and where they are only noted: the need, and so the remedy, is the same.
+    let mut configuration = json!({
+        "identity": { "header": "orgId" },
+        "editions": { "Small": { "base": 10, "additional_max": 50 }, "Large": { "base": 40 } },
+        "organizations": { "a": { "edition": "Small" } },
+        "usage": {},
+        "costs": { "default": 3 },
+    });
+    let module = module();
+    let told = |configuration: &Value| {
+        let replayed = replay(&module, &eight_lists(), configuration);
+        let bytes = configuration.to_string().into_bytes();
+        let start = |bytes: &[u8], at| start(&module, bytes, at);
+        let organizations = replayed.organizations();
+        let mapping = Mapping::from_toml(&mapping()).unwrap();
+        let found = remedies(organizations, &mapping, &bytes, Some(DETAILS), &start).unwrap();
+        let forecast = Forecast::new("", &replayed, found);
+        let of = &forecast.organizations[0];
+        let remedy = of.remedy.clone().unwrap();
+        let plan = remedy.plan().unwrap().name.clone();
+        let counts = (of.refused, of.used, of.need, remedy.additional, plan);
+        (counts, forecast.noted)
+    };
+    let expected = (5, 9, 24, 14, "Large".to_owned());
+    assert_eq!(told(&configuration), (expected.clone(), 0));
+    configuration["enforcement"] = json!("shadow");
+    assert_eq!(told(&configuration), (expected, 5));
+}
