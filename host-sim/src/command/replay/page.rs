@@ -159,7 +159,7 @@ fn section<'d>(number: usize, forecast: &'d Forecast, log: &LogSummary) -> Optio
         folded: false,
         headline: headline(forecast),
         sub: format!(
-            "{} With {}: {}.",
+            "{} Run through the filter with {}: {}. Times are those of the log.",
             period(log),
             forecast.name,
             totals(forecast)

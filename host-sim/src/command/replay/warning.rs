@@ -86,8 +86,8 @@ pub(super) fn warnings(document: &Document) -> Vec<String> {
     if forecast.without_body > 0 {
         let calls = count(forecast.without_body, "call is", "calls are");
         warnings.push(format!(
-            "{calls} priced by their body, of which the log has none: the least is charged (the field is request_body; see also \
-             request.bodies in --print-mapping)."
+            "{calls} priced by their body, of which the log has none: the least is charged, and who made them may need more than is \
+             told here (the field is request_body; see also request.bodies in --print-mapping)."
         ));
     }
     warnings

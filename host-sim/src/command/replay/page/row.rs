@@ -1,5 +1,7 @@
 //! An organization on the page.
 
+use std::cmp::Reverse;
+
 use host_sim::forecast::{Forecast, Prospect};
 
 use super::super::advice::advice;
@@ -72,14 +74,16 @@ impl<'d> Row<'d> {
             Some(NEAR..) => "near",
             _ => "fine",
         };
-        let reasons = of.refusals.iter();
+        let mut reasons: Vec<_> = of.refusals.iter().collect();
+        reasons.sort_by_key(|(_, calls)| Reverse(**calls));
         let reasons: Vec<_> = reasons
+            .into_iter()
             .map(|(reason, calls)| format!("{} ({})", forecast.said(reason), grouped(*calls)))
             .collect();
         let at_once = match of.concurrency {
             _ if log.without_durations => "The log tells no durations.".to_owned(),
             Some(limit) => format!(
-                "At most {} at once; {} may be.",
+                "At most {} at once; allowed are {}.",
                 count(of.peak_concurrency, "call", "calls"),
                 grouped(limit)
             ),
