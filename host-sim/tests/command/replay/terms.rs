@@ -151,3 +151,27 @@ fn another_configuration_shows_whom_former_terms_protect() {
         }])
     );
 }
+
+#[test]
+fn who_is_spared_by_former_terms_alone_and_comes_near_is_named() {
+    let folder = folder();
+    let log = folder.read("log");
+    folder.write("log", log.rsplit_once("\n{").unwrap().0);
+    let (status, said) = replay(&folder, "kept.json", &[]);
+    assert_eq!(status, Some(0), "{said}");
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn that_a_configuration_only_notes_refusals_is_said() {
+    let (_, said) = replay(&folder(), "noted.json", &["--json"]);
+    let document: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(
+        document["warnings"],
+        json!([
+            "The log covers 3 hours of a day, and limits are for a whole day: who goes on like this needs more than is told here.",
+            "noted.json refuses nobody: it only notes whom it would refuse. That is what is told here.",
+        ])
+    );
+    assert_eq!(document["forecasts"][0]["noted"], 2);
+}
