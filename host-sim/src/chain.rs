@@ -41,18 +41,19 @@ impl Chain {
 
     /// Opens a stream and shows its request headers to the first filter.
     pub(crate) fn open(&mut self, request: &Request, arrival: Arrival) -> u32 {
-        let numbers = self.filters.next_stream(arrival.now);
-        let Some(first) = numbers.first().copied() else {
+        let mut numbers = self.filters.next_stream(arrival.now);
+        let Some(first) = numbers.next() else {
             return 0;
         };
+        let others: Vec<_> = numbers.collect();
         let id = first.id;
-        let stream = HttpStream::new(request, first.root, arrival);
-        if self.filters.len() > 1 {
-            let passage = Passage::new(id).numbered(numbers);
+        let stream = Box::new(HttpStream::new(request, first.root, arrival));
+        if others.is_empty() {
+            self.filters.open(0, first, stream);
+        } else {
+            let passage = Passage::new(id).numbered([vec![first], others].concat());
             self.passages.insert(id, passage);
             self.filters.open(0, first, stream.linked());
-        } else {
-            self.filters.open(0, first, stream);
         }
         id
     }
@@ -109,8 +110,9 @@ impl Chain {
     }
 
     fn on_parts(&mut self, id: u32, act: impl Fn(&mut HttpStream)) {
-        let alone = Passage::new(id);
-        let passage = self.passages.get(&id).unwrap_or(&alone);
+        let Some(passage) = self.passages.get(&id) else {
+            return self.filters.stream(0, id).map_or((), act);
+        };
         for (filter, part) in passage.parts().enumerate() {
             if let Some(part) = self.filters.stream(filter, part) {
                 act(part);

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use itoa::Buffer;
+
 use crate::clock::Instant;
 use crate::header_map::HeaderMap;
 use crate::local_response::LocalResponse;
@@ -32,10 +34,12 @@ pub(crate) fn request(
             headers.add(name, value);
         }
     }
-    let crumbs = request.headers.iter().filter(|(name, _)| is_crumb(name));
-    let crumbs: Vec<_> = crumbs.map(|(_, value)| value.as_str()).collect();
-    if !crumbs.is_empty() {
-        headers.add("cookie", crumbs.join("; "));
+    if request.http == HttpVersion::Two {
+        let crumbs = request.headers.iter().filter(|(name, _)| is_crumb(name));
+        let crumbs: Vec<_> = crumbs.map(|(_, value)| value.as_str()).collect();
+        if !crumbs.is_empty() {
+            headers.add("cookie", crumbs.join("; "));
+        }
     }
     let total: usize = request.body.iter().map(Vec::len).sum();
     let framed =
@@ -44,19 +48,31 @@ pub(crate) fn request(
     match (request.body.len(), request.http) {
         _ if framed || streams || !request.trailers.is_empty() => {}
         (0, _) if bodiless => {}
-        (0 | 1, _) => headers.add("content-length", total.to_string()),
+        (0 | 1, _) => headers.add("content-length", Buffer::new().format(total)),
         (_, HttpVersion::One) => headers.add("transfer-encoding", "chunked"),
         (_, HttpVersion::Two) => {}
     }
     headers.set("x-forwarded-proto", "http");
-    headers.set(
-        "x-request-id",
-        format!("00000000-0000-4000-8000-{connection:012x}"),
-    );
+    headers.set("x-request-id", request_id(connection));
     (
         headers,
         frames(&request.body, &request.trailers, request.http),
     )
+}
+
+/// An id that nobody else has: a UUID of version 4 with the number of the connection at its end.
+fn request_id(connection: u64) -> [u8; 36] {
+    let mut id = *b"00000000-0000-4000-8000-000000000000";
+    let mut rest = connection;
+    for digit in id.iter_mut().rev().take(12) {
+        let value = u8::try_from(rest & 0xf).unwrap_or(0);
+        *digit = match value {
+            0..=9 => b'0'.saturating_add(value),
+            _ => b'a'.saturating_add(value.saturating_sub(10)),
+        };
+        rest >>= 4;
+    }
+    id
 }
 
 /// The frames behind the headers. HTTP/1 learns of the end after the last piece and says so with an empty one; HTTP/2 marks the
@@ -100,7 +116,7 @@ pub(crate) fn response(
     now: Instant,
 ) -> (HeaderMap, Vec<Frame>) {
     let mut headers = HeaderMap::of_response();
-    headers.add(":status", upstream.status.to_string());
+    headers.add(":status", Buffer::new().format(upstream.status));
     for (name, value) in &upstream.headers {
         headers.add(name, value);
     }
@@ -112,7 +128,7 @@ pub(crate) fn response(
     if streams && !framed && !bodiless && http == HttpVersion::One {
         headers.add("transfer-encoding", "chunked");
     } else if !streams && !framed && !bodiless && !unframed {
-        headers.add("content-length", upstream.body.len().to_string());
+        headers.add("content-length", Buffer::new().format(upstream.body.len()));
     }
     if headers.get("date").is_none() {
         headers.add("date", http_date(now));
@@ -197,7 +213,7 @@ pub(crate) fn upstream_request(
     timeout: Duration,
 ) -> UpstreamRequest {
     let mut sent = framed_once(headers);
-    let method = headers.text(":method").unwrap_or_default();
+    let method = headers.text(":method").unwrap_or_default().into_owned();
     let bodiless = ["GET", "HEAD", "DELETE", "TRACE", "CONNECT"].contains(&method.as_str());
     let framed =
         headers.get("content-length").is_some() || headers.get("transfer-encoding").is_some();
@@ -210,7 +226,7 @@ pub(crate) fn upstream_request(
         sent.push((name.to_owned(), value.to_owned()));
     }
     if let (HttpVersion::One, Some(authority)) = (http, headers.text(":authority")) {
-        sent.insert(0, ("host".to_owned(), authority));
+        sent.insert(0, ("host".to_owned(), authority.into_owned()));
     }
     sent.push((
         "x-envoy-expected-rq-timeout-ms".to_owned(),
@@ -218,7 +234,7 @@ pub(crate) fn upstream_request(
     ));
     UpstreamRequest {
         method,
-        path: headers.text(":path").unwrap_or_default(),
+        path: headers.text(":path").unwrap_or_default().into_owned(),
         headers: sent,
         body: Vec::new(),
     }

@@ -118,8 +118,9 @@ fn set_filter_state(state: &mut VmState, argument: &[u8]) -> Result<Vec<u8>, Ref
     }
     let stream = state.stream_mut().ok_or(Refused::NoStream)?;
     stream
-        .filter_objects
+        .filter_state
         .borrow_mut()
+        .objects
         .insert(set.path, set.value.into_bytes());
     Ok(Vec::new())
 }

@@ -28,10 +28,9 @@ pub(crate) enum Breach {
 impl Framing {
     /// What these headers promise. A chunked body has no `content-length`: Envoy sends none in chunks that has one.
     pub(crate) fn of(headers: &HeaderMap, http: HttpVersion) -> Self {
-        let length = headers.text("content-length");
         Self {
             http,
-            left: length.and_then(|length| length.parse().ok()),
+            left: headers.number("content-length"),
         }
     }
 

@@ -3,226 +3,257 @@
 //! Two of Envoy's habits are visible to plugins. `host` in a request is another word for `:authority`. And a few well-known
 //! names hold one value only: adding to them appends to that value after a comma (`HeaderMapImpl::appendToHeader`).
 //!
-//! All names stand in one text and all values in one buffer, so that a map takes three allocations however many entries it has.
+//! All names and values stand in one buffer, so that a map takes few allocations however many entries it has, and copies share it until
+//! one of them changes: a message's headers go to the router and to the client as they are, and are seldom edited after that.
 
+use std::borrow::Cow;
 use std::ops::Range;
+use std::rc::Rc;
+use std::str::FromStr;
 
 use crate::inline_headers::MapOf;
 
 /// A map of headers or trailers.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct HeaderMap {
-    names: String,
-    values: Vec<u8>,
-    entries: Vec<Entry>,
+pub(crate) struct HeaderMap(Rc<Entries>);
+
+/// What is in a map.
+#[derive(Debug, Default)]
+struct Entries {
+    bytes: Vec<u8>,
+    places: Vec<Place>,
     of: MapOf,
 }
 
-/// Where an entry's name and value stand.
+/// Where an entry's name, which is in lower case, and its value stand.
 #[derive(Clone, Debug)]
-struct Entry {
+struct Place {
     name: Range<usize>,
     value: Range<usize>,
 }
 
 /// How many bytes the names and the values of most maps fit in, and how many entries they have.
-const USUAL_BYTES: usize = 256;
-const USUAL_ENTRIES: usize = 12;
+const USUAL_BYTES: usize = 448;
+const USUAL_ENTRIES: usize = 14;
 
-impl HeaderMap {
-    /// For request headers, in which `host` means `:authority`.
-    pub(crate) fn of_request() -> Self {
-        Self::with_room(MapOf::Request)
+/// A copy is made when it is about to be changed, mostly by adding to it.
+impl Clone for Entries {
+    fn clone(&self) -> Self {
+        let mut copy = Self::with_room(self.of);
+        copy.bytes.extend_from_slice(&self.bytes);
+        copy.places.extend_from_slice(&self.places);
+        copy
     }
+}
 
-    /// For response headers.
-    pub(crate) fn of_response() -> Self {
-        Self::with_room(MapOf::Response)
-    }
-
+impl Entries {
     fn with_room(of: MapOf) -> Self {
         Self {
-            names: String::with_capacity(USUAL_BYTES),
-            values: Vec::with_capacity(USUAL_BYTES),
-            entries: Vec::with_capacity(USUAL_ENTRIES),
+            bytes: Vec::with_capacity(USUAL_BYTES),
+            places: Vec::with_capacity(USUAL_ENTRIES),
             of,
         }
     }
 
+    fn at(&self, range: &Range<usize>) -> &[u8] {
+        self.bytes.get(range.clone()).unwrap_or_default()
+    }
+
+    /// Whether an entry stands under a name that is plain. Nearly all names that are asked for are in lower case.
+    fn is(&self, place: &Place, name: &[u8]) -> bool {
+        if place.name.len() != name.len() {
+            return false;
+        }
+        let known = self.at(&place.name);
+        known == name || known.eq_ignore_ascii_case(name)
+    }
+
+    /// The place of the first entry under a name that is plain.
+    fn position(&self, name: &[u8]) -> Option<usize> {
+        self.places.iter().position(|place| self.is(place, name))
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Range<usize> {
+        let begin = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        begin..self.bytes.len()
+    }
+
+    fn push(&mut self, name: &[u8], value: &[u8]) {
+        let begin = self.bytes.len();
+        self.bytes.extend(name.iter().map(u8::to_ascii_lowercase));
+        let name = begin..self.bytes.len();
+        let value = self.put(value);
+        self.places.push(Place { name, value });
+    }
+
+    /// Gives the entry at this place another value: where the old one stands if it fits there, or behind all others.
+    fn replace(&mut self, position: usize, value: &[u8]) {
+        let Some(place) = self.places.get_mut(position) else {
+            return;
+        };
+        let old = place.value.clone();
+        let room = self.bytes.get_mut(old.clone());
+        match room.and_then(|room| room.get_mut(..value.len())) {
+            Some(room) => {
+                room.copy_from_slice(value);
+                place.value.end = old.start.saturating_add(value.len());
+            }
+            None => {
+                if old.end == self.bytes.len() {
+                    self.bytes.truncate(old.start);
+                }
+                let begin = self.bytes.len();
+                self.bytes.extend_from_slice(value);
+                place.value = begin..self.bytes.len();
+            }
+        }
+    }
+
+    /// Removes the entries under a name that is plain, from this place on.
+    fn remove(&mut self, name: &[u8], from: usize) {
+        let mut places = std::mem::take(&mut self.places);
+        let mut number = 0_usize;
+        places.retain(|place| {
+            let is_before = number < from;
+            number = number.saturating_add(1);
+            is_before || !self.is(place, name)
+        });
+        self.places = places;
+    }
+}
+
+impl HeaderMap {
+    /// For request headers, in which `host` means `:authority`.
+    pub(crate) fn of_request() -> Self {
+        Self(Rc::new(Entries::with_room(MapOf::Request)))
+    }
+
+    /// For response headers.
+    pub(crate) fn of_response() -> Self {
+        Self(Rc::new(Entries::with_room(MapOf::Response)))
+    }
+
     /// The name under which entries stand, but for the case.
-    fn plain<'n>(&self, name: &'n str) -> &'n str {
-        if self.of == MapOf::Request && name.eq_ignore_ascii_case("host") {
-            ":authority"
+    fn plain<'n>(&self, name: &'n [u8]) -> &'n [u8] {
+        if self.0.of == MapOf::Request && name.eq_ignore_ascii_case(b"host") {
+            b":authority"
         } else {
             name
         }
     }
 
-    fn name_of(&self, entry: &Entry) -> &str {
-        self.names.get(entry.name.clone()).unwrap_or_default()
-    }
-
-    fn value_of(&self, entry: &Entry) -> &[u8] {
-        self.values.get(entry.value.clone()).unwrap_or_default()
+    fn edit(&mut self) -> &mut Entries {
+        Rc::make_mut(&mut self.0)
     }
 
     /// The values under a name.
-    fn values(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+    fn values(&self, name: &[u8]) -> impl Iterator<Item = &[u8]> {
         let name = self.plain(name);
-        let entries = self.entries.iter();
-        entries
-            .filter(move |entry| self.name_of(entry).eq_ignore_ascii_case(name))
-            .map(|entry| self.value_of(entry))
-    }
-
-    /// The place of the first entry under a name that is plain.
-    fn position(&self, name: &str) -> Option<usize> {
-        let is_it = |entry: &Entry| self.name_of(entry).eq_ignore_ascii_case(name);
-        self.entries.iter().position(is_it)
+        let places = self.0.places.iter();
+        places
+            .filter(move |place| self.0.is(place, name))
+            .map(|place| self.0.at(&place.value))
     }
 
     /// The first value.
-    pub(crate) fn get(&self, name: &str) -> Option<&[u8]> {
-        self.values(name).next()
+    pub(crate) fn get(&self, name: impl AsRef<[u8]>) -> Option<&[u8]> {
+        self.values(name.as_ref()).next()
     }
 
     /// The first value as text.
-    pub(crate) fn text(&self, name: &str) -> Option<String> {
-        self.get(name)
-            .map(|value| String::from_utf8_lossy(value).into_owned())
+    pub(crate) fn text(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.get(name).map(String::from_utf8_lossy)
+    }
+
+    /// The first value as a number, if it is one.
+    pub(crate) fn number<N: FromStr>(&self, name: &str) -> Option<N> {
+        std::str::from_utf8(self.get(name)?).ok()?.parse().ok()
     }
 
     /// All values with commas between them, as properties show them.
     pub(crate) fn joined(&self, name: &str) -> Option<Vec<u8>> {
-        let values: Vec<_> = self.values(name).collect();
+        let values: Vec<_> = self.values(name.as_bytes()).collect();
         (!values.is_empty()).then(|| values.join(&b','))
     }
 
     /// Appends an entry; for a name that holds one value only, appends to that value.
-    pub(crate) fn add(&mut self, name: &str, value: impl AsRef<[u8]>) {
-        let (name, value) = (self.plain(name), value.as_ref());
-        let old = self.position(name);
-        let old = old.filter(|_| self.of.holds_one(&name.to_ascii_lowercase()));
-        let Some(entry) = old.and_then(|place| self.entries.get(place)) else {
-            return self.push(name, value);
+    pub(crate) fn add(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
+        let (name, value) = (self.plain(name.as_ref()), value.as_ref());
+        let old = self.0.position(name);
+        let old = old.filter(|_| self.0.of.holds_one(&name.to_ascii_lowercase()));
+        let Some((position, place)) =
+            old.and_then(|position| Some((position, self.0.places.get(position)?)))
+        else {
+            return self.edit().push(name, value);
         };
-        let mut both = self.value_of(entry).to_vec();
+        let mut both = self.0.at(&place.value).to_vec();
         if !both.is_empty() && !value.is_empty() {
             both.push(b',');
         }
         both.extend_from_slice(value);
-        self.replace(old, &both);
+        self.edit().replace(position, &both);
     }
 
     /// Replaces all values by one.
-    pub(crate) fn set(&mut self, name: &str, value: impl AsRef<[u8]>) {
-        let (name, value) = (self.plain(name), value.as_ref());
-        let place = self.position(name);
-        let Some(first) = place else {
-            return self.push(name, value);
+    pub(crate) fn set(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
+        let (name, value) = (self.plain(name.as_ref()), value.as_ref());
+        let entries = self.edit();
+        let Some(first) = entries.position(name) else {
+            return entries.push(name, value);
         };
-        self.replace(place, value);
-        let mut number = 0_usize;
-        let names = &self.names;
-        self.entries.retain(|entry| {
-            let is_later = number > first;
-            number = number.saturating_add(1);
-            let other = names.get(entry.name.clone()).unwrap_or_default();
-            !is_later || !other.eq_ignore_ascii_case(name)
-        });
-    }
-
-    fn push(&mut self, name: &str, value: &[u8]) {
-        let begin = self.names.len();
-        self.names.push_str(name);
-        if let Some(added) = self.names.get_mut(begin..) {
-            added.make_ascii_lowercase();
-        }
-        let entry = Entry {
-            name: begin..self.names.len(),
-            value: self.put(value),
-        };
-        self.entries.push(entry);
-    }
-
-    /// Gives the entry at this place another value: where the old one stands if it fits there, or behind all others.
-    fn replace(&mut self, place: Option<usize>, value: &[u8]) {
-        let Some(entry) = place.and_then(|place| self.entries.get_mut(place)) else {
-            return;
-        };
-        let old = entry.value.clone();
-        let place = self.values.get_mut(old.clone());
-        match place.and_then(|place| place.get_mut(..value.len())) {
-            Some(place) => {
-                place.copy_from_slice(value);
-                entry.value.end = old.start.saturating_add(value.len());
-            }
-            None => {
-                if old.end == self.values.len() {
-                    self.values.truncate(old.start);
-                }
-                let begin = self.values.len();
-                self.values.extend_from_slice(value);
-                entry.value = begin..self.values.len();
-            }
-        }
-    }
-
-    fn put(&mut self, value: &[u8]) -> Range<usize> {
-        let begin = self.values.len();
-        self.values.extend_from_slice(value);
-        begin..self.values.len()
+        entries.replace(first, value);
+        entries.remove(name, first.saturating_add(1));
     }
 
     /// Removes all values.
-    pub(crate) fn remove(&mut self, name: &str) {
-        let name = self.plain(name);
-        let names = &self.names;
-        self.entries.retain(|entry| {
-            let other = names.get(entry.name.clone()).unwrap_or_default();
-            !other.eq_ignore_ascii_case(name)
-        });
+    pub(crate) fn remove(&mut self, name: impl AsRef<[u8]>) {
+        let name = self.plain(name.as_ref());
+        if self.0.position(name).is_some() {
+            self.edit().remove(name, 0);
+        }
     }
 
     /// Removes everything.
     pub(crate) fn clear(&mut self) {
-        self.names.clear();
-        self.values.clear();
-        self.entries.clear();
+        let entries = self.edit();
+        entries.bytes.clear();
+        entries.places.clear();
     }
 
     /// The number of entries.
     pub(crate) fn len(&self) -> u32 {
-        u32::try_from(self.entries.len()).unwrap_or(u32::MAX)
+        u32::try_from(self.0.places.len()).unwrap_or(u32::MAX)
     }
 
     /// The bytes of all names and values.
     pub(crate) fn byte_size(&self) -> u32 {
-        let entries = self.entries.iter();
-        let size: usize = entries
-            .map(|entry| entry.name.len().saturating_add(entry.value.len()))
+        let places = self.0.places.iter();
+        let size: usize = places
+            .map(|place| place.name.len().saturating_add(place.value.len()))
             .sum();
         u32::try_from(size).unwrap_or(u32::MAX)
     }
 
     /// All entries in order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        let entries = self.entries.iter();
-        entries.map(|entry| (self.name_of(entry), self.value_of(entry)))
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (&[u8], &[u8])> + Clone {
+        let places = self.0.places.iter();
+        places.map(|place| (self.0.at(&place.name), self.0.at(&place.value)))
     }
 
     /// All entries but those that are no headers on the wire (`:path` and the like), as text.
     pub(crate) fn without_pseudo(&self) -> Vec<(String, String)> {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         self.iter()
-            .filter(|(name, _)| !name.starts_with(':'))
-            .map(|(name, value)| (name.to_owned(), String::from_utf8_lossy(value).into_owned()))
+            .filter(|(name, _)| !name.starts_with(b":"))
+            .map(|(name, value)| (text(name), text(value)))
             .collect()
     }
 }
 
 impl PartialEq for HeaderMap {
     fn eq(&self, other: &Self) -> bool {
-        self.of == other.of && self.iter().eq(other.iter())
+        self.0.of == other.0.of && self.iter().eq(other.iter())
     }
 }
 
@@ -241,8 +272,9 @@ mod tests {
     }
 
     fn entries(map: &HeaderMap) -> Vec<(String, String)> {
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         map.iter()
-            .map(|(name, value)| (name.to_owned(), String::from_utf8_lossy(value).into_owned()))
+            .map(|(name, value)| (text(name), text(value)))
             .collect()
     }
 
@@ -287,5 +319,16 @@ mod tests {
         );
         map.set("host", "i");
         assert_eq!(map.get(":authority"), Some(&b"i"[..]));
+    }
+
+    #[test]
+    fn copies_do_not_see_each_others_changes() {
+        let mut map = map(&[("a", "1"), ("b", "2")]);
+        let mut copy = map.clone();
+        map.set("a", "3");
+        copy.add("c", "4");
+        copy.remove("b");
+        assert_eq!(entries(&map), owned(&[("a", "3"), ("b", "2")]));
+        assert_eq!(entries(&copy), owned(&[("a", "1"), ("c", "4")]));
     }
 }

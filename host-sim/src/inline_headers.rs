@@ -92,12 +92,12 @@ pub(crate) enum MapOf {
 
 impl MapOf {
     /// Whether a name in lower case holds one value only.
-    pub(crate) fn holds_one(self, name: &str) -> bool {
+    pub(crate) fn holds_one(self, name: &[u8]) -> bool {
         let own = match self {
             Self::Request => REQUEST,
             Self::Response => RESPONSE,
             Self::Trailers => return false,
         };
-        own.contains(&name) || BOTH.contains(&name)
+        own.iter().chain(BOTH).any(|known| known.as_bytes() == name)
     }
 }

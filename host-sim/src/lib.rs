@@ -36,6 +36,7 @@ mod dns;
 mod envoy;
 mod explanation;
 pub mod explore;
+mod filter_state;
 pub mod forecast;
 mod foreign_function;
 mod framing;

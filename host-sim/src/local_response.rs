@@ -31,7 +31,7 @@ impl LocalResponse {
         let mut headers = HeaderMap::of_response();
         headers.add(":status", self.status.to_string());
         for (name, value) in &self.headers {
-            headers.add(&String::from_utf8_lossy(name), value);
+            headers.add(name, value);
         }
         if grpc {
             self.shape_for_grpc(&mut headers, head);
@@ -111,7 +111,8 @@ mod tests {
         let (observed, observed_body) = local.render(grpc, head);
         let observed: Vec<_> = observed
             .iter()
-            .map(|(name, value)| (name, std::str::from_utf8(value).unwrap()))
+            .map(|(name, value)| [name, value].map(|text| std::str::from_utf8(text).unwrap()))
+            .map(|[name, value]| (name, value))
             .collect();
         assert_eq!(
             (observed.as_slice(), observed_body.as_deref()),

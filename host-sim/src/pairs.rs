@@ -10,22 +10,20 @@ const MAX_PAIRS: usize = 1024;
 /// A list of keys and values.
 pub(crate) type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
 
-/// What the guest gets. An empty list is no bytes at all.
-pub(crate) fn encode(pairs: &[(&[u8], &[u8])]) -> Vec<u8> {
-    if pairs.is_empty() {
-        return Vec::new();
+/// Writes what the guest gets behind what is there. An empty list is no bytes at all.
+pub(crate) fn encode<'p>(
+    pairs: impl ExactSizeIterator<Item = (&'p [u8], &'p [u8])> + Clone,
+    encoded: &mut Vec<u8>,
+) {
+    if pairs.len() == 0 {
+        return;
     }
     let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes();
-    // Two lengths of four bytes and two ends of one around each pair.
-    let sizes = pairs
-        .iter()
-        .map(|(key, value)| key.len().saturating_add(value.len()).saturating_add(10));
-    let mut encoded = Vec::with_capacity(sizes.fold(4, usize::saturating_add));
     let count = u32::try_from(pairs.len()).unwrap_or(u32::MAX);
-    encoded.extend(count.to_le_bytes());
-    for (key, value) in pairs {
-        encoded.extend(length(key));
-        encoded.extend(length(value));
+    encoded.extend_from_slice(&count.to_le_bytes());
+    for (key, value) in pairs.clone() {
+        encoded.extend_from_slice(&length(key));
+        encoded.extend_from_slice(&length(value));
     }
     for (key, value) in pairs {
         encoded.extend_from_slice(key);
@@ -33,16 +31,13 @@ pub(crate) fn encode(pairs: &[(&[u8], &[u8])]) -> Vec<u8> {
         encoded.extend_from_slice(value);
         encoded.push(0);
     }
-    encoded
 }
 
 /// A header map as the guest gets it.
 pub(crate) fn encode_map(map: &HeaderMap) -> Vec<u8> {
-    let pairs: Vec<_> = map
-        .iter()
-        .map(|(name, value)| (name.as_bytes(), value))
-        .collect();
-    encode(&pairs)
+    let mut encoded = Vec::new();
+    encode(map.iter(), &mut encoded);
+    encoded
 }
 
 /// What the guest gave. Anything malformed, too long or with bytes left over is an **empty list** and no error, as in Envoy:
@@ -89,18 +84,24 @@ mod tests {
 
     const ONE: &[u8] = b"\x01\0\0\0\x02\0\0\0\x01\0\0\0ab\0c\0";
 
+    fn encoded(pairs: &[(&[u8], &[u8])]) -> Vec<u8> {
+        let mut encoded = Vec::new();
+        encode(pairs.iter().copied(), &mut encoded);
+        encoded
+    }
+
     #[test]
     fn round_trip() {
-        assert_eq!(encode(&[(b"ab", b"c")]), ONE);
+        assert_eq!(encoded(&[(b"ab", b"c")]), ONE);
         assert_eq!(decode(ONE), [(b"ab".to_vec(), b"c".to_vec())]);
-        assert_eq!(encode(&[]), b"");
+        assert_eq!(encoded(&[]), b"");
     }
 
     #[test]
     fn whatever_is_wrong_is_an_empty_list() {
-        let many = |count: usize| encode(&vec![(&b"a"[..], &b""[..]); count]);
+        let many = |count: usize| encoded(&vec![(&b"a"[..], &b""[..]); count]);
         assert_eq!(decode(&many(1024)).len(), 1024);
-        let mut huge = encode(&[(b"a", &vec![b'x'; MAX_BYTES])]);
+        let mut huge = encoded(&[(b"a", &vec![b'x'; MAX_BYTES])]);
         for wrong in [
             b"".as_slice(),
             b"\x01\0\0",

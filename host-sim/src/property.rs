@@ -75,20 +75,21 @@ impl Properties<'_> {
             (b"upstream", rest) => surroundings::upstream(stream, rest),
             (b"connection_id", []) => integer(stream.connection),
             (b"connection", rest) => surroundings::connection(stream, rest),
-            (b"source", rest) => surroundings::peer(&stream.source, rest),
+            (b"source", rest) => surroundings::peer(&stream.source(), rest),
             (b"destination", rest) => surroundings::peer(surroundings::LISTENER, rest),
             (b"filter_state", [key]) => {
                 let of_plugin = key.strip_prefix("wasm.").map(str::as_bytes);
-                let own = of_plugin.and_then(|key| stream.filter_state.borrow().get(key).cloned());
-                let found = own.or_else(|| stream.filter_objects.borrow().get(*key).cloned());
-                found.ok_or(PropertyError::NotFound)
+                let state = stream.filter_state.borrow();
+                let own = of_plugin.and_then(|key| state.get(key));
+                let found = own.or_else(|| state.objects.get(*key).map(Vec::as_slice));
+                found.map(<[u8]>::to_vec).ok_or(PropertyError::NotFound)
             }
             (b"filter_state", []) => NOT_SERIALIZABLE,
             (key, []) => stream
                 .filter_state
                 .borrow()
                 .get(key)
-                .cloned()
+                .map(<[u8]>::to_vec)
                 .ok_or(PropertyError::NotFound),
             _ => NOT_FOUND,
         }

@@ -5,8 +5,12 @@
 //!   number creates it**.
 //! - Keys live in the namespace of the plugin's `vm_id`. Nothing is ever deleted.
 
-use std::collections::HashMap;
 use std::num::NonZeroU32;
+
+use foldhash::fast::RandomState;
+
+/// Keys are looked up several times in every call.
+type HashMap<K, V> = std::collections::HashMap<K, V, RandomState>;
 
 /// A value and the number of its last write.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +40,7 @@ pub(crate) struct SharedData {
 impl Default for SharedData {
     fn default() -> Self {
         Self {
-            entries: HashMap::new(),
+            entries: HashMap::default(),
             next_cas: NonZeroU32::MIN,
             conflicts_to_inject: 0,
         }
@@ -54,7 +58,7 @@ impl SharedData {
         &mut self,
         vm_id: &str,
         key: &[u8],
-        value: Vec<u8>,
+        value: &[u8],
         cas: u32,
     ) -> Result<(), CasMismatch> {
         let next = self.next_cas;
@@ -79,9 +83,14 @@ impl SharedData {
                     current: Some(entry.cas),
                 });
             }
-            Some(entry) => *entry = Entry { value, cas: next },
+            Some(entry) => {
+                entry.value.clear();
+                entry.value.extend_from_slice(value);
+                entry.cas = next;
+            }
             None => {
                 let known = self.entries.entry(vm_id.to_owned()).or_default();
+                let value = value.to_vec();
                 known.insert(key.to_vec(), Entry { value, cas: next });
             }
         }
@@ -124,9 +133,9 @@ mod tests {
     #[test]
     fn numbers_are_global_and_start_at_one() {
         let mut data = SharedData::default();
-        assert_eq!(data.set("", b"a", b"1".to_vec(), 0), Ok(()));
-        assert_eq!(data.set("", b"b", b"2".to_vec(), 0), Ok(()));
-        assert_eq!(data.set("", b"a", b"3".to_vec(), 0), Ok(()));
+        assert_eq!(data.set("", b"a", b"1", 0), Ok(()));
+        assert_eq!(data.set("", b"b", b"2", 0), Ok(()));
+        assert_eq!(data.set("", b"a", b"3", 0), Ok(()));
         assert_eq!(get(&data, b"a"), Some((b"3".to_vec(), 3)));
         assert_eq!(get(&data, b"b"), Some((b"2".to_vec(), 2)));
     }
@@ -134,17 +143,17 @@ mod tests {
     #[test]
     fn a_number_must_match_unless_the_key_is_missing() {
         let mut data = SharedData::default();
-        assert_eq!(data.set("", b"a", b"1".to_vec(), u32::MAX), Ok(()));
+        assert_eq!(data.set("", b"a", b"1", u32::MAX), Ok(()));
         assert_eq!(
-            data.set("", b"a", b"2".to_vec(), u32::MAX),
+            data.set("", b"a", b"2", u32::MAX),
             Err(CasMismatch {
                 given: u32::MAX,
                 current: Some(cas(1))
             })
         );
-        assert_eq!(data.set("", b"a", b"2".to_vec(), 1), Ok(()));
+        assert_eq!(data.set("", b"a", b"2", 1), Ok(()));
         assert_eq!(
-            data.set("", b"a", b"3".to_vec(), 1),
+            data.set("", b"a", b"3", 1),
             Err(CasMismatch {
                 given: 1,
                 current: Some(cas(2))
@@ -158,7 +167,7 @@ mod tests {
         let mut data = SharedData::default();
         assert!(!data.is_overtaken("", b"a", u32::MAX), "it creates the key");
         for value in 0..3 {
-            data.set("", b"a", vec![value], 0).unwrap();
+            data.set("", b"a", &[value], 0).unwrap();
         }
         let overtaken = |data: &SharedData, cas| data.is_overtaken("", b"a", cas);
         assert_eq!(
@@ -179,8 +188,8 @@ mod tests {
             next_cas: NonZeroU32::MAX,
             ..SharedData::default()
         };
-        data.set("", b"a", Vec::new(), 0).unwrap();
-        data.set("", b"b", Vec::new(), 0).unwrap();
+        data.set("", b"a", b"", 0).unwrap();
+        data.set("", b"b", b"", 0).unwrap();
         assert_eq!(get(&data, b"a"), Some((Vec::new(), u32::MAX)));
         assert_eq!(get(&data, b"b"), Some((Vec::new(), 1)));
     }
@@ -188,32 +197,32 @@ mod tests {
     #[test]
     fn vm_ids_do_not_see_each_other() {
         let mut data = SharedData::default();
-        data.set("one", b"a", b"1".to_vec(), 0).unwrap();
+        data.set("one", b"a", b"1", 0).unwrap();
         assert_eq!(data.get("two", b"a"), None);
     }
 
     #[test]
     fn an_injected_conflict_looks_like_another_worker() {
         let mut data = SharedData::default();
-        data.set("", b"a", b"1".to_vec(), 0).unwrap();
+        data.set("", b"a", b"1", 0).unwrap();
         data.inject_conflicts(1);
         assert_eq!(
-            data.set("", b"a", b"2".to_vec(), 1),
+            data.set("", b"a", b"2", 1),
             Err(CasMismatch {
                 given: 1,
                 current: Some(cas(2))
             })
         );
         assert_eq!(get(&data, b"a"), Some((b"1".to_vec(), 2)));
-        assert_eq!(data.set("", b"a", b"2".to_vec(), 2), Ok(()));
+        assert_eq!(data.set("", b"a", b"2", 2), Ok(()));
         data.inject_conflicts(1);
         assert_eq!(
-            data.set("", b"new", b"".to_vec(), u32::MAX),
+            data.set("", b"new", b"", u32::MAX),
             Err(CasMismatch {
                 given: u32::MAX,
                 current: None
             })
         );
-        assert_eq!(data.set("", b"new", b"".to_vec(), u32::MAX), Ok(()));
+        assert_eq!(data.set("", b"new", b"", u32::MAX), Ok(()));
     }
 }

@@ -12,12 +12,13 @@ mod router;
 mod seen;
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use crate::abi::{DataStatus, HeadersStatus, StreamType, TrailersStatus};
 use crate::clock::Instant;
 use crate::envoy;
+use crate::filter_state::FilterState;
 use crate::framing::Framing;
 use crate::header_map::HeaderMap;
 use crate::local_response::LocalResponse;
@@ -73,12 +74,9 @@ pub(crate) struct HttpStream {
     pub(crate) seat: usize,
     /// Whether `proxy_on_log` is running, in which maps can only be read.
     pub(crate) logging: bool,
-    /// The filter state under keys without the prefix `wasm.`; all filters of a chain share it.
-    pub(crate) filter_state: Rc<RefCell<BTreeMap<Vec<u8>, Vec<u8>>>>,
-    /// Objects of the filter state that Envoy's own parts look for.
-    pub(crate) filter_objects: Rc<RefCell<BTreeMap<String, Vec<u8>>>>,
+    /// All filters of a chain share it.
+    pub(crate) filter_state: Rc<RefCell<FilterState>>,
     pub(crate) connection: u64,
-    pub(crate) source: String,
     pub(crate) protocol: &'static str,
     pub(crate) started: Instant,
     /// The status of the response, known as soon as there is one.
@@ -122,9 +120,7 @@ impl HttpStream {
             seat: 0,
             logging: false,
             filter_state: Rc::default(),
-            filter_objects: Rc::default(),
             connection,
-            source: envoy::source_address(connection),
             protocol: envoy::protocol(request.http),
             http: request.http,
             started: now,
@@ -138,6 +134,11 @@ impl HttpStream {
             links: Links::default(),
             out: VecDeque::new(),
         }
+    }
+
+    /// Where its client is.
+    pub(crate) fn source(&self) -> String {
+        envoy::source_address(self.connection)
     }
 
     /// What is due. Held parts may arrive meanwhile and exceed the buffer limit.
@@ -383,5 +384,5 @@ impl HttpStream {
 }
 
 fn status_of(headers: &HeaderMap) -> Option<u16> {
-    headers.text(":status")?.parse().ok()
+    headers.number(":status")
 }

@@ -166,8 +166,7 @@ impl Vm {
         if let Some(failure) = &self.failure {
             return Err(CallError::Failure(failure.clone()));
         }
-        let allowed = self.store.data().identity.allows(name);
-        if !allowed && name.starts_with("proxy_") {
+        if !self.store.data().identity.allows(name) && name.starts_with("proxy_") {
             return Ok(None);
         }
         let position = self.export::<P, R>(name)?;
@@ -179,16 +178,19 @@ impl Vm {
         else {
             return Ok(None);
         };
-        self.store.data().host.count_callback();
-        Self::trace(&self.store, format_args!("[host->vm] {name}({arguments})"));
-        let limit = self.store.data().identity.limits.instructions;
+        let state = self.store.data();
+        state.host.count_callback();
+        if state.host.traced {
+            Self::trace(&self.store, format_args!("[host->vm] {name}({arguments})"));
+        }
+        let limit = state.identity.limits.instructions;
         // Asking an engine that does not count makes an error each time.
         let fuel = self.metered.then(|| self.store.get_fuel().ok()).flatten();
         // An engine that counts takes and gives fuel.
         let _ = fuel.map(|_| self.store.set_fuel(limit));
         let outcome = function.call(&mut self.store, parameters);
-        if let (Some(before), Ok(left)) = (fuel, self.store.get_fuel()) {
-            let used = limit.saturating_sub(left);
+        if let Some(before) = fuel {
+            let used = limit.saturating_sub(self.store.get_fuel().unwrap_or(limit));
             let _ = self.store.set_fuel(before.saturating_sub(used));
         }
         let poison = self.store.data_mut().poison.take();

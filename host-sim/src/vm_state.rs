@@ -158,6 +158,8 @@ pub(crate) struct VmState {
     last_dns_token: u32,
     /// What a callback of Envoy's own brings along, while it runs.
     pub(crate) call_data: Vec<u8>,
+    /// What a hostcall gives the guest, to be written over by the next one.
+    pub(crate) found: Vec<u8>,
     /// Whether the running callback sent a local response, which overrides what it returns.
     pub(crate) responded: bool,
     pub(crate) effective: Option<u32>,
@@ -204,6 +206,7 @@ impl VmState {
             lookups: Vec::new(),
             last_dns_token: 1,
             call_data: Vec::new(),
+            found: Vec::new(),
             responded: false,
             effective: None,
             current: 0,

@@ -92,13 +92,9 @@ impl Worker {
     }
 
     /// Opens a stream and shows its request headers.
-    pub(crate) fn open(&mut self, id: u32, stream: HttpStream) {
+    pub(crate) fn open(&mut self, id: u32, stream: Box<HttpStream>) {
         let root = stream.root;
-        self.vm
-            .store
-            .data_mut()
-            .streams
-            .insert(id, Box::new(stream));
+        self.vm.store.data_mut().streams.insert(id, stream);
         let dead = self.vm.failure().is_some();
         if self.vm.on_context_create(id, root).is_ok() {
             self.run_deferred();
@@ -109,19 +105,15 @@ impl Worker {
     }
 
     /// Opens a stream whose VM is gone. Nothing is called for it.
-    pub(crate) fn open_orphan(&mut self, id: u32, stream: HttpStream) {
-        self.orphans.insert(id, Box::new(stream));
+    pub(crate) fn open_orphan(&mut self, id: u32, stream: Box<HttpStream>) {
+        self.orphans.insert(id, stream);
         self.show(id, Side::Request, Part::Headers);
     }
 
     /// Makes a context for a stream that never reached this filter and is over.
-    pub(crate) fn open_unseen(&mut self, id: u32, stream: HttpStream) {
+    pub(crate) fn open_unseen(&mut self, id: u32, stream: Box<HttpStream>) {
         let root = stream.root;
-        self.vm
-            .store
-            .data_mut()
-            .streams
-            .insert(id, Box::new(stream));
+        self.vm.store.data_mut().streams.insert(id, stream);
         // A VM that fails here is dead, which later streams will notice.
         let _ = self.vm.on_context_create(id, root);
         self.run_deferred();

@@ -36,7 +36,14 @@ pub(super) struct Slot {
     pub(super) rank: usize,
 }
 
-/// The values of a line, as text.
+/// What a value says. Formats that know numbers tell them as such, which most of them stay.
+#[derive(Clone, Debug)]
+pub(super) enum Told<'l> {
+    Text(Cow<'l, str>),
+    Number(u64),
+}
+
+/// The values of a line.
 #[derive(Debug, Default)]
 pub(super) struct Values<'l> {
     time: Ranked<'l>,
@@ -50,20 +57,43 @@ pub(super) struct Values<'l> {
 }
 
 #[derive(Clone, Debug, Default)]
-struct Ranked<'l>(Option<(usize, Cow<'l, str>)>);
+struct Ranked<'l>(Option<(usize, Told<'l>)>);
 
-impl<'l> Ranked<'l> {
-    /// Takes a value unless a surer one is there.
-    fn put(&mut self, rank: usize, value: Cow<'l, str>) -> bool {
-        if self.0.as_ref().is_some_and(|(other, _)| *other <= rank) {
-            return false;
+impl Told<'_> {
+    fn is_in_log(&self) -> bool {
+        match self {
+            Self::Text(text) => !text.is_empty() && *text != NOT_IN_LOG,
+            Self::Number(_) => true,
         }
-        self.0 = Some((rank, value));
-        true
     }
 
-    fn get(&self) -> Option<&str> {
-        self.0.as_ref().map(|(_, value)| value.as_ref())
+    fn text(&self) -> Cow<'_, str> {
+        match self {
+            Self::Text(text) => Cow::Borrowed(text),
+            Self::Number(number) => Cow::Owned(number.to_string()),
+        }
+    }
+
+    fn into_text(self) -> String {
+        match self {
+            Self::Text(text) => text.into_owned(),
+            Self::Number(number) => number.to_string(),
+        }
+    }
+}
+
+impl<'l> Ranked<'l> {
+    /// Whether a value is surer than what is there.
+    fn yields_to(&self, rank: usize) -> bool {
+        self.0.as_ref().is_none_or(|(other, _)| *other > rank)
+    }
+
+    fn told(&self) -> Option<&Told<'l>> {
+        self.0.as_ref().map(|(_, told)| told)
+    }
+
+    fn get(&self) -> Option<Cow<'_, str>> {
+        self.told().map(Told::text)
     }
 }
 
@@ -76,29 +106,36 @@ impl<'l> Values<'l> {
     }
 
     /// Notes a value under everything that its name stands for.
-    pub(super) fn put(&mut self, slots: &[Slot], value: Cow<'l, str>) {
-        if value.is_empty() || value == NOT_IN_LOG {
+    pub(super) fn put(&mut self, slots: &[Slot], told: Told<'l>) {
+        let Some((last, others)) = slots.split_last().filter(|_| told.is_in_log()) else {
             return;
+        };
+        for slot in others {
+            self.put_in(*slot, told.clone());
         }
-        for Slot { part, rank } in slots {
-            let place = match part {
-                Part::Time => &mut self.time,
-                Part::Request => &mut self.request,
-                Part::Method => &mut self.method,
-                Part::Path => &mut self.path,
-                Part::Status => &mut self.status,
-                Part::Duration(unit) => {
-                    if self.duration.put(*rank, value.clone()) {
-                        self.unit = Some(*unit);
-                    }
-                    continue;
+        self.put_in(*last, told);
+    }
+
+    fn put_in(&mut self, Slot { part, rank }: Slot, told: Told<'l>) {
+        let place = match part {
+            Part::Time => &mut self.time,
+            Part::Request => &mut self.request,
+            Part::Method => &mut self.method,
+            Part::Path => &mut self.path,
+            Part::Status => &mut self.status,
+            Part::Duration(unit) => {
+                if self.duration.yields_to(rank) {
+                    self.unit = Some(unit);
                 }
-                Part::Value(index) => match self.wanted.get_mut(*index) {
-                    Some(place) => place,
-                    None => continue,
-                },
-            };
-            place.put(*rank, value.clone());
+                &mut self.duration
+            }
+            Part::Value(index) => match self.wanted.get_mut(index) {
+                Some(place) => place,
+                None => return,
+            },
+        };
+        if place.yields_to(rank) {
+            place.0 = Some((rank, told));
         }
     }
 
@@ -106,15 +143,19 @@ impl<'l> Values<'l> {
     pub(super) fn entry(self) -> Result<Entry, WhyUnread> {
         let (method, path) = self.target()?;
         let time = self.time.get().ok_or(WhyUnread::Missing { what: "time" })?;
-        let started = time::read(time).ok_or_else(|| WhyUnread::Invalid {
+        let started = time::read(&time).ok_or_else(|| WhyUnread::Invalid {
             what: "time",
-            value: time.to_owned(),
+            value: time.to_string(),
             expected: "RFC 3339, day/Mon/year:hour:minute:second zone, or seconds since 1970",
         })?;
-        let status = self.status.get().map_or(Ok(200), |status| {
-            status.parse().map_err(|_| WhyUnread::Invalid {
+        let status = self.status.told().map_or(Ok(200), |status| {
+            let number = match status {
+                Told::Text(text) => text.parse().ok(),
+                Told::Number(number) => u16::try_from(*number).ok(),
+            };
+            number.ok_or_else(|| WhyUnread::Invalid {
                 what: "status",
-                value: status.to_owned(),
+                value: status.text().into_owned(),
                 expected: "a number such as 200",
             })
         })?;
@@ -127,20 +168,20 @@ impl<'l> Values<'l> {
             values: self
                 .wanted
                 .into_iter()
-                .map(|Ranked(value)| value.map(|(_, value)| value.into_owned()))
+                .map(|Ranked(value)| value.map(|(_, told)| told.into_text()))
                 .collect(),
         })
     }
 
     fn target(&self) -> Result<(String, String), WhyUnread> {
-        let mut of_request = self.request.get().unwrap_or_default().split(' ');
+        let (request, method, path) = (self.request.get(), self.method.get(), self.path.get());
+        let mut of_request = request.as_deref().unwrap_or_default().split(' ');
         let (first, second) = (of_request.next(), of_request.next());
-        let method = self
-            .method
-            .get()
+        let method = method
+            .as_deref()
             .or(first)
             .filter(|method| !method.is_empty());
-        let path = self.path.get().or(second);
+        let path = path.as_deref().or(second);
         let method = method.ok_or(WhyUnread::Missing { what: "method" })?;
         let path = path.ok_or(WhyUnread::Missing { what: "path" })?;
         if !method
@@ -165,8 +206,18 @@ impl<'l> Values<'l> {
     }
 
     fn duration(&self) -> Result<Duration, WhyUnread> {
-        let (Some(text), Some(unit)) = (self.duration.get(), self.unit) else {
+        let (Some(told), Some(unit)) = (self.duration.told(), self.unit) else {
             return Ok(Duration::ZERO);
+        };
+        let text = match (told, unit) {
+            (Told::Text(text), _) => text,
+            (Told::Number(number), Unit::Seconds) => return Ok(Duration::from_secs(*number)),
+            (Told::Number(number), Unit::Milliseconds) => {
+                return Ok(Duration::from_millis(*number));
+            }
+            (Told::Number(number), Unit::Microseconds) => {
+                return Ok(Duration::from_micros(*number));
+            }
         };
         let seconds = text.parse::<f64>().ok().map(|number| match unit {
             Unit::Seconds => number,
@@ -177,7 +228,7 @@ impl<'l> Values<'l> {
             .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
             .ok_or_else(|| WhyUnread::Invalid {
                 what: "duration",
-                value: text.to_owned(),
+                value: text.to_string(),
                 expected: "a number",
             })
     }

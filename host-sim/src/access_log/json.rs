@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::column::{Slot, Values};
+use super::column::{Slot, Told, Values};
 use super::entry::{Entry, WhyUnread};
 use super::fields::Fields;
 
@@ -149,11 +149,15 @@ struct Member<'n, 'v, 'l> {
 }
 
 impl<'l> Member<'_, '_, 'l> {
-    fn put(self, value: impl FnOnce() -> Cow<'l, str>) {
+    fn put(self, told: impl FnOnce() -> Told<'l>) {
         let slots = self.names.slots(self.name);
         if !slots.is_empty() {
-            self.values.put(slots, value());
+            self.values.put(slots, told());
         }
+    }
+
+    fn put_text(self, text: impl FnOnce() -> Cow<'l, str>) {
+        self.put(|| Told::Text(text()));
     }
 }
 
@@ -173,37 +177,37 @@ impl<'l> Visitor<'l> for Member<'_, '_, 'l> {
     }
 
     fn visit_borrowed_str<E>(self, value: &'l str) -> Result<(), E> {
-        self.put(|| Cow::Borrowed(value));
+        self.put_text(|| Cow::Borrowed(value));
         Ok(())
     }
 
     fn visit_str<E>(self, value: &str) -> Result<(), E> {
-        self.put(|| Cow::Owned(value.to_owned()));
+        self.put_text(|| Cow::Owned(value.to_owned()));
         Ok(())
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<(), E> {
-        self.put(|| Cow::Owned(value.to_string()));
+        self.put(|| Told::Number(value));
         Ok(())
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<(), E> {
-        self.put(|| Cow::Owned(value.to_string()));
+        self.put_text(|| Cow::Owned(value.to_string()));
         Ok(())
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<(), E> {
-        self.put(|| Cow::Owned(value.to_string()));
+        self.put_text(|| Cow::Owned(value.to_string()));
         Ok(())
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<(), E> {
-        self.put(|| Cow::Borrowed(if value { "true" } else { "false" }));
+        self.put_text(|| Cow::Borrowed(if value { "true" } else { "false" }));
         Ok(())
     }
 
     fn visit_unit<E>(self) -> Result<(), E> {
-        self.put(|| Cow::Borrowed(""));
+        self.put_text(|| Cow::Borrowed(""));
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use std::io::{self, BufRead};
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
-use super::column::{Slot, Values};
+use super::column::{Slot, Told, Values};
 use super::entry::{Entry, WhyUnread};
 use super::fields::Fields;
 use super::reader::LONGEST_LINE;
@@ -86,7 +86,7 @@ impl Table {
         let mut values = Values::new(&self.fields);
         for (slots, text) in columns.iter().zip(texts) {
             if !slots.is_empty() {
-                values.put(slots, Cow::Borrowed(text));
+                values.put(slots, Told::Text(Cow::Borrowed(text)));
             }
         }
         values.entry()

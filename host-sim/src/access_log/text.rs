@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::column::{Slot, Values};
+use super::column::{Slot, Told, Values};
 use super::entry::{Entry, WhyUnread};
 use super::fields::Fields;
 
@@ -111,7 +111,7 @@ impl Layout {
             }
             let (value, behind) =
                 taken(rest, Some(*place)).ok_or(WhyUnread::NotOfFormat { missing: name })?;
-            values.put(slots, value);
+            values.put(slots, Told::Text(value));
             rest = behind;
         }
         for slots in &self.extras {
@@ -119,7 +119,7 @@ impl Layout {
             let Some((value, behind)) = taken(rest, None) else {
                 break;
             };
-            values.put(slots, value);
+            values.put(slots, Told::Text(value));
             rest = behind;
         }
         values.entry()

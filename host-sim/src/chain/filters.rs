@@ -186,9 +186,9 @@ impl Filters {
     }
 
     /// Numbers for the next stream in all filters, of which those are given new VMs whose are due for it.
-    pub(crate) fn next_stream(&mut self, now: Instant) -> Vec<Numbered> {
+    pub(crate) fn next_stream(&mut self, now: Instant) -> impl Iterator<Item = Numbered> {
         let all = 0..self.len();
-        let numbered = all.filter_map(|filter| {
+        all.filter_map(move |filter| {
             let (worker, seat) = self.at_mut(filter)?;
             if worker.is_due_for_reload(seat, now) {
                 self.reload(filter);
@@ -197,14 +197,13 @@ impl Filters {
             let (id, root) = worker.next_stream(seat);
             let vm = worker.vm_number();
             Some(Numbered { id, root, vm })
-        });
-        numbered.collect()
+        })
     }
 
     /// Opens a stream in a filter and shows it the request headers.
-    pub(crate) fn open(&mut self, filter: usize, number: Numbered, stream: HttpStream) {
+    pub(crate) fn open(&mut self, filter: usize, number: Numbered, mut stream: Box<HttpStream>) {
         if let Some((vm, seat)) = self.at_mut(filter) {
-            let stream = stream.seated(seat);
+            stream.seat = seat;
             // One that has got another VM since the stream began does not show it this one.
             if vm.vm_number() == number.vm {
                 vm.open(number.id, stream);
@@ -215,11 +214,17 @@ impl Filters {
     }
 
     /// Makes a context for a stream that never reached this filter and is over.
-    pub(crate) fn open_unseen(&mut self, filter: usize, number: Numbered, stream: HttpStream) {
+    pub(crate) fn open_unseen(
+        &mut self,
+        filter: usize,
+        number: Numbered,
+        mut stream: Box<HttpStream>,
+    ) {
         if let Some((vm, seat)) = self.at_mut(filter)
             && vm.vm_number() == number.vm
         {
-            vm.open_unseen(number.id, stream.seated(seat));
+            stream.seat = seat;
+            vm.open_unseen(number.id, stream);
         }
     }
 

@@ -137,7 +137,7 @@ impl Passage {
             return;
         };
         self.parts.push(number.id);
-        filters.open(next, number, part);
+        filters.open(next, number, Box::new(part));
         self.agree(filters, next);
     }
 
@@ -273,7 +273,7 @@ impl Passage {
                     let number = *self.numbers.get(index)?;
                     self.parts.push(number.id);
                     if let Some(end) = &end {
-                        filters.open_unseen(index, number, end.part(number.root));
+                        filters.open_unseen(index, number, Box::new(end.part(number.root)));
                     }
                     number.id
                 }

@@ -5,7 +5,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 use super::mapping::{DetailsMapping, Mapping};
-use crate::simulator::{SimulationError, Simulator};
+use crate::simulator::{Ending, SimulationError, Simulator};
 use crate::target::Request;
 
 /// What was told; `None` what was not.
@@ -101,7 +101,8 @@ fn answer(
         ..Request::default()
     })?;
     let answered = passing.is_answered();
-    let ending = simulator.end(&passing, Some(404), &[""; 0])?;
+    let mut ending = Ending::default();
+    simulator.end(&passing, Some(404), &[""; 0], &mut ending)?;
     Ok((answered && ending.status == 200).then_some(ending.body))
 }
 

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::details::number_in;
 use super::mapping::Mapping;
-use crate::simulator::Simulator;
+use crate::simulator::{Ending, Simulator};
 use crate::target::Request;
 
 /// The same plugin over again, in which each call ends before the next one comes. What a call costs is what it is charged there, or what
@@ -28,7 +28,9 @@ impl Pricer {
         let Self(simulator) = self;
         simulator.advance_to(at);
         let passing = simulator.pass(request).ok()?;
-        let ending = simulator.end(&passing, Some(200), keys).ok()?;
+        let mut ending = Ending::default();
+        let ended = simulator.end(&passing, Some(200), keys, &mut ending);
+        ended.ok()?;
         let _ = simulator.take_log();
         let text = |at: usize| ending.properties.get(at).and_then(Option::as_deref);
         let refused =

@@ -2,7 +2,7 @@
 //! that came later.
 
 use std::cmp::{Ordering, Reverse};
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -14,7 +14,10 @@ use crate::access_log::Entry;
 pub struct Reordering {
     window: Duration,
     most: usize,
-    waiting: BinaryHeap<Reverse<Waiting>>,
+    /// Those that came in order, as most do: no call among them came before the one before it.
+    in_order: VecDeque<Waiting>,
+    /// The others.
+    strays: BinaryHeap<Reverse<Waiting>>,
     taken: u64,
     newest: Timestamp,
     released: Timestamp,
@@ -38,7 +41,8 @@ impl Reordering {
         Self {
             window,
             most: most.max(1),
-            waiting: BinaryHeap::new(),
+            in_order: VecDeque::new(),
+            strays: BinaryHeap::new(),
             taken: 0,
             newest: Timestamp::MIN,
             released: Timestamp::MIN,
@@ -60,20 +64,36 @@ impl Reordering {
         }
         self.newest = self.newest.max(entry.started);
         self.taken = self.taken.saturating_add(1);
-        self.waiting.push(Reverse(Waiting {
+        let waiting = Waiting {
             number: self.taken,
             entry,
-        }));
+        };
+        if self.in_order.back().is_none_or(|last| *last < waiting) {
+            self.in_order.push_back(waiting);
+        } else {
+            self.strays.push(Reverse(waiting));
+        }
+    }
+
+    /// The first of those that wait, and whether it came in order.
+    fn first(&self) -> Option<(&Waiting, bool)> {
+        let (in_order, stray) = (self.in_order.front(), self.strays.peek());
+        match (in_order, stray) {
+            (Some(in_order), Some(Reverse(stray))) if stray < in_order => Some((stray, false)),
+            (Some(in_order), _) => Some((in_order, true)),
+            (None, stray) => stray.map(|Reverse(stray)| (stray, false)),
+        }
     }
 
     /// The next call whose turn it is.
     pub fn pop(&mut self) -> Option<Entry> {
-        let Reverse(first) = self.waiting.peek()?;
+        let (first, _) = self.first()?;
         let due = self
             .newest
             .checked_sub(self.window)
             .is_ok_and(|until| first.entry.started <= until);
-        if !due && self.waiting.len() <= self.most {
+        let waiting = self.in_order.len().saturating_add(self.strays.len());
+        if !due && waiting <= self.most {
             return None;
         }
         self.pop_any()
@@ -81,7 +101,12 @@ impl Reordering {
 
     /// The next call although others may still come before it: the log has ended.
     pub fn pop_any(&mut self) -> Option<Entry> {
-        let Reverse(Waiting { entry, .. }) = self.waiting.pop()?;
+        let (_, in_order) = self.first()?;
+        let Waiting { entry, .. } = if in_order {
+            self.in_order.pop_front()?
+        } else {
+            self.strays.pop()?.0
+        };
         self.released = self.released.max(entry.started);
         Some(entry)
     }

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 
+use foldhash::fast::RandomState;
 use jiff::Timestamp;
 
 use super::departure::{Call, Came, Departure};
@@ -13,7 +14,7 @@ use super::organization::Organization;
 use super::pricer::Pricer;
 use super::series::Series;
 use crate::access_log::Entry;
-use crate::simulator::{Passing, SimulationError, Simulator};
+use crate::simulator::{Ending, Passing, SimulationError, Simulator};
 use crate::target::Request;
 
 /// A plugin and what it has done so far.
@@ -25,7 +26,7 @@ pub struct Replay {
     wanted: Vec<String>,
     details_path: Option<String>,
     pub(super) keys: [Vec<u8>; 4],
-    numbers: HashMap<String, usize>,
+    numbers: HashMap<String, usize, RandomState>,
     pub(super) organizations: Vec<Organization>,
     departures: BinaryHeap<Reverse<Departure>>,
     taken: u64,
@@ -33,6 +34,8 @@ pub struct Replay {
     pub(super) request: Request,
     /// The name of the last call's organization, to be written over.
     name: String,
+    /// The end of the last call, to be written over.
+    ending: Ending,
     logged: u64,
     last_logged: Vec<String>,
     pub(super) priced_by_body: BTreeSet<String>,
@@ -77,13 +80,14 @@ impl Replay {
             mapping: mapping.clone(),
             wanted: wanted.to_vec(),
             details_path,
-            numbers: HashMap::new(),
+            numbers: HashMap::default(),
             organizations: Vec::new(),
             departures: BinaryHeap::new(),
             taken: 0,
             series: Series::default(),
             request: Request::default(),
             name: String::new(),
+            ending: Ending::default(),
             logged: 0,
             last_logged: Vec::new(),
             priced_by_body: BTreeSet::new(),
@@ -154,8 +158,7 @@ impl Replay {
         }
         let status = (entry.status != 0).then_some(entry.status);
         let call = if passing.is_answered() {
-            let ending = self.simulator.end(&passing, status, &self.keys)?;
-            self.note(number, came, &ending, Some(entry));
+            self.end(&passing, status, number, came, Some(entry))?;
             None
         } else {
             Some(Call {
@@ -220,10 +223,28 @@ impl Replay {
                 continue;
             };
             self.simulator.advance_to(departure.at);
-            let ending = self.simulator.end(&call.passing, call.status, &self.keys)?;
-            self.note(departure.organization, call.came, &ending, None);
+            let Departure { organization, .. } = departure;
+            self.end(&call.passing, call.status, organization, call.came, None)?;
         }
         Ok(())
+    }
+
+    /// A call ends, of which is kept what came of it; `entry` if the plugin answered it.
+    fn end(
+        &mut self,
+        passing: &Passing,
+        status: Option<u16>,
+        organization: usize,
+        came: Came,
+        entry: Option<&Entry>,
+    ) -> Result<(), SimulationError> {
+        let mut ending = std::mem::take(&mut self.ending);
+        let ended = self.simulator.end(passing, status, &self.keys, &mut ending);
+        if ended.is_ok() {
+            self.note(organization, came, &ending, entry);
+        }
+        self.ending = ending;
+        ended
     }
 
     /// The value of a field of the log.

@@ -26,6 +26,23 @@ pub(super) fn region(pointer: u32, length: u32) -> Region {
     Region { pointer, length }
 }
 
+impl Region {
+    /// What stands there.
+    fn of(self, memory: &[u8]) -> Result<&[u8], Refused> {
+        let start = usize::try_from(self.pointer).ok();
+        let end = usize::try_from(self.length)
+            .ok()
+            .and_then(|length| start?.checked_add(length));
+        let bytes = start
+            .zip(end)
+            .and_then(|(start, end)| memory.get(start..end));
+        bytes.ok_or(Refused::NoMemory {
+            pointer: self.pointer,
+            length: self.length.into(),
+        })
+    }
+}
+
 pub(super) fn returned(pointer: u32, length: u32) -> Returned {
     Returned { pointer, length }
 }
@@ -33,8 +50,12 @@ pub(super) fn returned(pointer: u32, length: u32) -> Returned {
 /// A running hostcall.
 pub(super) struct Call<'a> {
     caller: Caller<'a, VmState>,
-    /// Whether anybody reads the trace; arguments and answers are written down only then.
-    traced: bool,
+    /// What the trace will show of it, if anybody reads the trace: arguments and answers are written down only then.
+    notes: Option<Box<Notes>>,
+}
+
+#[derive(Default)]
+struct Notes {
     arguments: String,
     answer: String,
 }
@@ -46,29 +67,27 @@ pub(super) fn answer(
     body: impl FnOnce(&mut Call<'_>) -> Result<(), Failure>,
 ) -> wasmtime::Result<u32> {
     // What Envoy has beyond the ABI is not restricted.
-    if name.starts_with("proxy_") && !caller.data().identity.allows(name) {
+    if !caller.data().identity.allows(name) && name.starts_with("proxy_") {
         trace_refusal(&caller, name, Status::InternalFailure);
         return Ok(Status::InternalFailure as u32);
     }
-    let allowed: &[Phase] = match name {
-        "proxy_log" => &[Phase::Starting, Phase::Running, Phase::Allocating],
-        _ => &[Phase::Running],
-    };
-    let mut call = Call::begin(caller, name, allowed)?;
-    match body(&mut call) {
-        Ok(()) => {
-            call.trace(name, format_args!("-> {} {}", Status::Ok, call.answer));
-            Ok(Status::Ok as u32)
+    let mut call = Call::begin(caller, name, |phase| {
+        name == "proxy_log" || phase == Phase::Running
+    })?;
+    let outcome = body(&mut call);
+    if let Some(notes) = &call.notes {
+        match &outcome {
+            Ok(()) => call.trace(name, format_args!("-> {} {}", Status::Ok, notes.answer)),
+            Err(Failure::Refused(refused)) => {
+                call.trace(name, format_args!("-> {} ({refused})", refused.status()));
+            }
+            Err(Failure::Fatal(error)) => call.trace(name, format_args!("!! {error}")),
         }
-        Err(Failure::Refused(refused)) => {
-            let status = refused.status();
-            call.trace(name, format_args!("-> {status} ({refused})"));
-            Ok(status as u32)
-        }
-        Err(Failure::Fatal(error)) => {
-            call.trace(name, format_args!("!! {error}"));
-            Err(error)
-        }
+    }
+    match outcome {
+        Ok(()) => Ok(Status::Ok as u32),
+        Err(Failure::Refused(refused)) => Ok(refused.status() as u32),
+        Err(Failure::Fatal(error)) => Err(error),
     }
 }
 
@@ -92,22 +111,21 @@ pub(super) fn wasi(
         trace_refusal(&caller, name, NOT_CAPABLE);
         return Ok(NOT_CAPABLE);
     }
-    let allowed: &[Phase] = match name {
-        "fd_write" | "clock_time_get" | "poll_oneoff" => {
-            &[Phase::Starting, Phase::Running, Phase::Allocating]
-        }
+    let mut call = Call::begin(caller, name, |phase| match name {
+        "fd_write" | "clock_time_get" | "poll_oneoff" => true,
         "fd_close" | "fd_read" | "fd_seek" | "path_open" | "proc_exit" | "sched_yield" => {
-            &[Phase::Running]
+            phase == Phase::Running
         }
-        _ => &[Phase::Starting, Phase::Running],
-    };
-    let mut call = Call::begin(caller, name, allowed)?;
+        _ => phase != Phase::Allocating,
+    })?;
     let errno = match body(&mut call) {
         Ok(errno) => errno,
         Err(Failure::Refused(_)) => 21,
         Err(Failure::Fatal(error)) => return Err(error),
     };
-    call.trace(name, format_args!("-> {errno} {}", call.answer));
+    if let Some(notes) = &call.notes {
+        call.trace(name, format_args!("-> {errno} {}", notes.answer));
+    }
     Ok(errno)
 }
 
@@ -115,18 +133,14 @@ impl<'a> Call<'a> {
     fn begin(
         caller: Caller<'a, VmState>,
         name: &'static str,
-        allowed: &[Phase],
+        is_allowed: impl FnOnce(Phase) -> bool,
     ) -> wasmtime::Result<Self> {
         let state = caller.data();
         state.host.count_hostcall();
-        let (phase, traced) = (state.phase, state.host.traced);
-        let call = Self {
-            caller,
-            traced,
-            arguments: String::new(),
-            answer: String::new(),
-        };
-        if allowed.contains(&phase) {
+        let phase = state.phase;
+        let notes = state.host.traced.then(Box::default);
+        let call = Self { caller, notes };
+        if is_allowed(phase) {
             return Ok(call);
         }
         let phase = match phase {
@@ -143,39 +157,39 @@ impl<'a> Call<'a> {
     }
 
     fn trace(&self, name: &str, outcome: fmt::Arguments<'_>) {
-        if !self.traced {
+        let Some(notes) = &self.notes else {
             return;
-        }
+        };
         let state = self.caller.data();
         state.host.trace(format_args!(
             "{}[vm->host] {name}({}) {}",
             state.label(),
-            self.arguments,
+            notes.arguments,
             outcome.to_string().trim_end()
         ));
     }
 
     /// Whether arguments and answers are written down. Only worth asking where showing them takes work.
     pub(super) fn is_traced(&self) -> bool {
-        self.traced
+        self.notes.is_some()
     }
 
     /// Notes an argument for the trace.
     pub(super) fn argument(&mut self, argument: impl Display) {
-        if !self.traced {
+        let Some(notes) = &mut self.notes else {
             return;
-        }
-        if !self.arguments.is_empty() {
-            self.arguments.push_str(", ");
+        };
+        if !notes.arguments.is_empty() {
+            notes.arguments.push_str(", ");
         }
         // Writing to a string cannot fail.
-        let _ = write!(self.arguments, "{argument}");
+        let _ = write!(notes.arguments, "{argument}");
     }
 
     /// Notes what is answered besides OK, for the trace.
     pub(super) fn answered(&mut self, answer: impl Display) {
-        if self.traced {
-            self.answer = answer.to_string();
+        if let Some(notes) = &mut self.notes {
+            notes.answer = answer.to_string();
         }
     }
 
@@ -197,21 +211,43 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// Looks at regions of guest memory where they stand.
+    pub(super) fn look<const N: usize, T>(
+        &mut self,
+        at: [Region; N],
+        act: impl FnOnce([&[u8]; N], &mut VmState) -> T,
+    ) -> Result<T, Failure> {
+        let (memory, state) = self.memory()?.data_and_store_mut(&mut self.caller);
+        let mut regions = [&[][..]; N];
+        for (region, at) in regions.iter_mut().zip(at) {
+            *region = at.of(memory)?;
+        }
+        Ok(act(regions, state))
+    }
+
+    /// Looks at texts in guest memory where they stand, and notes them as arguments.
+    pub(super) fn texts<const N: usize, T>(
+        &mut self,
+        at: [Region; N],
+        act: impl FnOnce([&[u8]; N], &mut VmState) -> T,
+    ) -> Result<T, Failure> {
+        for text in at {
+            self.note_text(text)?;
+        }
+        self.look(at, act)
+    }
+
+    /// Notes a text as an argument for the trace.
+    pub(super) fn note_text(&mut self, at: Region) -> Result<(), Failure> {
+        if self.is_traced() {
+            self.text(at)?;
+        }
+        Ok(())
+    }
+
     /// Copies a region out of guest memory.
     pub(super) fn read(&mut self, at: Region) -> Result<Vec<u8>, Failure> {
-        let memory = self.memory()?;
-        let outside = || Refused::NoMemory {
-            pointer: at.pointer,
-            length: at.length.into(),
-        };
-        let (Ok(start), Ok(length)) = (usize::try_from(at.pointer), usize::try_from(at.length))
-        else {
-            return Err(outside().into());
-        };
-        let bytes = start
-            .checked_add(length)
-            .and_then(|end| memory.data(&self.caller).get(start..end));
-        Ok(bytes.ok_or_else(outside)?.to_vec())
+        self.look([at], |[bytes], _| bytes.to_vec())
     }
 
     /// Copies a text out of guest memory and notes it as an argument.
@@ -230,6 +266,21 @@ impl<'a> Call<'a> {
             .write(&mut self.caller, start, bytes)
             .map_err(|_| Refused::NoMemory { pointer, length })?;
         Ok(())
+    }
+
+    /// Gives the guest what is found for it, as [`give`](Self::give) does. It is put into a buffer that is used again and again, because
+    /// the guest, which allocates the memory, must not run while anybody looks at the state.
+    pub(super) fn give_found<T>(
+        &mut self,
+        at: Returned,
+        find: impl FnOnce(&mut Self, &mut Vec<u8>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let mut found = std::mem::take(&mut self.state_mut().found);
+        found.clear();
+        let besides = find(self, &mut found)?;
+        self.give(&found, at)?;
+        self.state_mut().found = found;
+        Ok(besides)
     }
 
     /// Gives the guest a region of its own memory: allocated by the guest, filled by the host. No bytes are a null pointer.

@@ -35,7 +35,7 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
                 let mut shown = Vec::new();
                 for (name, value) in pairs {
                     shown.push(format!("{}: {}", quoted(&name), quoted(&value)));
-                    headers.add(&String::from_utf8_lossy(&name), value);
+                    headers.add(&name, value);
                 }
                 call.argument(format_args!("{{{}}}", shown.join(", ")));
                 let body = call.text(region(body, body_length))?;
@@ -45,8 +45,11 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
                     call.state().host.miss_service(&cluster);
                     return Err(Refused::UnknownCluster(cluster).into());
                 }
-                let pseudo =
-                    |name: &'static str| headers.text(name).ok_or(Refused::CalloutWithout(name));
+                let pseudo = |name: &'static str| {
+                    let value = headers.text(name);
+                    let value = value.ok_or(Refused::CalloutWithout(name))?;
+                    Ok::<_, Refused>(value.into_owned())
+                };
                 let authority = pseudo(":authority")?;
                 let (method, path) = (pseudo(":method")?, pseudo(":path")?);
                 let timeout = u64::try_from(timeout).map_err(|_| Refused::NegativeTimeout)?;

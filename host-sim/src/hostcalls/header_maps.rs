@@ -22,7 +22,7 @@ fn link_whole_maps(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
         |caller: Caller<'_, VmState>, of: u32, size: u32| {
             answer(caller, "proxy_get_header_map_size", |call| {
                 let of = map_type(call, of)?;
-                let found = map_mut(call, of)?.byte_size();
+                let found = map_mut(call.state_mut(), of)?.byte_size();
                 call.answered(found);
                 call.write(size, &found.to_le_bytes())
             })
@@ -34,11 +34,15 @@ fn link_whole_maps(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
         |caller: Caller<'_, VmState>, of: u32, pairs: u32, length: u32| {
             answer(caller, "proxy_get_header_map_pairs", |call| {
                 let of = map_type(call, of)?;
-                let map = call.state().map(of);
-                let (count, encoded) =
-                    map.map_or((0, Vec::new()), |map| (map.len(), pairs::encode_map(map)));
-                call.answered(format_args!("{count} entries"));
-                call.give(&encoded, returned(pairs, length))
+                call.give_found(returned(pairs, length), |call, found| {
+                    let map = call.state().map(of);
+                    let count = map.map_or(0, HeaderMap::len);
+                    if let Some(map) = map {
+                        pairs::encode(map.iter(), found);
+                    }
+                    call.answered(format_args!("{count} entries"));
+                    Ok(())
+                })
             })
         },
     )?;
@@ -50,10 +54,10 @@ fn link_whole_maps(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
                 let of = map_type(call, of)?;
                 let pairs = pairs::decode(&call.read(region(pairs, length))?);
                 call.argument(format_args!("{} entries", pairs.len()));
-                let map = map_mut(call, of)?;
+                let map = map_mut(call.state_mut(), of)?;
                 map.clear();
                 for (name, value) in pairs {
-                    map.add(&String::from_utf8_lossy(&name), value);
+                    map.add(&name, value);
                 }
                 Ok(())
             })
@@ -74,18 +78,22 @@ fn link_value(linker: &mut Linker<VmState>, abi: AbiVersion) -> wasmtime::Result
               value_length: u32| {
             answer(caller, "proxy_get_header_map_value", |call| {
                 let of = map_type(call, of)?;
-                let name = name_at(call, name, name_length)?;
-                let found = match value_of(call.state(), of, &name) {
-                    // To modules of the first ABI a missing header is an empty one.
-                    Err(Refused::MapAbsentInLog(_) | Refused::NoSuchHeader)
-                        if abi == AbiVersion::V0_1_0 =>
-                    {
-                        Vec::new()
+                let name = region(name, name_length);
+                call.give_found(returned(value, value_length), |call, found| {
+                    let outcome = call.texts([name], |[name], state| {
+                        let value = value_of(state, of, name)?;
+                        found.extend_from_slice(value);
+                        Ok(())
+                    })?;
+                    match outcome {
+                        // To modules of the first ABI a missing header is an empty one.
+                        Err(Refused::MapAbsentInLog(_) | Refused::NoSuchHeader)
+                            if abi == AbiVersion::V0_1_0 => {}
+                        outcome => outcome?,
                     }
-                    found => found?,
-                };
-                call.answered(quoted(&found));
-                call.give(&found, returned(value, value_length))
+                    call.answered(quoted(found));
+                    Ok(())
+                })
             })
         },
     )?;
@@ -104,10 +112,12 @@ fn link_edits(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
          value_length: u32| {
             answer(caller, "proxy_add_header_map_value", |call| {
                 let of = map_type(call, of)?;
-                let name = name_at(call, name, name_length)?;
-                let value = call.text(region(value, value_length))?;
-                map_mut(call, of)?.add(&name, value);
-                Ok(())
+                let texts = [region(name, name_length), region(value, value_length)];
+                call.texts(texts, |[name, value], state| {
+                    let map = map_mut(state, of)?;
+                    map.add(name, value);
+                    Ok(())
+                })?
             })
         },
     )?;
@@ -122,10 +132,12 @@ fn link_edits(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
          value_length: u32| {
             answer(caller, "proxy_replace_header_map_value", |call| {
                 let of = map_type(call, of)?;
-                let name = name_at(call, name, name_length)?;
-                let value = call.text(region(value, value_length))?;
-                map_mut(call, of)?.set(&name, value);
-                Ok(())
+                let texts = [region(name, name_length), region(value, value_length)];
+                call.texts(texts, |[name, value], state| {
+                    let map = map_mut(state, of)?;
+                    map.set(name, value);
+                    Ok(())
+                })?
             })
         },
     )?;
@@ -135,16 +147,17 @@ fn link_edits(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
         |caller: Caller<'_, VmState>, of: u32, name: u32, name_length: u32| {
             answer(caller, "proxy_remove_header_map_value", |call| {
                 let of = map_type(call, of)?;
-                let name = name_at(call, name, name_length)?;
-                map_mut(call, of)?.remove(&name);
-                Ok(())
+                call.texts([region(name, name_length)], |[name], state| {
+                    map_mut(state, of)?.remove(name);
+                    Ok(())
+                })?
             })
         },
     )?;
     Ok(())
 }
 
-fn value_of(state: &VmState, of: MapType, name: &str) -> Result<Vec<u8>, Refused> {
+fn value_of<'s>(state: &'s VmState, of: MapType, name: &[u8]) -> Result<&'s [u8], Refused> {
     let logging = state.stream().is_some_and(|stream| stream.logging);
     let absent = if logging {
         Refused::MapAbsentInLog(of)
@@ -152,7 +165,7 @@ fn value_of(state: &VmState, of: MapType, name: &str) -> Result<Vec<u8>, Refused
         Refused::MapAbsent(of)
     };
     let map = state.map(of).ok_or(absent)?;
-    Ok(map.get(name).ok_or(Refused::NoSuchHeader)?.to_vec())
+    map.get(name).ok_or(Refused::NoSuchHeader)
 }
 
 fn map_type(call: &mut Call<'_>, number: u32) -> Result<MapType, Refused> {
@@ -161,11 +174,6 @@ fn map_type(call: &mut Call<'_>, number: u32) -> Result<MapType, Refused> {
     Ok(of)
 }
 
-fn name_at(call: &mut Call<'_>, pointer: u32, length: u32) -> Result<String, Failure> {
-    let name = String::from_utf8(call.text(region(pointer, length))?);
-    Ok(name.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
-}
-
-fn map_mut<'c>(call: &'c mut Call<'_>, of: MapType) -> Result<&'c mut HeaderMap, Refused> {
-    call.state_mut().map_mut(of).ok_or(Refused::MapAbsent(of))
+fn map_mut(state: &mut VmState, of: MapType) -> Result<&mut HeaderMap, Failure> {
+    Ok(state.map_mut(of).ok_or(Refused::MapAbsent(of))?)
 }

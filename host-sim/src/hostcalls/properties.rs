@@ -2,7 +2,7 @@
 
 use wasmtime::{Caller, Linker};
 
-use super::call::{Call, answer, quoted, region, returned};
+use super::call::{Call, Region, answer, quoted, region, returned};
 use super::error::{Failure, Refused};
 use crate::vm_state::VmState;
 
@@ -16,8 +16,9 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
          value: u32,
          value_length: u32| {
             answer(caller, "proxy_get_property", |call| {
-                let path = path_at(call, path, path_length)?;
-                let found = call.state().property(&path)?;
+                let path = region(path, path_length);
+                note_path(call, path)?;
+                let found = call.look([path], |[path], state| state.property(path))??;
                 call.answered(quoted(&found));
                 call.give(&found, returned(value, value_length))
             })
@@ -32,27 +33,30 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
          value: u32,
          value_length: u32| {
             answer(caller, "proxy_set_property", |call| {
-                let path = path_at(call, path, path_length)?;
-                let value = call.text(region(value, value_length))?;
-                let stream = call.state_mut().stream_mut().ok_or(Refused::NoStream)?;
-                stream.filter_state.borrow_mut().insert(path, value);
-                Ok(())
+                let (path, value) = (region(path, path_length), region(value, value_length));
+                note_path(call, path)?;
+                call.note_text(value)?;
+                call.look([path, value], |[path, value], state| {
+                    let stream = state.stream_mut().ok_or(Refused::NoStream)?;
+                    stream.filter_state.borrow_mut().set(path, value);
+                    Ok(())
+                })?
             })
         },
     )?;
     Ok(())
 }
 
-/// A path, noted with dots between its segments.
-fn path_at(call: &mut Call<'_>, pointer: u32, length: u32) -> Result<Vec<u8>, Failure> {
-    let path = call.read(region(pointer, length))?;
-    if !call.is_traced() {
-        return Ok(path);
+/// Notes a path with dots between its segments.
+fn note_path(call: &mut Call<'_>, at: Region) -> Result<(), Failure> {
+    if call.is_traced() {
+        let mut path = call.read(at)?;
+        for byte in &mut path {
+            if *byte == 0 {
+                *byte = b'.';
+            }
+        }
+        call.argument(quoted(&path));
     }
-    let shown: Vec<u8> = path
-        .iter()
-        .map(|byte| if *byte == 0 { b'.' } else { *byte })
-        .collect();
-    call.argument(quoted(&shown));
-    Ok(path)
+    Ok(())
 }

@@ -18,22 +18,23 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
          value_length: u32,
          cas: u32| {
             answer(caller, "proxy_get_shared_data", |call| {
-                let key = call.text(region(key, key_length))?;
-                let state = call.state();
-                let vm_id = &state.identity.vm_id;
-                state
-                    .host
-                    .pass_gate(|| Access::of_key(vm_id, &key, Kind::Read));
-                let found = state
-                    .host
-                    .shared_data
-                    .borrow()
-                    .get(&state.identity.vm_id, &key)
-                    .cloned();
-                let found = found.ok_or(Refused::NoSuchKey)?;
-                call.answered(format_args!("{} cas {}", quoted(&found.value), found.cas));
-                call.give(&found.value, returned(value, value_length))?;
-                call.write(cas, &found.cas.get().to_le_bytes())
+                let key = region(key, key_length);
+                let number = call.give_found(returned(value, value_length), |call, found| {
+                    let number = call.texts([key], |[key], state| {
+                        let vm_id = &state.identity.vm_id;
+                        state
+                            .host
+                            .pass_gate(|| Access::of_key(vm_id, key, Kind::Read));
+                        let data = state.host.shared_data.borrow();
+                        let entry = data.get(vm_id, key)?;
+                        found.extend_from_slice(&entry.value);
+                        Some(entry.cas)
+                    })?;
+                    let number = number.ok_or(Refused::NoSuchKey)?;
+                    call.answered(format_args!("{} cas {number}", quoted(found)));
+                    Ok(number)
+                })?;
+                call.write(cas, &number.get().to_le_bytes())
             })
         },
     )?;
@@ -47,17 +48,18 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
          value_length: u32,
          cas: u32| {
             answer(caller, "proxy_set_shared_data", |call| {
-                let key = call.text(region(key, key_length))?;
-                let value = call.text(region(value, value_length))?;
+                let texts = [region(key, key_length), region(value, value_length)];
+                let outcome = call.texts(texts, |[key, value], state| {
+                    let vm_id = &state.identity.vm_id;
+                    state
+                        .host
+                        .pass_gate(|| Access::of_key(vm_id, key, Kind::Write));
+                    let mut data = state.host.shared_data.borrow_mut();
+                    state.host.miss_if(|| data.is_overtaken(vm_id, key, cas));
+                    data.set(vm_id, key, value, cas)
+                });
                 call.argument(format_args!("cas {cas}"));
-                let state = call.state();
-                let vm_id = &state.identity.vm_id;
-                state
-                    .host
-                    .pass_gate(|| Access::of_key(vm_id, &key, Kind::Write));
-                let mut data = state.host.shared_data.borrow_mut();
-                state.host.miss_if(|| data.is_overtaken(vm_id, &key, cas));
-                Ok(data.set(vm_id, &key, value, cas)?)
+                Ok(outcome??)
             })
         },
     )?;

@@ -80,11 +80,12 @@ fn link_responses(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
                 let details = call.text(region(details, details_length))?;
                 let body = call.text(region(body, body_length))?;
                 let headers = pairs::decode(&call.read(region(headers, headers_length))?);
-                let shown: Vec<_> = headers
-                    .iter()
-                    .map(|(n, v)| format!("{}: {}", quoted(n), quoted(v)))
-                    .collect();
-                call.argument(format_args!("{{{}}}", shown.join(", ")));
+                if call.is_traced() {
+                    let shown = headers.iter();
+                    let shown = shown.map(|(n, v)| format!("{}: {}", quoted(n), quoted(v)));
+                    let shown = shown.collect::<Vec<_>>().join(", ");
+                    call.argument(format_args!("{{{shown}}}"));
+                }
                 call.argument(grpc_status);
                 let local = LocalResponse {
                     status,

@@ -71,9 +71,11 @@ fn list(pairs: &[(Vec<u8>, Vec<u8>)]) -> Vec<u8> {
     if pairs.is_empty() {
         return 0_u32.to_le_bytes().to_vec();
     }
-    let pairs: Vec<_> = pairs
-        .iter()
-        .map(|(key, value)| (key.as_slice(), value.as_slice()))
-        .collect();
-    pairs::encode(&pairs)
+    let pairs = pairs.iter();
+    let mut encoded = Vec::new();
+    pairs::encode(
+        pairs.map(|(key, value)| (key.as_slice(), value.as_slice())),
+        &mut encoded,
+    );
+    encoded
 }

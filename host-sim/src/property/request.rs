@@ -34,8 +34,8 @@ pub(super) fn get(stream: &HttpStream, rest: &[&str], now: Instant) -> Found {
         ),
         // What the client says it is, or else what has come so far.
         ["size"] => {
-            let length = headers.and_then(|headers| headers.text("content-length"));
-            match length.and_then(|length| length.parse::<u64>().ok()) {
+            let length = headers.and_then(|headers| headers.number::<u64>("content-length"));
+            match length {
                 Some(length) => integer(length),
                 None => size(message.received),
             }

@@ -42,7 +42,7 @@ fn grpc_status(
     trailers: Option<&HeaderMap>,
 ) -> Option<u32> {
     let status = stream.status?;
-    let given = |map: Option<&HeaderMap>| map?.text("grpc-status")?.parse().ok();
+    let given = |map: Option<&HeaderMap>| map?.number("grpc-status");
     let given = given(trailers).or_else(|| given(headers));
     Some(given.unwrap_or_else(|| grpc_status_for(status.into())))
 }

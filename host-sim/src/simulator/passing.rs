@@ -77,12 +77,13 @@ impl Simulator {
             .and_then(|worker| worker.first_part(call.id));
         stream.is_some_and(|stream| {
             let state = stream.filter_state.borrow();
-            state.get(key).is_some_and(|value| is_such(value))
+            state.get(key).is_some_and(is_such)
         })
     }
 
     /// The upstream answers a call with this status, or the client goes away if there is none, and the call is over. `keys` are those
-    /// of the filter state, without `wasm.`, that are to be told. A call that the plugin still holds is left by its client.
+    /// of the filter state, without `wasm.`, that are to be told. What was seen is written over `ending`, that of another call: there are
+    /// many calls. A call that the plugin still holds is left by its client.
     ///
     /// # Errors
     ///
@@ -92,10 +93,11 @@ impl Simulator {
         call: &Passing,
         status: Option<u16>,
         keys: &[impl AsRef<[u8]>],
-    ) -> Result<Ending, SimulationError> {
+        ending: &mut Ending,
+    ) -> Result<(), SimulationError> {
         let (index, id) = (call.worker, call.id);
         let Some(worker) = self.workers.get_mut(index) else {
-            return Ok(Ending::default());
+            return Ok(());
         };
         match status {
             Some(status) => {
@@ -110,14 +112,13 @@ impl Simulator {
         }
         let progress = self.pump(index, id)?;
         let Some(worker) = self.workers.get_mut(index) else {
-            return Ok(Ending::default());
+            return Ok(());
         };
         if progress != Progress::Complete {
             worker.disconnect(id);
         }
-        let ending = worker.end(id, |stream| stream.ending(keys));
-        self.check_implemented()?;
-        Ok(ending.unwrap_or_default())
+        worker.end(id, |stream| stream.ending(keys, ending));
+        self.check_implemented()
     }
 
     fn pump(&mut self, index: usize, id: u32) -> Result<Progress, SimulationError> {

@@ -47,14 +47,9 @@ pub(crate) enum Handed {
 
 impl HttpStream {
     /// The first of several filters.
-    pub(crate) fn linked(mut self) -> Self {
+    pub(crate) fn linked(mut self: Box<Self>) -> Box<Self> {
         self.links.behind = true;
         self
-    }
-
-    /// In this seat of a VM.
-    pub(crate) fn seated(self, seat: usize) -> Self {
-        Self { seat, ..self }
     }
 
     /// The part of this stream in a filter behind it, at which these request headers have arrived.
@@ -71,9 +66,7 @@ impl HttpStream {
             seat: 0,
             logging: false,
             filter_state: Rc::clone(&self.filter_state),
-            filter_objects: Rc::clone(&self.filter_objects),
             connection: self.connection,
-            source: self.source.clone(),
             protocol: self.protocol,
             started: self.started,
             status: self.status,

@@ -27,20 +27,24 @@ pub(crate) struct Sent {
 }
 
 impl HttpStream {
-    /// What was seen of this stream that is over, with these keys of the filter state.
-    pub(crate) fn ending(&mut self, keys: &[impl AsRef<[u8]>]) -> Ending {
-        let property = |key: &[u8]| {
-            let state = self.filter_state.borrow();
-            let value = state.get(key)?;
-            Some(String::from_utf8_lossy(value).into_owned())
-        };
-        Ending {
-            status: self
-                .status
-                .filter(|_| self.client.headers.is_some())
-                .unwrap_or(0),
-            properties: keys.iter().map(|key| property(key.as_ref())).collect(),
-            body: std::mem::take(&mut self.client.body),
+    /// Writes down what was seen of this stream that is over, with these keys of the filter state.
+    pub(crate) fn ending(&mut self, keys: &[impl AsRef<[u8]>], ending: &mut Ending) {
+        let status = self.status.filter(|_| self.client.headers.is_some());
+        ending.status = status.unwrap_or(0);
+        ending.body = std::mem::take(&mut self.client.body);
+        ending.properties.resize(keys.len(), None);
+        let state = self.filter_state.borrow();
+        for (key, place) in keys.iter().zip(&mut ending.properties) {
+            let Some(value) = state.get(key.as_ref()) else {
+                *place = None;
+                continue;
+            };
+            let place = place.get_or_insert_default();
+            place.clear();
+            match std::str::from_utf8(value) {
+                Ok(value) => place.push_str(value),
+                Err(_) => place.push_str(&String::from_utf8_lossy(value)),
+            }
         }
     }
 
