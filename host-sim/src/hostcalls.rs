@@ -13,6 +13,7 @@ mod header_maps;
 mod logging;
 mod metrics;
 mod properties;
+mod quoted;
 mod shared_data;
 mod shared_queues;
 mod status;

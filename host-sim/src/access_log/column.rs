@@ -73,13 +73,6 @@ impl Told<'_> {
             Self::Number(number) => Cow::Owned(number.to_string()),
         }
     }
-
-    fn into_text(self) -> String {
-        match self {
-            Self::Text(text) => text.into_owned(),
-            Self::Number(number) => number.to_string(),
-        }
-    }
 }
 
 impl<'l> Ranked<'l> {
@@ -139,9 +132,10 @@ impl<'l> Values<'l> {
         }
     }
 
-    /// The call that they tell of.
-    pub(super) fn entry(self) -> Result<Entry, WhyUnread> {
-        let (method, path) = self.target()?;
+    /// The call that they tell of, written over one of these entries if there is any.
+    pub(super) fn entry(self, spare: &mut Vec<Entry>) -> Result<Entry, WhyUnread> {
+        let (request, method, path) = (self.request.get(), self.method.get(), self.path.get());
+        let (method, path) = target(request.as_deref(), method.as_deref(), path.as_deref())?;
         let time = self.time.get().ok_or(WhyUnread::Missing { what: "time" })?;
         let started = time::read(&time).ok_or_else(|| WhyUnread::Invalid {
             what: "time",
@@ -159,50 +153,29 @@ impl<'l> Values<'l> {
                 expected: "a number such as 200",
             })
         })?;
-        Ok(Entry {
+        let duration = self.duration()?;
+        let mut entry = spare.pop().unwrap_or_else(|| Entry {
             started,
-            duration: self.duration()?,
-            method,
-            path,
+            duration,
+            method: String::new(),
+            path: String::new(),
             status,
-            values: self
-                .wanted
-                .into_iter()
-                .map(|Ranked(value)| value.map(|(_, told)| told.into_text()))
-                .collect(),
-        })
-    }
-
-    fn target(&self) -> Result<(String, String), WhyUnread> {
-        let (request, method, path) = (self.request.get(), self.method.get(), self.path.get());
-        let mut of_request = request.as_deref().unwrap_or_default().split(' ');
-        let (first, second) = (of_request.next(), of_request.next());
-        let method = method
-            .as_deref()
-            .or(first)
-            .filter(|method| !method.is_empty());
-        let path = path.as_deref().or(second);
-        let method = method.ok_or(WhyUnread::Missing { what: "method" })?;
-        let path = path.ok_or(WhyUnread::Missing { what: "path" })?;
-        if !method
-            .bytes()
-            .all(|byte| byte.is_ascii_uppercase() || b"-_".contains(&byte))
-        {
-            return Err(WhyUnread::Invalid {
-                what: "method",
-                value: method.to_owned(),
-                expected: "one such as GET",
-            });
+            values: Vec::new(),
+        });
+        (entry.started, entry.duration, entry.status) = (started, duration, status);
+        method.clone_into(&mut entry.method);
+        path.clone_into(&mut entry.path);
+        entry.values.resize(self.wanted.len(), None);
+        for (place, Ranked(value)) in entry.values.iter_mut().zip(&self.wanted) {
+            match value {
+                Some((_, told)) => told
+                    .text()
+                    .as_ref()
+                    .clone_into(place.get_or_insert_default()),
+                None => *place = None,
+            }
         }
-        let path = without_authority(path);
-        if !path.starts_with('/') && path != "*" {
-            return Err(WhyUnread::Invalid {
-                what: "path",
-                value: path.to_owned(),
-                expected: "one that begins with /",
-            });
-        }
-        Ok((method.to_owned(), path.to_owned()))
+        Ok(entry)
     }
 
     fn duration(&self) -> Result<Duration, WhyUnread> {
@@ -232,6 +205,39 @@ impl<'l> Values<'l> {
                 expected: "a number",
             })
     }
+}
+
+/// The method and the path, of which one may stand in the request line alone.
+fn target<'v>(
+    request: Option<&'v str>,
+    method: Option<&'v str>,
+    path: Option<&'v str>,
+) -> Result<(&'v str, &'v str), WhyUnread> {
+    let mut of_request = request.unwrap_or_default().split(' ');
+    let (first, second) = (of_request.next(), of_request.next());
+    let method = method.or(first).filter(|method| !method.is_empty());
+    let method = method.ok_or(WhyUnread::Missing { what: "method" })?;
+    let path = path.or(second);
+    let path = path.ok_or(WhyUnread::Missing { what: "path" })?;
+    if !method
+        .bytes()
+        .all(|byte| byte.is_ascii_uppercase() || b"-_".contains(&byte))
+    {
+        return Err(WhyUnread::Invalid {
+            what: "method",
+            value: method.to_owned(),
+            expected: "one such as GET",
+        });
+    }
+    let path = without_authority(path);
+    if !path.starts_with('/') && path != "*" {
+        return Err(WhyUnread::Invalid {
+            what: "path",
+            value: path.to_owned(),
+            expected: "one that begins with /",
+        });
+    }
+    Ok((method, path))
 }
 
 /// A whole URL's path and query.

@@ -22,6 +22,17 @@ pub struct Entry {
     pub values: Vec<Option<String>>,
 }
 
+impl Entry {
+    /// Whether it takes no more memory than most.
+    pub(super) fn is_small(&self) -> bool {
+        const USUAL: usize = 512;
+        let values = self.values.iter().flatten();
+        values
+            .chain([&self.path])
+            .all(|text| text.capacity() <= USUAL)
+    }
+}
+
 /// A line that tells of no call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unread {

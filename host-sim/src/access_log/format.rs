@@ -44,13 +44,15 @@ impl Format {
         );
         lines()
             .find_map(|line| {
-                if json.entry(line).is_ok() {
+                if json.entry(line, &mut Vec::new()).is_ok() {
                     return Some(Self::Json);
                 }
-                if envoy.entry(line).is_ok() {
+                if envoy.entry(line, &mut Vec::new()).is_ok() {
                     return Some(Self::EnvoyText);
                 }
-                ncsa.entry(line).is_ok().then_some(Self::Combined)
+                ncsa.entry(line, &mut Vec::new())
+                    .is_ok()
+                    .then_some(Self::Combined)
             })
             // Objects with names of somebody's own.
             .or_else(|| {
@@ -73,7 +75,7 @@ impl Format {
                 let mut names = Names::new(&none);
                 for line in lines.take(LOOKED_AT) {
                     // Only the names matter.
-                    let _ = names.entry(line);
+                    let _ = names.entry(line, &mut Vec::new());
                 }
                 names.known().map(owned).collect()
             }

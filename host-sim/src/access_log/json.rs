@@ -29,8 +29,12 @@ impl Names {
         }
     }
 
-    /// The entry of a line.
-    pub(super) fn entry(&mut self, line: &[u8]) -> Result<Entry, WhyUnread> {
+    /// The entry of a line, written over a spare one if there is any.
+    pub(super) fn entry(
+        &mut self,
+        line: &[u8],
+        spare: &mut Vec<Entry>,
+    ) -> Result<Entry, WhyUnread> {
         self.next = 0;
         let mut values = Values::new(&self.fields);
         let mut deserializer = serde_json::Deserializer::from_slice(line);
@@ -46,7 +50,7 @@ impl Names {
                 what: without_place(&error),
                 column: error.column().max(1),
             })?;
-        values.entry()
+        values.entry(spare)
     }
 
     /// The names of the lines that have been read.

@@ -18,6 +18,7 @@ pub struct Reader<R> {
     line: u64,
     buffer: Vec<u8>,
     taken_by: TakenBy,
+    spare: Vec<Entry>,
 }
 
 enum TakenBy {
@@ -42,7 +43,15 @@ impl<R: BufRead> Reader<R> {
                     TakenBy::Table(Box::new(Table::new(fields, delimiter)))
                 }
             },
+            spare: Vec::new(),
         }
+    }
+
+    /// Takes entries that nobody needs any more: the next ones are written over them, which saves making as many again. Those that take much
+    /// memory are not kept, so that a few long lines do not make all entries large.
+    pub fn take_back(&mut self, entries: impl IntoIterator<Item = Entry>) {
+        let entries = entries.into_iter();
+        self.spare.extend(entries.filter(Entry::is_small));
     }
 
     /// The next entry, or the next line that tells of no call; `None` at the end. Empty lines are none.
@@ -52,7 +61,7 @@ impl<R: BufRead> Reader<R> {
     /// When the input fails.
     pub fn next_line(&mut self) -> io::Result<Option<Result<Entry, Unread>>> {
         if let TakenBy::Table(table) = &mut self.taken_by {
-            let next = table.next(&mut self.input)?;
+            let next = table.next(&mut self.input, &mut self.spare)?;
             return Ok(
                 next.map(|(line, entry, text)| entry.map_err(|why| Unread::new(line, why, &text)))
             );
@@ -76,8 +85,8 @@ impl<R: BufRead> Reader<R> {
                 continue;
             }
             let entry = match &mut self.taken_by {
-                TakenBy::Json(names) => names.entry(line),
-                TakenBy::Text(layout) => layout.entry(line),
+                TakenBy::Json(names) => names.entry(line, &mut self.spare),
+                TakenBy::Text(layout) => layout.entry(line, &mut self.spare),
                 TakenBy::Table(_) => return Ok(None),
             };
             return Ok(Some(entry.map_err(|why| Unread::new(self.line, why, line))));

@@ -44,7 +44,11 @@ impl Table {
     }
 
     /// The next row and the line that it begins on, with how it begins; `None` at the end. A heading is no row.
-    pub(super) fn next(&mut self, input: &mut impl BufRead) -> io::Result<Option<Taken>> {
+    pub(super) fn next(
+        &mut self,
+        input: &mut impl BufRead,
+        spare: &mut Vec<Entry>,
+    ) -> io::Result<Option<Taken>> {
         if self.columns.is_none() {
             let Some(heading) = self.row(input)? else {
                 return Ok(None);
@@ -59,7 +63,7 @@ impl Table {
         let Some(row) = self.row(input)? else {
             return Ok(None);
         };
-        let entry = self.entry(&row);
+        let entry = self.entry(&row, spare);
         let text = match entry {
             Ok(_) => Vec::new(),
             Err(_) => self
@@ -71,7 +75,7 @@ impl Table {
         Ok(Some((row.line, entry, text)))
     }
 
-    fn entry(&self, row: &Row) -> Result<Entry, WhyUnread> {
+    fn entry(&self, row: &Row, spare: &mut Vec<Entry>) -> Result<Entry, WhyUnread> {
         if row.too_long {
             return Err(WhyUnread::TooLong { most: LONGEST_LINE });
         }
@@ -89,7 +93,7 @@ impl Table {
                 values.put(slots, Told::Text(Cow::Borrowed(text)));
             }
         }
-        values.entry()
+        values.entry(spare)
     }
 
     fn texts(&self, row: &Row) -> Option<Vec<&str>> {

@@ -99,8 +99,8 @@ impl Layout {
         own.chain(["extra1"])
     }
 
-    /// The entry of a line.
-    pub(super) fn entry(&self, line: &[u8]) -> Result<Entry, WhyUnread> {
+    /// The entry of a line, written over a spare one if there is any.
+    pub(super) fn entry(&self, line: &[u8], spare: &mut Vec<Entry>) -> Result<Entry, WhyUnread> {
         let line = std::str::from_utf8(line).map_err(|_| WhyUnread::NotText)?;
         let mut values = Values::new(&self.fields);
         let mut rest = line.trim_end();
@@ -122,7 +122,7 @@ impl Layout {
             values.put(slots, Told::Text(value));
             rest = behind;
         }
-        values.entry()
+        values.entry(spare)
     }
 }
 

@@ -309,6 +309,7 @@ impl Replay {
             reordering.put(entry);
             while let Some(entry) = reordering.pop() {
                 take(&entry, &mut log)?;
+                feed.take_back(entry);
                 if log.calls.is_multiple_of(8192) {
                     bar.set_position(feed.position());
                 }

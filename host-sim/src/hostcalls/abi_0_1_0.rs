@@ -3,7 +3,8 @@
 
 use wasmtime::{Caller, Linker};
 
-use super::call::{answer, quoted, returned};
+use super::call::{answer, returned};
+use super::quoted::quoted;
 use super::streams::resume;
 use crate::stream::Side;
 use crate::vm_state::VmState;

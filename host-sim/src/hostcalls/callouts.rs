@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use wasmtime::{Caller, Linker};
 
-use super::call::{answer, quoted, region};
+use super::call::{answer, region};
 use super::error::Refused;
+use super::quoted::quoted;
 use crate::callout::{Callout, Fate};
 use crate::header_map::HeaderMap;
 use crate::pairs;

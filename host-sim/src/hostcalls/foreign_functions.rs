@@ -2,8 +2,9 @@
 
 use wasmtime::{Caller, Linker};
 
-use super::call::{answer, quoted, region};
+use super::call::{answer, region};
 use super::error::{Failure, Refused};
+use super::quoted::quoted;
 use crate::foreign_function;
 use crate::vm_state::VmState;
 

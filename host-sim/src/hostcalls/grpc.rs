@@ -5,8 +5,9 @@ use std::time::Duration;
 use prost::Message as _;
 use wasmtime::{Caller, Linker};
 
-use super::call::{Call, Region, answer, quoted, region};
+use super::call::{Call, Region, answer, region};
 use super::error::{Failure, Refused};
+use super::quoted::quoted;
 use crate::grpc::GrpcRequest;
 use crate::grpc_call::GrpcCall;
 use crate::pairs;

@@ -2,8 +2,9 @@
 
 use wasmtime::{Caller, Linker};
 
-use super::call::{Call, answer, quoted, region, returned};
+use super::call::{Call, answer, region, returned};
 use super::error::{Failure, Refused};
+use super::quoted::quoted;
 use crate::abi::{AbiVersion, MapType};
 use crate::header_map::HeaderMap;
 use crate::pairs;

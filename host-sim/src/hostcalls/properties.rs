@@ -2,8 +2,9 @@
 
 use wasmtime::{Caller, Linker};
 
-use super::call::{Call, Region, answer, quoted, region, returned};
+use super::call::{Call, Region, answer, region, returned};
 use super::error::{Failure, Refused};
+use super::quoted::quoted;
 use crate::vm_state::VmState;
 
 pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {

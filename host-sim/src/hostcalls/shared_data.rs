@@ -2,8 +2,9 @@
 
 use wasmtime::{Caller, Linker};
 
-use super::call::{answer, quoted, region, returned};
+use super::call::{answer, region, returned};
 use super::error::Refused;
+use super::quoted::quoted;
 use crate::explore::{Access, Kind};
 use crate::vm_state::VmState;
 

@@ -2,7 +2,8 @@
 
 use wasmtime::{Caller, Linker};
 
-use super::call::{answer, quoted, region, returned};
+use super::call::{answer, region, returned};
+use super::quoted::quoted;
 use crate::explore::Access;
 use crate::shared_queue::Listener;
 use crate::vm_state::VmState;

@@ -2,7 +2,8 @@
 
 use wasmtime::{Caller, Linker};
 
-use super::call::{answer, quoted, returned};
+use super::call::{answer, returned};
+use super::quoted::quoted;
 use crate::vm_state::VmState;
 
 pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {

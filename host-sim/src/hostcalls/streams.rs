@@ -2,8 +2,9 @@
 
 use wasmtime::{Caller, Linker};
 
-use super::call::{Call, answer, quoted, region};
+use super::call::{Call, answer, region};
 use super::error::Refused;
+use super::quoted::quoted;
 use crate::abi::{AbiVersion, StreamType};
 use crate::local_response::LocalResponse;
 use crate::pairs;

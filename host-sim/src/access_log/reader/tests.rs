@@ -157,3 +157,23 @@ fn what_gzip_has_packed_is_unpacked() {
     assert_eq!(reader.next_line().unwrap(), Some(Ok(entry())));
     assert_eq!(reader.next_line().unwrap(), None);
 }
+
+#[test]
+fn what_is_taken_back_is_written_over() {
+    let plain = r#"{"time":"2026-11-22T12:00:00Z","method":"PUT","path":"/","status":"-"}"#;
+    let log = format!("{JSON}\n{plain}\n{JSON}\n");
+    let mut reader = Reader::new(log.as_bytes(), Format::Json, &fields());
+    let fresh = read(&log, &fields());
+    assert_eq!(fresh.len(), 3);
+    for expected in fresh {
+        let entry = reader.next_line().unwrap().unwrap().unwrap();
+        assert_eq!(Ok(&entry), expected.as_ref());
+        reader.take_back([entry]);
+    }
+    let long = Entry {
+        path: "x".repeat(1000),
+        ..entry()
+    };
+    reader.take_back([long]);
+    assert_eq!(reader.spare.len(), 1, "what is large is not kept");
+}

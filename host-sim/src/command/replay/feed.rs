@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
 use std::thread;
 use std::time::Duration;
 
@@ -31,6 +31,8 @@ type Batch = Result<Vec<Result<Entry, Unread>>, io::Error>;
 /// All logs.
 pub(super) struct Feed {
     streams: Vec<Stream>,
+    /// Calls that are over, for the readers to write the next ones over.
+    spare: Vec<Entry>,
     /// Whether there shall be no next call any more.
     interrupted: Arc<AtomicBool>,
 }
@@ -50,6 +52,8 @@ pub(super) struct Stream {
     size: Option<u64>,
     progress: Progress,
     batches: Receiver<Batch>,
+    /// Where calls go that are over.
+    over: Sender<Vec<Entry>>,
     ready: std::vec::IntoIter<Result<Entry, Unread>>,
     next: Option<Entry>,
     ended: bool,
@@ -69,6 +73,7 @@ impl Feed {
             .map(|log| Stream::open(log, format, fields, leap));
         Ok(Self {
             streams: streams.collect::<Result<_, _>>()?,
+            spare: Vec::new(),
             interrupted,
         })
     }
@@ -76,7 +81,7 @@ impl Feed {
     /// The next call; `None` at the end, and as soon as somebody has interrupted it.
     pub(super) fn next(&mut self) -> anyhow::Result<Option<Entry>> {
         for stream in &mut self.streams {
-            stream.fill(&self.interrupted)?;
+            stream.fill(&mut self.spare, &self.interrupted)?;
         }
         if self.is_interrupted() {
             return Ok(None);
@@ -87,6 +92,11 @@ impl Feed {
             .filter(|stream| stream.next.is_some())
             .min_by_key(|stream| stream.next.as_ref().map(|entry| entry.started));
         Ok(first.and_then(|stream| stream.next.take()))
+    }
+
+    /// Takes a call back that nobody needs any more.
+    pub(super) fn take_back(&mut self, entry: Entry) {
+        self.spare.push(entry);
     }
 
     /// Whether it ended before its end.
@@ -129,9 +139,11 @@ impl Stream {
         let names = format.names(beginning);
         let (size, progress) = (source.size(), source.progress());
         let (sender, batches) = sync_channel(READY);
+        let (over, taken_back) = channel();
         let mut reader = Reader::new(source.into_input(), format, fields);
         thread::spawn(move || {
             loop {
+                reader.take_back(taken_back.try_iter().flatten());
                 let mut batch = Vec::with_capacity(BATCH);
                 while batch.len() < BATCH {
                     match reader.next_line() {
@@ -164,6 +176,7 @@ impl Stream {
             size,
             progress,
             batches,
+            over,
             ready: Vec::new().into_iter(),
             next: None,
             ended: false,
@@ -171,7 +184,7 @@ impl Stream {
     }
 
     /// Has its next call ready, unless there is none or nobody wants one.
-    fn fill(&mut self, interrupted: &AtomicBool) -> anyhow::Result<()> {
+    fn fill(&mut self, spare: &mut Vec<Entry>, interrupted: &AtomicBool) -> anyhow::Result<()> {
         while self.next.is_none() && !self.ended && !interrupted.load(Ordering::Relaxed) {
             self.next = self.strays.pop();
             if self.next.is_some() {
@@ -188,6 +201,8 @@ impl Stream {
                 None => match self.batches.recv_timeout(GLANCE) {
                     Ok(batch) => {
                         self.ready = batch.with_context(|| self.name.clone())?.into_iter();
+                        // Its reader needs as many again, unless it has read all.
+                        let _ = self.over.send(std::mem::take(spare));
                     }
                     Err(RecvTimeoutError::Timeout) => {}
                     Err(RecvTimeoutError::Disconnected) => {
