@@ -12,9 +12,13 @@
 //! # Bounds
 //!
 //! - Never more is spent than there is, as long as the engine answers: a proxy spends what the engine has granted it. Where it does not
-//!   answer, [`WhenDown`] says how far calls go on. An engine that has lost everything grants nothing until as many proxies have spoken as
-//!   there are, or for `idle_seconds` and two more. A replica that takes over without the last messages is mended by the next ones; until
-//!   then it may grant what the former primary had granted since, so let a primary wait for its replica (`envoy/valkey.conf`).
+//!   answer, [`WhenDown`] says how far calls go on.
+//! - An engine that has lost everything is told again by each proxy that speaks, and grants nothing until as many have spoken as there
+//!   are, or for `idle_seconds` and two more, if the first to speak holds something or knows that others do. If that one knows of nothing,
+//!   the loss looks like a new day; and a proxy without a lease or a call has no reason to speak. What is remembered there alone may be
+//!   spent twice, so let the engine keep its data on disk (`envoy/valkey.conf`).
+//! - A replica that takes over without the last messages is mended by the next ones; until then it may grant what the former primary had
+//!   granted since, so let a primary wait for its replica (`envoy/valkey.conf`).
 //! - Of what is left, each of N proxies is granted the 2N-th part at a time, and no more than `lease`, or what waiting calls need. So all
 //!   of them together hold at most half of what was left, and N leases, that is not used. It is there for others after `idle_seconds`
 //!   without a call, and ends with the day.
