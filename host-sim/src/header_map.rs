@@ -80,9 +80,10 @@ impl Entries {
     }
 
     fn push(&mut self, name: &[u8], value: &[u8]) {
-        let begin = self.bytes.len();
-        self.bytes.extend(name.iter().map(u8::to_ascii_lowercase));
-        let name = begin..self.bytes.len();
+        let name = self.put(name);
+        if let Some(added) = self.bytes.get_mut(name.clone()) {
+            added.make_ascii_lowercase();
+        }
         let value = self.put(value);
         self.places.push(Place { name, value });
     }
