@@ -92,31 +92,7 @@ pub(crate) fn look(world: &World, page: &str, screen: &Screen) -> anyhow::Result
     )?;
     let picture = format!("{page}-{}.png", screen.name());
     fs::write(world.screenshots.join(picture), &found.screenshot)?;
-    ensure!(
-        found.complaints.is_empty(),
-        "the browser complains: {:#?}",
-        found.complaints
-    );
-    ensure!(found.fetched.is_empty(), "fetched: {:?}", found.fetched);
-    ensure!(
-        found.overflowing.is_empty(),
-        "overflowing: {:#?}",
-        found.overflowing
-    );
-    ensure!(
-        found.faint.is_empty(),
-        "too little contrast: {:#?}",
-        found.faint
-    );
-    ensure!(
-        found.is_dark == screen.is_dark,
-        "the scheme is not followed"
-    );
-    ensure!(
-        found.language == "en",
-        "the language is {:?}",
-        found.language
-    );
+    found.ensure_well_made(screen)?;
     // The answer is the first thing that is read.
     let first = found.outline.first().context("no heading")?;
     ensure!(

@@ -1,6 +1,6 @@
 //! What a page looks like, asked of the browser itself.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -46,6 +46,31 @@ pub(crate) struct Found {
     pub(crate) images: Vec<String>,
     /// A picture of the whole page: PNG.
     pub(crate) screenshot: Vec<u8>,
+}
+
+impl Found {
+    /// What every page is to be: nothing is fetched, the browser complains of nothing, everything fits and can be read.
+    pub(crate) fn ensure_well_made(&self, screen: &Screen) -> anyhow::Result<()> {
+        ensure!(
+            self.complaints.is_empty(),
+            "the browser complains: {:#?}",
+            self.complaints
+        );
+        ensure!(self.fetched.is_empty(), "fetched: {:?}", self.fetched);
+        ensure!(
+            self.overflowing.is_empty(),
+            "overflowing: {:#?}",
+            self.overflowing
+        );
+        ensure!(
+            self.faint.is_empty(),
+            "too little contrast: {:#?}",
+            self.faint
+        );
+        ensure!(self.is_dark == screen.is_dark, "the scheme is not followed");
+        ensure!(self.language == "en", "the language is {:?}", self.language);
+        Ok(())
+    }
 }
 
 impl std::ops::Deref for Found {

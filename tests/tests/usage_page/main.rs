@@ -112,36 +112,12 @@ fn look(world: &World, page: &Page, screen: &Screen) -> anyhow::Result<()> {
     let file = format!("{}-{}.png", page.name, screen.name());
     fs::write(world.screenshots.join(file), &found.screenshot)?;
 
-    ensure!(
-        found.complaints.is_empty(),
-        "the browser complains: {:#?}",
-        found.complaints
-    );
+    found.ensure_well_made(screen)?;
     ensure!(found.scripts == 0, "{} scripts", found.scripts);
-    ensure!(found.fetched.is_empty(), "fetched: {:?}", found.fetched);
-    ensure!(
-        found.overflowing.is_empty(),
-        "overflowing: {:#?}",
-        found.overflowing
-    );
     ensure!(
         page.may_scroll || found.scrolling == 0,
         "{} tables do not fit",
         found.scrolling
-    );
-    ensure!(
-        found.faint.is_empty(),
-        "too little contrast: {:#?}",
-        found.faint
-    );
-    ensure!(
-        found.is_dark == screen.is_dark,
-        "the scheme is not followed"
-    );
-    ensure!(
-        found.language == "en",
-        "the language is {:?}",
-        found.language
     );
     assert_text("title", &found.title, page.title)?;
     assert_text("header", &found.header, page.header)?;
