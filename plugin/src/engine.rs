@@ -1,7 +1,7 @@
 //! The engine: a counter in Redis or Valkey that many proxies share, so that one allotment is one number wherever it is spent.
 //!
-//! Credits are reserved there before they are spent ([`Lease`](crate::account::Lease)), a part of what is left at a time, so that nearly every call is decided
-//! in shared data alone. A call waits for the engine in two cases only, and never longer than a configured time: on the first call of
+//! Credits are reserved there before they are spent ([`Lease`](crate::account::Lease)), a part of what is left at a time, so that nearly
+//! every call is decided in shared data alone. A call waits for the engine in two cases only, and never longer than a configured time: on the first call of
 //! an organization, and where what is reserved here cannot pay for it. It is refused for want of credits only if the engine has said
 //! within the last second, about this very allotment, that there is nothing left.
 //!

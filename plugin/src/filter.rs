@@ -3,8 +3,9 @@
 //! They are exported here instead of by the SDK, which exports all that there are: the host enters the VM for every export that it
 //! finds, so that an empty callback for the chunks of bodies costs something with each chunk. For policies that price no call by the
 //! records in its body there is a module without those of the request as well (the feature `headers_only`): an export cannot be
-//! switched off for some calls. `proxy_on_response_body` and `proxy_on_delete` are not exported, because nothing is to be done there: Envoy calls `proxy_on_log` and then `proxy_on_done` for
-//! every call that it has created, however it ends (Envoy, `source/extensions/common/wasm/context.cc`).
+//! switched off for some calls. `proxy_on_response_body` and `proxy_on_delete` are not exported, because nothing is to be done there:
+//! Envoy calls `proxy_on_log` and then `proxy_on_done` for every call that it has created, however it ends (Envoy,
+//! `source/extensions/common/wasm/context.cc`).
 //!
 //! A call is shared with the plugin while it waits for the directory or the engine, whose answers come to the plugin.
 

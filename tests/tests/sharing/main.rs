@@ -115,3 +115,28 @@ proptest! {
         prop_assert!(used <= held, "{used} charged, {held} held");
     }
 }
+
+/// What that takes, taken away: an engine that has lost everything grants again what only a silent proxy remembers, because its loss looks
+/// like a new day to a proxy that knows of nothing. It is a bound of what is promised (`engine.rs`), and whoever moves it changes this.
+#[test]
+fn an_engine_that_forgot_everything_grants_again_what_only_a_silent_proxy_remembers() {
+    let calls = |world: &mut World, proxy: usize, times: usize| {
+        for _ in 0..times {
+            world.happen(Event::Call {
+                proxy,
+                worker: 0,
+                cost: 50,
+            });
+            (0..4).for_each(|_| world.happen(Event::Deliver(0)));
+        }
+        world.come_to_rest();
+        world.charged().0
+    };
+    let mut kept = World::new(2, false);
+    assert_eq!(calls(&mut kept, 0, 3), 150);
+    assert_eq!(calls(&mut kept, 1, 10), ALLOTMENT);
+    let mut lost = World::new(2, false);
+    assert_eq!(calls(&mut lost, 0, 3), 150);
+    lost.lose_engine();
+    assert_eq!(calls(&mut lost, 1, 10), 150 + ALLOTMENT);
+}
