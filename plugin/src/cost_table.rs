@@ -17,6 +17,7 @@ mod query;
 mod quote;
 mod records;
 mod rule;
+mod target;
 mod trie;
 
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub use records::UnreadableBody;
 
 use self::path::{Dots, Segments};
 use self::quote::Dearest;
+use self::target::Target;
 use self::trie::Node;
 use crate::config_error::ConfigError;
 use crate::credits::Credits;
@@ -105,11 +107,17 @@ impl CostTable {
     /// What a call with this method and request target (path and query) costs.
     #[must_use]
     pub fn quote(&self, method: &str, target: &str) -> Quote {
-        let (path, query) = path::split(target);
+        let target = Target::read(target);
+        let query = target.query;
         let mut dearest = Dearest::default();
-        let decoded = path::lenient(path);
-        for dots in Dots::of(path) {
-            self.read(method, &Segments::strict(path, *dots), query, &mut dearest);
+        let decoded = path::lenient(&target);
+        for dots in Dots::of(&target) {
+            self.read(
+                method,
+                &Segments::strict(&target, *dots),
+                query,
+                &mut dearest,
+            );
             if let Some(decoded) = &decoded {
                 self.read(
                     method,

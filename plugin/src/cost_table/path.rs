@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode;
 
 use super::operation::MAX_SEGMENTS;
+use super::target::Target;
 
 /// How often the lenient reading decodes; more layers of escapes are never undone by one request's way to a backend.
 const MAX_DECODINGS: usize = 3;
@@ -36,16 +37,9 @@ pub(super) enum Dots {
 }
 
 impl Dots {
-    /// The ways that may differ for a path.
-    pub(super) fn of(path: &str) -> &'static [Self] {
-        // Byte by byte: to search for texts of two bytes takes a thousand instructions each before the first byte is compared.
-        let bytes = path.as_bytes();
-        let pairs = bytes.iter().zip(bytes.iter().skip(1));
-        let dots = bytes.contains(&b'%')
-            || pairs
-                .into_iter()
-                .any(|pair| matches!(pair, (b'/' | b'\\', b'.')));
-        if dots {
+    /// The ways that may differ for the path of a target.
+    pub(super) fn of(target: &Target<'_>) -> &'static [Self] {
+        if target.may_have_dots {
             &[Self::Last, Self::First, Self::Kept]
         } else {
             &[Self::Last]
@@ -53,24 +47,12 @@ impl Dots {
     }
 }
 
-/// Cuts a request target into its path and its query; the fragment is dropped.
-pub(super) fn split(target: &str) -> (&str, &str) {
-    let place = |text: &str, byte| text.bytes().position(|found| found == byte);
-    let end = place(target, b'#').unwrap_or(target.len());
-    let target = target.get(..end).unwrap_or(target);
-    let path = place(target, b'?').and_then(|mark| target.split_at_checked(mark));
-    path.map_or((target, ""), |(path, query)| {
-        (path, query.get(1..).unwrap_or_default())
-    })
-}
-
 /// The path with all its layers of percent-encoding removed, where it has a lenient reading that differs from the strict one.
-pub(super) fn lenient(path: &str) -> Option<Vec<u8>> {
-    let plain = |byte| !matches!(byte, b'%' | b'\\' | b';');
-    if path.bytes().all(plain) {
+pub(super) fn lenient(target: &Target<'_>) -> Option<Vec<u8>> {
+    if !target.is_tricky {
         return None;
     }
-    let mut decoded = path.as_bytes().to_vec();
+    let mut decoded = target.path.as_bytes().to_vec();
     for _ in 0..MAX_DECODINGS {
         match Cow::from(percent_decode(&decoded)) {
             Cow::Borrowed(_) => break,
@@ -83,9 +65,9 @@ pub(super) fn lenient(path: &str) -> Option<Vec<u8>> {
 impl<'p> Segments<'p> {
     /// The strict reading: each segment is percent-decoded once, `%2F` and `;` are part of the segment. An escaped dot is a dot
     /// (RFC 3986, section 6.2.2.2). Invalid escapes stay as they are.
-    pub(super) fn strict(path: &'p str, dots: Dots) -> Self {
-        let raw = path.as_bytes().split(|byte| *byte == b'/');
-        if path.bytes().any(|byte| byte == b'%') {
+    pub(super) fn strict(target: &Target<'p>, dots: Dots) -> Self {
+        let raw = target.path.as_bytes().split(|byte| *byte == b'/');
+        if target.is_escaped {
             Self::read(raw.map(|raw| Cow::from(percent_decode(raw))), dots)
         } else {
             Self::read(raw.map(Cow::Borrowed), dots)
@@ -172,18 +154,10 @@ mod tests {
     }
 
     #[test]
-    fn a_target_is_a_path_and_a_query() {
-        assert_eq!(split("/a?b=1?c#d?e"), ("/a", "b=1?c"));
-        assert_eq!(split("/a#b?c"), ("/a", ""));
-        assert_eq!(split("/a?"), ("/a", ""));
-        assert_eq!(split(""), ("", ""));
-    }
-
-    #[test]
     fn the_strict_reading_is_that_of_rfc_3986() {
         fn check(path: &str, expected: &[&str]) {
             assert_eq!(
-                texts(&Segments::strict(path, Dots::Last)),
+                texts(&Segments::strict(&Target::read(path), Dots::Last)),
                 expected,
                 "{path}"
             );
@@ -207,9 +181,10 @@ mod tests {
     #[test]
     fn dot_segments_are_resolved_before_or_after_slashes_are_merged_or_not_at_all() {
         fn check(path: &str, expected: [&[&str]; 3]) {
-            let readings = Dots::of(path)
+            let target = Target::read(path);
+            let readings = Dots::of(&target)
                 .iter()
-                .map(|dots| texts(&Segments::strict(path, *dots)));
+                .map(|dots| texts(&Segments::strict(&target, *dots)));
             assert_eq!(readings.collect::<Vec<_>>(), expected, "{path}");
         }
         check("/a/b//..", [&["a"], &["a", "b"], &["a", "b", ".."]]);
@@ -222,13 +197,13 @@ mod tests {
             "/../a/./b",
             [&["a", "b"], &["a", "b"], &["..", "a", ".", "b"]],
         );
-        assert_eq!(Dots::of("/a//b.c"), [Dots::Last]);
+        assert_eq!(Dots::of(&Target::read("/a//b.c")), [Dots::Last]);
     }
 
     #[test]
     fn the_lenient_reading_undoes_every_trick() {
         fn check(path: &str, expected: &[&str]) {
-            let decoded = lenient(path).unwrap();
+            let decoded = lenient(&Target::read(path)).unwrap();
             assert_eq!(
                 texts(&Segments::lenient(&decoded, Dots::Last)),
                 expected,
@@ -251,8 +226,8 @@ mod tests {
 
     #[test]
     fn an_ordinary_path_has_one_reading_and_is_not_copied() {
-        assert_eq!(lenient("/api//v1/./tickets/"), None);
-        let segments = Segments::strict("/api/v1/Tickets/1.5", Dots::Last);
+        assert_eq!(lenient(&Target::read("/api//v1/./tickets/")), None);
+        let segments = Segments::strict(&Target::read("/api/v1/Tickets/1.5"), Dots::Last);
         assert!(
             segments
                 .as_slice()
@@ -264,8 +239,16 @@ mod tests {
     #[test]
     fn a_path_of_any_length_keeps_as_many_segments_as_matter() {
         let long = "/a".repeat(10_000);
-        assert_eq!(Segments::strict(&long, Dots::Last).as_slice().len(), 33);
+        assert_eq!(
+            Segments::strict(&Target::read(&long), Dots::Last)
+                .as_slice()
+                .len(),
+            33
+        );
         let back = format!("{long}{}/b", "/..".repeat(9_999));
-        assert_eq!(texts(&Segments::strict(&back, Dots::Last)), ["a", "b"]);
+        assert_eq!(
+            texts(&Segments::strict(&Target::read(&back), Dots::Last)),
+            ["a", "b"]
+        );
     }
 }

@@ -47,11 +47,24 @@ pub(super) fn each_reading(
     names: &[String],
     mut read: impl FnMut(Reading<'_>),
 ) -> Result<(), TooManyReadings> {
-    Occurrences::collect(std::iter::once(query), names)?.each_reading(&mut read);
-    if query.contains(';') {
-        Occurrences::collect(query.split(';'), names)?.each_reading(&mut read);
+    Occurrences::collect(query, |byte| byte == b'&', names)?.each_reading(&mut read);
+    if query.bytes().any(|byte| byte == b';') {
+        let ends = |byte| matches!(byte, b'&' | b';');
+        Occurrences::collect(query, ends, names)?.each_reading(&mut read);
     }
     Ok(())
+}
+
+/// Whether the name in a parameter as it is written, up to its `=`, can be none of `names` to any backend. So are most names, which need not be
+/// decoded then.
+fn is_other(parameter: &[u8], names: &[String]) -> bool {
+    let is_end =
+        |byte: &u8| !matches!(byte, b'!'..=b'~') || matches!(byte, b'=' | b'%' | b'+' | b'[');
+    let end = parameter.iter().position(is_end).unwrap_or(parameter.len());
+    let (name, rest) = parameter.split_at_checked(end).unwrap_or_default();
+    let is_whole = matches!(rest.first(), None | Some(b'='));
+    let same = |wanted: &String| name.eq_ignore_ascii_case(wanted.as_bytes());
+    is_whole && !names.iter().any(same)
 }
 
 /// The name as lenient backends read it: without white space around it, and up to a bracket (as for arrays in PHP and in the query
@@ -64,11 +77,14 @@ fn plain(name: &str) -> &str {
 
 impl<'a> Occurrences<'a> {
     fn collect(
-        parts: impl Iterator<Item = &'a str>,
+        query: &'a str,
+        ends: impl Fn(u8) -> bool,
         names: &'a [String],
     ) -> Result<Self, TooManyReadings> {
         let mut occurrences = Self(Vec::new());
-        for (name, value) in parts.flat_map(|part| form_urlencoded::parse(part.as_bytes())) {
+        let parameters = query.as_bytes().split(|byte| ends(*byte));
+        let relevant = parameters.filter(|parameter| !is_other(parameter, names));
+        for (name, value) in relevant.flat_map(form_urlencoded::parse) {
             for wanted in names {
                 let same = |name: &str| name.eq_ignore_ascii_case(wanted);
                 if !same(&name) && !same(plain(&name)) {

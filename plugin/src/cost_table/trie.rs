@@ -191,6 +191,7 @@ mod tests {
     use super::super::{
         RuleId,
         path::{Dots, Segments},
+        target::Target,
     };
     use super::*;
     use crate::credits::Credits;
@@ -215,7 +216,7 @@ mod tests {
 
     /// The rule that prices a call, 0 for none.
     fn find(root: &Node, method: &str, path: &str, folded: bool) -> u32 {
-        let segments = Segments::strict(path, Dots::Last);
+        let segments = Segments::strict(&Target::read(path), Dots::Last);
         let mut dearest = Dearest::default();
         let otherwise = Charge {
             cost: Credits::ZERO,
@@ -308,7 +309,11 @@ mod tests {
                 expected,
                 "{method} {path}"
             );
-            let found = root.find(method, Segments::strict(path, Dots::Last).as_slice(), true);
+            let found = root.find(
+                method,
+                Segments::strict(&Target::read(path), Dots::Last).as_slice(),
+                true,
+            );
             assert_eq!(found.case_matters, case_matters, "{method} {path}");
         };
         check("GET", "/Tickets/ALL", [1, 1], true);

@@ -93,11 +93,15 @@ impl Usage {
         if method == "OPTIONS" {
             return None;
         }
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        match path.strip_prefix(self.config.path.as_str())? {
+        // Nearly all calls end here.
+        let below = target.strip_prefix(self.config.path.as_str())?;
+        let (below, query) = below.split_once('?').unwrap_or((below, ""));
+        match below {
             "" | "/" => Some(Resource::Details),
             "/cost" => Some(Resource::Cost { query }),
-            below if below.starts_with('/') => Some(Resource::Unknown { path }),
+            below if below.starts_with('/') => Some(Resource::Unknown {
+                path: target.split('?').next().unwrap_or(target),
+            }),
             _ => None,
         }
     }
