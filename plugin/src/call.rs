@@ -203,14 +203,8 @@ impl Call {
             if counts != Counts::default() {
                 publish(receipt, &self.running.policy);
             }
-            for (name, value) in self
-                .running
-                .policy
-                .headers(receipt.enforcement)
-                .of(receipt, now)
-            {
-                host::set_response_header(name, value.as_deref());
-            }
+            let headers = self.running.policy.headers(receipt.enforcement);
+            headers.tell(receipt, now, host::set_response_header);
         }
     }
 

@@ -1,5 +1,7 @@
 //! What a call tells: its client in an answer, access logs in properties, operators in the log.
 
+use itoa::Buffer;
+
 use super::Call;
 use crate::{
     host::{self, Level},
@@ -47,16 +49,13 @@ impl Call {
         body: &str,
         grpc_status: i32,
     ) {
-        let told: Vec<_> = self.meter.receipt().map_or_else(Vec::new, |receipt| {
-            let fields = self
-                .running
-                .policy
-                .headers(receipt.enforcement)
-                .of(receipt, self.running.latest());
-            fields
-                .filter_map(|(name, value)| Some((name, value?)))
-                .collect()
-        });
+        let mut told = Vec::new();
+        if let Some(receipt) = self.meter.receipt() {
+            let fields = self.running.policy.headers(receipt.enforcement);
+            fields.tell(receipt, self.running.latest(), |name, value| {
+                told.extend(value.map(|value| (name, value.to_owned())));
+            });
+        }
         let told = told.iter().map(|(name, value)| (*name, value.as_str()));
         let headers: Vec<_> = headers.iter().copied().chain(told).collect();
         if let Err(refused) =
@@ -78,12 +77,11 @@ pub(super) fn publish(receipt: &Receipt, policy: &Policy) {
         host::set_property("api_credits.rule", policy.costs.rule_name(rule));
     }
     if let Some(balance) = receipt.balance {
-        host::set_property(
-            "api_credits.remaining",
-            &balance.remaining.get().to_string(),
-        );
+        let remaining = balance.remaining.get();
+        host::set_property("api_credits.remaining", Buffer::new().format(remaining));
     }
-    host::set_property("api_credits.cost", &receipt.cost.get().to_string());
+    let cost = receipt.cost.get();
+    host::set_property("api_credits.cost", Buffer::new().format(cost));
     host::set_property("api_credits.verdict", &receipt.outcome.name());
 }
 
