@@ -4,6 +4,7 @@
 //! stored is not the name but its hash, which keeps the record of a typical organization well below 200 bytes; names come from the
 //! configuration when the record is shown, and what it no longer names is shown as such.
 
+mod addition;
 mod record;
 
 #[cfg(test)]
@@ -135,6 +136,9 @@ impl Breakdown {
 impl Statistics {
     /// The version of the record's layout, which is part of its key too.
     pub const VERSION: u8 = 1;
+
+    /// Where they are stored, below the key of an account: the layout's version is in it.
+    pub const BELOW: &str = "/statistics/1";
 
     /// A day on which nothing has happened yet.
     #[must_use]

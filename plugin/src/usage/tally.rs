@@ -102,8 +102,10 @@ impl Tally {
         today: DayNumber,
         data: &impl SharedData,
     ) -> Result<Statistics, StatisticsError> {
-        let stored = load(data, &stored_at(key.as_str()))?.statistics;
-        let mut statistics = stored.unwrap_or_else(|| Statistics::opened(today));
+        let stored = load(data, &stored_at(key.as_str()))?;
+        let mut statistics = stored
+            .statistics()?
+            .unwrap_or_else(|| Statistics::opened(today));
         if let Some(pending) = self.pending.get(key) {
             statistics.merge(pending);
         }
@@ -111,33 +113,55 @@ impl Tally {
     }
 }
 
-/// What is stored under a key.
+/// What is stored under a key, nothing if there are no bytes.
 struct Stored {
-    statistics: Option<Statistics>,
+    record: Vec<u8>,
     cas: Cas,
+}
+
+impl Stored {
+    fn statistics(&self) -> Result<Option<Statistics>, UnreadableStatistics> {
+        if self.record.is_empty() {
+            return Ok(None);
+        }
+        Statistics::from_record(&self.record).map(Some)
+    }
+
+    /// The record with `pending` added; `None` if it is of a later day.
+    fn with(&self, pending: &Statistics) -> Result<Option<Vec<u8>>, UnreadableStatistics> {
+        let added = Statistics::added_to(&self.record, pending);
+        if added.is_some() {
+            return Ok(added);
+        }
+        Ok(match self.statistics()? {
+            // Nobody shows yesterday any more.
+            Some(statistics) if statistics.day() > pending.day() => None,
+            Some(mut statistics) => {
+                statistics.merge(pending);
+                Some(statistics.to_record())
+            }
+            None => Some(pending.to_record()),
+        })
+    }
 }
 
 /// Where the statistics of the account at `account` are: no account is there, because ids hold no `/`.
 fn stored_at(account: &str) -> String {
-    format!("{account}/statistics/{}", Statistics::VERSION)
+    [account, Statistics::BELOW].concat()
 }
 
-fn load(data: &impl SharedData, key: &str) -> Result<Stored, StatisticsError> {
-    let Some(stored) = data.get(key)? else {
-        return Ok(Stored {
-            statistics: None,
+fn load(data: &impl SharedData, key: &str) -> Result<Stored, HostRefused> {
+    let stored = data.get(key)?;
+    Ok(stored.map_or_else(
+        || Stored {
+            record: Vec::new(),
             cas: Cas::ABSENT,
-        });
-    };
-    let statistics = if stored.value.is_empty() {
-        None
-    } else {
-        Some(Statistics::from_record(&stored.value)?)
-    };
-    Ok(Stored {
-        statistics,
-        cas: stored.cas,
-    })
+        },
+        |stored| Stored {
+            record: stored.value,
+            cas: stored.cas,
+        },
+    ))
 }
 
 /// Merges `pending` into what is stored, once.
@@ -150,16 +174,10 @@ fn write(
     let key = stored_at(account);
     for _ in 0..Tally::ATTEMPTS {
         let stored = load(data, &key)?;
-        let merged = match stored.statistics {
-            // Nobody shows yesterday any more.
-            Some(statistics) if statistics.day() > pending.day() => return Ok(()),
-            Some(mut statistics) => {
-                statistics.merge(pending);
-                statistics
-            }
-            None => pending.clone(),
+        let Some(record) = stored.with(pending)? else {
+            return Ok(());
         };
-        match data.compare_and_set(&key, &merged.to_record(), stored.cas) {
+        match data.compare_and_set(&key, &record, stored.cas) {
             Ok(()) => return Ok(()),
             Err(SetError::Refused(refused)) => return Err(refused.into()),
             Err(SetError::Mismatch) => *retries = retries.saturating_add(1),

@@ -30,12 +30,25 @@ impl Statistics {
     /// The statistics as stored.
     #[must_use]
     pub fn to_record(&self) -> Vec<u8> {
-        let mut record = vec![Self::VERSION];
+        let mut record = Vec::with_capacity(self.usual_size());
+        record.push(Self::VERSION);
         record.extend(self.day.get().to_le_bytes());
         write_count(&mut record, self.refunds);
         write_breakdown(&mut record, &self.operations);
         write_breakdown(&mut record, &self.refusals);
         record
+    }
+
+    /// About as many bytes as the record takes.
+    fn usual_size(&self) -> usize {
+        const FIXED: usize = 24;
+        const NAMED: usize = 10;
+        let names = self
+            .operations
+            .named
+            .len()
+            .saturating_add(self.refusals.named.len());
+        names.saturating_mul(NAMED).saturating_add(FIXED)
     }
 
     /// The statistics that were stored.
@@ -126,13 +139,14 @@ fn read_breakdown(rest: &mut &[u8]) -> Option<Breakdown> {
     if names > Breakdown::MAX_NAMES {
         return None;
     }
-    let mut breakdown = Breakdown::default();
+    // Records name each name once. There is room for one more: what a worker has counted may be new.
+    let mut named = Vec::with_capacity(names.saturating_add(usize::from(names > 0)));
     for _ in 0..names {
         let name = NameHash(u32::from_le_bytes(read_bytes(rest)?));
-        breakdown.add(name, read_count(rest)?);
+        named.push((name, read_count(rest)?));
     }
-    breakdown.others = read_count(rest)?;
-    Some(breakdown)
+    let others = read_count(rest)?;
+    Some(Breakdown { named, others })
 }
 
 fn read_bytes<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {

@@ -159,6 +159,62 @@ fn the_fullest_record_is_bounded_and_read_back() {
     assert_eq!(Statistics::from_record(&record), Ok(fullest));
 }
 
+/// Where a record is added to as it stands, the outcome is what taking it apart comes to; where it is not, nothing is said.
+#[test]
+fn a_record_that_is_added_to_as_it_stands_is_as_if_it_were_taken_apart() {
+    let check = |stored: &Statistics, pending: &Statistics, as_it_stands: bool| {
+        let mut merged = stored.clone();
+        merged.merge(pending);
+        let added = Statistics::added_to(&stored.to_record(), pending);
+        let expected = as_it_stands.then(|| merged.to_record());
+        assert_eq!(added, expected, "{stored:?} and {pending:?}");
+    };
+    let refused = Event::Refused(Reason::DailyCredits);
+    let refunded = Event::Refunded(credits(5));
+    let stored = statistics(
+        7,
+        &[charged("get", 300), charged("list", 3), refused, refunded],
+    );
+    let of = |events: &[Event<'_>]| statistics(7, events);
+    check(&stored, &of(&[]), true);
+    check(&stored, &of(&[charged("list", 124)]), true);
+    check(
+        &stored,
+        &of(&[charged("list", 2), charged("get", 9), refused, refunded]),
+        true,
+    );
+    check(&stored, &of(&[charged("list", 125)]), false);
+    check(&stored, &of(&[charged("new", 1)]), false);
+    check(&stored, &of(&[Event::Refused(Reason::BodyTooLarge)]), false);
+    check(&stored, &statistics(8, &[charged("list", 1)]), false);
+    check(&stored, &statistics(6, &[charged("list", 1)]), false);
+
+    let mut many = of(&[]);
+    (0..300).for_each(|_| many.add(charged("get", 50)));
+    check(&many, &of(&[charged("get", 1)]), true);
+    let mut full = of(&[]);
+    let count = Count {
+        calls: u64::MAX >> 1,
+        credits: Credits::MAX,
+    };
+    full.operations.add(NameHash::of("get"), count);
+    check(&full, &of(&[charged("get", 0)]), false);
+    check(&full, &of(&[charged("get", 1)]), false);
+
+    let record = stored.to_record();
+    let longer = [record.as_slice(), b"!"].concat();
+    assert_eq!(Statistics::added_to(&longer, &of(&[])), None);
+    for length in 0..record.len() {
+        assert_eq!(Statistics::added_to(&record[..length], &of(&[])), None);
+    }
+}
+
+#[test]
+fn the_layouts_version_is_in_the_key() {
+    let expected = format!("/statistics/{}", Statistics::VERSION);
+    assert_eq!(Statistics::BELOW, expected);
+}
+
 #[test]
 fn what_is_no_record_is_said_to_be_none() {
     fn check(record: &[u8], expected: &str) {
