@@ -107,7 +107,7 @@ impl Callout {
                 let answer = behaviour.answer(&self.request.path).unwrap_or_default();
                 let head = self.request.method == "HEAD";
                 let (headers, frames) =
-                    envoy::response(&answer, head, HttpVersion::One, false, now);
+                    envoy::response(&answer, head, HttpVersion::One, false, &host.dates.of(now));
                 let pieces = frames.into_iter().map(|frame| match frame {
                     Frame::Data { bytes, .. } => bytes,
                     Frame::Trailers(_) => Vec::new(),

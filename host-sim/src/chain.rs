@@ -206,8 +206,7 @@ impl Chain {
 
     /// When something is due by itself.
     pub(crate) fn next_due(&self) -> Option<Instant> {
-        let of_vm = |vm: &Worker| [vm.next_tick(), vm.next_callout(), vm.next_grpc()];
-        self.filters.vms().flat_map(of_vm).flatten().min()
+        self.filters.vms().filter_map(Worker::next_due).min()
     }
 
     /// Tells root contexts of the items in their queues. Says whether there was any.
@@ -218,7 +217,7 @@ impl Chain {
 
     /// Gives the plugins the answers to their calls. Says whether there was any.
     pub(crate) fn deliver_callouts(&mut self) -> bool {
-        let vms = self.filters.vms_mut();
+        let vms = self.filters.vms_mut().filter(|vm| vm.has_called_out());
         vms.fold(false, |any, vm| {
             let http = vm.deliver_callouts();
             let names = vm.deliver_names();

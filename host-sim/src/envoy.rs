@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use itoa::Buffer;
 
-use crate::clock::Instant;
 use crate::header_map::HeaderMap;
 use crate::local_response::LocalResponse;
 use crate::message::Frame;
@@ -22,10 +21,10 @@ pub(crate) fn request(
     streams: bool,
 ) -> (HeaderMap, Vec<Frame>) {
     let mut headers = HeaderMap::of_request();
-    headers.add(":authority", &request.authority);
-    headers.add(":path", &request.path);
-    headers.add(":method", &request.method);
-    headers.add(":scheme", "http");
+    headers.insert(":authority", &request.authority);
+    headers.insert(":path", &request.path);
+    headers.insert(":method", &request.method);
+    headers.insert(":scheme", "http");
     // Over HTTP/2 cookies come in several fields, which the codec puts together behind the others (RFC 9113, section 8.2.3).
     let is_crumb =
         |name: &str| request.http == HttpVersion::Two && name.eq_ignore_ascii_case("cookie");
@@ -48,8 +47,8 @@ pub(crate) fn request(
     match (request.body.len(), request.http) {
         _ if framed || streams || !request.trailers.is_empty() => {}
         (0, _) if bodiless => {}
-        (0 | 1, _) => headers.add("content-length", Buffer::new().format(total)),
-        (_, HttpVersion::One) => headers.add("transfer-encoding", "chunked"),
+        (0 | 1, _) => headers.insert("content-length", Buffer::new().format(total)),
+        (_, HttpVersion::One) => headers.insert("transfer-encoding", "chunked"),
         (_, HttpVersion::Two) => {}
     }
     headers.set("x-forwarded-proto", "http");
@@ -113,10 +112,10 @@ pub(crate) fn response(
     head: bool,
     http: HttpVersion,
     streams: bool,
-    now: Instant,
+    date: &str,
 ) -> (HeaderMap, Vec<Frame>) {
     let mut headers = HeaderMap::of_response();
-    headers.add(":status", Buffer::new().format(upstream.status));
+    headers.insert(":status", Buffer::new().format(upstream.status));
     for (name, value) in &upstream.headers {
         headers.add(name, value);
     }
@@ -126,12 +125,12 @@ pub(crate) fn response(
     let unframed =
         http == HttpVersion::Two && (upstream.body.is_empty() || !upstream.trailers.is_empty());
     if streams && !framed && !bodiless && http == HttpVersion::One {
-        headers.add("transfer-encoding", "chunked");
+        headers.insert("transfer-encoding", "chunked");
     } else if !streams && !framed && !bodiless && !unframed {
-        headers.add("content-length", Buffer::new().format(upstream.body.len()));
+        headers.insert("content-length", Buffer::new().format(upstream.body.len()));
     }
     if headers.get("date").is_none() {
-        headers.add("date", http_date(now));
+        headers.insert("date", date);
     }
     headers.set("x-envoy-upstream-service-time", "0");
     if head || bodiless {
@@ -141,17 +140,10 @@ pub(crate) fn response(
     (headers, frames(body, &upstream.trailers, http))
 }
 
-fn http_date(now: Instant) -> String {
-    let printer = jiff::fmt::rfc2822::DateTimePrinter::new();
-    let date = printer.timestamp_to_rfc9110_string(&now.as_timestamp());
-    // Every instant from the year 0 on can be written so.
-    date.unwrap_or_default()
-}
-
 /// What the connection manager adds to every response behind the last filter.
-pub(crate) fn finish_response(headers: &mut HeaderMap, now: Instant) {
+pub(crate) fn finish_response(headers: &mut HeaderMap, date: &str) {
     if headers.get("date").is_none() {
-        headers.set("date", http_date(now));
+        headers.insert("date", date);
     }
     headers.set("server", "envoy");
 }

@@ -28,8 +28,21 @@ struct Entries {
 /// Where an entry's name, which is in lower case, and its value stand.
 #[derive(Clone, Debug)]
 struct Place {
+    mark: Mark,
     name: Range<usize>,
     value: Range<usize>,
+}
+
+/// What tells most names apart without a look at their texts: the length, the first byte and the last, in lower case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Mark(usize, u8, u8);
+
+impl Mark {
+    fn of(name: &[u8]) -> Self {
+        let [first, last] =
+            [name.first(), name.last()].map(|byte| byte.map_or(0, u8::to_ascii_lowercase));
+        Self(name.len(), first, last)
+    }
 }
 
 /// How many bytes the names and the values of most maps fit in, and how many entries they have.
@@ -59,9 +72,9 @@ impl Entries {
         self.bytes.get(range.clone()).unwrap_or_default()
     }
 
-    /// Whether an entry stands under a name that is plain. Nearly all names that are asked for are in lower case.
-    fn is(&self, place: &Place, name: &[u8]) -> bool {
-        if place.name.len() != name.len() {
+    /// Whether an entry stands under a name that is plain and has this mark. Nearly all names that are asked for are in lower case.
+    fn is(&self, place: &Place, name: &[u8], mark: Mark) -> bool {
+        if place.mark != mark {
             return false;
         }
         let known = self.at(&place.name);
@@ -70,7 +83,9 @@ impl Entries {
 
     /// The place of the first entry under a name that is plain.
     fn position(&self, name: &[u8]) -> Option<usize> {
-        self.places.iter().position(|place| self.is(place, name))
+        let mark = Mark::of(name);
+        let mut places = self.places.iter();
+        places.position(|place| self.is(place, name, mark))
     }
 
     fn put(&mut self, bytes: &[u8]) -> Range<usize> {
@@ -80,12 +95,24 @@ impl Entries {
     }
 
     fn push(&mut self, name: &[u8], value: &[u8]) {
-        let name = self.put(name);
-        if let Some(added) = self.bytes.get_mut(name.clone()) {
+        let at = self.bytes.len();
+        self.put_entry(name, value);
+        // All of them are looked at, which takes fewer instructions than to stop at the first.
+        let has_capitals = |any: bool, byte: &u8| any | byte.is_ascii_uppercase();
+        let has_capitals = name.iter().fold(false, has_capitals);
+        let added = self.bytes.get_mut(at..at.saturating_add(name.len()));
+        if let Some(added) = added.filter(|_| has_capitals) {
             added.make_ascii_lowercase();
         }
+    }
+
+    /// Adds an entry under a name in lower case.
+    fn put_entry(&mut self, name: &[u8], value: &[u8]) {
+        let mark = Mark::of(name);
+        self.bytes.reserve(name.len().saturating_add(value.len()));
+        let name = self.put(name);
         let value = self.put(value);
-        self.places.push(Place { name, value });
+        self.places.push(Place { mark, name, value });
     }
 
     /// Gives the entry at this place another value: where the old one stands if it fits there, or behind all others.
@@ -113,12 +140,13 @@ impl Entries {
 
     /// Removes the entries under a name that is plain, from this place on.
     fn remove(&mut self, name: &[u8], from: usize) {
+        let mark = Mark::of(name);
         let mut places = std::mem::take(&mut self.places);
         let mut number = 0_usize;
         places.retain(|place| {
             let is_before = number < from;
             number = number.saturating_add(1);
-            is_before || !self.is(place, name)
+            is_before || !self.is(place, name, mark)
         });
         self.places = places;
     }
@@ -151,9 +179,10 @@ impl HeaderMap {
     /// The values under a name.
     fn values(&self, name: &[u8]) -> impl Iterator<Item = &[u8]> {
         let name = self.plain(name);
+        let mark = Mark::of(name);
         let places = self.0.places.iter();
         places
-            .filter(move |place| self.0.is(place, name))
+            .filter(move |place| self.0.is(place, name, mark))
             .map(|place| self.0.at(&place.value))
     }
 
@@ -194,6 +223,11 @@ impl HeaderMap {
         }
         both.extend_from_slice(value);
         self.edit().replace(position, &both);
+    }
+
+    /// Adds an entry of Envoy's own under a name in lower case that is not there yet.
+    pub(crate) fn insert(&mut self, name: &'static str, value: impl AsRef<[u8]>) {
+        self.edit().put_entry(name.as_bytes(), value.as_ref());
     }
 
     /// Replaces all values by one.

@@ -9,6 +9,7 @@ use crate::clock::Instant;
 use crate::dns::Names;
 use crate::explore::{Access, Gate};
 use crate::grpc::{GrpcBehaviour, GrpcRequest};
+use crate::http_date::HttpDates;
 use crate::metadata::Metadata;
 use crate::metrics::Metrics;
 use crate::random::Random;
@@ -28,6 +29,7 @@ pub(crate) struct Host {
     pub(crate) metrics: Shared<Metrics>,
     pub(crate) random: RefCell<Random>,
     pub(crate) clock: Cell<Instant>,
+    pub(crate) dates: HttpDates,
     /// What filters before the plugin say about every request.
     pub(crate) metadata: RefCell<Metadata>,
     /// What the services do, by cluster.
@@ -76,6 +78,7 @@ impl Host {
             metrics: commons.metrics,
             random: RefCell::new(Random::seeded(seed)),
             clock: Cell::new(start),
+            dates: HttpDates::default(),
             metadata: RefCell::default(),
             services: RefCell::default(),
             missing_services: RefCell::default(),

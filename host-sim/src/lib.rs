@@ -45,6 +45,7 @@ mod grpc_call;
 mod header_map;
 mod host;
 mod hostcalls;
+mod http_date;
 mod imports;
 mod inline_headers;
 mod limits;

@@ -130,10 +130,12 @@ impl Simulator {
             })?;
         let connection = self.connections;
         self.connections = connection.saturating_add(1);
+        let now = self.host.clock.get();
         let arrival = Arrival {
             buffer_limit: self.buffer_limit,
             connection,
-            now: self.host.clock.get(),
+            now,
+            date: self.host.dates.of(now),
             streams,
         };
         let id = worker.open(request, arrival);

@@ -54,11 +54,13 @@ pub(crate) enum Next {
 }
 
 /// What a new stream brings along besides its request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Arrival {
     pub(crate) buffer_limit: usize,
     pub(crate) connection: u64,
     pub(crate) now: Instant,
+    /// The time as headers say it.
+    pub(crate) date: Rc<str>,
     /// Whether the request's body is still to come.
     pub(crate) streams: bool,
 }
@@ -79,6 +81,8 @@ pub(crate) struct HttpStream {
     pub(crate) connection: u64,
     pub(crate) protocol: &'static str,
     pub(crate) started: Instant,
+    /// The same as headers say it.
+    date: Rc<str>,
     /// The status of the response, known as soon as there is one.
     pub(crate) status: Option<u16>,
     pub(crate) response_details: Option<String>,
@@ -103,6 +107,7 @@ impl HttpStream {
             buffer_limit: limit,
             connection,
             now,
+            date,
             streams,
         } = arrival;
         let (headers, frames) = envoy::request(request, connection, streams);
@@ -124,6 +129,7 @@ impl HttpStream {
             protocol: envoy::protocol(request.http),
             http: request.http,
             started: now,
+            date,
             status: None,
             response_details: None,
             flags: 0,
@@ -371,7 +377,7 @@ impl HttpStream {
     }
 
     fn send_headers(&mut self, mut headers: HeaderMap, end: bool) {
-        envoy::finish_response(&mut headers, self.started);
+        envoy::finish_response(&mut headers, &self.date);
         self.status = status_of(&headers);
         let bodiless = self.head || matches!(self.status, Some(204 | 304));
         let framing = if bodiless {

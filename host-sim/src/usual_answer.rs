@@ -1,5 +1,6 @@
 //! What stands behind the filters: one answer for every request, or a function of the request.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -26,12 +27,16 @@ impl fmt::Debug for UsualAnswer {
 
 impl UsualAnswer {
     /// The answer to a request, which is put together only for those who look at it.
-    pub(crate) fn to(&self, request: impl FnOnce() -> Option<UpstreamRequest>) -> Upstream {
+    pub(crate) fn to(
+        &self,
+        request: impl FnOnce() -> Option<UpstreamRequest>,
+    ) -> Cow<'_, Upstream> {
         match self {
-            Self::Fixture(upstream) => upstream.clone(),
-            Self::Function(answer) => request()
-                .map(|request| answer(&request))
-                .unwrap_or_default(),
+            Self::Fixture(upstream) => Cow::Borrowed(upstream),
+            Self::Function(answer) => {
+                let answered = request().map(|request| answer(&request));
+                Cow::Owned(answered.unwrap_or_default())
+            }
         }
     }
 }

@@ -242,6 +242,9 @@ fn target<'v>(
 
 /// A whole URL's path and query.
 fn without_authority(url: &str) -> &str {
+    if url.starts_with('/') {
+        return url;
+    }
     let Some((scheme, rest)) = url.split_once("://") else {
         return url;
     };

@@ -37,20 +37,30 @@ impl Names {
     ) -> Result<Entry, WhyUnread> {
         self.next = 0;
         let mut values = Values::new(&self.fields);
-        let mut deserializer = serde_json::Deserializer::from_slice(line);
+        // Looked at once as a whole, its texts need not be looked at one by one. One that is no text is read up to where it is none.
+        let read = match std::str::from_utf8(line) {
+            Ok(line) => self.read(serde_json::Deserializer::from_str(line), &mut values),
+            Err(_) => self.read(serde_json::Deserializer::from_slice(line), &mut values),
+        };
+        read.map_err(|error| WhyUnread::NotJson {
+            what: without_place(&error),
+            column: error.column().max(1),
+        })?;
+        values.entry(spare)
+    }
+
+    fn read<'l>(
+        &mut self,
+        mut line: serde_json::Deserializer<impl serde_json::de::Read<'l>>,
+        values: &mut Values<'l>,
+    ) -> serde_json::Result<()> {
         let object = Object {
             names: self,
-            values: &mut values,
+            values,
             prefix: "",
         };
-        deserializer
-            .deserialize_map(object)
-            .and_then(|()| deserializer.end())
-            .map_err(|error| WhyUnread::NotJson {
-                what: without_place(&error),
-                column: error.column().max(1),
-            })?;
-        values.entry(spare)
+        line.deserialize_map(object)?;
+        line.end()
     }
 
     /// The names of the lines that have been read.

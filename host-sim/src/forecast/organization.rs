@@ -1,7 +1,8 @@
 //! What is kept of one organization while a log is replayed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
+use foldhash::fast::RandomState;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -18,7 +19,7 @@ pub struct Organization {
     /// Its days, in order.
     pub days: Vec<Day>,
     /// Its calls by what kind they were.
-    pub operations: BTreeMap<String, Operation>,
+    pub operations: HashMap<String, Operation, RandomState>,
     /// Its refused calls by reason.
     pub refusals: BTreeMap<String, u64>,
     /// The first call that was refused.

@@ -203,8 +203,10 @@ impl Prospect {
             .iter()
             .map(|(name, operation)| (name.clone(), *operation))
             .collect();
-        operations
-            .sort_by_key(|(_, operation)| std::cmp::Reverse((operation.cost, operation.calls)));
+        operations.sort_by(|(a, of_a), (b, of_b)| {
+            let key = |of: &Operation| (of.cost, of.calls);
+            key(of_b).cmp(&key(of_a)).then_with(|| a.cmp(b))
+        });
         let percent = |limit: u64| need.saturating_mul(100).checked_div(limit);
         Self {
             organization: organization.name.clone(),

@@ -44,6 +44,22 @@ impl Region {
     }
 }
 
+/// Writes there.
+fn put(memory: &mut [u8], pointer: u32, bytes: &[u8]) -> Result<(), Refused> {
+    let start = usize::try_from(pointer).unwrap_or(usize::MAX);
+    let room = memory.get_mut(start..);
+    match room.and_then(|room| room.get_mut(..bytes.len())) {
+        Some(room) => {
+            room.copy_from_slice(bytes);
+            Ok(())
+        }
+        None => Err(Refused::NoMemory {
+            pointer,
+            length: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+        }),
+    }
+}
+
 pub(super) fn returned(pointer: u32, length: u32) -> Returned {
     Returned { pointer, length }
 }
@@ -260,12 +276,8 @@ impl<'a> Call<'a> {
 
     /// Writes to guest memory.
     pub(super) fn write(&mut self, pointer: u32, bytes: &[u8]) -> Result<(), Failure> {
-        let memory = self.memory()?;
-        let start = usize::try_from(pointer).unwrap_or(usize::MAX);
-        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        memory
-            .write(&mut self.caller, start, bytes)
-            .map_err(|_| Refused::NoMemory { pointer, length })?;
+        let memory = self.memory()?.data_mut(&mut self.caller);
+        put(memory, pointer, bytes)?;
         Ok(())
     }
 
@@ -286,10 +298,16 @@ impl<'a> Call<'a> {
 
     /// Gives the guest a region of its own memory: allocated by the guest, filled by the host. No bytes are a null pointer.
     pub(super) fn give(&mut self, bytes: &[u8], at: Returned) -> Result<(), Failure> {
-        let pointer = self.copy_in(bytes)?;
         let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        self.write(at.pointer, &pointer.to_le_bytes())?;
-        self.write(at.length, &length.to_le_bytes())
+        let pointer = match length {
+            0 => 0,
+            length => self.allocate(length)?,
+        };
+        let memory = self.memory()?.data_mut(&mut self.caller);
+        put(memory, pointer, bytes)?;
+        put(memory, at.pointer, &pointer.to_le_bytes())?;
+        put(memory, at.length, &length.to_le_bytes())?;
+        Ok(())
     }
 
     /// The same for a guest that says by null pointers what it does not want to know. Without a wish for the bytes, none are

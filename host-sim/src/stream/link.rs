@@ -69,6 +69,7 @@ impl HttpStream {
             connection: self.connection,
             protocol: self.protocol,
             started: self.started,
+            date: Rc::clone(&self.date),
             status: self.status,
             response_details: self.response_details.clone(),
             flags: self.flags,

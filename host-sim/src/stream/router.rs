@@ -290,7 +290,7 @@ impl HttpStream {
     /// An answer starts, and ends unless it streams.
     fn answer(&mut self, answer: &Upstream, streams: bool) {
         let (headers, mut frames) =
-            envoy::response(answer, self.head, self.http, streams, self.started);
+            envoy::response(answer, self.head, self.http, streams, &self.date);
         self.status = Some(answer.status);
         self.response_details = Some("via_upstream".to_owned());
         // Over HTTP/1 such an answer is over with its headers, while over HTTP/2 its end may come later.
@@ -325,7 +325,7 @@ impl HttpStream {
             headers: headers.to_vec(),
             ..Upstream::default()
         };
-        let (headers, _) = envoy::response(&upstream, self.head, self.http, !end, self.started);
+        let (headers, _) = envoy::response(&upstream, self.head, self.http, !end, &self.date);
         self.router.connected = true;
         self.status = Some(status);
         self.response_details = Some("via_upstream".to_owned());

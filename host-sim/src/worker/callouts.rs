@@ -11,6 +11,12 @@ use crate::vm_state::CallStatus;
 const BROKEN_CONNECTION: u32 = 11;
 
 impl Worker {
+    /// Whether anything that the plugin has called out is on its way, or a name is looked up for it.
+    pub(crate) fn has_called_out(&self) -> bool {
+        let state = self.vm.store.data();
+        !(state.callouts.is_empty() && state.grpc_calls.is_empty() && state.lookups.is_empty())
+    }
+
     /// Sends what the plugin has called out, and gives it every answer that is there. Says whether there was any.
     pub(crate) fn deliver_callouts(&mut self) -> bool {
         if self.vm.failure().is_some() {

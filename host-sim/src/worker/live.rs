@@ -41,7 +41,7 @@ impl Worker {
     /// The answer to a callout, or that the service cannot be reached.
     pub(crate) fn answer_callout(&mut self, token: u32, answer: Option<&Upstream>) {
         let state = self.vm.store.data_mut();
-        let now = state.host.clock.get();
+        let date = state.host.dates.of(state.host.clock.get());
         // One that has timed out or was cancelled is gone.
         let Some(callout) = state.callouts.get_mut(&token) else {
             return;
@@ -50,7 +50,8 @@ impl Worker {
             None => Reply::unreachable(),
             Some(answer) => {
                 let head = callout.request.method == "HEAD";
-                let (headers, frames) = envoy::response(answer, head, HttpVersion::One, false, now);
+                let (headers, frames) =
+                    envoy::response(answer, head, HttpVersion::One, false, &date);
                 let pieces = frames.into_iter().map(|frame| match frame {
                     Frame::Data { bytes, .. } => bytes,
                     Frame::Trailers(_) => Vec::new(),

@@ -6,6 +6,16 @@ use super::Worker;
 use crate::clock::Instant;
 
 impl Worker {
+    /// When something is due by itself.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        let tick = self.next_tick();
+        if !self.has_called_out() {
+            return tick;
+        }
+        let due = [tick, self.next_callout(), self.next_grpc()];
+        due.into_iter().flatten().min()
+    }
+
     /// When the next timer of this worker is due.
     pub(crate) fn next_tick(&self) -> Option<Instant> {
         self.vm
