@@ -5,7 +5,7 @@
 
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// Spreads a number of 32 bits over 64.
+/// Spreads numbers over 64 bits.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Spread(u64);
 
@@ -24,8 +24,12 @@ impl Hasher for Spread {
     }
 
     fn write_u32(&mut self, number: u32) {
+        self.write_u64(u64::from(number));
+    }
+
+    fn write_u64(&mut self, number: u64) {
         // 2^64 divided by the golden ratio: of numbers that follow each other, the products are far apart.
-        self.0 = (self.0.rotate_left(5) ^ u64::from(number)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = (self.0.rotate_left(5) ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 }
 

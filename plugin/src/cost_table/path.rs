@@ -18,10 +18,16 @@ const MAX_DECODINGS: usize = 3;
 /// One more than any template has: a longer path is like one of this length, for every template.
 const KEPT: usize = MAX_SEGMENTS.saturating_add(1);
 
+/// How many segments most paths have.
+const USUAL: usize = 8;
+
 /// The segments of a path in one reading: decoded, and without empty ones.
+///
+/// Invariant: the first [`KEPT`] of them, or all if there are fewer.
 #[derive(Debug)]
 pub(super) struct Segments<'p> {
-    kept: [Cow<'p, [u8]>; KEPT],
+    kept: Vec<Cow<'p, [u8]>>,
+    /// How many there are, those included that are not kept.
     count: usize,
 }
 
@@ -91,12 +97,12 @@ impl<'p> Segments<'p> {
 
     /// The segments; of a path with more than any template has, the first ones.
     pub(super) fn as_slice(&self) -> &[Cow<'p, [u8]>] {
-        self.kept.get(..self.count).unwrap_or(&self.kept)
+        &self.kept
     }
 
     fn none() -> Self {
         Self {
-            kept: [const { Cow::Borrowed(&[]) }; KEPT],
+            kept: Vec::with_capacity(USUAL),
             count: 0,
         }
     }
@@ -120,7 +126,7 @@ impl<'p> Segments<'p> {
         for segment in all {
             match segment.as_ref() {
                 b"." if dots == Dots::Last => {}
-                b".." if dots == Dots::Last => segments.count = segments.count.saturating_sub(1),
+                b".." if dots == Dots::Last => segments.pop(),
                 _ => segments.push(segment),
             }
         }
@@ -132,10 +138,16 @@ impl<'p> Segments<'p> {
         if segment.is_empty() {
             return;
         }
-        if let Some(place) = self.kept.get_mut(self.count) {
-            *place = segment;
+        if self.count < KEPT {
+            self.kept.push(segment);
         }
         self.count = self.count.saturating_add(1);
+    }
+
+    /// Takes the last segment back.
+    fn pop(&mut self) {
+        self.count = self.count.saturating_sub(1);
+        self.kept.truncate(self.count);
     }
 }
 
