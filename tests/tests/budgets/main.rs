@@ -120,19 +120,19 @@ fn check(request: &Request, status: u16, callbacks: usize, hostcalls: usize, fue
 #[test]
 fn a_get() {
     let request = call(ORGANIZATION, "GET", "/api/v1/tickets/4711", "");
-    check(&request, 200, 5, 20, 31_000);
+    check(&request, 200, 5, 20, 23_500);
 }
 
 #[test]
 fn a_list() {
     let request = call(ORGANIZATION, "GET", "/api/v1/tickets?from=20&limit=50", "");
-    check(&request, 200, 5, 20, 35_000);
+    check(&request, 200, 5, 20, 27_500);
 }
 
 #[test]
 fn a_refusal() {
     let request = call("7", "GET", "/api/v1/tickets/4711", "");
-    check(&request, 429, 5, 12, 40_000);
+    check(&request, 429, 5, 12, 34_500);
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn a_bulk_call() {
         "/api/v1/closeTickets",
         r#"{"ids":[1,2,3,4,5]}"#,
     );
-    check(&request, 200, 7, 24, 38_500);
+    check(&request, 200, 7, 24, 30_500);
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn a_usage_page() {
             *value = "text/html".to_owned();
         }
     }
-    check(&request, 200, 5, 10, 155_000);
+    check(&request, 200, 5, 10, 150_000);
 }
 
 /// `make bench` measures what the hostcalls of this very call cost by themselves.
