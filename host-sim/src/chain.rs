@@ -105,8 +105,13 @@ impl Chain {
     }
 
     /// What the upstream has done with this stream.
-    pub(crate) fn answered_with(&mut self, id: u32, behaviour: &UpstreamBehaviour) {
-        self.on_parts(id, |part| part.answered_with(behaviour.clone()));
+    pub(crate) fn answered_with(&mut self, id: u32, behaviour: UpstreamBehaviour) {
+        if self.passages.contains_key(&id) {
+            return self.on_parts(id, |part| part.answered_with(behaviour.clone()));
+        }
+        if let Some(part) = self.first_part(id) {
+            part.answered_with(behaviour);
+        }
     }
 
     fn on_parts(&mut self, id: u32, act: impl Fn(&mut HttpStream)) {

@@ -22,8 +22,7 @@ pub(crate) fn encode<'p>(
     let count = u32::try_from(pairs.len()).unwrap_or(u32::MAX);
     encoded.extend_from_slice(&count.to_le_bytes());
     for (key, value) in pairs.clone() {
-        encoded.extend_from_slice(&length(key));
-        encoded.extend_from_slice(&length(value));
+        encoded.extend_from_slice([length(key), length(value)].as_flattened());
     }
     for (key, value) in pairs {
         encoded.extend_from_slice(key);

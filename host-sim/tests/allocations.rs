@@ -30,7 +30,7 @@ const FILTER: &str = r#"(module
     (i32.const 0)))"#;
 
 /// As many as its own state, its headers and those of its answer take, before and behind the filter. None is for a hostcall.
-const MOST_OF_A_CALL: u64 = 17;
+const MOST_OF_A_CALL: u64 = 13;
 
 #[test]
 fn a_call_allocates_for_its_headers_and_not_for_its_hostcalls() {

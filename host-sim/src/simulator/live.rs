@@ -196,7 +196,7 @@ impl Simulator {
 
     /// What the upstream has done with a call. One that is gone is passed over.
     pub fn answer(&mut self, call: CallId, behaviour: UpstreamBehaviour) {
-        self.on_live(call, |worker, id| worker.answered_with(id, &behaviour));
+        self.on_live(call, |worker, id| worker.answered_with(id, behaviour));
     }
 
     /// The client of a call has gone away.

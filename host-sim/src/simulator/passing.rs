@@ -105,7 +105,7 @@ impl Simulator {
                     status: Some(status),
                     ..AnswerOverride::default()
                 };
-                worker.answered_with(id, &UpstreamBehaviour::Answer(answer));
+                worker.answered_with(id, UpstreamBehaviour::Answer(answer));
                 worker.release(id);
             }
             None => worker.disconnect(id),

@@ -233,13 +233,15 @@ impl HttpStream {
             Some(Breach::Starved) => return self.upstream_timed_out(),
             None => {}
         }
-        match self.router.behaviour.clone() {
+        let router = &self.router;
+        let usual = || usual.to(|| Some(router.request.as_ref()?.request()));
+        match &router.behaviour {
             UpstreamBehaviour::Answer(answer) => {
-                let usual = usual.to(|| Some(self.router.request.as_ref()?.request()));
-                self.answer(&answer.over(&usual), answer.streams);
+                let (answered, streams) = (answer.over(&usual()), answer.streams);
+                self.answer(&answered, streams);
             }
             UpstreamBehaviour::ResetAfterHeaders => {
-                let usual = usual.to(|| Some(self.router.request.as_ref()?.request()));
+                let usual = usual();
                 self.answer(&usual, true);
                 self.router.rest = Some(Rest::Reset);
             }
