@@ -13,10 +13,17 @@
 //!
 //! - Never more is spent than there is, as long as the engine answers: a proxy spends what the engine has granted it. Where it does not
 //!   answer, [`WhenDown`] says how far calls go on.
-//! - An engine that has lost everything is told again by each proxy that speaks, and grants nothing until as many have spoken as there
-//!   are, or for `idle_seconds` and two more, if the first to speak holds something or knows that others do. If that one knows of nothing,
-//!   the loss looks like a new day; and a proxy without a lease or a call has no reason to speak. What is remembered there alone may be
-//!   spent twice, so let the engine keep its data on disk (`envoy/valkey.conf`).
+//! - An engine that has lost everything is recognized by its birth: when it was first spoken to. Each message states the birth that its
+//!   sender knows, and one that states another makes the engine grant nothing, about any organization, until as many proxies as there are
+//!   have said again what they hold of it, or for `idle_seconds` and four more. By then every proxy that has spoken that day has greeted
+//!   the engine, silent as it may be, and has said everything again (`retelling.rs`), a thousand organizations a second and worker. A first
+//!   start keeps nobody waiting.
+//! - What is not known to any proxy that can reach the engine in that time may be spent twice: what was remembered by one that crashed, or
+//!   was cut off, or was given another module meanwhile; and a proxy that starts after the loss and is the first to speak, so that it
+//!   knows no birth, is granted what an engine that is new would grant until another greets that one: for `idle_seconds` and one more. So
+//!   let the engine keep its data on disk (`envoy/valkey.conf`).
+//! - A day that the engine alone has lost (its key was evicted) is told again too, and nothing of it is granted for as long, if the first
+//!   to speak holds something or knows that others do.
 //! - A replica that takes over without the last messages is mended by the next ones; until then it may grant what the former primary had
 //!   granted since, so let a primary wait for its replica (`envoy/valkey.conf`).
 //! - Of what is left, each of N proxies is granted the 2N-th part at a time, and no more than `lease`, or what waiting calls need. So all
@@ -37,6 +44,7 @@ mod message;
 mod post;
 mod recourse;
 mod resp;
+mod retelling;
 mod saying;
 mod transport;
 
@@ -52,9 +60,10 @@ use serde::Deserialize;
 
 pub use config::EngineConfig;
 pub use failure::{Failure, FailureKind};
-pub use message::{Answer, Circumstances, Message, Wish};
+pub use message::{Answer, Circumstances, Heard, Message, Wish};
 pub use post::{Learned, Parcel, Sent};
 pub use recourse::{Recourse, Short};
+use retelling::Told;
 pub use saying::Saying;
 use transport::Transport;
 
@@ -74,10 +83,18 @@ use crate::{
 pub struct Engine {
     settings: Settings,
     script: String,
+    /// Where the engine's birth is known, here and at the engine.
+    place: AccountKey,
     id: RefCell<Option<EnvoyId>>,
     due: RefCell<Vec<Due>>,
     /// The accounts about which there may be something to say.
     active: RefCell<HashMap<AccountKey, Rc<AccountHolder>, BuildSpread>>,
+    /// What was said today, and may have to be said again.
+    told_today: RefCell<HashMap<AccountKey, Told, BuildSpread>>,
+    /// When it was last looked through for days that are over.
+    swept: Cell<Option<Timestamp>>,
+    /// Whether it is to be greeted.
+    greets: Cell<bool>,
     sent: RefCell<HashMap<CalloutId, Vec<Sent>>>,
     /// Since when it has been of no use.
     down: Cell<Option<Timestamp>>,
@@ -150,11 +167,15 @@ impl Engine {
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         Self {
+            place: AccountKey::engine(&settings.namespace),
             settings,
             script: message::script(),
             id: RefCell::default(),
             due: RefCell::default(),
             active: RefCell::default(),
+            told_today: RefCell::default(),
+            swept: Cell::default(),
+            greets: Cell::default(),
             sent: RefCell::default(),
             down: Cell::default(),
             failed_at: Cell::default(),
@@ -240,12 +261,13 @@ impl Engine {
         if let Some(missed) = self.missed.take() {
             self.put(missed);
         }
+        self.retell(now, data);
     }
 
     /// Whether there is anything to say.
     #[must_use]
     pub fn has_due(&self) -> bool {
-        !self.due.borrow().is_empty()
+        self.greets.get() || !self.due.borrow().is_empty()
     }
 
     /// Whether an answer about the account at `key` is awaited, by whichever worker of this proxy.

@@ -16,6 +16,10 @@ use crate::{
     slots::WorkerId,
 };
 
+mod birth;
+
+pub use birth::{Acquaintance, Birth};
+
 /// What every key begins with: plugins may share one key space (Istio gives all of them the same).
 const PREFIX: &str = "api_credits";
 
@@ -113,6 +117,12 @@ impl AccountKey {
     #[must_use]
     pub fn shared(namespace: &Namespace, callers: &str) -> Self {
         Self::named(namespace, "shared", callers)
+    }
+
+    /// What a proxy knows of the engine of `namespace`, and what the engine knows of itself.
+    #[must_use]
+    pub fn engine(namespace: &Namespace) -> Self {
+        Self::named(namespace, "engine", "birth")
     }
 
     fn named(namespace: &Namespace, kind: &str, name: &str) -> Self {

@@ -121,6 +121,9 @@ impl Plugin {
             if let (Some(old), Some(new)) = (&running.policy.engine, &other.policy.engine) {
                 let holders = old.watched().into_iter();
                 holders.for_each(|holder| new.watch(&other.policy.successor(holder)));
+                for (holder, day) in old.told() {
+                    new.tells(&other.policy.successor(holder), day);
+                }
             }
         }
     }

@@ -6,7 +6,7 @@ use crate::{
     calendar_date::CalendarDate,
     credits::Credits,
     day::{DayNumber, Seconds},
-    ledger::AccountKey,
+    ledger::{AccountKey, Birth},
 };
 
 /// The script that takes a message, without its comments.
@@ -31,8 +31,10 @@ pub struct Message {
     pub number: u32,
     /// The allotment that it states.
     pub allotment: Credits,
-    /// The names of the day and of the calls in progress at the engine.
-    pub keys: [String; 2],
+    /// The birth that it states.
+    pub birth: Birth,
+    /// The names of the day, of the calls in progress and of the birth at the engine.
+    pub keys: [String; 3],
     /// What it states, in the order in which the script reads it.
     pub arguments: Vec<String>,
     /// What it says is held.
@@ -71,6 +73,10 @@ pub struct Circumstances<'a> {
     pub share_lease: Seconds,
     /// For how long nothing is granted after the engine has lost everything.
     pub quiet: Seconds,
+    /// Where the engine's birth is.
+    pub place: &'a AccountKey,
+    /// The birth that is known.
+    pub birth: Birth,
 }
 
 /// What the engine answers to a message that is not void.
@@ -82,11 +88,26 @@ pub enum Answer {
     Late(u32),
     /// Nothing yet: it has lost everything, and waits until every proxy has said what it holds.
     Recovering,
+    /// Nothing, and it has not taken the message down: its sender knew another birth. It is to be said again.
+    Again,
+    /// It has been greeted.
+    Greeted,
+}
+
+/// An answer, and by whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// What it is.
+    pub answer: Answer,
+    /// The birth of the engine that answers.
+    pub birth: Birth,
 }
 
 impl Message {
+    /// How many arguments a message has.
+    const ARGUMENTS: usize = 18;
     /// How many numbers an answer has.
-    const ANSWER: usize = 6;
+    const ANSWER: usize = 7;
 
     /// The message that an account which has been [asked](Account::ask) about sends. `None` where nothing is shared.
     #[must_use]
@@ -105,6 +126,8 @@ impl Message {
             calls,
             share_lease,
             quiet,
+            place,
+            birth,
         } = circumstances;
         let used = account.used();
         let held = lease.held.max(used);
@@ -136,6 +159,7 @@ impl Message {
             calls.map_or_else(|| "-1".to_owned(), |calls| calls.to_string()),
             share_lease.to_string(),
             quiet.to_string(),
+            birth.0.to_string(),
         ];
         let name = key.at_engine();
         let date = CalendarDate::of(account.day());
@@ -144,30 +168,77 @@ impl Message {
             day: account.day(),
             number: lease.message,
             allotment: stated,
-            keys: [format!("{name}:{date}"), format!("{name}:calls")],
+            birth: *birth,
+            keys: [
+                format!("{name}:{date}"),
+                format!("{name}:calls"),
+                place.at_engine(),
+            ],
             arguments,
             held,
             used,
         })
     }
 
+    /// A message about no organization, by which a proxy hears of the engine's birth.
+    #[must_use]
+    pub fn greeting(place: &AccountKey, envoy: &EnvoyId, birth: Birth, quiet: Seconds) -> Self {
+        let mut arguments = vec!["0".to_owned(); Self::ARGUMENTS];
+        for (place, argument) in [
+            (0, envoy.to_string()),
+            (Self::ARGUMENTS.saturating_sub(2), quiet.to_string()),
+            (Self::ARGUMENTS.saturating_sub(1), birth.0.to_string()),
+        ] {
+            if let Some(stated) = arguments.get_mut(place) {
+                *stated = argument;
+            }
+        }
+        Self {
+            key: place.clone(),
+            day: DayNumber::new(0),
+            number: 0,
+            allotment: Credits::ZERO,
+            birth,
+            keys: [place.at_engine(), place.at_engine(), place.at_engine()],
+            arguments,
+            held: Credits::ZERO,
+            used: Credits::ZERO,
+        }
+    }
+
+    /// Whether it is one.
+    #[must_use]
+    pub fn is_greeting(&self) -> bool {
+        self.number == 0
+    }
+
     /// What the engine's answer to the message means; `None` if it is none.
     #[must_use]
-    pub fn answer(&self, numbers: &[i64]) -> Option<Answer> {
+    pub fn answer(&self, numbers: &[i64]) -> Option<Heard> {
         let numbers: &[i64; Self::ANSWER] = numbers.try_into().ok()?;
-        let [message, credits, held, used, calls, shares] = *numbers;
+        let [message, credits, held, used, calls, shares, birth] = *numbers;
         let message = u32::try_from(message).ok()?;
+        let birth = Birth(u64::try_from(birth).ok()?);
+        let heard = |answer| Some(Heard { answer, birth });
+        if self.is_greeting() {
+            return heard(Answer::Greeted);
+        }
         if message != self.number {
-            return Some(Answer::Late(message));
+            return heard(Answer::Late(message));
         }
         if credits < 0 {
-            return Some(Answer::Recovering);
+            let knew = self.birth == birth || self.birth == Birth::default();
+            return heard(if knew {
+                Answer::Recovering
+            } else {
+                Answer::Again
+            });
         }
         let credits_of = |number: i64| u64::try_from(number).ok().and_then(Credits::new);
         let (credits, all_held, all_used) =
             (credits_of(credits)?, credits_of(held)?, credits_of(used)?);
         let here = self.held.checked_add(credits)?;
-        Some(Answer::Granted(Granted {
+        heard(Answer::Granted(Granted {
             message,
             day: self.day,
             allotment: self.allotment,
@@ -184,7 +255,7 @@ impl Message {
     pub fn command<'a>(&'a self, script: &'a str) -> Vec<&'a str> {
         let keys = self.keys.iter().map(String::as_str);
         let arguments = self.arguments.iter().map(String::as_str);
-        ["EVAL", script, "2"]
+        ["EVAL", script, "3"]
             .into_iter()
             .chain(keys)
             .chain(arguments)

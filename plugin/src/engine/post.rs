@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     Due, Engine, EnvoyId,
     failure::{Failure, FailureKind},
-    message::{Answer, Circumstances, Message, Wish},
+    message::{Answer, Circumstances, Heard, Message, Wish},
 };
 use crate::{
     account::{Account, Asking},
@@ -15,7 +15,7 @@ use crate::{
     credits::Credits,
     day::Seconds,
     enforcement::Enforcement,
-    ledger::{AccountKey, HostRefused, Ledger, SharedData},
+    ledger::{AccountKey, Birth, HostRefused, Ledger, SharedData},
 };
 
 /// A message on its way.
@@ -50,9 +50,9 @@ impl Engine {
     const GRACE: Duration = Duration::from_millis(20);
     /// How long the log is silent about a kind of failure that it has told.
     const SILENCE: Seconds = Seconds::new(60);
-    /// By how many seconds more than the time after which idle proxies give back the engine waits for their word, after it has lost
-    /// everything: two ticks.
-    const QUIET: u64 = 2;
+    /// By how many seconds more than the time after which silent proxies greet the engine it waits for their word, after it has lost
+    /// everything: four ticks. In one of them they greet it, in another they say again what they hold, and each may have to be repeated.
+    const QUIET: u64 = 4;
     /// How long the engine keeps a day that is over, in seconds.
     const KEPT: i64 = 86_400;
 
@@ -63,17 +63,26 @@ impl Engine {
         data: &impl SharedData,
         draw: impl FnOnce() -> [u8; 8],
     ) -> Vec<Parcel> {
-        let due = self.due.take();
-        if due.is_empty() {
+        let (due, greets) = (self.due.take(), self.greets.take());
+        if due.is_empty() && !greets {
             return Vec::new();
         }
-        let Some(id) = self.id(data, draw) else {
+        let known = Ledger::new(data).acquaintance(&self.place);
+        let (Some(id), Ok(known)) = (self.id(data, draw), known) else {
             return Vec::new();
         };
-        let sent: Vec<_> = due
+        let mut sent: Vec<_> = due
             .into_iter()
-            .filter_map(|due| self.prepare(due, &id, now, data))
+            .filter_map(|due| self.prepare(due, &id, known.birth, now, data))
             .collect();
+        // Whatever else is said is a greeting too.
+        if greets && sent.is_empty() {
+            let quiet = self.quiet();
+            sent.push(Sent {
+                message: Message::greeting(&self.place, &id, known.birth, quiet),
+                closes: false,
+            });
+        }
         let most = self.settings.transport.most();
         let parcels = sent.chunks(most).map(|sent| {
             let messages: Vec<_> = sent.iter().map(|sent| sent.message.clone()).collect();
@@ -117,23 +126,51 @@ impl Engine {
             Ok(answers) => answers,
             Err(failure) => return Some(self.fail(&sent, &failure, now)),
         };
-        if answers.contains(&Answer::Recovering) {
-            return Some(self.fail(&sent, &Failure::Recovering, now));
-        }
-        for (sent, answer) in sent.iter().zip(answers) {
+        let greeting = answers.iter().all(|heard| heard.answer == Answer::Greeted);
+        let (mut recovering, mut again) = (false, false);
+        for (sent, Heard { answer, birth }) in sent.iter().zip(answers) {
             let Message {
-                key, day, number, ..
+                key,
+                day,
+                number,
+                birth: stated,
+                ..
             } = &sent.message;
-            if sent.closes {
+            // What cannot be noted now is heard again with the next answer.
+            let _ =
+                Ledger::new(data).acquaint(&self.place, |known| known.hears(*stated, birth, now));
+            if sent.closes || answer == Answer::Greeted {
                 continue;
+            }
+            recovering |= answer == Answer::Recovering;
+            again |= answer == Answer::Again;
+            let taken_down = match answer {
+                Answer::Granted(_) => true,
+                Answer::Recovering => *stated == birth,
+                Answer::Late(_) | Answer::Again | Answer::Greeted => false,
+            };
+            if taken_down {
+                self.taken_down(&sent.message, birth);
             }
             // What cannot be posted is mended by the next message, which states what is held without it.
             let _ = Ledger::new(data).post(key, *day, |account| {
                 Ok::<_, std::convert::Infallible>(match answer {
                     Answer::Granted(granted) => account.hear(&granted, now),
-                    Answer::Recovering => account.clone(),
+                    Answer::Recovering | Answer::Greeted => account.clone(),
+                    Answer::Again => account.catch_up(*number, *number),
                     Answer::Late(latest) => account.catch_up(*number, latest),
                 })
+            });
+        }
+        if recovering {
+            return Some(self.fail(&sent, &Failure::Recovering, now));
+        }
+        // An engine that was greeted, or has not taken a message down, has not been of use yet.
+        if again || greeting {
+            return Some(Learned {
+                keys: keys(&sent),
+                failure: None,
+                line: None,
             });
         }
         let since = self.down.take();
@@ -161,6 +198,14 @@ impl Engine {
 
     /// The engine was of no use. It counts as down at once, but for a first answer that does not come in time: that may be the network.
     fn fail(&self, sent: &[Sent], failure: &Failure, now: Timestamp) -> Learned {
+        // That a greeting fails is counted. Whether calls can go on without the engine is seen when one needs it.
+        if sent.iter().all(|sent| sent.message.is_greeting()) {
+            return Learned {
+                keys: Vec::new(),
+                failure: Some(failure.kind()),
+                line: None,
+            };
+        }
         let again = self.failed_at.replace(Some(now)).is_some();
         if self.down.get().is_none() && (again || *failure != Failure::TimedOut) {
             self.down.set(Some(now));
@@ -187,6 +232,7 @@ impl Engine {
         &self,
         due: Due,
         envoy: &EnvoyId,
+        birth: Birth,
         now: Timestamp,
         data: &impl SharedData,
     ) -> Option<Sent> {
@@ -203,7 +249,9 @@ impl Engine {
                 .concurrency
                 .filter(|_| refuses && due.closes.is_none()),
             share_lease: self.settings.share_lease,
-            quiet: Seconds::new(self.settings.idle.get().saturating_add(Self::QUIET)),
+            quiet: self.quiet(),
+            place: &self.place,
+            birth,
         };
         let asking = |account: &Account| Asking {
             gives_back: due.gives_back,
@@ -224,6 +272,7 @@ impl Engine {
             });
         }
         self.watch(holder);
+        self.tells(holder, day.number);
         let posting = Ledger::new(data).post(&holder.key, day.number, |account| {
             if account.lease().is_some_and(|lease| lease.is_awaited(now)) {
                 return Err(());
@@ -244,6 +293,11 @@ impl Engine {
         })
     }
 
+    /// For how many seconds nothing is granted after everything was lost.
+    fn quiet(&self) -> Seconds {
+        Seconds::new(self.settings.idle.get().saturating_add(Self::QUIET))
+    }
+
     /// The proxy's name, the same for all its workers.
     fn id(&self, data: &impl SharedData, draw: impl FnOnce() -> [u8; 8]) -> Option<EnvoyId> {
         if let Some(id) = *self.id.borrow() {
@@ -257,5 +311,7 @@ impl Engine {
 }
 
 fn keys(sent: &[Sent]) -> Vec<AccountKey> {
-    sent.iter().map(|sent| sent.message.key.clone()).collect()
+    let about = sent.iter().map(|sent| &sent.message);
+    let about = about.filter(|message| !message.is_greeting());
+    about.map(|message| message.key.clone()).collect()
 }

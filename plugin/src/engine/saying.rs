@@ -20,7 +20,7 @@ pub enum Saying {
 }
 
 /// How often the same account is reported at the most. Less than a tick of the host's timer, which is never quite on time.
-const PAUSE: Duration = Duration::from_millis(900);
+pub(super) const PAUSE: Duration = Duration::from_millis(900);
 
 impl Account {
     /// What there is to say about the account. What is reserved is given back after `idle`, and shares of the calls in progress are

@@ -12,6 +12,7 @@ use crate::{
     account::{Asking, Granted, Lease, Moment},
     callout::{CalloutName, Reply},
     day::DayNumber,
+    ledger::Birth,
     organization::OrganizationId,
 };
 #[cfg(target_arch = "wasm32")]
@@ -72,7 +73,9 @@ fn message(account: &Account) -> Message {
         expires_at: 1_795_400_000,
         calls: Some(5),
         share_lease: Seconds::new(30),
-        quiet: Seconds::new(12),
+        quiet: Seconds::new(14),
+        place: &AccountKey::engine(&Namespace::default()),
+        birth: Birth(7),
     };
     Message::of(&key, account, wish, &circumstances).unwrap()
 }
@@ -103,7 +106,7 @@ fn answer(transport: &Transport, status: Option<u16>, body: &str) -> Result<Answ
     let messages = [message(&leased().ask(&asking(2)))];
     let answers = transport.answers(&messages, reply);
     answers
-        .map(|answers| answers[0])
+        .map(|answers| answers[0].answer)
         .map_err(|failure| failure.kind())
 }
 
@@ -121,9 +124,9 @@ fn a_message_is_a_command_after_the_password_and_the_database() {
         .collect();
     assert_eq!(
         words.join(" "),
-        "AUTH user secret SELECT 2 EVAL return 1 2 \
+        "AUTH user secret SELECT 2 EVAL return 1 3 \
          api_credits:{1/default/organization/a{c}me}:2026-11-22 api_credits:{1/default/organization/a{c}me}:calls \
-         abababababababab 2 0 100 1 2 3 500 2 1795400000 30 20 0 4 5 30 12 "
+         api_credits:{1/default/engine/birth} abababababababab 2 0 100 1 2 3 500 2 1795400000 30 20 0 4 5 30 14 7 "
     );
     assert_eq!(callout.cluster, "credits_engine");
 }
@@ -137,9 +140,9 @@ fn through_webdis_a_message_is_a_path() {
     );
     assert_eq!(
         String::from_utf8(callout.body).unwrap(),
-        "2/EVAL/return%201%2E5/2/api_credits%3A%7B1%2Fdefault%2Forganization%2Fa%7Bc%7Dme%7D%3A2026-11-22\
+        "2/EVAL/return%201%2E5/3/api_credits%3A%7B1%2Fdefault%2Forganization%2Fa%7Bc%7Dme%7D%3A2026-11-22\
          /api_credits%3A%7B1%2Fdefault%2Forganization%2Fa%7Bc%7Dme%7D%3Acalls\
-         /abababababababab/2/0/100/1/2/3/500/2/1795400000/30/20/0/4/5/30/12"
+         /api_credits%3A%7B1%2Fdefault%2Fengine%2Fbirth%7D/abababababababab/2/0/100/1/2/3/500/2/1795400000/30/20/0/4/5/30/14/7"
     );
 }
 
@@ -155,15 +158,22 @@ fn answers_are_read_in_both_forms() {
         slots: 1,
         others_share: 3,
     });
-    let text = "+OK\r\n+OK\r\n*6\r\n:2\r\n:40\r\n:200\r\n:25\r\n:1\r\n:3\r\n";
+    let text = "+OK\r\n+OK\r\n*7\r\n:2\r\n:40\r\n:200\r\n:25\r\n:1\r\n:3\r\n:7\r\n";
     assert_eq!(answer(&resp(), Some(200), text), Ok(expected));
-    let json = r#"{"EVAL":[2,40,200,25,1,3]}"#;
+    let json = r#"{"EVAL":[2,40,200,25,1,3,7]}"#;
     assert_eq!(answer(&webdis(), Some(200), json), Ok(expected));
-    let late = r#"{"EVAL":[9,0,0,0,0,0]}"#;
+    let late = r#"{"EVAL":[9,0,0,0,0,0,7]}"#;
     assert_eq!(answer(&webdis(), Some(200), late), Ok(Answer::Late(9)));
-    let recovering = r#"{"EVAL":[2,-1,0,0,0,0]}"#;
-    let answer = answer(&webdis(), Some(200), recovering);
-    assert_eq!(answer, Ok(Answer::Recovering));
+    let recovering = r#"{"EVAL":[2,-1,0,0,0,0,7]}"#;
+    assert_eq!(
+        answer(&webdis(), Some(200), recovering),
+        Ok(Answer::Recovering)
+    );
+    let not_taken_down = r#"{"EVAL":[2,-1,0,0,0,0,8]}"#;
+    assert_eq!(
+        answer(&webdis(), Some(200), not_taken_down),
+        Ok(Answer::Again)
+    );
 }
 
 #[test]
@@ -177,7 +187,7 @@ fn what_is_no_answer_is_a_failure_of_some_kind() {
         (Some(503), "no healthy upstream", Unreachable),
         (Some(200), "", BrokenOff),
         (Some(200), "+OK\r\n", BrokenOff),
-        (Some(200), "+OK\r\n+OK\r\n*6\r\n:2\r\n:40", BrokenOff),
+        (Some(200), "+OK\r\n+OK\r\n*7\r\n:2\r\n:40", BrokenOff),
         (Some(200), "HTTP/1.1 400 Bad Request\r\n\r\n", Garbage),
         (Some(200), "+OK\r\n+OK\r\n*1\r\n:2\r\n", Garbage),
         (Some(200), "-WRONGPASS no\r\n+OK\r\n-NOAUTH no\r\n", Denied),

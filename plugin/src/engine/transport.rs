@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use super::{
     failure::Failure,
-    message::{Answer, Message},
+    message::{Heard, Message},
     resp::{self, NoReply},
 };
 use crate::callout::{Callout, CalloutName, HeaderValue, Reply};
@@ -144,7 +144,7 @@ impl Transport {
     ///
     /// # Errors
     /// When it does not answer all of them.
-    pub fn answers(&self, messages: &[Message], reply: Reply<'_>) -> Result<Vec<Answer>, Failure> {
+    pub fn answers(&self, messages: &[Message], reply: Reply<'_>) -> Result<Vec<Heard>, Failure> {
         match reply.status {
             Some(200) => {}
             None | Some(504) => return Err(Failure::TimedOut),
@@ -185,7 +185,7 @@ impl RespTransport {
         body
     }
 
-    fn answers(&self, messages: &[Message], body: &[u8]) -> Result<Vec<Answer>, Failure> {
+    fn answers(&self, messages: &[Message], body: &[u8]) -> Result<Vec<Heard>, Failure> {
         let replies = resp::read_replies(body).map_err(|error| match error {
             NoReply::BrokenOff { .. } => Failure::BrokenOff(error.to_string()),
             NoReply::Garbage { .. } => Failure::Garbage(error.to_string()),
@@ -207,7 +207,7 @@ impl RespTransport {
         messages
             .iter()
             .zip(answers)
-            .map(|pair| read(pair).ok_or_else(|| Failure::Garbage("not six numbers".to_owned())))
+            .map(|pair| read(pair).ok_or_else(|| Failure::Garbage("not seven numbers".to_owned())))
             .collect()
     }
 }
@@ -224,7 +224,7 @@ impl WebdisTransport {
     }
 }
 
-fn webdis_answers(messages: &[Message], body: &[u8]) -> Result<Vec<Answer>, Failure> {
+fn webdis_answers(messages: &[Message], body: &[u8]) -> Result<Vec<Heard>, Failure> {
     let garbage = |text: &str| Failure::Garbage(text.chars().take(200).collect());
     let answer: Webdis = json::read(body).map_err(|error| {
         if error.is_end() {

@@ -18,6 +18,16 @@ use anyhow::{Context as _, Result, bail, ensure};
 pub struct Script {
     days: HashMap<Vec<u8>, Day>,
     calls: HashMap<Vec<u8>, HashMap<Vec<u8>, Share>>,
+    births: HashMap<Vec<u8>, Born>,
+    /// How often it has forgotten everything, so that no two births are the same.
+    lives: i64,
+}
+
+/// Since when it knows what it knows.
+#[derive(Clone, Copy, Debug, Default)]
+struct Born {
+    birth: i64,
+    lost: bool,
 }
 
 /// What is known of one organization's day.
@@ -28,6 +38,8 @@ struct Day {
     lost_held: i64,
     lost_used: i64,
     quiet: i64,
+    birth: i64,
+    spoken: i64,
     proxies: HashMap<Vec<u8>, Proxy>,
 }
 
@@ -37,6 +49,7 @@ struct Proxy {
     message: i64,
     held: i64,
     used: i64,
+    birth: i64,
 }
 
 /// A proxy's share of the calls in progress.
@@ -58,9 +71,9 @@ impl Script {
             let parts: Vec<&[u8]> = command.iter().map(Vec::as_slice).collect();
             match parts.as_slice() {
                 [b"AUTH", ..] | [b"SELECT", _] => replies.extend(*b"+OK\r\n"),
-                [b"EVAL", _, b"2", day, calls, arguments @ ..] => {
-                    let numbers = self.run(day, calls, arguments, now)?;
-                    replies.extend(b"*6\r\n");
+                [b"EVAL", _, b"3", day, calls, birth, arguments @ ..] => {
+                    let numbers = self.run([*day, *calls, *birth], arguments, now)?;
+                    replies.extend(b"*7\r\n");
                     for number in numbers {
                         replies.extend(format!(":{number}\r\n").bytes());
                     }
@@ -90,17 +103,27 @@ impl Script {
 
     /// Forgets everything, as a server that starts empty.
     pub fn forget(&mut self) {
-        *self = Self::default();
+        *self = Self {
+            lives: self.lives + 1,
+            ..Self::default()
+        };
+    }
+
+    /// It was born then, in microseconds since 1970.
+    pub fn born(&mut self, place: &str, birth: i64) {
+        let born = Born { birth, lost: false };
+        self.births.insert(place.as_bytes().to_vec(), born);
     }
 
     /// Takes a message, as `plugin/src/engine/share.lua` does.
-    fn run(&mut self, day: &[u8], calls: &[u8], arguments: &[&[u8]], now: i64) -> Result<[i64; 6]> {
+    fn run(&mut self, keys: [&[u8]; 3], arguments: &[&[u8]], now: i64) -> Result<[i64; 7]> {
+        let [day, calls, place] = keys;
         let [id, rest @ ..] = arguments else {
             bail!("no arguments");
         };
         let number = |text: &&[u8]| -> Result<i64> { Ok(std::str::from_utf8(text)?.parse()?) };
         let numbers = rest.iter().map(number).collect::<Result<Vec<_>>>()?;
-        let numbers: [i64; 16] = numbers.try_into().ok().context("not 17 arguments")?;
+        let numbers: [i64; 17] = numbers.try_into().ok().context("not 18 arguments")?;
         let [
             message,
             used,
@@ -118,25 +141,52 @@ impl Script {
             limit,
             lease,
             quiet,
+            stated,
         ] = numbers;
-        let fresh = !self.days.contains_key(day);
-        let day = self.days.entry(day.to_vec()).or_default();
-        let known = day.proxies.get(*id).copied();
-        if let Some(known) = known.filter(|known| message <= known.message) {
-            return Ok([known.message, 0, 0, 0, 0, 0]);
+        let first = now * 1_000_000 + self.lives;
+        let born = self.births.entry(place.to_vec()).or_insert(Born {
+            birth: first,
+            lost: false,
+        });
+        let grown_at = born.birth / 1_000_000 + quiet;
+        let young = now < grown_at;
+        let outlives = stated != 0 && stated != born.birth;
+        born.lost |= outlives && young;
+        let Born { birth, lost } = *born;
+        if message == 0 {
+            return Ok([0, 0, 0, 0, 0, 0, birth]);
         }
+        let fresh = !self.days.contains_key(day);
+        let known = self.days.get(day);
+        let known = known.and_then(|day| day.proxies.get(*id).copied());
+        if let Some(known) = known.filter(|known| message <= known.message) {
+            return Ok([known.message, 0, 0, 0, 0, 0, birth]);
+        }
+        if outlives && young {
+            return Ok([message, -1, 0, 0, 0, 0, birth]);
+        }
+        let day = self.days.entry(day.to_vec()).or_default();
         if fresh {
             (day.lost_held, day.lost_used) = (others_held, others_used);
-            if proxies > 1 && (held > 0 || others_held > 0) {
+            if !(lost && young) && proxies > 1 && (held > 0 || others_held > 0) {
                 day.quiet = now + quiet;
             }
         } else if known.is_none() {
             day.lost_held = (day.lost_held - held).max(0);
             day.lost_used = (day.lost_used - used).max(0);
         }
-        // Those that have spoken, the one that speaks included.
-        let spoken = day.proxies.len() + usize::from(known.is_none());
-        if i64::try_from(spoken)? >= proxies {
+        if lost && young {
+            day.quiet = grown_at;
+        }
+        // Those that have spoken to this engine, the one that speaks included.
+        if day.birth != birth {
+            (day.birth, day.spoken) = (birth, 0);
+        }
+        let counted = day.spoken > 0 && known.is_some_and(|known| known.birth == birth);
+        if stated == birth && !counted {
+            day.spoken += 1;
+        }
+        if day.spoken >= proxies {
             day.quiet = 0;
         }
         let known = known.unwrap_or_default();
@@ -156,6 +206,7 @@ impl Script {
             message,
             held,
             used,
+            birth: stated,
         };
         day.proxies.insert(id.to_vec(), stated);
         let sums = (day.held + day.lost_held, day.used + day.lost_used);
@@ -188,7 +239,7 @@ impl Script {
             }
         }
         let grant = if now < quiet_until { -1 } else { grant };
-        Ok([message, grant, sums.0, sums.1, granted, others])
+        Ok([message, grant, sums.0, sums.1, granted, others, birth])
     }
 }
 

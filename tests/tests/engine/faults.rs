@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::World;
 use crate::callers::{CHEAP, Callers, Sum};
 use crate::exactness::to_the_last;
-use crate::scene::{callers, counted, until, with_faults, with_valkey};
+use crate::scene::{callers, callers_of, counted, until, with_faults, with_valkey};
 
 /// How much longer than the filter's deadline a call may take on a machine that does other things as well.
 const SLACK: Duration = Duration::from_secs(5);
@@ -200,6 +200,36 @@ pub(crate) fn an_engine_that_forgot_everything_is_told_again(world: &World) -> a
         server.restart().await?;
         all = all.and(until_admitted(&callers).await?);
         let all = to_the_last(&callers, all, ALLOTMENT).await?;
+        assert_eq!(all.credits, ALLOTMENT);
+        Ok(())
+    })
+}
+
+/// What an Envoy has used that nobody calls any more counts, though the engine has forgotten it and the others have never heard of it.
+pub(crate) fn an_engine_that_forgot_everything_waits_for_a_silent_envoy(
+    world: &World,
+) -> anyhow::Result<()> {
+    const ALLOTMENT: u64 = 300;
+    let (server, cluster) = with_valkey(world, ALLOTMENT, &engine(40))?;
+    world.runtime.block_on(async {
+        for envoy in &cluster.envoys {
+            until("an Envoy has greeted the engine", async || {
+                let answers = "wasmcustom.api_credits.engine.answers";
+                Ok(envoy.stat(answers).await? > 0)
+            })
+            .await?;
+        }
+        let silent = callers_of(&cluster, 0)?;
+        let mut all = until_admitted(&silent).await?;
+        while all.credits < ALLOTMENT / 2 {
+            all = all.and(Sum::of(&silent.times(1, CHEAP).await?)?);
+        }
+        until("it has given back what it did not use", async || {
+            Ok(counted(&server).await? == (all.credits, all.credits))
+        })
+        .await?;
+        assert_eq!(server.command(&["FLUSHALL"]).await?, "+OK");
+        let all = to_the_last(&callers_of(&cluster, 1)?, all, ALLOTMENT).await?;
         assert_eq!(all.credits, ALLOTMENT);
         Ok(())
     })

@@ -91,6 +91,11 @@ const TESTS: &[(&str, Needs, Test)] = &[
         faults::an_engine_that_forgot_everything_is_told_again,
     ),
     (
+        "faults::an_engine_that_forgot_everything_waits_for_a_silent_envoy",
+        Needs::Nothing,
+        faults::an_engine_that_forgot_everything_waits_for_a_silent_envoy,
+    ),
+    (
         "faults::a_replica_takes_over",
         Needs::Nothing,
         faults::a_replica_takes_over,

@@ -22,10 +22,26 @@ fn the_engine_in_memory_does_what_the_script_does() {
     let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(6);
     let mut script = Script::default();
     let mut seen = [0_u32; 3];
+    let mut birth = 0;
     for number in 0..600 {
         // Every hundred messages another organization, of which the first word may be that of one that has lost its engine.
         let day = format!("d{}", number / 100);
         let calls = format!("c{}", number / 100);
+        let place = format!("e{}", number / 100);
+        if number % 100 == 0 {
+            // An engine that is young, or grown: the others wait for its proxies for 100,000 seconds or not at all.
+            birth = Timestamp::now().as_microsecond() - 1_000_000;
+            script.born(&place, birth);
+            let birth = birth.to_string();
+            let preset = ["HSET", &place, "birth", &birth];
+            let set = runtime.block_on(command_as(server.address, None, &preset));
+            assert_eq!(set.unwrap(), ":1");
+        }
+        let stated = match random.random_range(0..40) {
+            0 if number % 100 > 30 => birth - 1,
+            1..10 => 0,
+            _ => birth,
+        };
         let held = random.random_range(0..60_i64);
         let numbers = [
             random.random_range(1..number % 100 + 9), // the message: sometimes one that comes late
@@ -48,10 +64,11 @@ fn the_engine_in_memory_does_what_the_script_does() {
             random.random_range(-1..6),
             100_000,
             if number % 200 < 100 { 100_000 } else { 0 },
+            stated,
         ];
         let id = format!("p{}", random.random_range(0..4));
         let numbers: Vec<_> = numbers.iter().map(i64::to_string).collect();
-        let mut words = vec!["EVAL", SCRIPT, "2", &day, &calls, &id];
+        let mut words = vec!["EVAL", SCRIPT, "3", &day, &calls, &place, &id];
         words.extend(numbers.iter().map(String::as_str));
         let valkeys = runtime
             .block_on(command_as(server.address, None, &words))

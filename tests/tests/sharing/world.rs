@@ -64,6 +64,8 @@ pub(crate) struct World {
     mail: Vec<Mail>,
     late: Vec<Mail>,
     calls_out: u32,
+    /// Whether the engine has lost everything at some time.
+    lost: bool,
     now: Timestamp,
     /// What the engine had left to reserve after each message.
     left: Vec<(Timestamp, i64)>,
@@ -127,6 +129,7 @@ impl World {
             mail: Vec::new(),
             late: Vec::new(),
             calls_out: 0,
+            lost: false,
             now: "2026-11-22T12:00:00Z".parse().unwrap(),
             left: vec![(Timestamp::MIN, i64::try_from(ALLOTMENT).unwrap())],
             gone: 0,
@@ -202,13 +205,27 @@ impl World {
         answer
     }
 
-    /// The engine dies, with whatever was on its way to it, and an empty one takes its place.
+    /// The engine dies, and an empty one takes its place. Whatever was on its way to it may still arrive there when nobody waits for it.
+    ///
+    /// From here on a second is long enough for messages to arrive that are not lost: a proxy that cannot reach the engine for as long as
+    /// it waits for its proxies is not waited for.
     pub(crate) fn lose_engine(&mut self) {
         self.engine.forget();
-        self.late.clear();
+        self.lost = true;
         for mail in std::mem::take(&mut self.mail) {
             self.hear(&mail, SILENCE);
+            self.late.push(mail);
         }
+    }
+
+    /// Everybody has greeted the engine.
+    pub(crate) fn meet(&mut self) {
+        self.happen(Event::Tick(1_000));
+        self.deliver_all();
+    }
+
+    fn deliver_all(&mut self) {
+        (0..100).for_each(|_| self.happen(Event::Deliver(0)));
     }
 
     /// Lets the sender know, if it still runs.
@@ -303,6 +320,13 @@ impl World {
                 self.carry_out(&mail);
             }
             Event::Deliver(_) | Event::Lose(..) | Event::ArriveLate(_) => {}
+            Event::Tick(milliseconds) if self.lost && milliseconds >= 1_000 => {
+                for _ in 0..milliseconds / 1_000 {
+                    self.deliver_all();
+                    self.pass(1_000);
+                    self.tick();
+                }
+            }
             Event::Tick(milliseconds) => {
                 self.pass(milliseconds);
                 self.tick();
@@ -369,9 +393,7 @@ impl World {
                     }
                 }
             }
-            for _ in 0..100 {
-                self.happen(Event::Deliver(0));
-            }
+            self.deliver_all();
             self.happen(Event::Tick(1_000));
         }
     }
