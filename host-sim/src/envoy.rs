@@ -145,7 +145,9 @@ pub(crate) fn finish_response(headers: &mut HeaderMap, date: &str) {
     if headers.get("date").is_none() {
         headers.insert("date", date);
     }
-    headers.set("server", "envoy");
+    if headers.get("server") != Some(b"envoy") {
+        headers.set("server", "envoy");
+    }
 }
 
 /// The headers that a client gets: over HTTP/1 the codec says how long the body is when nobody else does.

@@ -292,8 +292,6 @@ impl HttpStream {
             if self.client.headers.is_some() {
                 self.abort();
             } else {
-                let mut headers = headers;
-                envoy::finish_response(&mut headers, &self.date);
                 self.send_headers(headers, body.is_none());
                 self.client.take(body.unwrap_or_default(), true);
             }
@@ -367,6 +365,7 @@ impl HttpStream {
                     );
                     return self.local_response(&LocalResponse::by_envoy(502, missing, &details));
                 }
+                // Where they stand, which takes no copy.
                 envoy::finish_response(&mut response.headers, &self.date);
                 let headers = response.headers.clone();
                 self.send_headers(headers, end);
@@ -379,7 +378,8 @@ impl HttpStream {
         }
     }
 
-    fn send_headers(&mut self, headers: HeaderMap, end: bool) {
+    fn send_headers(&mut self, mut headers: HeaderMap, end: bool) {
+        envoy::finish_response(&mut headers, &self.date);
         self.status = status_of(&headers);
         let bodiless = self.head || matches!(self.status, Some(204 | 304));
         let framing = if bodiless {

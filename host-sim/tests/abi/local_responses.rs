@@ -1,8 +1,8 @@
 //! Local responses in Envoy's three cases, and their shapes.
 
-use host_sim::target::{Request, Upstream};
+use host_sim::target::{PluginSettings, Request, Upstream};
 
-use crate::guest::{builder, callbacks, get, post, simulator, started};
+use crate::guest::{builder, callbacks, get, module, post, simulator, started};
 
 const REFUSE: &str = r#"(func $refuse
     (drop (call $respond (i32.const 429) <too many calls> <no>
@@ -94,6 +94,37 @@ fn while_the_response_is_held_it_goes_straight_to_the_client() {
         callbacks(&mut simulator),
         ["proxy_on_response_headers(2, 5, false)"]
     );
+}
+
+#[test]
+fn among_several_filters_it_has_the_same_headers() {
+    let refusing = refusing(
+        r#"(func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32)
+            (call $refuse)
+            i32.const 0)"#,
+    );
+    let named = |name: &str| PluginSettings {
+        name: name.to_owned(),
+        ..PluginSettings::default()
+    };
+    for (first, last) in [(refusing.as_str(), ""), ("", refusing.as_str())] {
+        let first = builder(first).settings(named("first"));
+        let chain = first.filter(&module(last), named("last"), "");
+        let exchange = started(chain).exchange(&get("/")).unwrap();
+        assert_eq!(
+            (exchange.status, exchange.headers),
+            (
+                429,
+                fields(&[
+                    ("x", "y"),
+                    ("content-length", "2"),
+                    ("content-type", "text/plain"),
+                    DATE,
+                    SERVER
+                ])
+            )
+        );
+    }
 }
 
 #[test]

@@ -40,21 +40,25 @@ impl Addition<'_> {
         if names > u64::try_from(Breakdown::MAX_NAMES).unwrap_or(u64::MAX) {
             return None;
         }
-        let mut left = pending.named.len();
+        let mut added = [false; Breakdown::MAX_NAMES];
         for _ in 0..names {
             let hash = self.record.get(self.at..)?.first_chunk::<4>()?;
             let hash = u32::from_le_bytes(*hash);
             self.at = self.at.saturating_add(4);
-            match pending.named.iter().find(|(name, _)| name.0 == hash) {
-                Some((_, count)) => {
-                    left = left.saturating_sub(1);
+            let mut named = pending.named.iter().zip(&mut added);
+            match named.find(|((name, _), _)| name.0 == hash) {
+                // A name stands in a record once.
+                Some((_, true)) => return None,
+                Some(((_, count), added)) => {
+                    *added = true;
                     self.count(*count)?;
                 }
                 None => self.step_over_count()?,
             }
         }
         self.count(pending.others)?;
-        (left == 0).then_some(())
+        let added = added.iter().filter(|added| **added).count();
+        (added == pending.named.len()).then_some(())
     }
 
     fn count(&mut self, more: Count) -> Option<()> {
@@ -64,31 +68,27 @@ impl Addition<'_> {
     }
 
     fn step_over_count(&mut self) -> Option<()> {
-        let mut numbers = 2_u8;
-        while numbers > 0 {
-            let byte = self.record.get(self.at)?;
-            // The last byte of a number has no high bit.
-            numbers = numbers.saturating_sub(!byte >> 7);
-            self.at = self.at.saturating_add(1);
-        }
-        Some(())
+        self.length()
+            .map(|length| self.at = self.at.saturating_add(length))?;
+        self.length()
+            .map(|length| self.at = self.at.saturating_add(length))
+    }
+
+    /// How many bytes the number has that comes next; `None` where that is so many that it may be larger than any amount of credits.
+    fn length(&self) -> Option<usize> {
+        const MOST: usize = 7;
+        let bytes = self.record.get(self.at..)?.iter().take(MOST);
+        // The last byte of a number has no high bit.
+        let mut bytes = bytes.enumerate().filter(|(_, byte)| **byte & 0x80 == 0);
+        bytes.next().map(|(place, _)| place.saturating_add(1))
     }
 
     /// Steps over a number, to which `more` is added. `None` where the sum is too large for the bytes of the number, or for `most`.
     fn number(&mut self, more: u64, most: u64) -> Option<u64> {
         let begin = self.at;
-        let rest = self.record.get(begin..)?;
-        let length = rest
-            .iter()
-            .position(|byte| byte & 0x80 == 0)?
-            .saturating_add(1);
-        self.at = begin.saturating_add(length);
-        // Nine bytes have 63 bits; hardly any number has more.
-        let bytes = rest.get(..length).filter(|bytes| bytes.len() <= 9)?;
-        let number = bytes
-            .iter()
-            .rev()
-            .fold(0_u64, |number, byte| number << 7 | u64::from(byte & 0x7f));
+        self.at = begin.saturating_add(self.length()?);
+        let bytes = self.record.get(begin..self.at)?.iter().rev();
+        let number = bytes.fold(0_u64, |number, byte| (number << 7) | u64::from(byte & 0x7f));
         if more == 0 {
             return Some(number);
         }
@@ -96,7 +96,7 @@ impl Addition<'_> {
         let mut left = sum;
         for byte in self.record.get_mut(begin..self.at)? {
             let [low, ..] = left.to_le_bytes();
-            *byte = *byte & 0x80 | low & 0x7f;
+            *byte = (*byte & 0x80) | (low & 0x7f);
             left >>= 7;
         }
         (left == 0).then_some(sum)

@@ -139,14 +139,16 @@ fn read_breakdown(rest: &mut &[u8]) -> Option<Breakdown> {
     if names > Breakdown::MAX_NAMES {
         return None;
     }
-    // Records name each name once. There is room for one more: what a worker has counted may be new.
-    let mut named = Vec::with_capacity(names.saturating_add(usize::from(names > 0)));
+    let mut breakdown = Breakdown {
+        named: Vec::with_capacity(names),
+        others: Count::default(),
+    };
     for _ in 0..names {
         let name = NameHash(u32::from_le_bytes(read_bytes(rest)?));
-        named.push((name, read_count(rest)?));
+        breakdown.add(name, read_count(rest)?);
     }
-    let others = read_count(rest)?;
-    Some(Breakdown { named, others })
+    breakdown.others = read_count(rest)?;
+    Some(breakdown)
 }
 
 fn read_bytes<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {

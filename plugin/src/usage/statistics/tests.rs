@@ -201,6 +201,31 @@ fn a_record_that_is_added_to_as_it_stands_is_as_if_it_were_taken_apart() {
     check(&full, &of(&[charged("get", 0)]), false);
     check(&full, &of(&[charged("get", 1)]), false);
 
+    // Records that nobody here writes: a name twice, an amount of credits that cannot be, a number that does not end.
+    let get = NameHash::of("get").0.to_le_bytes();
+    let head = [&[1, 7, 0, 0, 0, 0, 0][..]].concat();
+    let twice = [
+        &head[..],
+        &[2],
+        &get,
+        &[1, 1],
+        &get,
+        &[1, 1],
+        &[0, 0, 0, 0, 0],
+    ]
+    .concat();
+    assert_eq!(
+        Statistics::added_to(&twice, &of(&[charged("get", 1)])),
+        None
+    );
+    for credits in [
+        &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f][..],
+        &[0xff; 12],
+    ] {
+        let record = [&head[..], &[1], &get, &[1], credits, &[0, 0, 0, 0, 0]].concat();
+        assert_eq!(Statistics::added_to(&record, &of(&[refunded])), None);
+    }
+
     let record = stored.to_record();
     let longer = [record.as_slice(), b"!"].concat();
     assert_eq!(Statistics::added_to(&longer, &of(&[])), None);
