@@ -1,6 +1,6 @@
 //! Properties: their encodings, when they are there, and the filter state.
 
-use host_sim::target::{PluginSettings, Request};
+use host_sim::target::{PluginSettings, Request, Upstream};
 
 use crate::guest::{builder, get, hostcalls, started};
 
@@ -115,6 +115,36 @@ fn request_attributes_go_when_the_headers_pass_and_are_back_in_the_log() {
             r#"proxy_get_property("response.code") -> OK 0xc800000000000000"#,
             r#"proxy_get_property("response.code_details") -> OK "via_upstream""#,
             r#"proxy_get_property("request.duration") -> OK 0x0000000000000000"#,
+        ]
+    );
+}
+
+/// Envoy finishes the very headers that filters have seen, so that one which still holds them sees what it adds. As on Envoy 1.40.
+#[test]
+fn held_response_headers_are_finished_once_they_pass() {
+    let reads = reads(&["response␀headers␀server"]);
+    let guest = format!(
+        r#"(func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32) i32.const 1)
+        (func (export "proxy_on_response_body") (param i32 i32 i32) (result i32) {reads} i32.const 0)
+        (func (export "proxy_on_log") (param i32) {reads})"#
+    );
+    let settings = PluginSettings {
+        allow_on_headers_stop_iteration: true,
+        ..PluginSettings::default()
+    };
+    let upstream = Upstream {
+        headers: vec![("server".to_owned(), "upstream".to_owned())],
+        body: b"hello".to_vec(),
+        ..Upstream::default()
+    };
+    let mut simulator = started(builder(&guest).settings(settings).upstream(upstream));
+    simulator.exchange(&get("/")).unwrap();
+    assert_eq!(
+        hostcalls(&mut simulator),
+        [
+            r#"proxy_get_property("response.headers.server") -> OK "upstream""#,
+            r#"proxy_get_property("response.headers.server") -> OK "envoy""#,
+            r#"proxy_get_property("response.headers.server") -> OK "envoy""#,
         ]
     );
 }

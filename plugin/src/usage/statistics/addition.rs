@@ -68,25 +68,26 @@ impl Addition<'_> {
     }
 
     fn step_over_count(&mut self) -> Option<()> {
-        self.length()
-            .map(|length| self.at = self.at.saturating_add(length))?;
-        self.length()
-            .map(|length| self.at = self.at.saturating_add(length))
+        self.step_over_number()?;
+        self.step_over_number()
     }
 
-    /// How many bytes the number has that comes next; `None` where that is so many that it may be larger than any amount of credits.
-    fn length(&self) -> Option<usize> {
+    /// `None` for a number of so many bytes that it may be larger than any amount of credits.
+    fn step_over_number(&mut self) -> Option<()> {
         const MOST: usize = 7;
-        let bytes = self.record.get(self.at..)?.iter().take(MOST);
+        let most = self.at.saturating_add(MOST);
         // The last byte of a number has no high bit.
-        let mut bytes = bytes.enumerate().filter(|(_, byte)| **byte & 0x80 == 0);
-        bytes.next().map(|(place, _)| place.saturating_add(1))
+        while self.record.get(self.at)? & 0x80 != 0 {
+            self.at = self.at.saturating_add(1);
+        }
+        self.at = self.at.saturating_add(1);
+        (self.at <= most).then_some(())
     }
 
     /// Steps over a number, to which `more` is added. `None` where the sum is too large for the bytes of the number, or for `most`.
     fn number(&mut self, more: u64, most: u64) -> Option<u64> {
         let begin = self.at;
-        self.at = begin.saturating_add(self.length()?);
+        self.step_over_number()?;
         let bytes = self.record.get(begin..self.at)?.iter().rev();
         let number = bytes.fold(0_u64, |number, byte| (number << 7) | u64::from(byte & 0x7f));
         if more == 0 {
