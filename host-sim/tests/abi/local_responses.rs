@@ -8,6 +8,11 @@ const REFUSE: &str = r#"(func $refuse
     (drop (call $respond (i32.const 429) <too many calls> <no>
         <␁␀␀␀␁␀␀␀␁␀␀␀x␀y␀> (i32.const -1))))"#;
 
+const IN_RESPONSE_HEADERS: &str = r#"
+    (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32)
+        (call $refuse)
+        i32.const 0)"#;
+
 fn refusing(functions: &str) -> String {
     format!("{REFUSE}{functions}").replace('␁', "\u{1}")
 }
@@ -62,12 +67,11 @@ fn before_the_response_it_passes_through_the_filters_own_callbacks() {
 
 #[test]
 fn while_the_response_is_held_it_goes_straight_to_the_client() {
-    let functions = refusing(
-        r#"(func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32)
-            (call $refuse)
-            i32.const 0)
+    let functions = format!(
+        r#"{}
         (func (export "proxy_on_response_body") (param i32 i32 i32) (result i32)
             i32.const 0)"#,
+        refusing(IN_RESPONSE_HEADERS)
     );
     let upstream = Upstream {
         body: b"fine".to_vec(),
@@ -98,11 +102,7 @@ fn while_the_response_is_held_it_goes_straight_to_the_client() {
 
 #[test]
 fn among_several_filters_it_has_the_same_headers() {
-    let refusing = refusing(
-        r#"(func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32)
-            (call $refuse)
-            i32.const 0)"#,
-    );
+    let refusing = refusing(IN_RESPONSE_HEADERS);
     let named = |name: &str| PluginSettings {
         name: name.to_owned(),
         ..PluginSettings::default()
