@@ -29,7 +29,7 @@ const FILTER: &str = r#"(module
     (drop (call $replace (i32.const 2) (i32.const 300) (i32.const 8) (i32.const 400) (i32.const 19)))
     (i32.const 0)))"#;
 
-/// As many as its own state, its headers and those of its answer take, before and behind the filter. None is for a hostcall.
+/// As many as its own state, its headers and those of its answer take. None is for a hostcall.
 const MOST_OF_A_CALL: u64 = 13;
 
 #[test]

@@ -27,6 +27,17 @@ fn fields(fields: &[(&str, &str)]) -> Vec<(String, String)> {
 const DATE: (&str, &str) = ("date", "Sun, 22 Nov 2026 12:00:00 GMT");
 const SERVER: (&str, &str) = ("server", "envoy");
 
+/// The headers of a refusal that has passed no filter.
+fn of_the_refusal() -> Vec<(String, String)> {
+    fields(&[
+        ("x", "y"),
+        ("content-length", "2"),
+        ("content-type", "text/plain"),
+        DATE,
+        SERVER,
+    ])
+}
+
 #[test]
 fn before_the_response_it_passes_through_the_filters_own_callbacks() {
     let mut simulator = simulator(&refusing(
@@ -84,16 +95,7 @@ fn while_the_response_is_held_it_goes_straight_to_the_client() {
         (exchange.status, exchange.body.as_slice()),
         (429, &b"no"[..])
     );
-    assert_eq!(
-        exchange.headers,
-        fields(&[
-            ("x", "y"),
-            ("content-length", "2"),
-            ("content-type", "text/plain"),
-            DATE,
-            SERVER
-        ])
-    );
+    assert_eq!(exchange.headers, of_the_refusal());
     assert_eq!(
         callbacks(&mut simulator),
         ["proxy_on_response_headers(2, 5, false)"]
@@ -111,19 +113,7 @@ fn among_several_filters_it_has_the_same_headers() {
         let first = builder(first).settings(named("first"));
         let chain = first.filter(&module(last), named("last"), "");
         let exchange = started(chain).exchange(&get("/")).unwrap();
-        assert_eq!(
-            (exchange.status, exchange.headers),
-            (
-                429,
-                fields(&[
-                    ("x", "y"),
-                    ("content-length", "2"),
-                    ("content-type", "text/plain"),
-                    DATE,
-                    SERVER
-                ])
-            )
-        );
+        assert_eq!((exchange.status, exchange.headers), (429, of_the_refusal()));
     }
 }
 
