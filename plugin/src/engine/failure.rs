@@ -85,11 +85,25 @@ impl FailureKind {
 }
 
 impl Failure {
+    /// How an error begins that denies a command within the script. Its first word is `ERR`, whatever the script was denied
+    /// (`scriptVerifyACL` in `src/script.c`: Valkey and Redis since 7.2, and Redis 6 to 7.0, which may begin with where the error is).
+    const DENIED_IN_SCRIPT: [&str; 2] = [
+        "ACL failure in script: ",
+        "The user executing the script can't ",
+    ];
+
     /// The failure that an error of Redis or Valkey means, by its first word (Valkey, `src/server.c`, `createSharedObjects`).
     #[must_use]
     pub fn of_error(text: &str) -> Self {
         let text: String = text.chars().take(200).collect();
         match text.split(' ').next().unwrap_or_default() {
+            "ERR"
+                if Self::DENIED_IN_SCRIPT
+                    .iter()
+                    .any(|denied| text.contains(denied)) =>
+            {
+                Self::Denied(text)
+            }
             "READONLY" => Self::ReadOnly(text),
             "NOAUTH" | "WRONGPASS" | "NOPERM" => Self::Denied(text),
             "MOVED" | "ASK" | "CLUSTERDOWN" | "CROSSSLOT" | "TRYAGAIN" => Self::Moved(text),
@@ -136,6 +150,20 @@ mod tests {
                 FailureKind::Denied,
             ),
             ("NOPERM No permissions to run 'eval'", FailureKind::Denied),
+            (
+                "ERR ACL failure in script: User api_credits has no permissions to run the 'time' command script: on @user_script:4.",
+                FailureKind::Denied,
+            ),
+            (
+                "ERR The user executing the script can't run this command or subcommand script: e6e1ad1, on @user_script:4.",
+                FailureKind::Denied,
+            ),
+            (
+                "ERR Error running script (call to f_e6e1ad1): @user_script:4: @user_script: 4: \
+                 The user executing the script can't run this command or subcommand",
+                FailureKind::Denied,
+            ),
+            ("ERR unknown command 'EVAL'", FailureKind::Reported),
             ("MOVED 3999 127.0.0.1:6381", FailureKind::Moved),
             (
                 "LOADING Redis is loading the dataset in memory",

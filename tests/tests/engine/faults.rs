@@ -24,7 +24,7 @@ const DEADLINE_MS: u64 = 100;
 const CALLERS: usize = 8;
 
 /// The settings of `engine` in these tests.
-fn engine(lease: u64) -> Value {
+pub(crate) fn engine(lease: u64) -> Value {
     json!({ "lease": lease, "idle_seconds": 1, "deadline_ms": DEADLINE_MS })
 }
 
@@ -57,7 +57,7 @@ fn faults() -> Vec<(Fault, &'static str)> {
 }
 
 /// What callers are admitted until all calls of a round are, as without a fault.
-async fn until_admitted(callers: &Callers) -> anyhow::Result<Sum> {
+pub(crate) async fn until_admitted(callers: &Callers) -> anyhow::Result<Sum> {
     let mut all = Sum::default();
     until("calls are admitted", async || {
         let sum = Sum::of(&callers.times(8, CHEAP).await?)?;

@@ -3,6 +3,7 @@
 mod callers;
 mod command;
 mod concurrency;
+mod denials;
 mod exactness;
 mod faults;
 mod scene;
@@ -49,6 +50,16 @@ const TESTS: &[(&str, Needs, Test)] = &[
         "concurrency::calls_in_progress_are_counted_over_all_envoys",
         Needs::Nothing,
         concurrency::calls_in_progress_are_counted_over_all_envoys,
+    ),
+    (
+        "denials::whatever_valkey_denies_is_counted_as_denied",
+        Needs::Nothing,
+        denials::whatever_valkey_denies_is_counted_as_denied,
+    ),
+    (
+        "denials::whatever_redis_denies_is_counted_as_denied",
+        Needs::Redis,
+        denials::whatever_redis_denies_is_counted_as_denied,
     ),
     (
         "exactness::callers_of_two_envoys_spend_exactly_one_allotment",
