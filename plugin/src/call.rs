@@ -14,6 +14,7 @@ use crate::{
     metrics::Counts,
     plugin::Running,
     property_path::{self, PropertyPath},
+    refunds::DEADLINES,
     usage::answer::{Request, Resource},
 };
 use jiff::Timestamp;
@@ -28,6 +29,9 @@ pub(crate) enum Action {
     /// Hold it; where no bodies are read, its body as well (`StopAllIterationAndWatermark`, whatever
     /// `allow_on_headers_stop_iteration` says): Envoy takes a piece of a body that it cannot show for leave to go on.
     Pause = if cfg!(feature = "headers_only") { 4 } else { 1 },
+    /// Hold a piece of its body, and have the client send no more than fits (`StopIterationAndWatermark`). To [`Action::Pause`], Envoy
+    /// answers 413 when the body no longer fits.
+    PauseSender = 2,
 }
 
 /// One call, from its head until its end.
@@ -36,14 +40,18 @@ pub(crate) struct Call {
     meter: Meter,
     /// Whether its head is all of it.
     headers_only: bool,
-    /// Whether the proxy has shown any of the body.
-    body_seen: bool,
+    /// How much of the body the proxy has shown, in bytes; `None` if it has shown nothing of it.
+    body_seen: Option<usize>,
     /// Whether it has shown all of it.
     body_complete: bool,
     /// Whose answer has to be there before the call goes on.
     awaits: Option<Awaited>,
     /// Whether the plugin keeps the call until then.
     kept: bool,
+    /// Until when the rest of the body may come, since the call has been held for it.
+    body_until: Option<Timestamp>,
+    /// Whether the plugin keeps the call until then.
+    body_kept: bool,
     /// Whether it may be a gRPC call, which are all `POST`s.
     is_post: bool,
     /// Whether the call has ended.
@@ -58,10 +66,12 @@ impl Call {
             running,
             meter,
             headers_only: false,
-            body_seen: false,
+            body_seen: None,
             body_complete: false,
             awaits: None,
             kept: false,
+            body_until: None,
+            body_kept: false,
             is_post: false,
             ended: false,
         }
@@ -89,6 +99,11 @@ impl Call {
             return None;
         }
         self.awaits.clone()
+    }
+
+    /// Whether the call is held for its body, and was not when this was last asked.
+    pub(crate) fn begins_to_hold(&mut self) -> bool {
+        self.body_until.is_some() && !std::mem::replace(&mut self.body_kept, true)
     }
 
     /// The head of the request is there.
@@ -126,11 +141,9 @@ impl Call {
     /// Decides by the head after some of the body, or all of it.
     fn decide_late(&mut self) -> Action {
         match self.decide(&host::request_headers()) {
-            Action::Pause
-                if self.awaits.is_none() && self.meter.is_holding() && self.body_complete =>
-            {
-                self.on_complete_body()
-            }
+            Action::Pause if self.awaits.is_some() || !self.meter.is_holding() => Action::Pause,
+            Action::Pause if self.body_complete => self.on_complete_body(),
+            Action::Pause => self.on_growing_body(),
             action => action,
         }
     }
@@ -148,12 +161,16 @@ impl Call {
             .as_ref()
             .map(|sources| read(sources, headers));
         self.is_post = method == "POST";
+        let decided_for = telling::decided_for(&policy.subscriptions.namespace);
         let head = RequestHead {
             method: &method,
             path: &path,
             identity: identity.as_deref(),
             attributes: attributes.as_ref(),
             end_of_stream: self.headers_only,
+            upgrade: headers.first("upgrade").is_some(),
+            states_deadline: DEADLINES.iter().any(|name| headers.first(name).is_some()),
+            decided_for: decided_for.as_deref(),
         };
         let looked_at = policy
             .usage
@@ -186,17 +203,27 @@ impl Call {
             .settles_from()
             .map(|name| format!("response\0headers\0{name}"));
         let stated = stated.as_deref().and_then(host::property);
+        let status = String::from_utf8_lossy(&status).parse().unwrap_or_default();
         let grpc_status = self
             .is_post
             .then(|| host::response_header("grpc-status"))
             .flatten();
-        let head = ResponseHead {
-            status: String::from_utf8_lossy(&status).parse().unwrap_or_default(),
+        let told_cost = (status >= 400).then(|| self.told_cost()).flatten();
+        let mut head = ResponseHead {
+            status,
             grpc_status: grpc_status.as_deref(),
+            attempts: host::request_attempts(),
+            details: None,
+            told_cost: told_cost.as_deref(),
             stated_cost: stated
                 .as_deref()
                 .and_then(|cost| std::str::from_utf8(cost).ok()),
         };
+        let details = head
+            .needs_details()
+            .then(|| host::property("response\0code_details"))
+            .flatten();
+        head.details = details.as_deref();
         let counts = self.meter.on_response_headers(head, now, &HostSharedData);
         self.running.count(counts);
         if let Some(receipt) = self.meter.receipt() {
@@ -208,9 +235,31 @@ impl Call {
         }
     }
 
+    /// What the response states in the field in which this filter tells the cost.
+    fn told_cost(&self) -> Option<Vec<u8>> {
+        let enforcement = self.meter.receipt()?.enforcement;
+        let name = self.running.policy.headers(enforcement).cost.as_ref()?;
+        host::response_header(name.as_str())
+    }
+
+    /// Whether the call is held for the rest of its body.
+    pub(crate) fn body_until(&self) -> Option<Timestamp> {
+        let held = self.meter.is_holding() && !self.body_complete;
+        self.body_until.filter(|_| held)
+    }
+
+    /// The rest of the body has not come in time, and this call is the one that hostcalls are about.
+    pub(crate) fn on_late_body(&mut self) {
+        let now = self.running.now();
+        let verdict = self.meter.on_request_body_late(now, &HostSharedData);
+        if self.carry_out(verdict) == Action::Continue {
+            host::continue_request();
+        }
+    }
+
     /// The call is over, and what the proxy logs of it is next.
     pub(crate) fn on_log(&mut self) {
-        if self.meter.is_holding() && !self.body_seen {
+        if self.meter.is_holding() && self.body_seen.is_none() {
             self.running.warn_of_missing_bodies();
         }
         self.end();
@@ -222,10 +271,10 @@ impl Call {
             return;
         }
         self.awaits = None;
-        let ending = if self.meter.is_unanswered() && host::client_is_gone() {
-            Ending::ClientGone
+        let ending = if self.meter.is_unanswered() {
+            host::ending()
         } else {
-            Ending::Over
+            Ending::Unanswered
         };
         let now = self.running.latest();
         let counts = self.meter.on_end(ending, now, &HostSharedData);
@@ -250,7 +299,12 @@ impl Call {
         }
         match verdict.step {
             Step::Forward => Action::Continue,
-            Step::HoldForBody => Action::Pause,
+            Step::HoldForBody => {
+                let timeout = self.running.policy.costs.body().timeout;
+                self.body_until
+                    .get_or_insert_with(|| timeout.after(self.running.latest()));
+                Action::Pause
+            }
             Step::HoldForDirectory(organization) => {
                 self.awaits = Some(Awaited::Directory(organization));
                 Action::Pause

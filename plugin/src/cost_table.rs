@@ -36,6 +36,7 @@ use self::target::Target;
 use self::trie::Node;
 use crate::config_error::ConfigError;
 use crate::credits::Credits;
+use crate::day::Seconds;
 use crate::response_headers::HeaderName;
 
 /// What each call costs, ready to be asked.
@@ -53,6 +54,8 @@ pub struct CostTable {
 pub struct BodyLimits {
     /// The longest body that is read, in bytes.
     pub max_bytes: usize,
+    /// How long a call waits for its body to be complete.
+    pub timeout: Seconds,
     /// What becomes of a call whose body is longer.
     pub too_large: Fallback,
     /// What becomes of a call whose records cannot be counted.

@@ -87,7 +87,7 @@ fn plugin<T>(context: u32, otherwise: T, on: impl FnOnce(&Plugin) -> T) -> T {
     plugin.map_or(otherwise, |plugin| on(&plugin))
 }
 
-/// Tells the call, and has the plugin keep it if it now waits for the directory. A call to a plugin that has no configuration, which
+/// Tells the call, and has the plugin keep it if it now waits for the directory, the engine or its body. A call to a plugin that has no configuration, which
 /// no host creates, is refused.
 fn call(context: u32, on: impl FnOnce(&mut Call) -> Action) -> Action {
     let Some(call) = CONTEXTS.with(|contexts| contexts.call(context)) else {
@@ -98,6 +98,10 @@ fn call(context: u32, on: impl FnOnce(&mut Call) -> Action) -> Action {
     if let Some(awaited) = borrowed.begins_to_await() {
         let running = borrowed.running();
         running.hold(awaited, context, Rc::downgrade(&call));
+    }
+    if borrowed.begins_to_hold() {
+        let running = borrowed.running();
+        running.hold_for_body(context, Rc::downgrade(&call));
     }
     action
 }

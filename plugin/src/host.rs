@@ -18,6 +18,7 @@ use crate::{
     callout::{Callout, CalloutId},
     header_map::{HeaderMap, serialize},
     ledger::HostRefused,
+    meter::Ending,
 };
 
 mod shared_data;
@@ -193,14 +194,28 @@ fn header(map: u32, name: &str) -> Option<Vec<u8>> {
     value.ok().flatten()
 }
 
-/// Whether the call ended because its client closed the connection (`DC`) or reset the stream (`DR`): bits of the property
-/// `response.flags` (Envoy, `envoy/stream_info/stream_info.h`, `CoreResponseFlag`).
-pub(crate) fn client_is_gone() -> bool {
-    const DOWNSTREAM_CONNECTION_TERMINATION: u64 = 1 << 14;
-    const DOWNSTREAM_REMOTE_RESET: u64 = 1 << 28;
-    let flags = property("response\0flags").unwrap_or_default();
-    let flags = flags.as_slice().try_into().map_or(0, u64::from_le_bytes);
-    flags & (DOWNSTREAM_CONNECTION_TERMINATION | DOWNSTREAM_REMOTE_RESET) != 0
+/// How the call ended: by the property `response.code`, which is there if anybody got an answer, and the flag `OM` in `response.flags`
+/// (Envoy, `envoy/stream_info/stream_info.h`, `CoreResponseFlag`).
+pub(crate) fn ending() -> Ending {
+    const OVERLOAD_MANAGER: u64 = 1 << 25;
+    if let Some(status) = number("response\0code") {
+        Ending::Answered(u16::try_from(status).unwrap_or_default())
+    } else if number("response\0flags").unwrap_or_default() & OVERLOAD_MANAGER != 0 {
+        Ending::Overloaded
+    } else {
+        Ending::Unanswered
+    }
+}
+
+/// How often an upstream was asked, with retries; `None` where the host does not tell.
+pub(crate) fn request_attempts() -> Option<u64> {
+    number("upstream\0request_attempt_count")
+}
+
+/// The value of a property that is a number.
+fn number(path: &str) -> Option<u64> {
+    let value = property(path)?;
+    value.as_slice().try_into().ok().map(u64::from_le_bytes)
 }
 
 /// A header of the answer to one of the filter's own calls.

@@ -34,7 +34,7 @@ use settlement::Permit;
 pub use settlement::{Ending, ResponseHead};
 
 /// The head of a request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct RequestHead<'a> {
     /// The method (`:method`).
     pub method: &'a str,
@@ -46,6 +46,12 @@ pub struct RequestHead<'a> {
     pub attributes: Option<&'a Attributes>,
     /// Whether no body follows.
     pub end_of_stream: bool,
+    /// Whether it asks to be upgraded to another protocol: what follows its head then has no end.
+    pub upgrade: bool,
+    /// Whether it states its own deadline, by one of the [`DEADLINES`](crate::refunds::DEADLINES).
+    pub states_deadline: bool,
+    /// The account holder for whom another instance of the filter with the same namespace has decided this call already.
+    pub decided_for: Option<&'a str>,
 }
 
 /// What to do with a call.
@@ -87,6 +93,10 @@ pub struct Meter {
     state: State,
     /// Until when the call waits for the engine, if it has to.
     waits_until: Option<Timestamp>,
+    /// Whether the call stated its own deadline.
+    states_deadline: bool,
+    /// Whether the call has to be held until its body is complete.
+    needs_body: bool,
 }
 
 #[derive(Debug)]
@@ -114,6 +124,8 @@ impl Meter {
             worker,
             state: State::New,
             waits_until: None,
+            states_deadline: false,
+            needs_body: false,
         }
     }
 
@@ -130,6 +142,13 @@ impl Meter {
     #[must_use]
     pub fn is_holding(&self) -> bool {
         matches!(self.state, State::Holding { .. })
+    }
+
+    /// Whether a body of which `bytes` are there has to be kept until it is complete, should the call that waits be priced by it.
+    #[must_use]
+    pub fn needs_body(&self, bytes: usize) -> bool {
+        let body = self.policy.costs.body();
+        self.needs_body && body.unread.is_none() && bytes <= body.max_bytes
     }
 
     /// The response header in which the upstream states what the call did cost, if the rule that priced it has one.
@@ -149,6 +168,11 @@ impl Meter {
     ) -> Verdict {
         let quote = self.policy.costs.quote(head.method, head.path);
         let payer = self.policy.payer(head.identity, head.attributes, now);
+        if head.decided_for.is_some() && head.decided_for == payer.label() {
+            return Verdict::of(Step::Forward);
+        }
+        self.states_deadline = head.states_deadline;
+        self.needs_body = matches!(quote, Quote::PerRecord(_)) && !head.end_of_stream;
         match (quote, payer) {
             (Quote::Known(charge), payer) if charge.cost.is_zero() => {
                 self.forward_exempt(payer, charge.rule, now, data)
@@ -173,7 +197,11 @@ impl Meter {
             }
             (Quote::PerRecord(quote), Payer::Holder(holder)) => {
                 self.state = State::Holding { holder, quote };
-                self.hold_for_body(now, data)
+                if head.upgrade {
+                    self.refuse_endless(now, data)
+                } else {
+                    self.hold_for_body(now, data)
+                }
             }
         }
     }

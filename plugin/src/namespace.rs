@@ -22,6 +22,9 @@ pub struct InvalidNamespace {
 }
 
 impl Namespace {
+    /// The name of the namespace that a configuration has which names none.
+    pub const DEFAULT: &str = "default";
+
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -31,7 +34,7 @@ impl Namespace {
 
 impl Default for Namespace {
     fn default() -> Self {
-        Self("default".to_owned())
+        Self(Self::DEFAULT.to_owned())
     }
 }
 

@@ -55,6 +55,8 @@ pub(crate) struct Running {
     warned: Cell<bool>,
     /// Calls that wait for an answer.
     held: RefCell<HashMap<Awaited, Vec<Held>>>,
+    /// Calls that are held for the rest of their bodies.
+    uploads: RefCell<Vec<Held>>,
     /// When the worker last did what it does every [`TICK`].
     ticked: Cell<Timestamp>,
     /// How often the host's timer ticks.
@@ -141,6 +143,7 @@ impl Running {
             latest: Cell::new(host::now()),
             warned: Cell::new(false),
             held: RefCell::default(),
+            uploads: RefCell::default(),
             ticked: Cell::new(Timestamp::MIN),
             period: Cell::new(TICK),
             reading: Cell::new(false),
@@ -159,6 +162,7 @@ impl Running {
             }
             self.ask();
             self.tell_webhook();
+            self.end_late_uploads(now);
         }
         self.release_answered(now);
     }

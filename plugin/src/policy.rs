@@ -140,6 +140,18 @@ pub enum Payer {
     Refused(Reason, Answer),
 }
 
+impl Payer {
+    /// What the payer is called in access logs, as far as it is known.
+    #[must_use]
+    pub fn label(&self) -> Option<&str> {
+        match self {
+            Self::Holder(holder) => Some(&holder.label),
+            Self::Awaited(id) | Self::Misdescribed(id, _) => Some(id.as_str()),
+            Self::Nobody | Self::Refused(..) => None,
+        }
+    }
+}
+
 impl Concurrency {
     /// The group called `name` and its limit.
     #[must_use]

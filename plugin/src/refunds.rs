@@ -1,12 +1,15 @@
-//! Refunds: which outcomes of a call give its credits back.
+//! Refunds: which endings of a call give its credits back.
 //!
-//! What a failed call costs is explicit and configurable. By default a call is refunded if the platform failed it: the upstream
-//! answered 502, 503 or 504, or the proxy did because it could not reach the upstream or waited too long for it, or there was no
-//! response at all although the client waited. A client that goes away itself has paid.
+//! What a failed call costs is explicit and configurable. A refund is for what the platform demonstrably caused, and only that: a
+//! response with one of `statuses`, or one for which no upstream was asked. A client that went away, broke the protocol or lied about
+//! a length has paid, and so has one that chose its own [deadline](DEADLINES).
+//!
+//! How a client leaves does not tell who caused it: Envoy 1.40 notes nothing of an HTTP/3 departure, nor of an HTTP/2 `RST_STREAM` with
+//! `NO_ERROR`. But whatever Envoy itself ends with an answer has a status (the property `response.code`), and nobody's departure has one.
 
 use serde::Deserialize;
 
-/// Which outcomes are refunded.
+/// Which endings are refunded.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
@@ -14,8 +17,11 @@ pub struct Refunds {
     /// Responses with these statuses; `[]` for none.
     #[cfg_attr(feature = "schema", schemars(with = "std::collections::BTreeSet<u16>"))]
     pub statuses: Vec<u16>,
-    /// Calls that ended without a response while the client still waited.
+    /// Calls that the filter saw no response to, if the proxy ended them with one of `statuses`, or because it was overloaded.
     pub no_response: bool,
+    /// Calls that somebody behind this filter refused before any upstream was asked, such as another filter, this filter in another
+    /// proxy, or a route that redirects or answers by itself. What a cache or another filter answers with success is not refunded.
+    pub no_upstream: bool,
 }
 
 impl Default for Refunds {
@@ -23,6 +29,17 @@ impl Default for Refunds {
         Self {
             statuses: vec![502, 503, 504],
             no_response: true,
+            no_upstream: true,
         }
     }
 }
+
+/// The request headers by which a call states its own deadline, in lower case (Envoy, "Timeouts" of the router filter and of
+/// `RouteAction.MaxStreamDuration`). Envoy removes the `x-envoy-` ones of clients that are not internal.
+pub const DEADLINES: [&str; 5] = [
+    "grpc-timeout",
+    "x-envoy-expected-rq-timeout-ms",
+    "x-envoy-upstream-rq-per-try-timeout-ms",
+    "x-envoy-upstream-rq-timeout-ms",
+    "x-envoy-upstream-stream-duration-ms",
+];

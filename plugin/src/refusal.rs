@@ -38,11 +38,13 @@ pub enum Reason {
     DirectoryUnavailable,
     /// The engine that counts for several proxies does not answer.
     EngineUnavailable,
+    /// The body whose records are priced has not been complete in time.
+    BodyTimeout,
 }
 
 impl Reason {
     /// Every reason, in the order of their numbers.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::DailyCredits,
         Self::ExceedsAllotment,
         Self::TooManyRequests,
@@ -56,6 +58,7 @@ impl Reason {
         Self::AccountUnavailable,
         Self::DirectoryUnavailable,
         Self::EngineUnavailable,
+        Self::BodyTimeout,
     ];
 
     /// The reason's name in metrics and access logs.
@@ -75,6 +78,7 @@ impl Reason {
             Self::AccountUnavailable => "account_unavailable",
             Self::DirectoryUnavailable => "directory_unavailable",
             Self::EngineUnavailable => "engine_unavailable",
+            Self::BodyTimeout => "body_timeout",
         }
     }
 
@@ -124,6 +128,7 @@ impl Reason {
             ),
             Self::BodyTooLarge => (413, "BODY_TOO_LARGE", GrpcStatus::ResourceExhausted, BLANK),
             Self::BodyUnreadable => (400, "BODY_UNREADABLE", GrpcStatus::InvalidArgument, BLANK),
+            Self::BodyTimeout => (408, "BODY_TIMEOUT", GrpcStatus::DeadlineExceeded, BLANK),
             Self::Contended
             | Self::AccountUnavailable
             | Self::DirectoryUnavailable
@@ -144,6 +149,7 @@ impl Reason {
 #[expect(missing_docs, reason = "the names are the specification's")]
 pub enum GrpcStatus {
     InvalidArgument = 3,
+    DeadlineExceeded = 4,
     PermissionDenied = 7,
     ResourceExhausted = 8,
     Unavailable = 14,
@@ -251,7 +257,8 @@ impl Refusal {
             | Reason::InvalidOrganization
             | Reason::InvalidSubscription
             | Reason::BodyTooLarge
-            | Reason::BodyUnreadable => None,
+            | Reason::BodyUnreadable
+            | Reason::BodyTimeout => None,
         }
     }
 
@@ -330,6 +337,7 @@ impl Refusal {
             Reason::InvalidSubscription => "Invalid subscription",
             Reason::BodyTooLarge => "Body too large to be priced",
             Reason::BodyUnreadable => "Body cannot be priced",
+            Reason::BodyTimeout => "Body not complete in time",
             Reason::Contended
             | Reason::AccountUnavailable
             | Reason::DirectoryUnavailable
@@ -373,6 +381,10 @@ impl Refusal {
             }
             (Reason::BodyUnreadable, ..) => {
                 "This call is priced by the records in its body, which is not the JSON expected."
+                    .to_owned()
+            }
+            (Reason::BodyTimeout, ..) => {
+                "This call is priced by the records in its body, which was not complete in time."
                     .to_owned()
             }
             (Reason::DailyCredits | Reason::ExceedsAllotment, ..) => {

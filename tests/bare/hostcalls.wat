@@ -8,6 +8,7 @@
   (import "env" "proxy_get_current_time_nanoseconds" (func $time (param i32) (result i32)))
   (import "env" "proxy_get_shared_data" (func $get_shared (param i32 i32 i32 i32 i32) (result i32)))
   (import "env" "proxy_set_shared_data" (func $set_shared (param i32 i32 i32 i32 i32) (result i32)))
+  (import "env" "proxy_get_property" (func $get_property (param i32 i32 i32 i32) (result i32)))
   (import "env" "proxy_set_property" (func $set_property (param i32 i32 i32 i32) (result i32)))
   (import "env" "proxy_define_metric" (func $define (param i32 i32 i32 i32) (result i32)))
   (import "env" "proxy_increment_metric" (func $increment (param i32 i64) (result i32)))
@@ -35,6 +36,7 @@
   (data (i32.const 1392) "ratelimit")
   (data (i32.const 1408) "\"daily\";r=100000099999;t=72000")
   (data (i32.const 1440) "ratelimit-policy")
+  (data (i32.const 1504) "upstream\00request_attempt_count")
   (data (i32.const 1464) "\"daily\";q=100000100000;w=86400")
 
   (func (export "proxy_abi_version_0_2_1"))
@@ -53,6 +55,7 @@
 
   (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
     (drop (call $get_pairs (i32.const 0) (i32.const 16) (i32.const 20)))
+    (drop (call $get_property (i32.const 1096) (i32.const 24) (i32.const 16) (i32.const 20)))
     (drop (call $time (i32.const 32)))
     (drop (call $get_shared (i32.const 1024) (i32.const 42) (i32.const 16) (i32.const 20) (i32.const 24)))
     (drop (call $set_shared (i32.const 1024) (i32.const 42) (i32.const 4096) (i32.const 30) (i32.load (i32.const 24))))
@@ -69,6 +72,7 @@
   (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32)
     (drop (call $time (i32.const 32)))
     (drop (call $get_header (i32.const 2) (i32.const 1072) (i32.const 7) (i32.const 16) (i32.const 20)))
+    (drop (call $get_property (i32.const 1504) (i32.const 30) (i32.const 16) (i32.const 20)))
     (drop (call $replace_header (i32.const 2) (i32.const 1328) (i32.const 30) (i32.const 1280) (i32.const 1)))
     (drop (call $replace_header (i32.const 2) (i32.const 1360) (i32.const 25) (i32.const 1240) (i32.const 12)))
     (drop (call $replace_header (i32.const 2) (i32.const 1392) (i32.const 9) (i32.const 1408) (i32.const 30)))

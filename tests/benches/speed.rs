@@ -92,6 +92,7 @@ fn head(path: &str) -> RequestHead<'_> {
         identity: Some(ORGANIZATION),
         attributes: None,
         end_of_stream: true,
+        ..RequestHead::default()
     }
 }
 
@@ -105,11 +106,11 @@ fn call(criterion: &mut Criterion) {
             let verdict = meter.on_request_headers(head, now, &data);
             let response = ResponseHead {
                 status: 200,
-                grpc_status: None,
-                stated_cost: None,
+                attempts: Some(1),
+                ..ResponseHead::default()
             };
             meter.on_response_headers(response, now, &data);
-            meter.on_end(Ending::Over, now, &data);
+            meter.on_end(Ending::Unanswered, now, &data);
             verdict
         });
     });

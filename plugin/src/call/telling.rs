@@ -6,6 +6,7 @@ use super::Call;
 use crate::{
     host::{self, Level},
     ledger::PostingFailure,
+    namespace::Namespace,
     policy::Policy,
     receipt::Receipt,
     refusal::Refusal,
@@ -67,9 +68,23 @@ impl Call {
     }
 }
 
-/// Shows the receipt to access logs.
+/// The account holder for whom another instance of the filter in the same chain, which charges the same accounts, has decided this call.
+pub(super) fn decided_for(namespace: &Namespace) -> Option<String> {
+    let organization = host::property("api_credits.organization")?;
+    let other = host::property("api_credits.namespace");
+    let other = other.as_deref().unwrap_or(Namespace::DEFAULT.as_bytes());
+    (other == namespace.as_str().as_bytes())
+        .then(|| String::from_utf8(organization).ok())
+        .flatten()
+}
+
+/// Shows the receipt to access logs, and to other instances of the filter.
 pub(super) fn publish(receipt: &Receipt, policy: &Policy) {
     if let Some(holder) = &receipt.holder {
+        let namespace = policy.subscriptions.namespace.as_str();
+        if namespace != Namespace::DEFAULT {
+            host::set_property("api_credits.namespace", namespace);
+        }
         host::set_property("api_credits.organization", &holder.label);
         host::set_property("api_credits.edition", holder.edition.as_str());
     }

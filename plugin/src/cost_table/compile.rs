@@ -14,9 +14,13 @@ use super::trie::Node;
 use super::{BodyLimits, CostTable, RuleFacts, RuleId};
 use crate::config_error::ConfigError;
 use crate::credits::Credits;
+use crate::day::Seconds;
 
 /// The longest body that can be buffered for counting: 16 MiB.
 const MAX_BODY_BYTES: u32 = 16 << 20;
+
+/// The longest that a call can wait for its body: an hour.
+const MAX_BODY_SECONDS: u32 = 3600;
 
 /// The longest name of a rule, in characters.
 const MAX_NAME: usize = 64;
@@ -111,8 +115,16 @@ fn body_limits(body: &BodyConfig) -> Result<BodyLimits, ConfigError> {
             expected,
         ));
     };
+    if !(1..=MAX_BODY_SECONDS).contains(&body.timeout_seconds) {
+        return Err(ConfigError::invalid(
+            "costs.body.timeout_seconds",
+            body.timeout_seconds.to_string(),
+            format!("a number of seconds from 1 to {MAX_BODY_SECONDS}"),
+        ));
+    }
     Ok(BodyLimits {
         max_bytes,
+        timeout: Seconds::new(body.timeout_seconds.into()),
         too_large: body.too_large,
         unreadable: body.unreadable,
         unread: None,

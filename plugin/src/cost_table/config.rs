@@ -32,6 +32,8 @@ pub struct CostsConfig {
 pub struct BodyConfig {
     /// The longest body that is read, in bytes: from 1 to 16777216, by default 65536.
     pub max_bytes: u32,
+    /// How long a call waits for its body to be complete, in seconds: from 1 to 3600, by default 60. Then it is refused with 408.
+    pub timeout_seconds: u32,
     /// What becomes of a call whose body is longer; by default it is refused.
     pub too_large: Fallback,
     /// What becomes of a call whose records cannot be counted: the body is not JSON, or what should be an array is not. By default it
@@ -147,6 +149,7 @@ impl Default for BodyConfig {
     fn default() -> Self {
         Self {
             max_bytes: 65_536,
+            timeout_seconds: 60,
             too_large: Fallback::Refuse,
             unreadable: Fallback::Refuse,
             unread: None,
@@ -270,6 +273,7 @@ mod tests {
             costs.body,
             BodyConfig {
                 max_bytes: 65_536,
+                timeout_seconds: 60,
                 too_large: Fallback::Refuse,
                 unreadable: Fallback::Refuse,
                 unread: None
@@ -298,6 +302,7 @@ mod tests {
             costs.body,
             BodyConfig {
                 max_bytes: 10,
+                timeout_seconds: 60,
                 too_large,
                 unreadable: Fallback::Refuse,
                 unread: None

@@ -42,6 +42,19 @@ impl Meter {
         verdict
     }
 
+    /// Decides about a call whose body has no end, as it asks for another protocol.
+    pub(super) fn refuse_endless(&mut self, now: Timestamp, data: &impl SharedData) -> Verdict {
+        let fallback = self.policy.costs.body().unreadable;
+        let answer = Answer::default();
+        self.fall_back(fallback, Reason::BodyUnreadable, answer, now, data)
+    }
+
+    /// Decides about a call whose body has not been complete in time.
+    pub fn on_request_body_late(&mut self, now: Timestamp, data: &impl SharedData) -> Verdict {
+        let (reason, answer) = (Reason::BodyTimeout, Answer::default());
+        self.fall_back(Fallback::Refuse, reason, answer, now, data)
+    }
+
     /// Decides by a body of which `bytes` are there and more follow.
     pub fn on_request_body_growing(
         &mut self,

@@ -117,6 +117,7 @@ impl Meter {
                     allotment: admission.allotment,
                     group: claim.map(|claim| claim.group),
                     answered: false,
+                    states_deadline: self.states_deadline,
                 };
                 let warnings = self.warnings(&holder, terms, day, &posted, now);
                 let balance = Some(balance(&posted.after));

@@ -122,7 +122,7 @@ proptest! {
             let mut meter = Meter::new(Rc::clone(&policy), Rc::default());
             let path = format!("/{}", call.cost);
             let identity = ORGANIZATIONS.get(call.organization).copied();
-            let head = RequestHead { method: "GET", path: &path, identity, attributes: None, end_of_stream: true };
+            let head = RequestHead { method: "GET", path: &path, identity, attributes: None, end_of_stream: true, ..RequestHead::default() };
             let verdict = meter.on_request_headers(head, now, &data);
             rivals.set(0);
 

@@ -32,36 +32,80 @@ pub(super) struct Permit {
     pub(super) group: Option<Group>,
     /// Whether its response has begun.
     pub(super) answered: bool,
+    /// Whether it stated its own deadline.
+    pub(super) states_deadline: bool,
 }
 
 /// How a response begins.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct ResponseHead<'a> {
     /// The HTTP status.
     pub status: u16,
     /// The gRPC status of a response that has no messages and states it in its head; not looked for unless the call is a `POST`.
     pub grpc_status: Option<&'a [u8]>,
+    /// How often the router asked an upstream (`upstream.request_attempt_count`), where the proxy tells.
+    pub attempts: Option<u64>,
+    /// Why the proxy answers so, in its words (`response.code_details`); looked for where [`ResponseHead::needs_details`] says so.
+    pub details: Option<&'a [u8]>,
+    /// What the response states in the field in which this filter tells the cost; not looked for unless the status is an error.
+    pub told_cost: Option<&'a [u8]>,
     /// What the upstream states as the call's cost, where the rule says that it does.
     pub stated_cost: Option<&'a str>,
 }
 
-/// How a call ended.
+/// How a call ended that this filter saw no response to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// The client went away.
-    ClientGone,
-    /// Otherwise, with or without a response.
-    Over,
+    /// Nobody got an answer: the client went away.
+    Unanswered,
+    /// The proxy ended it with this status, by itself or by an upstream's response that it followed, as it does an internal redirect.
+    Answered(u16),
+    /// The proxy ended it because it was overloaded.
+    Overloaded,
 }
 
 impl ResponseHead<'_> {
-    /// The HTTP status that the response means. To a gRPC call, a proxy says with the gRPC status `UNAVAILABLE` what it says to others
-    /// with 502, 503 and 504 (Envoy, `source/common/grpc/status.cc`; gRPC, `doc/http-grpc-status-mapping.md`).
+    /// Whether what the response means depends on why the proxy gave it.
+    #[must_use]
+    pub fn needs_details(&self) -> bool {
+        self.attempts == Some(0) || matches!(self.grpc_status, Some(b"14" | b"4"))
+    }
+
+    /// The HTTP status that the response means. To a gRPC call, a proxy says with the gRPC statuses `UNAVAILABLE` and, of some time-outs,
+    /// `DEADLINE_EXCEEDED` what it says to others with 502, 503 and 504 (Envoy, `source/common/grpc/status.cc`; gRPC,
+    /// `doc/http-grpc-status-mapping.md`).
     fn http_status(&self) -> u16 {
         match (self.status, self.grpc_status) {
+            (200, Some(b"14" | b"4")) if self.names_time_out() => 504,
             (200, Some(b"14")) => 503,
             (status, _) => status,
         }
+    }
+
+    /// Whether the proxy says that time was up (Envoy, `ResponseCodeDetailValues`: `response_timeout`, `max_duration_timeout`,
+    /// `upstream_max_stream_duration_reached` and others).
+    fn names_time_out(&self) -> bool {
+        let details = self.details.unwrap_or_default();
+        [&b"timeout"[..], b"duration"]
+            .iter()
+            .any(|word| details.windows(word.len()).any(|part| part == *word))
+    }
+
+    /// Whether somebody behind this filter refused the call before any upstream was asked, or answered it by the route alone.
+    ///
+    /// Nobody was asked if the router made no attempt. That alone would be too little: Envoy's cache filter asks the upstream past the
+    /// router, and a plugin may ask one itself to answer from. So what an upstream or a cache answered is kept, and so is success.
+    ///
+    /// In a proxy behind this one, this filter tells with a refusal that the call cost nothing. (No client can have an upstream say so, as
+    /// the field is removed from requests.)
+    fn is_refused_behind(&self) -> bool {
+        let details = self.details.unwrap_or_default();
+        let succeeded =
+            matches!(self.status, 200..=299) && matches!(self.grpc_status, None | Some(b"0"));
+        let answered = details == b"via_upstream" || details.starts_with(b"cache.");
+        let by_the_proxy =
+            self.attempts == Some(0) && !answered && (!succeeded || details == b"direct_response");
+        by_the_proxy || self.status >= 400 && self.told_cost == Some(b"0")
     }
 }
 
@@ -76,7 +120,9 @@ impl Meter {
         now: Timestamp,
         data: &impl SharedData,
     ) -> Counts {
-        let refunded = self.policy.refunds.statuses.contains(&head.http_status());
+        let policy = Rc::clone(&self.policy);
+        let refunds = &policy.refunds;
+        let status = head.http_status();
         let stated = head.stated_cost.map(|text| text.trim().parse().ok());
         let Some((receipt, permit)) = self.permit() else {
             return Counts::default();
@@ -84,7 +130,10 @@ impl Meter {
         if std::mem::replace(&mut permit.answered, true) {
             return Counts::default();
         }
-        if refunded {
+        let out_of_time = status == 504 && permit.states_deadline;
+        let failed = refunds.statuses.contains(&status);
+        let unasked = refunds.no_upstream && head.is_refused_behind();
+        if (failed || unasked) && !out_of_time {
             return self.refund(data);
         }
         let Some(stated) = stated else {
@@ -115,15 +164,21 @@ impl Meter {
         matches!(&self.state, State::Decided { permit: Some(permit), .. } if !permit.answered)
     }
 
-    /// Ends the call: its slot is released, and a charge without a response is refunded if the client waited for one. Only the first
-    /// call counts.
+    /// Ends the call: its slot is released, and a charge without a response is refunded if the proxy failed it. Only the first call counts;
+    /// of a call that has been answered, any `ending` will do.
     pub fn on_end(&mut self, ending: Ending, now: Timestamp, data: &impl SharedData) -> Counts {
-        let refunds_silence = self.policy.refunds.no_response;
+        let policy = Rc::clone(&self.policy);
         let Some((_, permit)) = self.permit() else {
             return Counts::default();
         };
         let unanswered = !std::mem::replace(&mut permit.answered, true);
-        let counts = if unanswered && refunds_silence && ending == Ending::Over {
+        let failed = match ending {
+            Ending::Unanswered => false,
+            Ending::Answered(504) if permit.states_deadline => false,
+            Ending::Answered(status) => policy.refunds.statuses.contains(&status),
+            Ending::Overloaded => true,
+        };
+        let counts = if unanswered && failed && policy.refunds.no_response {
             self.refund(data)
         } else {
             Counts::default()

@@ -79,6 +79,7 @@ proptest! {
                         identity: Some("7"),
                         attributes: None,
                         end_of_stream: true,
+                        ..RequestHead::default()
                     };
                     let verdict = meter.on_request_headers(head, now, &data);
                     charged += verdict.counts.charged.get();
@@ -88,14 +89,14 @@ proptest! {
                 }
                 Event::Ends { call, gone } if !live.is_empty() => {
                     let (_, mut meter) = live.remove(call % live.len());
-                    let ending = if gone { Ending::ClientGone } else { Ending::Over };
+                    let ending = if gone { Ending::Unanswered } else { Ending::Answered(503) };
                     refunded += meter.on_end(ending, now, &data).refunded.get();
                     refunded += meter.on_end(ending, now, &data).refunded.get();
                 }
                 Event::Answered { call, status } if !live.is_empty() => {
                     let index = call % live.len();
                     let (_, meter) = &mut live[index];
-                    let head = ResponseHead { status, grpc_status: None, stated_cost: None };
+                    let head = ResponseHead { status, ..ResponseHead::default() };
                     refunded += meter.on_response_headers(head, now, &data).refunded.get();
                 }
                 Event::Ends { .. } | Event::Answered { .. } => {}
@@ -119,7 +120,7 @@ proptest! {
         }
 
         for (_, mut meter) in live {
-            meter.on_end(Ending::ClientGone, now, &data);
+            meter.on_end(Ending::Unanswered, now, &data);
         }
         now += jiff::SignedDuration::from_secs(LEASE);
         let account = Ledger::new(&data).peek(&holder.key, holder.data_center.calendar.day(now).number).unwrap();

@@ -53,6 +53,7 @@ impl Desk {
             identity,
             attributes: None,
             end_of_stream,
+            ..RequestHead::default()
         };
         let verdict = meter.on_request_headers(head, self.now, &self.data);
         (meter, verdict)
@@ -327,3 +328,4 @@ fn what_is_counted_is_what_was_decided() {
 }
 
 mod afterwards;
+mod endings;

@@ -114,6 +114,34 @@ impl Running {
         }
     }
 
+    /// Keeps a call for as long as the rest of its body may come.
+    pub(crate) fn hold_for_body(&self, context: u32, call: Weak<RefCell<Call>>) {
+        self.uploads.borrow_mut().push(Held { context, call });
+    }
+
+    /// Ends the calls whose bodies have not been complete in time, and forgets those that are held no longer.
+    pub(super) fn end_late_uploads(&self, now: Timestamp) {
+        let mut late = Vec::new();
+        self.uploads.borrow_mut().retain(|held| {
+            let Some(call) = held.call.upgrade() else {
+                return false;
+            };
+            let until = call.borrow().body_until();
+            let is_late =
+                until.is_some_and(|until| until <= now) && call.borrow().awaits().is_none();
+            if is_late {
+                late.push((held.context, call));
+                return false;
+            }
+            until.is_some()
+        });
+        for (context, call) in late {
+            if host::enter_call(context) {
+                call.borrow_mut().on_late_body();
+            }
+        }
+    }
+
     /// Lets the calls go on that waited for this.
     pub(super) fn release(&self, awaited: &Awaited) {
         let held = self.held.borrow_mut().remove(awaited).unwrap_or_default();
@@ -130,6 +158,8 @@ impl Running {
             let still = shared.borrow_mut().begins_to_await();
             if let Some(awaited) = still {
                 self.hold(awaited, context, call);
+            } else if shared.borrow_mut().begins_to_hold() {
+                self.hold_for_body(context, call);
             }
         }
     }

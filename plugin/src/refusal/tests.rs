@@ -148,6 +148,7 @@ fn every_reason_has_a_status_a_code_and_a_grpc_status() {
             "account_unavailable 503 TEMPORARILY_UNAVAILABLE Unavailable",
             "directory_unavailable 503 TEMPORARILY_UNAVAILABLE Unavailable",
             "engine_unavailable 503 TEMPORARILY_UNAVAILABLE Unavailable",
+            "body_timeout 408 BODY_TIMEOUT DeadlineExceeded",
         ]
     );
     for (index, reason) in Reason::ALL.into_iter().enumerate() {

@@ -120,19 +120,19 @@ fn check(request: &Request, status: u16, callbacks: usize, hostcalls: usize, fue
 #[test]
 fn a_get() {
     let request = call(ORGANIZATION, "GET", "/api/v1/tickets/4711", "");
-    check(&request, 200, 5, 20, 23_500);
+    check(&request, 200, 5, 22, 24_500);
 }
 
 #[test]
 fn a_list() {
     let request = call(ORGANIZATION, "GET", "/api/v1/tickets?from=20&limit=50", "");
-    check(&request, 200, 5, 20, 27_500);
+    check(&request, 200, 5, 22, 28_500);
 }
 
 #[test]
 fn a_refusal() {
     let request = call("7", "GET", "/api/v1/tickets/4711", "");
-    check(&request, 429, 5, 12, 34_500);
+    check(&request, 429, 5, 13, 34_500);
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn a_bulk_call() {
         "/api/v1/closeTickets",
         r#"{"ids":[1,2,3,4,5]}"#,
     );
-    check(&request, 200, 7, 24, 30_500);
+    check(&request, 200, 7, 26, 30_500);
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn a_usage_page() {
             *value = "text/html".to_owned();
         }
     }
-    check(&request, 200, 5, 10, 150_000);
+    check(&request, 200, 5, 11, 150_000);
 }
 
 /// `make bench` measures what the hostcalls of this very call cost by themselves.
@@ -208,7 +208,7 @@ fn a_body_without_records_is_not_read() {
     let bytes = fs::read(artifacts::headers_module().unwrap()).unwrap();
     let headers = Module::metered(&bytes).unwrap();
     let (without, with) = (cost_with(&headers, ""), cost_with(&headers, "{}"));
-    assert_eq!((with.callbacks, with.hostcalls), (5, 21));
+    assert_eq!((with.callbacks, with.hostcalls), (5, 23));
     assert_eq!(with, without);
 }
 
@@ -244,7 +244,7 @@ fn a_call_costs_little_more_with_ten_thousand_operations_than_with_ten() {
 /// Five eighths of it are code, which Envoy compiles before it takes the first call, and the rest is mostly the data of all time zones.
 #[test]
 fn the_module_does_not_grow() {
-    let budget = 950_000;
+    let budget = 1_050_000;
     assert!(
         BYTES.len() <= budget,
         "{} bytes, budgeted are {budget}",

@@ -148,6 +148,7 @@ impl World {
             identity: Some("acme"),
             attributes: None,
             end_of_stream: true,
+            ..RequestHead::default()
         };
         let verdict = call.meter.on_request_headers(head, self.now, shared);
         if let Step::Refuse(refusal) = &verdict.step
@@ -288,11 +289,10 @@ impl World {
                 if let Some(mut call) = workers[worker].running.pop() {
                     let head = ResponseHead {
                         status: if fails { 503 } else { 200 },
-                        grpc_status: None,
-                        stated_cost: None,
+                        ..ResponseHead::default()
                     };
                     call.meter.on_response_headers(head, self.now, shared);
-                    call.meter.on_end(Ending::Over, self.now, shared);
+                    call.meter.on_end(Ending::Unanswered, self.now, shared);
                 }
             }
             Event::Deliver(which) if !self.mail.is_empty() => {

@@ -162,6 +162,18 @@ fn records_can_be_found_and_paid_for() {
 }
 
 #[test]
+fn a_body_is_waited_for_and_not_for_ever() {
+    for seconds in [0, 3601] {
+        check(
+            &format!(r#"{{"default":1,"body":{{"timeout_seconds":{seconds}}}}}"#),
+            &format!(
+                "invalid configuration at `costs.body.timeout_seconds`: {seconds}: expected a number of seconds from 1 to 3600"
+            ),
+        );
+    }
+}
+
+#[test]
 fn a_body_has_a_size_that_can_be_buffered() {
     for bytes in [0, 16_777_217, u32::MAX] {
         check(

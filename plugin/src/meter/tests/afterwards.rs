@@ -25,8 +25,8 @@ fn as_many_calls_as_are_allowed_are_in_progress() {
     );
     assert_eq!(desk.call("GET /one", "8"), "admitted 8 cost 1 left 9");
     assert_eq!(desk.call("GET /healthz", "7"), "admitted 7 cost 0 left 8");
-    first.on_end(Ending::Over, desk.now, &desk.data);
-    first.on_end(Ending::Over, desk.now, &desk.data);
+    first.on_end(Ending::Answered(503), desk.now, &desk.data);
+    first.on_end(Ending::Answered(503), desk.now, &desk.data);
     assert_eq!(
         desk.call("GET /one", "7"),
         "admitted 7 cost 1 left 8",
@@ -78,33 +78,12 @@ fn answer(meter: &mut Meter, desk: &Desk, status: u16, stated_cost: Option<&str>
     meter.on_response_headers(
         ResponseHead {
             status,
-            grpc_status: None,
             stated_cost,
+            ..ResponseHead::default()
         },
         desk.now,
         &desk.data,
     )
-}
-
-#[test]
-fn a_grpc_call_that_the_platform_failed_is_refunded_too() {
-    let desk = Desk::new(|config| config["editions"]["Ten"]["base"] = 100.into());
-    for (grpc_status, refunded) in [
-        (None, 0),
-        (Some(b"14".as_slice()), 3),
-        (Some(b"4"), 0),
-        (Some(b"0"), 0),
-    ] {
-        let (mut meter, _) = desk.head("GET /list", Some("7"), true);
-        let head = ResponseHead {
-            status: 200,
-            grpc_status,
-            stated_cost: None,
-        };
-        let counts = meter.on_response_headers(head, desk.now, &desk.data);
-        assert_eq!(counts.refunded.get(), refunded, "{grpc_status:?}");
-        meter.on_end(Ending::Over, desk.now, &desk.data);
-    }
 }
 
 #[test]
@@ -152,26 +131,10 @@ fn a_call_that_the_platform_failed_is_refunded_once() {
             "only the first response counts"
         );
         assert_eq!(
-            meter.on_end(Ending::Over, desk.now, &desk.data),
+            meter.on_end(Ending::Unanswered, desk.now, &desk.data),
             Counts::default()
         );
     }
-}
-
-#[test]
-fn a_call_without_a_response_is_refunded_unless_its_client_went_away() {
-    let desk = Desk::new(|_| {});
-    let (mut meter, _) = desk.head("GET /list", Some("7"), true);
-    meter.on_end(Ending::ClientGone, desk.now, &desk.data);
-    assert_eq!(words(&meter), "admitted 7 cost 3 left 7");
-    let (mut meter, _) = desk.head("GET /list", Some("7"), true);
-    meter.on_end(Ending::Over, desk.now, &desk.data);
-    assert_eq!(words(&meter), "refunded 7 cost 0 left 7");
-    let no_refunds = serde_json::json!({"statuses": [], "no_response": false});
-    let desk = Desk::new(|config| config["refunds"] = no_refunds);
-    let (mut meter, _) = desk.head("GET /list", Some("7"), true);
-    meter.on_end(Ending::Over, desk.now, &desk.data);
-    assert_eq!(words(&meter), "admitted 7 cost 3 left 7");
 }
 
 #[test]
@@ -267,7 +230,7 @@ fn looking_at_usage_details_is_free_and_shows_what_happened() {
     let desk = Desk::new(|config| config["usage"] = serde_json::json!({}));
     let (mut meter, _) = desk.head("GET /list", Some("7"), true);
     answer(&mut meter, &desk, 200, None);
-    meter.on_end(Ending::Over, desk.now, &desk.data);
+    meter.on_end(Ending::Unanswered, desk.now, &desk.data);
     desk.call("GET /count", "7");
     let before = desk.data.dump();
     let usage = desk.policy.usage.clone().unwrap();
@@ -280,6 +243,7 @@ fn looking_at_usage_details_is_free_and_shows_what_happened() {
             identity,
             attributes: None,
             end_of_stream: true,
+            ..RequestHead::default()
         };
         let request = answer::Request {
             method: "GET",
