@@ -18,7 +18,7 @@ use crate::{
     policy::{AccountHolder, Payer, Policy},
     receipt::{Balance, Outcome, Receipt},
     refusal::{Answer, Reason, Refusal},
-    slots::TooManyCalls,
+    slots::{Group, TooManyCalls},
     terms::Model,
     usage::{answer, statistics::Event},
     worker::Worker,
@@ -30,6 +30,7 @@ mod looking;
 mod reserving;
 mod settlement;
 
+use charging::Aim;
 use settlement::Permit;
 pub use settlement::{Ending, ResponseHead};
 
@@ -97,6 +98,8 @@ pub struct Meter {
     states_deadline: bool,
     /// Whether the call has to be held until its body is complete.
     needs_body: bool,
+    /// The slot that the call holds until it ends, and the holder among whose calls in progress it is.
+    slot: Option<(Rc<AccountHolder>, Group)>,
 }
 
 #[derive(Debug)]
@@ -108,7 +111,7 @@ enum State {
         holder: Rc<AccountHolder>,
         quote: PerRecordQuote,
     },
-    /// Decided. A call that was charged or that took a slot has a permit until it ends.
+    /// Decided. A call that was charged has a permit until it ends.
     Decided {
         receipt: Receipt,
         permit: Option<Permit>,
@@ -126,6 +129,7 @@ impl Meter {
             waits_until: None,
             states_deadline: false,
             needs_body: false,
+            slot: None,
         }
     }
 
@@ -196,11 +200,12 @@ impl Meter {
                 self.charge(holder, quote.at_least(), now, data)
             }
             (Quote::PerRecord(quote), Payer::Holder(holder)) => {
-                self.state = State::Holding { holder, quote };
                 if head.upgrade {
-                    self.refuse_endless(now, data)
+                    self.refuse_endless(holder, quote, now, data)
+                } else if let Some(unread) = self.policy.costs.body().unread {
+                    self.leave_unread(unread, holder, quote, now, data)
                 } else {
-                    self.hold_for_body(now, data)
+                    self.admit(holder, quote.at_least(), Aim::Hold(quote), now, data)
                 }
             }
         }

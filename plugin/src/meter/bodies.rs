@@ -8,8 +8,9 @@ use jiff::Timestamp;
 
 use super::{Meter, Refused, State, Step, Verdict, peek};
 use crate::{
-    cost_table::{Fallback, RuleId},
+    cost_table::{Fallback, PerRecordQuote},
     ledger::SharedData,
+    policy::AccountHolder,
     refusal::{Answer, Reason},
 };
 
@@ -18,15 +19,17 @@ const NOT_COUNTED_HERE: &str =
     "This call is priced by the records in its body, which are not counted here.";
 
 impl Meter {
-    /// Decides whether a call waits for its body, by whose records it is priced.
-    pub(super) fn hold_for_body(&mut self, now: Timestamp, data: &impl SharedData) -> Verdict {
-        let Some(unread) = self.policy.costs.body().unread else {
-            return Verdict::of(Step::HoldForBody);
-        };
-        let rule = match &self.state {
-            State::Holding { quote, .. } => quote.at_least().rule,
-            _ => RuleId::DEFAULT,
-        };
+    /// Decides about a call in the module that reads no bodies.
+    pub(super) fn leave_unread(
+        &mut self,
+        unread: Fallback,
+        holder: Rc<AccountHolder>,
+        quote: PerRecordQuote,
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> Verdict {
+        let rule = quote.at_least().rule;
+        self.state = State::Holding { holder, quote };
         let answer = Answer {
             message: Some(NOT_COUNTED_HERE.to_owned()),
             ..Answer::default()
@@ -43,7 +46,14 @@ impl Meter {
     }
 
     /// Decides about a call whose body has no end, as it asks for another protocol.
-    pub(super) fn refuse_endless(&mut self, now: Timestamp, data: &impl SharedData) -> Verdict {
+    pub(super) fn refuse_endless(
+        &mut self,
+        holder: Rc<AccountHolder>,
+        quote: PerRecordQuote,
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> Verdict {
+        self.state = State::Holding { holder, quote };
         let fallback = self.policy.costs.body().unreadable;
         let answer = Answer::default();
         self.fall_back(fallback, Reason::BodyUnreadable, answer, now, data)

@@ -4,10 +4,10 @@ use std::{cell::RefCell, convert::Infallible, rc::Rc};
 
 use jiff::Timestamp;
 
-use super::{Meter, Refused, Step, Verdict, peek, reserving::shown, settlement::Permit};
+use super::{Meter, Refused, State, Step, Verdict, peek, reserving::shown, settlement::Permit};
 use crate::{
     account::{Account, Admission, Ceiling, NotAdmitted},
-    cost_table::{Charge, RuleId},
+    cost_table::{Charge, PerRecordQuote, RuleId},
     credits::Credits,
     day::{Day, Seconds},
     enforcement::Enforcement,
@@ -31,16 +31,37 @@ pub(super) struct Attempt {
     pub(super) terms: Terms,
     pub(super) day: Day,
     pub(super) claim: Option<Claim>,
+    pub(super) aim: Aim,
     /// The account as it declined.
     pub(super) seen: Option<Account>,
 }
 
+/// What a call is admitted to an account for.
+pub(super) enum Aim {
+    /// To go on.
+    Charge,
+    /// To be held for its body: it takes its slot, and has to be able to pay what it costs at least, but pays when its price is known.
+    Hold(PerRecordQuote),
+}
+
 impl Meter {
-    /// Admits a call to `holder`'s account, or refuses it.
+    /// Charges a call with a known price, or refuses it.
     pub(super) fn charge(
         &mut self,
         holder: Rc<AccountHolder>,
         charge: Charge,
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> Verdict {
+        self.admit(holder, charge, Aim::Charge, now, data)
+    }
+
+    /// Admits a call to `holder`'s account, or refuses it.
+    pub(super) fn admit(
+        &mut self,
+        holder: Rc<AccountHolder>,
+        charge: Charge,
+        aim: Aim,
         now: Timestamp,
         data: &impl SharedData,
     ) -> Verdict {
@@ -61,6 +82,7 @@ impl Meter {
             terms,
             day,
             claim,
+            aim,
             seen: None,
         };
         self.charge_up_to(ceiling, attempt, now, data)
@@ -80,6 +102,7 @@ impl Meter {
             terms,
             day,
             claim,
+            aim,
             ..
         } = attempt;
         let enforced = holder.enforcement != Enforcement::NeverRefuse;
@@ -95,6 +118,13 @@ impl Meter {
             let charged = account.admit(&admission).inspect_err(|_| {
                 seen.replace(Some(account.clone()));
             })?;
+            if let Aim::Hold(_) = aim {
+                let slot_alone = Admission {
+                    cost: Credits::ZERO,
+                    ..admission
+                };
+                return account.admit(&slot_alone);
+            }
             let used = charged.used_by_all();
             let told = thresholds.told_at(used, terms.total, Told(charged.warned()));
             Ok::<_, NotAdmitted>(charged.with_warned(told.0))
@@ -108,14 +138,20 @@ impl Meter {
             Ok(posted) => {
                 if let Some(claim) = claim {
                     self.worker.begins(&holder, claim.group);
+                    self.slot = Some((Rc::clone(&holder), claim.group));
                 }
                 self.tell_engine(&holder, &posted, admission.allotment, now);
+                if let Aim::Hold(quote) = aim {
+                    self.state = State::Holding { holder, quote };
+                    let mut verdict = Verdict::of(Step::HoldForBody);
+                    verdict.counts.cas_retries = posting.retries;
+                    return verdict;
+                }
                 let permit = Permit {
                     holder: Rc::clone(&holder),
                     day: posted.after.day(),
                     charged: charge.cost,
                     allotment: admission.allotment,
-                    group: claim.map(|claim| claim.group),
                     answered: false,
                     states_deadline: self.states_deadline,
                 };
@@ -139,6 +175,7 @@ impl Meter {
                     terms,
                     day,
                     claim,
+                    aim,
                     seen: seen.take(),
                 };
                 match self.recourse(&attempt, ceiling, declined, now) {
@@ -171,6 +208,7 @@ impl Meter {
             day,
             claim,
             seen,
+            ..
         } = attempt;
         let (reason, balance, calls) = match declined {
             NotAdmitted::Insufficient(short) => {
@@ -280,7 +318,7 @@ impl Meter {
         )
     }
 
-    /// The slot that a call asks for; `None` where its calls in progress are not limited.
+    /// The slot that a call asks for; `None` where its calls in progress are not limited, or if it has its slot.
     fn claim(
         &self,
         holder: &AccountHolder,
@@ -289,6 +327,9 @@ impl Meter {
         data: &impl SharedData,
     ) -> Result<Option<Claim>, PostingFailure> {
         let policy = &self.policy;
+        if self.slot.is_some() {
+            return Ok(None);
+        }
         let group = policy
             .costs
             .facts(rule)

@@ -13,7 +13,6 @@ use crate::{
     metrics::Counts,
     policy::AccountHolder,
     receipt::{Outcome, Receipt},
-    slots::Group,
     usage::statistics::Event,
     worker::{Correction, Owed},
 };
@@ -28,8 +27,6 @@ pub(super) struct Permit {
     pub(super) charged: Credits,
     /// The allotment of which it was charged; `None` for a holder that is never refused.
     pub(super) allotment: Option<Credits>,
-    /// The group in which it holds a slot.
-    pub(super) group: Option<Group>,
     /// Whether its response has begun.
     pub(super) answered: bool,
     /// Whether it stated its own deadline.
@@ -167,6 +164,13 @@ impl Meter {
     /// Ends the call: its slot is released, and a charge without a response is refunded if the proxy failed it. Only the first call counts;
     /// of a call that has been answered, any `ending` will do.
     pub fn on_end(&mut self, ending: Ending, now: Timestamp, data: &impl SharedData) -> Counts {
+        let mut counts = self.end_permit(ending, data);
+        counts.cas_retries = counts.cas_retries.saturating_add(self.release(now, data));
+        counts
+    }
+
+    /// Ends what was charged, if anything was.
+    fn end_permit(&mut self, ending: Ending, data: &impl SharedData) -> Counts {
         let policy = Rc::clone(&self.policy);
         let Some((_, permit)) = self.permit() else {
             return Counts::default();
@@ -184,11 +188,10 @@ impl Meter {
             Counts::default()
         };
         self.tell();
-        let cas_retries = counts.cas_retries.saturating_add(self.release(now, data));
-        Counts {
-            cas_retries,
-            ..counts
+        if let State::Decided { permit, .. } = &mut self.state {
+            *permit = None;
         }
+        counts
     }
 
     fn refund(&mut self, data: &impl SharedData) -> Counts {
@@ -274,19 +277,10 @@ impl Meter {
 
     /// Releases the slot, if the call holds one; the races lost.
     fn release(&mut self, now: Timestamp, data: &impl SharedData) -> u32 {
-        let State::Decided { permit, .. } = &mut self.state else {
-            return 0;
-        };
-        let Some(Permit {
-            holder,
-            group: Some(group),
-            ..
-        }) = permit.take()
-        else {
-            return 0;
-        };
-        self.worker
-            .ends(&holder, group, self.policy.concurrency.lease, now, data)
+        let lease = self.policy.concurrency.lease;
+        self.slot.take().map_or(0, |(holder, group)| {
+            self.worker.ends(&holder, group, lease, now, data)
+        })
     }
 
     fn permit(&mut self) -> Option<(&mut Receipt, &mut Permit)> {

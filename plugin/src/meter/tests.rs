@@ -329,3 +329,4 @@ fn what_is_counted_is_what_was_decided() {
 
 mod afterwards;
 mod endings;
+mod holding;

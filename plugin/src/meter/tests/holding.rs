@@ -1,0 +1,96 @@
+//! Calls that are held for their bodies: they take their slots and have to be able to pay the least that they can cost.
+
+use super::*;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+/// A configuration in which organization 7 may have one call in progress.
+fn narrow_desk() -> Desk {
+    Desk::new(|config| config["organizations"]["7"]["concurrency"] = serde_json::json!(1))
+}
+
+fn refused(verdict: &Verdict) -> Option<Reason> {
+    match &verdict.step {
+        Step::Refuse(refusal) => Some(refusal.reason),
+        _ => None,
+    }
+}
+
+fn end(meter: &mut Meter, desk: &Desk) {
+    meter.on_end(Ending::Unanswered, desk.now, &desk.data);
+}
+
+#[test]
+fn what_cannot_pay_the_least_is_refused_before_its_body() {
+    let desk = Desk::new(|_| {});
+    for _ in 0..3 {
+        desk.call("GET /list", "7");
+    }
+    let before = desk.data.dump();
+    let (meter, verdict) = desk.head("POST /bulk", Some("7"), false);
+    assert_eq!(refused(&verdict), Some(Reason::DailyCredits));
+    assert_eq!(words(&meter), "daily_credits 7 cost 0 left 1");
+    assert_eq!(desk.data.dump(), before);
+
+    let dear = Desk::new(|config| {
+        config["costs"]["rules"][3]["cost"]["per_record"]["at_least"] = 11.into();
+    });
+    let (_, verdict) = dear.head("POST /bulk", Some("7"), false);
+    assert_eq!(refused(&verdict), Some(Reason::ExceedsAllotment));
+}
+
+#[test]
+fn a_held_call_is_in_progress() {
+    let desk = narrow_desk();
+    let (mut held, verdict) = desk.head("POST /bulk", Some("7"), false);
+    assert_eq!(verdict.step, Step::HoldForBody);
+    for (call, complete) in [("POST /bulk", false), ("GET /one", true)] {
+        let (_, verdict) = desk.head(call, Some("7"), complete);
+        assert_eq!(refused(&verdict), Some(Reason::TooManyRequests), "{call}");
+    }
+    let verdict = held.on_request_body(br#"{"ids":[1,2]}"#, desk.now, &desk.data);
+    assert_eq!(verdict.step, Step::Forward);
+    assert_eq!(words(&held), "admitted 7 cost 4 left 6");
+    assert_eq!(
+        desk.call("GET /one", "7"),
+        "too_many_requests 7 cost 0 left 6"
+    );
+    end(&mut held, &desk);
+    assert_eq!(desk.call("GET /one", "7"), "admitted 7 cost 1 left 5");
+}
+
+#[test]
+fn however_a_held_call_ends_its_slot_comes_back() {
+    let desk = narrow_desk();
+    let body = |body: &'static str| {
+        let desk = &desk;
+        move |meter: &mut Meter| {
+            meter.on_request_body(body.as_bytes(), desk.now, &desk.data);
+        }
+    };
+    let nothing = |_: &mut Meter| {};
+    let late = |meter: &mut Meter| {
+        meter.on_request_body_late(desk.now, &desk.data);
+    };
+    let from_its_head_again = |meter: &mut Meter| {
+        let head = RequestHead {
+            method: "POST",
+            path: "/bulk",
+            identity: Some("7"),
+            ..RequestHead::default()
+        };
+        let verdict = meter.on_request_headers(head, desk.now, &desk.data);
+        assert_eq!(verdict.step, Step::HoldForBody);
+    };
+    let (unreadable, dear) = (body("["), body(r#"{"ids":[1,2,3]}"#));
+    let ways: [&dyn Fn(&mut Meter); 5] =
+        [&nothing, &late, &from_its_head_again, &unreadable, &dear];
+    for (number, way) in ways.into_iter().enumerate() {
+        let (mut held, verdict) = desk.head("POST /bulk", Some("7"), false);
+        assert_eq!(verdict.step, Step::HoldForBody, "after {number} ways");
+        way(&mut held);
+        end(&mut held, &desk);
+        end(&mut held, &desk);
+    }
+    assert_eq!(desk.call("GET /one", "7"), "admitted 7 cost 1 left 3");
+}
