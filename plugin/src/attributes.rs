@@ -56,7 +56,6 @@ pub enum InvalidAttributes {
 #[derive(Debug, Default)]
 pub struct Described {
     latest: RefCell<HashMap<OrganizationId, (Attributes, Rc<AccountHolder>)>>,
-    complaint: RefCell<String>,
 }
 
 impl Attributes {
@@ -119,19 +118,6 @@ impl Described {
         }
         latest.insert(id.clone(), (attributes.clone(), Rc::clone(&holder)));
         Ok(Some(holder))
-    }
-}
-
-impl Described {
-    /// The line for the log about a description that makes no organization; `None` if it is the same as the last one.
-    pub fn complain(&self, id: &OrganizationId, invalid: &InvalidAttributes) -> Option<String> {
-        let line = format!(
-            "what is stated about {:?} makes no subscription: {invalid}",
-            id.as_str()
-        );
-        let news = *self.complaint.borrow() != line;
-        news.then(|| self.complaint.replace(line.clone()))
-            .map(|_| line)
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
     usage::answer::{Request, Resource},
 };
 use jiff::Timestamp;
-use telling::{publish, report};
+use telling::publish;
 
 /// What the proxy is to do with a call, as the ABI numbers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -292,7 +292,7 @@ impl Call {
             host::log(Level::Warn, warning);
         }
         if let Some(trouble) = verdict.trouble {
-            report(trouble, self.meter.receipt());
+            self.report(trouble);
         }
         if let Some(receipt) = self.meter.receipt() {
             publish(receipt, &self.running.policy);

@@ -4,25 +4,30 @@
 //! longer than the time-out of the question: when nothing is known of their organization, and before they are refused for want of
 //! credits by an answer that is older than a second, so that a purchase counts for the very next call.
 //!
-//! Each worker asks about an organization once at a time and remembers a bounded number of answers, of failures too. Nothing here calls
-//! anybody: [`Directory::take_due`] says whom to ask about.
+//! Each worker asks about an organization once at a time and remembers a bounded number of answers, of failures too. Ids that the directory
+//! has not known may be made up: of them only so many are [asked about](asking) at a time, and if it does not answer, all of them share
+//! one account. Nothing here calls anybody: [`Directory::take_due`] says whom to ask about.
 
 mod answer;
+mod asking;
 mod cache;
 mod config;
 mod path;
 
-use std::{cell::RefCell, collections::HashMap, rc::Rc};
+use std::{cell::RefCell, rc::Rc};
 
 use jiff::Timestamp;
 
 pub use answer::LookupError;
+use asking::Questions;
+pub use asking::{Pace, Subject};
 use cache::Cache;
 pub use config::{DirectoryConfig, WhenDownConfig};
 pub use path::{InvalidOrganizationsPath, OrganizationsPath};
 
 use crate::{
     callout::{Callout, CalloutId, Reply, Service},
+    complaints::Complaints,
     day::Seconds,
     edition::EditionName,
     organization::{Organization, OrganizationId},
@@ -40,9 +45,8 @@ pub struct Directory {
     organizations: RefCell<Cache<Entry>>,
     /// What is not known to be an organization is remembered elsewhere, so that no number of made-up ids makes it forget one.
     strangers: RefCell<Cache<Entry>>,
-    due: RefCell<Vec<OrganizationId>>,
-    asked: RefCell<HashMap<CalloutId, OrganizationId>>,
-    told: RefCell<HashMap<String, Timestamp>>,
+    questions: RefCell<Questions>,
+    complaints: Complaints,
 }
 
 /// How long answers serve.
@@ -58,15 +62,15 @@ pub struct Limits {
     pub retry: Seconds,
 }
 
-/// What becomes of organizations that are not known because the directory does not answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// How calls are decided whose organization is not known because the directory does not answer.
+#[derive(Clone, Debug)]
 pub enum WhenDown {
-    /// Their calls are refused.
+    /// They are refused.
     Refuse,
-    /// Their calls are forwarded, and nobody is charged.
+    /// They are forwarded, and nobody is charged.
     Allow,
-    /// They are held to subscribe to this edition.
-    Edition(EditionName),
+    /// An organization that the directory has known is held to subscribe to this edition, and all other ids share this account.
+    Edition(EditionName, Rc<AccountHolder>),
 }
 
 /// What is known of an organization.
@@ -118,10 +122,6 @@ struct Failed {
 impl Directory {
     /// How old an answer may be on which a refusal is based.
     const REFUSED_BY: Seconds = Seconds::new(1);
-    /// How long the log is silent about a failure that it has told.
-    const SILENCE: Seconds = Seconds::new(60);
-    /// How many failures are told apart.
-    const FAILURES: usize = 32;
 
     /// A directory of which nothing is known yet. Up to `most` organizations are remembered, and as many ids that are none.
     #[must_use]
@@ -130,6 +130,7 @@ impl Directory {
         path: OrganizationsPath,
         limits: Limits,
         when_down: WhenDown,
+        pace: Pace,
         most: usize,
     ) -> Self {
         Self {
@@ -139,9 +140,8 @@ impl Directory {
             when_down,
             organizations: RefCell::new(Cache::new(most)),
             strangers: RefCell::new(Cache::new(most)),
-            due: RefCell::default(),
-            asked: RefCell::default(),
-            told: RefCell::default(),
+            questions: RefCell::new(Questions::new(pace)),
+            complaints: Complaints::default(),
         }
     }
 
@@ -149,9 +149,9 @@ impl Directory {
     pub fn find(&self, id: &OrganizationId, now: Timestamp) -> Found {
         let mut organizations = self.organizations.borrow_mut();
         let mut strangers = self.strangers.borrow_mut();
-        let entry = match organizations.get_mut(id.as_str()) {
-            Some(entry) => entry,
-            None => strangers.entry(id),
+        let (entry, is_known) = match organizations.get_mut(id.as_str()) {
+            Some(entry) => (entry, true),
+            None => (strangers.entry(id), false),
         };
         let known = entry.known.clone().filter(|known| self.serves(known, now));
         let new = known.as_ref().is_some_and(|known| self.is_new(known, now));
@@ -159,13 +159,19 @@ impl Directory {
             .failed
             .clone()
             .filter(|failed| self.is_recent(failed, now));
+        let mut overrun = false;
         if !new && !self.is_asking(entry, now) && failed.is_none() {
-            entry.asked = Some(now);
-            self.due.borrow_mut().push(id.clone());
+            let subject = Subject {
+                id: id.clone(),
+                known: is_known,
+            };
+            overrun = !self.questions.borrow_mut().add(subject);
+            entry.asked = Some(now).filter(|_| !overrun);
         }
         match (known, failed) {
             (Some(known), _) => known.holder.map_or(Found::Unknown, Found::Holder),
             (None, Some(failed)) => Found::Down(self.when_down.clone(), failed.instead),
+            (None, None) if overrun => Found::Down(WhenDown::Refuse, None),
             (None, None) => Found::Awaited,
         }
     }
@@ -186,15 +192,13 @@ impl Directory {
         let id = OrganizationId::try_from(id.to_owned()).ok()?;
         if !self.is_asking(entry, now) {
             entry.asked = Some(now);
-            self.due.borrow_mut().push(id.clone());
+            let subject = Subject {
+                id: id.clone(),
+                known: true,
+            };
+            self.questions.borrow_mut().add(subject);
         }
         Some(id)
-    }
-
-    /// A call of the organization called `id` cannot wait any longer: until there is an answer, the directory counts as down for it.
-    pub fn give_up(&self, id: &OrganizationId, subscriptions: &Subscriptions, now: Timestamp) {
-        let failed = self.failed(id, subscriptions, now);
-        self.change(id, |entry| entry.failed = Some(failed));
     }
 
     /// Whether an answer about an organization is awaited, and not known to have failed.
@@ -211,24 +215,24 @@ impl Directory {
     /// Whether the directory is to be asked anything.
     #[must_use]
     pub fn has_due(&self) -> bool {
-        !self.due.borrow().is_empty()
+        self.questions.borrow().has_due()
     }
 
-    /// What is to be asked now. Each must be [noted](Self::note) as asked, or as [failed](Self::fail).
+    /// What is to be asked at `now`. Each must be [noted](Self::note) as asked, or as [failed](Self::fail).
     #[must_use]
-    pub fn take_due(&self) -> Vec<(OrganizationId, Callout)> {
-        let due = self.due.take();
+    pub fn take_due(&self, now: Timestamp) -> Vec<(Subject, Callout)> {
+        let due = self.questions.borrow_mut().take(now);
         due.into_iter()
-            .map(|id| {
-                let callout = self.service.get(self.path.of(&id));
-                (id, callout)
+            .map(|subject| {
+                let callout = self.service.get(self.path.of(&subject.id));
+                (subject, callout)
             })
             .collect()
     }
 
     /// The host has taken the call about an organization.
-    pub fn note(&self, callout: CalloutId, id: OrganizationId) {
-        self.asked.borrow_mut().insert(callout, id);
+    pub fn note(&self, callout: CalloutId, subject: Subject) {
+        self.questions.borrow_mut().note(callout, subject);
     }
 
     /// The directory cannot be asked about an organization, or gave an answer that makes no sense.
@@ -239,13 +243,21 @@ impl Directory {
         subscriptions: &Subscriptions,
         now: Timestamp,
     ) -> Answered {
-        let failed = self.failed(&id, subscriptions, now);
-        self.change(&id, |entry| {
-            entry.asked = None;
-            entry.failed = Some(failed);
+        let (mut organizations, mut strangers) =
+            (self.organizations.borrow_mut(), self.strangers.borrow_mut());
+        let (entry, instead) = match organizations.get_mut(id.as_str()) {
+            Some(entry) => (entry, self.instead_of(&id, subscriptions)),
+            None => (strangers.entry(&id), self.instead_of_strangers()),
+        };
+        entry.asked = None;
+        entry.failed = Some(Failed { at: now, instead });
+        let why = error.to_string();
+        let trouble = self.complaints.line(&why, now, || {
+            let (id, cluster) = (id.as_str(), self.service.cluster.as_str());
+            format!("the directory (cluster {cluster:?}) is of no use about {id:?}: {why}")
         });
         Answered {
-            trouble: self.tell(&id, &error.to_string(), now),
+            trouble,
             organization: id,
             failed: true,
         }
@@ -259,7 +271,7 @@ impl Directory {
         subscriptions: &Subscriptions,
         now: Timestamp,
     ) -> Option<Answered> {
-        let id = self.asked.borrow_mut().remove(&callout)?;
+        let id = self.questions.borrow_mut().answered(callout)?;
         let answer = answer::read(reply).and_then(|organization| {
             let holder =
                 organization.map(|organization| subscriptions.subscribe(&id, &organization));
@@ -287,43 +299,28 @@ impl Directory {
         })
     }
 
-    fn change(&self, id: &OrganizationId, change: impl FnOnce(&mut Entry)) {
-        let mut organizations = self.organizations.borrow_mut();
-        match organizations.get_mut(id.as_str()) {
-            Some(entry) => change(entry),
-            None => change(self.strangers.borrow_mut().entry(id)),
-        }
-    }
-
-    /// The line for the log about a failure, if it is news.
-    fn tell(&self, id: &OrganizationId, why: &str, now: Timestamp) -> Option<String> {
-        let mut told = self.told.borrow_mut();
-        let news = told
-            .get(why)
-            .is_none_or(|at| Seconds::between(*at, now) > Self::SILENCE);
-        if !news {
-            return None;
-        }
-        if told.len() >= Self::FAILURES {
-            told.clear();
-        }
-        told.insert(why.to_owned(), now);
-        let (id, cluster) = (id.as_str(), self.service.cluster.as_str());
-        Some(format!(
-            "the directory (cluster {cluster:?}) is of no use about {id:?}: {why}"
-        ))
-    }
-
-    fn failed(&self, id: &OrganizationId, subscriptions: &Subscriptions, at: Timestamp) -> Failed {
-        let instead = match &self.when_down {
+    /// The account of an organization that the directory has known, while it does not answer.
+    fn instead_of(
+        &self,
+        id: &OrganizationId,
+        subscriptions: &Subscriptions,
+    ) -> Option<Rc<AccountHolder>> {
+        match &self.when_down {
             WhenDown::Refuse | WhenDown::Allow => None,
             // The configuration was refused if there is no such edition.
-            WhenDown::Edition(edition) => subscriptions
+            WhenDown::Edition(edition, _) => subscriptions
                 .subscribe(id, &Organization::of(edition.clone()))
                 .ok()
                 .map(Rc::new),
-        };
-        Failed { at, instead }
+        }
+    }
+
+    /// The account of all others, while it does not answer.
+    fn instead_of_strangers(&self) -> Option<Rc<AccountHolder>> {
+        match &self.when_down {
+            WhenDown::Refuse | WhenDown::Allow => None,
+            WhenDown::Edition(_, shared) => Some(Rc::clone(shared)),
+        }
     }
 
     /// Whether an answer is on its way. One that is long overdue never comes.

@@ -13,7 +13,7 @@
 //! - what several proxies share: [`engine`] (what is reserved there, and what is said to it);
 //! - what is in progress: [`slots`] (as an account tells), [`worker`] (what one worker remembers between calls, found by [`spread`]);
 //! - what is decided: [`meter`] (the state machine of one call), [`receipt`], [`refunds`], [`enforcement`];
-//! - what is shown: [`refusal`], [`response_headers`], [`metrics`], [`usage`], [`webhook`];
+//! - what is shown: [`complaints`], [`refusal`], [`response_headers`], [`metrics`], [`usage`], [`webhook`];
 //! - whom the filter calls itself: [`callout`], and for whose answer a call waits: [`awaited`];
 //! - what is configured: [`config`], [`config_error`], [`unique_map`], [`json`].
 //!
@@ -41,6 +41,7 @@ pub mod attributes;
 pub mod awaited;
 pub mod calendar_date;
 pub mod callout;
+pub mod complaints;
 pub mod config;
 pub mod config_error;
 pub mod cost_table;

@@ -183,7 +183,7 @@ impl Meter {
             }
             (_, Payer::Refused(reason, answer)) => self.refuse(reason, answer, Refused::default()),
             (_, Payer::Misdescribed(organization, invalid)) => {
-                self.refuse_misdescribed(&organization, &invalid)
+                self.refuse_misdescribed(&organization, &invalid, now)
             }
             (_, Payer::Awaited(organization)) => Verdict::of(Step::HoldForDirectory(organization)),
             (quote, Payer::Nobody) => self.forward(None, Credits::ZERO, quote.rule(), None, None),
@@ -318,8 +318,12 @@ impl Meter {
         &mut self,
         organization: &OrganizationId,
         invalid: &InvalidAttributes,
+        now: Timestamp,
     ) -> Verdict {
-        let complaint = self.policy.described.complain(organization, invalid);
+        let id = organization.as_str();
+        let complaint = self.worker.complaints.line(id, now, || {
+            format!("what is stated about {id:?} makes no subscription: {invalid}")
+        });
         let reason = Reason::InvalidSubscription;
         let mut verdict = self.refuse(reason, Answer::default(), Refused::default());
         verdict.warnings.extend(complaint);

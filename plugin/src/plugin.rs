@@ -224,13 +224,13 @@ impl Running {
         let Some(directory) = &self.policy.directory else {
             return;
         };
-        for (organization, callout) in directory.take_due() {
+        for (subject, callout) in directory.take_due(self.latest()) {
             match host::call_out(&callout) {
-                Ok(id) => directory.note(id, organization),
+                Ok(id) => directory.note(id, subject),
                 Err(refused) => {
                     let error = LookupError::NotCalled(refused);
                     let (subscriptions, now) = (&self.policy.subscriptions, self.now());
-                    let answered = directory.fail(organization, error, subscriptions, now);
+                    let answered = directory.fail(subject.id, error, subscriptions, now);
                     self.report(&answered);
                 }
             }

@@ -15,6 +15,7 @@ use jiff::Timestamp;
 
 use crate::{
     account::Account,
+    complaints::Complaints,
     credits::Credits,
     data_center::DataCenter,
     day::{DayNumber, Seconds},
@@ -39,6 +40,8 @@ pub struct Worker {
     renewed: Cell<Option<Timestamp>>,
     /// Whether a call came whose body was to be read and could not be.
     unread: Cell<bool>,
+    /// What it complained of in the log.
+    pub complaints: Complaints,
 }
 
 /// The calls that a worker serves for one account.

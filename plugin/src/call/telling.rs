@@ -66,6 +66,22 @@ impl Call {
             host::log(Level::Error, &message);
         }
     }
+
+    /// Tells operators why an account could not be charged.
+    pub(super) fn report(&self, trouble: PostingFailure) {
+        let holder = self
+            .meter
+            .receipt()
+            .and_then(|receipt| receipt.holder.as_ref());
+        let label = holder.map_or("nobody", |holder| holder.label.as_str());
+        let complaints = &self.running.worker.complaints;
+        let line = complaints.line(label, self.running.latest(), || {
+            format!("the account of {label:?} cannot be charged: {trouble}")
+        });
+        if let Some(line) = line {
+            host::log(Level::Warn, &line);
+        }
+    }
 }
 
 /// The account holder for whom another instance of the filter in the same chain, which charges the same accounts, has decided this call.
@@ -98,16 +114,6 @@ pub(super) fn publish(receipt: &Receipt, policy: &Policy) {
     let cost = receipt.cost.get();
     host::set_property("api_credits.cost", Buffer::new().format(cost));
     host::set_property("api_credits.verdict", &receipt.outcome.name());
-}
-
-/// Tells operators why an account could not be charged.
-pub(super) fn report(trouble: PostingFailure, receipt: Option<&Receipt>) {
-    let holder = receipt.and_then(|receipt| receipt.holder.as_ref());
-    let label = holder.map_or("nobody", |holder| holder.label.as_str());
-    host::log(
-        Level::Warn,
-        &format!("the account of {label:?} cannot be charged: {trouble}"),
-    );
 }
 
 /// Whether the call is a gRPC call, as Envoy tells them: `application/grpc`, alone or with a suffix such as `+proto`

@@ -1,8 +1,10 @@
 //! What is configured about the directory of organizations.
 
+use std::{ops::RangeInclusive, rc::Rc};
+
 use serde::Deserialize;
 
-use super::{Directory, Limits, OrganizationsPath, WhenDown};
+use super::{Directory, Limits, OrganizationsPath, Pace, WhenDown};
 use crate::{
     callout::{CalloutName, HeaderValue, Service, TimeoutMs},
     config_error::ConfigError,
@@ -12,6 +14,9 @@ use crate::{
     subscription::Subscriptions,
     unique_map::UniqueMap,
 };
+
+/// What the account is called of ids that the directory has not known, while it does not answer.
+const UNCONFIRMED: &str = "unconfirmed";
 
 /// An HTTP service that knows the organizations. It is asked with `GET`, and answers 200 with the same members as an organization of
 /// this configuration has (others are ignored), or 404 for one that it does not know.
@@ -47,12 +52,19 @@ pub struct DirectoryConfig {
     /// How many organizations each worker remembers at the most, and as many ids that are none, from 16 to 1,000,000.
     #[serde(default = "thousands")]
     pub max_organizations: u32,
-    /// What becomes of calls whose organization is not known because the directory does not answer.
+    /// How many questions about ids that the directory has not known each worker has on their way at the same time, from 1 to 10,000. Ten
+    /// times as many calls wait for that, and others are refused with 503.
+    #[serde(default = "hundred")]
+    pub max_requests: u32,
+    /// How many such questions each worker sends in a second, from 1 to 1,000,000.
+    #[serde(default = "thousand")]
+    pub max_requests_per_second: u32,
+    /// How calls are decided whose organization is not known because the directory does not answer.
     #[serde(default)]
     pub when_down: WhenDownConfig,
 }
 
-/// What becomes of calls whose organization is not known because the directory does not answer.
+/// How calls are decided whose organization is not known because the directory does not answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -62,7 +74,8 @@ pub enum WhenDownConfig {
     Refuse,
     /// They are forwarded, and nobody is charged.
     Allow,
-    /// They are charged to the organization's account, as if it subscribed to this edition without agents: a key of `editions`.
+    /// As if the organization subscribed to this edition without agents, a key of `editions`: one that the directory has known is charged to
+    /// its own account, and all other ids, which may be made up, share the account `unconfirmed`.
     Edition(EditionName),
 }
 
@@ -84,6 +97,14 @@ const fn minute() -> u32 {
 
 const fn day() -> u32 {
     86_400
+}
+
+const fn hundred() -> u32 {
+    100
+}
+
+const fn thousand() -> u32 {
+    1_000
 }
 
 const fn thousands() -> u32 {
@@ -110,29 +131,44 @@ impl DirectoryConfig {
             unknown: seconds("unknown_seconds", self.unknown_seconds, 1)?,
             retry: seconds("retry_seconds", self.retry_seconds, 1)?,
         };
-        if !(16..=1_000_000).contains(&self.max_organizations) {
-            return Err(ConfigError::invalid(
-                "directory.max_organizations",
-                self.max_organizations.to_string(),
-                "from 16 to 1000000 organizations",
-            ));
-        }
+        let number = |name: &str, value: u32, range: RangeInclusive<u32>, what: &str| {
+            if range.contains(&value) {
+                return Ok(usize::try_from(value).unwrap_or(usize::MAX));
+            }
+            let expected = format!("from {} to {} {what}", range.start(), range.end());
+            let path = format!("directory.{name}");
+            Err(ConfigError::invalid(path, value.to_string(), expected))
+        };
+        let most = number(
+            "max_organizations",
+            self.max_organizations,
+            16..=1_000_000,
+            "organizations",
+        )?;
+        let pace = Pace {
+            at_once: number("max_requests", self.max_requests, 1..=10_000, "questions")?,
+            per_second: number(
+                "max_requests_per_second",
+                self.max_requests_per_second,
+                1..=1_000_000,
+                "questions",
+            )?,
+        };
         let when_down = match self.when_down {
             WhenDownConfig::Refuse => WhenDown::Refuse,
             WhenDownConfig::Allow => WhenDown::Allow,
-            WhenDownConfig::Edition(edition) if subscriptions.editions.contains_key(&edition) => {
-                WhenDown::Edition(edition)
-            }
             WhenDownConfig::Edition(edition) => {
-                let path = "directory.when_down.edition";
-                let known: Vec<_> = subscriptions
-                    .editions
-                    .keys()
-                    .map(|name| format!("{:?}", name.as_str()))
-                    .collect();
-                let expected = format!("one of the `editions`: {}", known.join(", "));
-                let value = format!("{:?}", edition.as_str());
-                return Err(ConfigError::invalid(path, value, expected));
+                let shared = subscriptions.share(UNCONFIRMED, &edition).map_err(|_| {
+                    let known: Vec<_> = subscriptions
+                        .editions
+                        .keys()
+                        .map(|name| format!("{:?}", name.as_str()))
+                        .collect();
+                    let expected = format!("one of the `editions`: {}", known.join(", "));
+                    let value = format!("{:?}", edition.as_str());
+                    ConfigError::invalid("directory.when_down.edition", value, expected)
+                })?;
+                WhenDown::Edition(edition, Rc::new(shared))
             }
         };
         let service = Service {
@@ -141,7 +177,8 @@ impl DirectoryConfig {
             headers: self.headers.into_inner().into_iter().collect(),
             timeout: self.timeout_ms,
         };
-        let most = usize::try_from(self.max_organizations).unwrap_or(usize::MAX);
-        Ok(Directory::new(service, self.path, limits, when_down, most))
+        Ok(Directory::new(
+            service, self.path, limits, when_down, pace, most,
+        ))
     }
 }

@@ -42,11 +42,11 @@ fn payer(policy: &Policy, id: &str, second: i64) -> String {
 /// Asks whatever is due, and says about whom.
 fn ask(policy: &Policy) -> Vec<String> {
     let directory = policy.directory.as_ref().unwrap();
-    let due = directory.take_due().into_iter();
-    due.map(|(id, _)| {
-        let callout = CalloutId(id.as_str().len() as u32 * 4);
-        let name = id.to_string();
-        directory.note(callout, id);
+    let due = directory.take_due(at(0)).into_iter();
+    due.map(|(subject, _)| {
+        let callout = CalloutId(subject.id.as_str().len() as u32 * 4);
+        let name = subject.id.to_string();
+        directory.note(callout, subject);
         name
     })
     .collect()
@@ -182,7 +182,7 @@ fn a_question_that_cannot_be_asked_has_failed() {
     let policy = policy(|_| ());
     payer(&policy, "7", 0);
     let directory = policy.directory.as_ref().unwrap();
-    let (id, callout) = directory.take_due().remove(0);
+    let (subject, callout) = directory.take_due(at(0)).remove(0);
     assert_eq!(
         callout.headers[1],
         (":path".to_owned(), "/organizations/7".to_owned())
@@ -191,9 +191,9 @@ fn a_question_that_cannot_be_asked_has_failed() {
         call: "proxy_http_call",
         status: 2,
     };
-    assert!(directory.is_asked_about(&id));
+    assert!(directory.is_asked_about(&subject.id));
     let error = LookupError::NotCalled(refused);
-    let answered = directory.fail(id, error, &policy.subscriptions, at(0));
+    let answered = directory.fail(subject.id, error, &policy.subscriptions, at(0));
     assert_eq!(
         answered.trouble.as_deref().unwrap(),
         r#"the directory (cluster "crm") is of no use about "7": it cannot be called: proxy_http_call failed with status 2"#
@@ -260,16 +260,50 @@ fn an_organization_may_come_and_go() {
 }
 
 #[test]
-fn a_call_that_cannot_wait_is_decided_without_the_answer() {
-    let policy = policy(|_| ());
-    let id = OrganizationId::try_from("7".to_owned()).unwrap();
-    payer(&policy, "7", 0);
-    ask(&policy);
-    let directory = policy.directory.as_ref().unwrap();
-    directory.give_up(&id, &policy.subscriptions, at(0));
-    assert_eq!(payer(&policy, "7", 0), "directory_unavailable");
-    answer(&policy, "7", 200, PRO, 1);
-    assert_eq!(payer(&policy, "7", 1), "Pro 120");
+fn while_it_does_not_answer_only_who_was_known_has_an_account_of_its_own() {
+    let policy = policy(|directory| {
+        directory["when_down"] = serde_json::json!({"edition": "Free"});
+        directory["stale_seconds"] = 0.into();
+    });
+    let label = |id: &str, second| match policy.payer(Some(id), None, at(second)) {
+        Payer::Holder(holder) => holder.label.clone(),
+        other => format!("{other:?}"),
+    };
+    for (id, status, second) in [
+        ("7", 200, 0),
+        ("7", 503, 100),
+        ("88", 503, 100),
+        ("999", 503, 100),
+    ] {
+        payer(&policy, id, second);
+        assert_eq!(ask(&policy), [id]);
+        answer(&policy, id, status, PRO, second);
+    }
+    assert_eq!(payer(&policy, "7", 100), "Free 10");
+    let labels = ["7", "88", "999"].map(|id| label(id, 100));
+    assert_eq!(labels, ["7", "unconfirmed", "unconfirmed"]);
+}
+
+#[test]
+fn calls_that_invent_ids_do_not_all_wait() {
+    let policy = policy(|directory| directory["max_requests"] = 1.into());
+    let payers: Vec<_> = (0..12)
+        .map(|number| payer(&policy, &"7".repeat(number + 1), 0))
+        .collect();
+    assert!(
+        payers[..10]
+            .iter()
+            .all(|payer| payer.starts_with("awaited"))
+    );
+    assert_eq!(
+        payers[10..],
+        ["directory_unavailable", "directory_unavailable"]
+    );
+    assert_eq!(ask(&policy), ["7"]);
+    assert_eq!(ask(&policy), [""; 0], "one at a time");
+    answer(&policy, "7", 404, "", 0);
+    assert_eq!(ask(&policy), ["77"]);
+    assert_eq!(payer(&policy, &"7".repeat(12), 0), "awaited 777777777777");
 }
 
 #[test]

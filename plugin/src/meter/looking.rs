@@ -38,7 +38,7 @@ impl Meter {
                 return self.refuse(reason, answer, Refused::default());
             }
             Payer::Misdescribed(organization, invalid) => {
-                return self.refuse_misdescribed(&organization, &invalid);
+                return self.refuse_misdescribed(&organization, &invalid, now);
             }
             Payer::Awaited(organization) => {
                 return Verdict::of(Step::HoldForDirectory(organization));

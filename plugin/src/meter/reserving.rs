@@ -25,11 +25,6 @@ impl Meter {
         self.waits_until
     }
 
-    /// The call cannot wait for the engine any longer than until `now`.
-    pub fn waits_no_longer(&mut self, now: Timestamp) {
-        self.waits_until = Some(now);
-    }
-
     /// How far `holder`'s account may be used here.
     pub(super) fn ceiling(&self, holder: &AccountHolder, terms: Terms) -> Ceiling {
         self.policy
