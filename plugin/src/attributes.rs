@@ -52,6 +52,19 @@ pub enum InvalidAttributes {
     Contradiction(#[from] SubscriptionError),
 }
 
+impl InvalidAttributes {
+    /// The attribute that is to be mended.
+    #[must_use]
+    pub fn attribute(&self) -> &'static str {
+        match self {
+            Self::NotANumber { attribute, .. } => attribute,
+            Self::Contradiction(SubscriptionError::UnknownEdition { .. }) => "edition",
+            Self::Contradiction(SubscriptionError::UnknownDataCenter { .. }) => "data_center",
+            Self::Contradiction(SubscriptionError::Allotment(_)) => "additional",
+        }
+    }
+}
+
 /// The accounts of organizations that were described lately, so that the same description is worked out once.
 #[derive(Debug, Default)]
 pub struct Described {

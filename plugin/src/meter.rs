@@ -321,7 +321,8 @@ impl Meter {
         now: Timestamp,
     ) -> Verdict {
         let id = organization.as_str();
-        let complaint = self.worker.complaints.line(id, now, || {
+        let about = format!("{id} {}", invalid.attribute());
+        let complaint = self.worker.complaints.line(&about, now, || {
             format!("what is stated about {id:?} makes no subscription: {invalid}")
         });
         let reason = Reason::InvalidSubscription;
