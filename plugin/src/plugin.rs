@@ -38,6 +38,14 @@ const TICK: Duration = Duration::from_secs(1);
 /// The most that is read of an answer to one of the filter's own calls, in bytes.
 const LONGEST_REPLY: usize = 65_536;
 
+thread_local! {
+    /// The counters, each at its index. They are defined once for all configurations that this VM will have: Envoy keeps every definition,
+    /// also one that it knows already, for as long as the VM lives.
+    static COUNTERS: Vec<Option<Counter>> = Metric::all()
+        .map(|metric| Counter::define(&metric.name()))
+        .collect();
+}
+
 /// The plugin: one for each configuration and worker.
 #[derive(Default)]
 pub(crate) struct Plugin {
@@ -48,7 +56,6 @@ pub(crate) struct Plugin {
 pub(crate) struct Running {
     pub(crate) policy: Rc<Policy>,
     pub(crate) worker: Rc<Worker>,
-    counters: Vec<Option<Counter>>,
     /// When the host was last asked for the time: a tick ago at most.
     latest: Cell<Timestamp>,
     /// Whether this worker has said that bodies of held calls may not be arriving.
@@ -133,13 +140,11 @@ impl Plugin {
 
 impl Running {
     fn new(policy: Policy) -> Self {
-        let counters = Metric::all()
-            .map(|metric| Counter::define(&metric.name()))
-            .collect();
+        // All of them are there from the first configuration on, and not only those that have counted something.
+        COUNTERS.with(|_| ());
         Self {
             policy: Rc::new(policy),
             worker: Rc::default(),
-            counters,
             latest: Cell::new(host::now()),
             warned: Cell::new(false),
             held: RefCell::default(),
@@ -306,8 +311,10 @@ impl Running {
     }
 
     fn add(&self, metric: Metric, count: u64) {
-        if let Some(Some(counter)) = self.counters.get(metric.index()) {
-            counter.add(count);
-        }
+        COUNTERS.with(|counters| {
+            if let Some(Some(counter)) = counters.get(metric.index()) {
+                counter.add(count);
+            }
+        });
     }
 }

@@ -143,7 +143,7 @@ fn a_bulk_call() {
         "/api/v1/closeTickets",
         r#"{"ids":[1,2,3,4,5]}"#,
     );
-    check(&request, 200, 7, 26, 30_500);
+    check(&request, 200, 7, 28, 36_500);
 }
 
 #[test]
@@ -239,6 +239,26 @@ fn a_call_costs_little_more_with_ten_thousand_operations_than_with_ten() {
         most * 10 <= few * 11,
         "{few} with 10, {many} with 1,000, {most} with 10,000"
     );
+}
+
+/// Envoy keeps every definition for as long as the VM lives, which has one configuration after another.
+#[test]
+fn counters_are_defined_once_for_all_configurations_of_a_vm() {
+    let mut simulator = started(&METERED, &example());
+    simulator.take_trace();
+    let mut other = example();
+    other["costs"]["default"] = json!(2);
+    simulator.configure(other.to_string().as_bytes()).unwrap();
+    let request = call(ORGANIZATION, "GET", "/api/v1/nothing/there", "");
+    assert_eq!(simulator.exchange(&request).unwrap().status, 200);
+    let trace = simulator.take_trace();
+    let made = |call: &str| {
+        trace
+            .iter()
+            .any(|line| line.starts_with("[") && line.contains(call))
+    };
+    assert!(made("proxy_on_configure") && made("proxy_increment_metric"));
+    assert!(!made("proxy_define_metric"), "{trace:#?}");
 }
 
 /// Five eighths of it are code, which Envoy compiles before it takes the first call, and the rest is mostly the data of all time zones.
