@@ -88,7 +88,7 @@ impl ResponseHead<'_> {
             .any(|word| details.windows(word.len()).any(|part| part == *word))
     }
 
-    /// Whether somebody behind this filter refused the call before any upstream was asked, or answered it by the route alone.
+    /// Whether somebody behind this filter refused or redirected the call before any upstream was asked.
     ///
     /// Nobody was asked if the router made no attempt. That alone would be too little: Envoy's cache filter asks the upstream past the
     /// router, and a plugin may ask one itself to answer from. So what an upstream or a cache answered is kept, and so is success.
