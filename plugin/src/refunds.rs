@@ -19,8 +19,8 @@ pub struct Refunds {
     pub statuses: Vec<u16>,
     /// Calls that the filter saw no response to, if the proxy ended them with one of `statuses`, or because it was overloaded.
     pub no_response: bool,
-    /// Calls that somebody behind this filter refused before any upstream was asked, such as another filter, this filter in another
-    /// proxy, or a route that redirects or answers by itself. What a cache or another filter answers with success is not refunded.
+    /// Calls that somebody behind this filter refused or redirected before any upstream was asked: another filter, the route, or this
+    /// filter in another proxy. What a route, a cache or another filter answers with success is not refunded.
     pub no_upstream: bool,
 }
 

@@ -65,7 +65,8 @@ impl ResponseHead<'_> {
     /// Whether what the response means depends on why the proxy gave it.
     #[must_use]
     pub fn needs_details(&self) -> bool {
-        self.attempts == Some(0) || matches!(self.grpc_status, Some(b"14" | b"4"))
+        let unasked = self.attempts == Some(0) && !self.succeeded();
+        unasked || matches!(self.grpc_status, Some(b"14" | b"4"))
     }
 
     /// The HTTP status that the response means. To a gRPC call, a proxy says with the gRPC statuses `UNAVAILABLE` and, of some time-outs,
@@ -97,12 +98,14 @@ impl ResponseHead<'_> {
     /// the field is removed from requests.)
     fn is_refused_behind(&self) -> bool {
         let details = self.details.unwrap_or_default();
-        let succeeded =
-            matches!(self.status, 200..=299) && matches!(self.grpc_status, None | Some(b"0"));
         let answered = details == b"via_upstream" || details.starts_with(b"cache.");
-        let by_the_proxy =
-            self.attempts == Some(0) && !answered && (!succeeded || details == b"direct_response");
-        by_the_proxy || self.status >= 400 && self.told_cost == Some(b"0")
+        let refused_here = self.attempts == Some(0) && !self.succeeded() && !answered;
+        let refused_there = self.status >= 400 && self.told_cost == Some(b"0");
+        refused_here || refused_there
+    }
+
+    fn succeeded(&self) -> bool {
+        matches!(self.status, 200..=299) && matches!(self.grpc_status, None | Some(b"0"))
     }
 }
 

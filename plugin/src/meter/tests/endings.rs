@@ -155,7 +155,7 @@ fn a_refusal_by_somebody_behind_the_filter_costs_nothing() {
         (response(429, Some(0), "local_rate_limited"), 0, 3),
         (response(404, Some(0), "route_not_found"), 0, 3),
         (response(301, Some(0), "direct_response"), 0, 3),
-        (response(200, Some(0), "direct_response"), 0, 3),
+        (response(200, Some(0), "direct_response"), 3, 3),
         (response(503, Some(0), "cluster_not_found"), 0, 0),
         (grpc("14", "local_rate_limited"), 0, 0),
         (grpc("7", "ext_authz_denied"), 0, 3),
