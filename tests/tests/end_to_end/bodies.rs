@@ -80,8 +80,8 @@ pub(crate) fn calls_that_are_priced_by_their_body_have_a_filter_of_their_own(
     })
 }
 
-/// One after the other, each charges every call: the account is one, on both hosts.
-pub(crate) fn both_modules_charge_one_account(world: &World) -> anyhow::Result<()> {
+/// The first of them decides, and the second steps aside, on both hosts.
+pub(crate) fn both_modules_in_one_chain_charge_a_call_once(world: &World) -> anyhow::Result<()> {
     let simulator = SimTarget::new(Module::from_file(&world.artifacts.module)?);
     let hosts: [&dyn Target; 2] = [&simulator, &world.envoy];
     let filter = |name: &str, module: Option<PathBuf>| -> anyhow::Result<Filter> {
@@ -122,7 +122,7 @@ pub(crate) fn both_modules_charge_one_account(world: &World) -> anyhow::Result<(
         let used: Value = serde_json::from_slice(&usage.body)?;
         assert_eq!(
             used.pointer("/used").and_then(Value::as_u64),
-            Some(6),
+            Some(3),
             "{}: {used}",
             host.name()
         );

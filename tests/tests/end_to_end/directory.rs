@@ -120,47 +120,33 @@ pub(crate) fn a_body_may_be_complete_before_the_answer(world: &World) -> anyhow:
     })
 }
 
-/// A call with a large body is decided without the answer rather than held until Envoy refuses to hold more of it.
-pub(crate) fn a_large_body_does_not_wait(world: &World) -> anyhow::Result<()> {
+/// While a call waits, Envoy has its client send no more than the buffer holds, 1 MiB, and the rest when there is an answer.
+pub(crate) fn a_body_larger_than_envoys_buffer_waits_for_the_answer(
+    world: &World,
+) -> anyhow::Result<()> {
     run(async {
         let mut desk = Desk::open(world, json!("refuse")).await?;
-        let call = "POST /api/v1/tickets/4711/attachments HTTP/1.1\r\nhost: api.example\r\norgId: acme\r\n\
-             connection: close\r\ncontent-length: 4000000\r\n\r\n";
-        let mut client = desk.send(call, 1).await?;
-        desk.question.arrived().await;
-        // Envoy stops reading once it has answered; what it does not read may not be writable.
-        let _ = client.write_all(&vec![b'x'; 1_000_000]).await;
-        let mut status = [0; 12];
-        client.read_exact(&mut status).await?;
-        assert_eq!(&status, b"HTTP/1.1 503");
-        Ok(())
-    })
-}
-
-/// What was decided without the answer is not decided again when it comes.
-pub(crate) fn a_call_is_decided_once(world: &World) -> anyhow::Result<()> {
-    run(async {
-        let mut desk = Desk::open(world, json!({ "edition": "Free" })).await?;
-        let usual = UpstreamBehaviour::Answer(AnswerOverride::default());
-        let mut upload = desk.upstream.plan("upload", &usual, true)?;
-        let length = 600_000;
+        let length = 8_000_000;
         let call = format!(
             "POST /api/v1/tickets/4711/attachments HTTP/1.1\r\nhost: api.example\r\norgId: acme\r\n\
              {EXCHANGE}: upload\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n"
         );
-        let mut client = desk.send(&call, 1).await?;
+        let (mut from_envoy, mut to_envoy) = desk.send(&call, 1).await?.into_split();
+        let upload = tokio::spawn(async move { to_envoy.write_all(&vec![b'x'; length]).await });
         desk.question.arrived().await;
-        client.write_all(&vec![b'x'; length]).await?;
-        upload.arrived().await;
+        let paused = "http.api.downstream_flow_control_paused_reading_total";
+        desk.example.until_stat(paused, 1).await?;
         desk.question.release();
-        let metric = |name: &str| format!("wasmcustom.api_credits.{name}");
-        desk.example
-            .until_stat(&metric("directory.answers"), 1)
-            .await?;
-        upload.release();
         let mut response = String::new();
-        client.read_to_string(&mut response).await?;
+        from_envoy.read_to_string(&mut response).await?;
+        upload.await??;
         assert_eq!(response.lines().next(), Some("HTTP/1.1 200 OK"));
+        let forwarded = desk
+            .upstream
+            .take("upload")
+            .context("nothing was forwarded")?;
+        assert_eq!(forwarded.body.len(), length);
+        let metric = |name: &str| format!("wasmcustom.api_credits.{name}");
         assert_eq!(desk.example.stat(&metric("calls.admitted")).await?, 1);
         assert_eq!(desk.example.stat(&metric("credits.charged")).await?, 1);
         Ok(())

@@ -43,8 +43,8 @@ const TESTS: &[(&str, Test)] = &[
         allotments::every_organization_is_shown_what_the_announcement_gives_it,
     ),
     (
-        "bodies::both_modules_charge_one_account",
-        bodies::both_modules_charge_one_account,
+        "bodies::both_modules_in_one_chain_charge_a_call_once",
+        bodies::both_modules_in_one_chain_charge_a_call_once,
     ),
     (
         "bodies::calls_that_are_priced_by_their_body_have_a_filter_of_their_own",
@@ -63,12 +63,8 @@ const TESTS: &[(&str, Test)] = &[
         directory::a_body_may_be_complete_before_the_answer,
     ),
     (
-        "directory::a_large_body_does_not_wait",
-        directory::a_large_body_does_not_wait,
-    ),
-    (
-        "directory::a_call_is_decided_once",
-        directory::a_call_is_decided_once,
+        "directory::a_body_larger_than_envoys_buffer_waits_for_the_answer",
+        directory::a_body_larger_than_envoys_buffer_waits_for_the_answer,
     ),
     (
         "fetch::a_tampered_download_is_thrown_away",
