@@ -113,6 +113,6 @@ fn calls_that_wait_for_the_directory_are_charged_once_whatever_comes_first() -> 
     every_order_holds(
         "calls_that_wait_for_the_directory_are_each_charged_once",
         bounds,
-        304,
+        380,
     )
 }

@@ -132,14 +132,18 @@ pub(crate) fn a_body_larger_than_envoys_buffer_waits_for_the_answer(
              {EXCHANGE}: upload\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n"
         );
         let (mut from_envoy, mut to_envoy) = desk.send(&call, 1).await?.into_split();
-        let upload = tokio::spawn(async move { to_envoy.write_all(&vec![b'x'; length]).await });
+        // A client that closes its sending half counts as gone.
+        let upload = tokio::spawn(async move {
+            to_envoy.write_all(&vec![b'x'; length]).await?;
+            anyhow::Ok(to_envoy)
+        });
         desk.question.arrived().await;
         let paused = "http.api.downstream_flow_control_paused_reading_total";
         desk.example.until_stat(paused, 1).await?;
         desk.question.release();
         let mut response = String::new();
         from_envoy.read_to_string(&mut response).await?;
-        upload.await??;
+        drop(upload.await??);
         assert_eq!(response.lines().next(), Some("HTTP/1.1 200 OK"));
         let forwarded = desk
             .upstream
