@@ -7,6 +7,7 @@ mod bodies;
 mod crashes;
 mod delivery;
 mod directory;
+mod edge;
 mod exactness;
 mod examples;
 mod fetch;
@@ -65,6 +66,10 @@ const TESTS: &[(&str, Test)] = &[
     (
         "directory::a_body_larger_than_envoys_buffer_waits_for_the_answer",
         directory::a_body_larger_than_envoys_buffer_waits_for_the_answer,
+    ),
+    (
+        "edge::a_client_has_nothing_to_play_with",
+        edge::a_client_has_nothing_to_play_with,
     ),
     (
         "fetch::a_tampered_download_is_thrown_away",

@@ -17,7 +17,7 @@ use crate::exactness::{COST, REMAINING};
 use crate::{WORKERS, World};
 
 /// The private part of the example's key (RFC 7515, appendix A.3).
-const KEY: &str = "jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI";
+pub(crate) const KEY: &str = "jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI";
 /// Another key.
 const FORGERS_KEY: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE";
 /// 2100-01-01.
@@ -163,7 +163,7 @@ fn printed_token() -> anyhow::Result<String> {
 }
 
 /// The claims of that token.
-fn claims() -> Value {
+pub(crate) fn claims() -> Value {
     json!({
         "iss": "https://accounts.example", "aud": "helpdesk-api", "exp": FAR,
         "org": 2_389_290, "edition": "Professional", "agents": 12, "additional": 500, "data_center": "EU",
@@ -192,7 +192,7 @@ fn encode(claims: &Value) -> String {
 }
 
 /// The token in its compact form (RFC 7515, section 7.1), signed with ES256.
-fn sign(claims: &Value, key: &str) -> anyhow::Result<String> {
+pub(crate) fn sign(claims: &Value, key: &str) -> anyhow::Result<String> {
     let head = BASE64.encode(r#"{"alg":"ES256","kid":"example"}"#);
     let message = format!("{head}.{}", encode(claims));
     let key = SigningKey::from_slice(&BASE64.decode(key)?)?;
