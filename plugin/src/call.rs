@@ -318,12 +318,7 @@ impl Call {
                 Action::Pause
             }
             Step::Answer(answer) => {
-                let headers: Vec<_> = answer
-                    .headers
-                    .iter()
-                    .map(|(name, value)| (*name, value.as_str()))
-                    .collect();
-                self.answer(answer.status, "usage_details", &headers, &answer.body, 0);
+                self.show(*answer);
                 Action::Pause
             }
         }

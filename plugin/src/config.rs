@@ -31,7 +31,7 @@ use crate::{
     organization::{Organization, OrganizationId},
     policy::{Outsiders, Policy},
     refunds::Refunds,
-    refusal::{Answer, Format},
+    refusal::{Answer, Refusals},
     response_headers::ResponseHeaders,
     subscription::Subscriptions,
     unique_map::UniqueMap,
@@ -84,7 +84,7 @@ pub struct Config {
     pub response_headers: ResponseHeaders,
     /// How refusals look.
     #[serde(default)]
-    pub refusals: RefusalsConfig,
+    pub refusals: Refusals,
     /// Which outcomes of a call give its credits back.
     #[serde(default)]
     pub refunds: Refunds,
@@ -198,15 +198,6 @@ pub struct ShareConfig {
     pub edition: EditionName,
 }
 
-/// How refusals look.
-#[derive(Debug, Default, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, default)]
-pub struct RefusalsConfig {
-    /// The form of the body.
-    pub format: Format,
-}
-
 impl Config {
     /// Reads a configuration.
     ///
@@ -313,7 +304,7 @@ impl Config {
             costs,
             shadow_headers: response_headers.in_shadow(),
             response_headers,
-            refusals: self.refusals.format,
+            refusals: self.refusals,
             refunds: self.refunds,
             concurrency,
             engine,

@@ -145,6 +145,12 @@ impl Directory {
         }
     }
 
+    /// How long after a failure the directory is not asked about the same organization.
+    #[must_use]
+    pub const fn retry(&self) -> Seconds {
+        self.limits.retry
+    }
+
     /// What is known of `id` at `now`. Whatever has to be asked for that is [due](Self::take_due) afterwards.
     pub fn find(&self, id: &OrganizationId, now: Timestamp) -> Found {
         let mut organizations = self.organizations.borrow_mut();

@@ -332,7 +332,7 @@ pub(crate) fn send_local_response(
     status: u16,
     details: &str,
     headers: &[(&str, &str)],
-    body: &str,
+    body: &[u8],
     grpc_status: i32,
 ) -> Result<(), HostRefused> {
     let headers = serialize(headers);
@@ -354,7 +354,7 @@ pub(crate) fn send_local_response(
 
 /// Refuses a call to a plugin that has no configuration.
 pub(crate) fn refuse_unconfigured() -> Action {
-    if let Err(refused) = send_local_response(503, "unconfigured", &[], "", 14) {
+    if let Err(refused) = send_local_response(503, "unconfigured", &[], &[], 14) {
         log(
             Level::Error,
             &format!("an unconfigured plugin cannot answer: {refused}"),

@@ -11,6 +11,7 @@ use crate::{
     attributes::{Attributes, InvalidAttributes},
     cost_table::{Charge, PerRecordQuote, Quote, RuleId},
     credits::Credits,
+    directory::Directory,
     enforcement::Enforcement,
     ledger::{AccountKey, Ledger, PostingFailure, SharedData},
     metrics::{Counts, Metric},
@@ -289,11 +290,13 @@ impl Meter {
             receipt,
             permit: None,
         };
+        let directory = self.policy.directory.as_ref();
         let refusal = Refusal {
             reason,
             price,
             balance,
             calls,
+            directory_rests: directory.map(Directory::retry),
             answer,
         };
         let step = if enforced {

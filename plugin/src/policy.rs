@@ -19,7 +19,7 @@ use crate::{
     organization::OrganizationId,
     property_path::PropertyPath,
     refunds::Refunds,
-    refusal::{Answer, Format, Reason},
+    refusal::{Answer, Reason, Refusals},
     response_headers::{HeaderName, ResponseHeaders},
     slots::Group,
     subscription::Subscriptions,
@@ -54,7 +54,7 @@ pub struct Policy {
     /// What responses tell where the policy is not enforced.
     pub shadow_headers: ResponseHeaders,
     /// How refusals look.
-    pub refusals: Format,
+    pub refusals: Refusals,
     /// Which outcomes are refunded.
     pub refunds: Refunds,
     /// How calls in progress are counted.

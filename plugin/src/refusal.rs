@@ -1,11 +1,15 @@
 //! Refusals: the only place where a reason becomes a status, headers and a body.
 
 mod answer;
+mod config;
+mod protocol;
 
 pub use answer::{Answer, RefusalStatus};
+pub use config::{Format, Refusals};
+pub use protocol::Protocol;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::{credits::Credits, day::Seconds, receipt::Balance, slots::TooManyCalls};
 
@@ -84,6 +88,9 @@ impl Reason {
 
     /// What the reason is answered with, unless the configuration says otherwise: HTTP status, `errorCode`, gRPC status, and the
     /// problem type (RFC 9457; the two registered ones are of draft-ietf-httpapi-ratelimit-headers-10).
+    ///
+    /// Clients repeat a 429, many at once, and so they would a problem of the type `quota-exceeded`. What no day's credits can pay for is
+    /// a 402, which none of them repeats: waiting does not help, another subscription does.
     const fn answer(self) -> (u16, &'static str, GrpcStatus, &'static str) {
         const BLANK: &str = "about:blank";
         const QUOTA: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
@@ -97,10 +104,10 @@ impl Reason {
                 QUOTA,
             ),
             Self::ExceedsAllotment => (
-                429,
+                402,
                 "COST_EXCEEDS_ALLOTMENT",
-                GrpcStatus::ResourceExhausted,
-                QUOTA,
+                GrpcStatus::FailedPrecondition,
+                BLANK,
             ),
             Self::TooManyRequests => (
                 429,
@@ -143,7 +150,7 @@ impl Reason {
     }
 }
 
-/// The statuses that refused gRPC calls get (gRPC status codes, `grpc/doc/statuscodes.md`).
+/// The statuses that gRPC calls are answered with (gRPC status codes, `grpc/doc/statuscodes.md`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 #[expect(missing_docs, reason = "the names are the specification's")]
@@ -152,6 +159,8 @@ pub enum GrpcStatus {
     DeadlineExceeded = 4,
     PermissionDenied = 7,
     ResourceExhausted = 8,
+    FailedPrecondition = 9,
+    Unimplemented = 12,
     Unavailable = 14,
     Unauthenticated = 16,
 }
@@ -167,20 +176,10 @@ pub struct Refusal {
     pub balance: Option<Balance>,
     /// The calls in progress, where there are too many.
     pub calls: Option<TooManyCalls>,
+    /// How long the directory is not asked again, where it does not answer.
+    pub directory_rests: Option<Seconds>,
     /// What the configuration wants said instead of the usual.
     pub answer: Answer,
-}
-
-/// How refusals look.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Format {
-    /// `{"errorCode":"THRESHOLD_EXCEEDED","message":…}` as `application/json`.
-    #[default]
-    Vendor,
-    /// `application/problem+json` (RFC 9457).
-    Problem,
 }
 
 /// A response that the filter gives itself.
@@ -190,11 +189,11 @@ pub struct LocalResponse {
     pub status: u16,
     /// Header fields beside those that every response gets.
     pub headers: Vec<(&'static str, String)>,
-    /// The body, for other than gRPC calls.
-    pub body: String,
-    /// The status for gRPC calls.
+    /// The body.
+    pub body: Vec<u8>,
+    /// The status, as gRPC has it.
     pub grpc_status: GrpcStatus,
-    /// One sentence: the message for gRPC calls.
+    /// One sentence: the message, as gRPC has it.
     pub message: String,
 }
 
@@ -246,10 +245,10 @@ impl Refusal {
     pub fn retry_after(&self, now: Timestamp) -> Option<Seconds> {
         match self.reason {
             Reason::DailyCredits => self.balance.map(|balance| balance.resets_in(now)),
-            Reason::Contended
-            | Reason::AccountUnavailable
-            | Reason::DirectoryUnavailable
-            | Reason::EngineUnavailable => Some(Seconds::new(1)),
+            Reason::DirectoryUnavailable => self.directory_rests.or(Some(Seconds::new(1))),
+            Reason::Contended | Reason::AccountUnavailable | Reason::EngineUnavailable => {
+                Some(Seconds::new(1))
+            }
             Reason::ExceedsAllotment
             | Reason::TooManyRequests
             | Reason::UnknownOrganization
@@ -284,7 +283,7 @@ impl Refusal {
             Format::Problem => {
                 let title = self.title();
                 let violated_policies = match self.reason {
-                    Reason::DailyCredits | Reason::ExceedsAllotment => Some([policy]),
+                    Reason::DailyCredits => Some([policy]),
                     Reason::TooManyRequests => Some(["concurrency"]),
                     _ => None,
                 };
@@ -316,7 +315,7 @@ impl Refusal {
             headers.push(("retry-after", seconds.to_string()));
         }
         // Strings and numbers under string keys: nothing that could fail. The fallback keeps even that from being an outage.
-        let body = serde_json::to_string(&body).unwrap_or_default();
+        let body = serde_json::to_vec(&body).unwrap_or_default();
         LocalResponse {
             status,
             headers,

@@ -6,6 +6,7 @@
 //! - [`mod@bench`] measures what the filter costs in Envoy.
 //! - [`client`] and [`upstream`] are the two ends of a call through it, a [`service`] is what the plugin calls itself, and
 //!   or by gRPC a [`mod@grpc`], [`body`] and [`reply`] are what they send; a [`call`] is one that is on its way while other things happen.
+//! - [`clients`] are the libraries with which others make calls.
 //! - [`engine`] is what several Envoys share their counters in.
 //! - [`traffic`] is made up: access logs of a realistic shape.
 
@@ -14,6 +15,7 @@ pub mod bench;
 pub mod body;
 pub mod call;
 pub mod client;
+pub mod clients;
 pub mod engine;
 pub mod envoy;
 pub mod example;

@@ -9,7 +9,8 @@ use crate::{
     namespace::Namespace,
     policy::Policy,
     receipt::Receipt,
-    refusal::Refusal,
+    refusal::{GrpcStatus, LocalResponse, Protocol, Refusal},
+    usage::answer as usage,
 };
 
 impl Call {
@@ -17,39 +18,30 @@ impl Call {
     pub(super) fn refuse(&self, refusal: &Refusal) {
         let policy = &self.running.policy;
         let name = policy.response_headers.policy_name.as_str();
-        let response = refusal.response(policy.refusals, name, self.running.latest());
-        let is_grpc = is_grpc();
-        // Proxies turn the body of an answer to a gRPC call into its message, and set the content type themselves.
-        let body = if is_grpc {
-            &response.message
-        } else {
-            &response.body
-        };
-        let headers: Vec<_> = response
-            .headers
-            .iter()
-            .filter(|(name, _)| !(is_grpc && *name == "content-type"))
-            .map(|(name, value)| (*name, value.as_str()))
-            .collect();
-        let grpc_status = response.grpc_status as i32;
-        self.answer(
-            response.status,
-            refusal.reason.name(),
-            &headers,
-            body,
-            grpc_status,
-        );
+        let response = refusal.response(policy.refusals.format, name, self.running.latest());
+        self.answer(response.spoken(protocol()), refusal.reason.name());
     }
 
-    /// Answers the call, with what the receipt tells beside `headers`.
-    pub(super) fn answer(
-        &self,
-        status: u16,
-        details: &str,
-        headers: &[(&str, &str)],
-        body: &str,
-        grpc_status: i32,
-    ) {
+    /// Answers a request for usage details. Those are read by `GET`, and so by no gRPC call, which reads here that there is no such method.
+    pub(super) fn show(&self, answer: usage::Answer) {
+        let is_error = answer.error.is_some();
+        let response = LocalResponse {
+            status: answer.status,
+            headers: answer.headers,
+            body: answer.body.into_bytes(),
+            grpc_status: GrpcStatus::Unimplemented,
+            message: answer.error.unwrap_or_default(),
+        };
+        let response = if is_error {
+            response.spoken(protocol())
+        } else {
+            response
+        };
+        self.answer(response, "usage_details");
+    }
+
+    /// Answers the call, with what the receipt tells as well.
+    fn answer(&self, response: LocalResponse, details: &str) {
         let mut told = Vec::new();
         if let Some(receipt) = self.meter.receipt() {
             let fields = self.running.policy.headers(receipt.enforcement);
@@ -57,8 +49,12 @@ impl Call {
                 told.extend(value.map(|value| (name, value.to_owned())));
             });
         }
-        let told = told.iter().map(|(name, value)| (*name, value.as_str()));
-        let headers: Vec<_> = headers.iter().copied().chain(told).collect();
+        let headers: Vec<_> = (response.headers.iter())
+            .chain(&told)
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        let grpc_status = response.grpc_status as i32;
+        let (status, body) = (response.status, &response.body);
         if let Err(refused) =
             host::send_local_response(status, details, &headers, body, grpc_status)
         {
@@ -82,6 +78,12 @@ impl Call {
             host::log(Level::Warn, &line);
         }
     }
+}
+
+/// The protocol in which the call's client reads its answer.
+fn protocol() -> Protocol {
+    let headers = host::request_headers();
+    Protocol::of(headers.first("content-type").unwrap_or_default())
 }
 
 /// The account holder for whom another instance of the filter in the same chain, which charges the same accounts, has decided this call.
@@ -114,14 +116,4 @@ pub(super) fn publish(receipt: &Receipt, policy: &Policy) {
     let cost = receipt.cost.get();
     host::set_property("api_credits.cost", Buffer::new().format(cost));
     host::set_property("api_credits.verdict", &receipt.outcome.name());
-}
-
-/// Whether the call is a gRPC call, as Envoy tells them: `application/grpc`, alone or with a suffix such as `+proto`
-/// (Envoy, `source/common/grpc/common.cc`).
-fn is_grpc() -> bool {
-    let content_type = host::request_headers();
-    let content_type = content_type.first("content-type").unwrap_or_default();
-    content_type
-        .strip_prefix(b"application/grpc")
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"+"))
 }

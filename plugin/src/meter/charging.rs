@@ -249,7 +249,11 @@ impl Meter {
             balance,
             calls,
         };
-        let mut verdict = self.refuse(reason, Answer::default(), refused);
+        let answer = match reason {
+            Reason::ExceedsAllotment => self.policy.refusals.exceeds_allotment.clone(),
+            _ => Answer::default(),
+        };
+        let mut verdict = self.refuse(reason, answer, refused);
         verdict.counts.warnings = u64::try_from(warnings.len()).unwrap_or(u64::MAX);
         verdict.warnings = warnings;
         verdict

@@ -61,6 +61,8 @@ pub struct Answer {
     /// The body. For `HEAD` it is the one of `GET`, of which the host sends the length alone: a host that is given no body leaves out
     /// `content-type` and `content-length` too, and `HEAD` would not be like `GET` any more (Envoy, `Utility::sendLocalReply`).
     pub body: String,
+    /// What is wrong with the request, in one sentence; `None` where nothing is.
+    pub error: Option<String>,
 }
 
 /// An error as the vendor's bodies show it.
@@ -179,7 +181,10 @@ impl Usage {
             error_code,
             message,
         });
-        self.respond(status, Some(Representation::Json), body)
+        Answer {
+            error: Some(message.to_owned()),
+            ..self.respond(status, Some(Representation::Json), body)
+        }
     }
 
     fn respond(&self, status: u16, representation: Option<Representation>, body: String) -> Answer {
@@ -198,6 +203,7 @@ impl Usage {
             status,
             headers,
             body,
+            error: None,
         }
     }
 }
