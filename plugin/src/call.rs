@@ -208,13 +208,12 @@ impl Call {
             .is_post
             .then(|| host::response_header("grpc-status"))
             .flatten();
-        let told_cost = (status >= 400).then(|| self.told_cost()).flatten();
         let mut head = ResponseHead {
             status,
             grpc_status: grpc_status.as_deref(),
             attempts: host::request_attempts(),
             details: None,
-            told_cost: told_cost.as_deref(),
+            told_cost: None,
             stated_cost: stated
                 .as_deref()
                 .and_then(|cost| std::str::from_utf8(cost).ok()),
@@ -224,6 +223,8 @@ impl Call {
             .then(|| host::property("response\0code_details"))
             .flatten();
         head.details = details.as_deref();
+        let told_cost = head.is_failure().then(|| self.told_cost()).flatten();
+        head.told_cost = told_cost.as_deref();
         let counts = self.meter.on_response_headers(head, now, &HostSharedData);
         self.running.count(counts);
         if let Some(receipt) = self.meter.receipt() {

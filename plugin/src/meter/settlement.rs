@@ -44,7 +44,8 @@ pub struct ResponseHead<'a> {
     pub attempts: Option<u64>,
     /// Why the proxy answers so, in its words (`response.code_details`); looked for where [`ResponseHead::needs_details`] says so.
     pub details: Option<&'a [u8]>,
-    /// What the response states in the field in which this filter tells the cost; not looked for unless the status is an error.
+    /// What the response states in the field in which this filter tells the cost; not looked for unless it
+    /// [says](ResponseHead::is_failure) that the call failed.
     pub told_cost: Option<&'a [u8]>,
     /// What the upstream states as the call's cost, where the rule says that it does.
     pub stated_cost: Option<&'a str>,
@@ -67,6 +68,12 @@ impl ResponseHead<'_> {
     pub fn needs_details(&self) -> bool {
         let unasked = self.attempts == Some(0) && !self.succeeded();
         unasked || matches!(self.grpc_status, Some(b"14" | b"4"))
+    }
+
+    /// Whether the response says that the call failed.
+    #[must_use]
+    pub fn is_failure(&self) -> bool {
+        self.status >= 400 || !matches!(self.grpc_status, None | Some(b"0"))
     }
 
     /// The HTTP status that the response means. To a gRPC call, a proxy says with the gRPC statuses `UNAVAILABLE` and, of some time-outs,
@@ -100,7 +107,7 @@ impl ResponseHead<'_> {
         let details = self.details.unwrap_or_default();
         let answered = details == b"via_upstream" || details.starts_with(b"cache.");
         let refused_here = self.attempts == Some(0) && !self.succeeded() && !answered;
-        let refused_there = self.status >= 400 && self.told_cost == Some(b"0");
+        let refused_there = self.is_failure() && self.told_cost == Some(b"0");
         refused_here || refused_there
     }
 

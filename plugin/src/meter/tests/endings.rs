@@ -143,6 +143,10 @@ fn a_refusal_by_somebody_behind_the_filter_costs_nothing() {
         told_cost: Some(told_cost.as_bytes()),
         ..ResponseHead::default()
     };
+    let behind_grpc = |grpc_status: &'static str| ResponseHead {
+        grpc_status: Some(grpc_status.as_bytes()),
+        ..behind(200, "0")
+    };
     let grpc = |grpc_status: &'static str, details| ResponseHead {
         grpc_status: Some(grpc_status.as_bytes()),
         ..response(200, Some(0), details)
@@ -174,6 +178,8 @@ fn a_refusal_by_somebody_behind_the_filter_costs_nothing() {
         (behind(429, "0"), 0, 3),
         (behind(429, "3"), 3, 3),
         (behind(200, "0"), 3, 3),
+        (behind_grpc("8"), 0, 3),
+        (behind_grpc("0"), 3, 3),
     ] {
         let head = RequestHead::default();
         for (desk, expected) in [(defaults(), by_default), (afresh(&kept), switched_off)] {
