@@ -96,6 +96,7 @@ title() {
     differential) echo "generated requests on both hosts" ;;
     end_to_end) echo "end to end" ;;
     engine) echo "many Envoys with one engine" ;;
+    endings) echo "how calls end, by real clients" ;;
     clients) echo "client libraries of PyPI and npm" ;;
     sharing) echo "messages among Envoys lost, late and repeated" ;;
     usage_page) echo "the usage page and forecasts in Chromium" ;;

@@ -247,6 +247,41 @@ impl Example {
         }
     }
 
+    /// Asks Envoy's admin interface to do something.
+    ///
+    /// # Errors
+    ///
+    /// When it does not.
+    pub async fn post(&self, path: &str) -> anyhow::Result<()> {
+        let request = Request {
+            method: "POST".to_owned(),
+            path: path.to_owned(),
+            ..Request::default()
+        };
+        let mut connection = Connection::open(self.admin, HttpVersion::One).await?;
+        let response = connection.send(&request).await?;
+        ensure!(response.status == 200, "{path}: {}", response.status);
+        Ok(())
+    }
+
+    /// Where the listener of this name listens.
+    ///
+    /// # Errors
+    ///
+    /// When there is none.
+    pub async fn listener(&self, name: &str) -> anyhow::Result<SocketAddr> {
+        let response = client::get(self.admin, "/listeners?format=json").await?;
+        let answer: Value = serde_json::from_slice(&response.body)?;
+        let listeners = answer
+            .pointer("/listener_statuses")
+            .and_then(Value::as_array);
+        let named = |listener: &&Value| listener.get("name").and_then(Value::as_str) == Some(name);
+        let listener = listeners.into_iter().flatten().find(named);
+        let listener = listener.with_context(|| format!("no listener {name:?} in {answer}"))?;
+        let port = number(listener, "/local_address/socket_address/port_value")?;
+        Ok(SocketAddr::from(([127, 0, 0, 1], u16::try_from(port)?)))
+    }
+
     /// The value of one of Envoy's counters or gauges.
     ///
     /// # Errors

@@ -91,6 +91,12 @@ impl Upstream {
         Ok(hold)
     }
 
+    /// Whether it has seen the head of this exchange.
+    #[must_use]
+    pub fn has_seen(&self, exchange: &str) -> bool {
+        lock(&self.state.seen).contains_key(exchange)
+    }
+
     /// What it saw of this exchange, if anything.
     #[must_use]
     pub fn take(&self, exchange: &str) -> Option<UpstreamRequest> {
