@@ -1,5 +1,5 @@
 //! What needs the real programs and does not fit into a scenario: exactness under load, killed clients, WebSockets, signed tokens, one
-//! crashing worker of several, every operation of a real API, every organization of the announcement, and the README's commands as a
+//! crashing worker of several, bodies that never end, every operation of a real API, every organization of the announcement, and the README's commands as a
 //! person types them.
 
 mod allotments;
@@ -16,6 +16,7 @@ mod operations;
 mod run_command;
 mod terminal;
 mod tokens;
+mod uploads;
 mod websockets;
 
 use std::process::ExitCode;
@@ -134,6 +135,14 @@ const TESTS: &[(&str, Test)] = &[
     (
         "tokens::tokens_that_describe_nobody_are_charged_to_nobody",
         tokens::tokens_that_describe_nobody_are_charged_to_nobody,
+    ),
+    (
+        "uploads::a_body_without_end_is_not_waited_for",
+        uploads::a_body_without_end_is_not_waited_for,
+    ),
+    (
+        "uploads::a_body_that_is_late_is_not_waited_for",
+        uploads::a_body_that_is_late_is_not_waited_for,
     ),
     (
         "websockets::open_websockets_are_calls_in_progress",
