@@ -68,7 +68,7 @@ pub(crate) fn a_client_has_nothing_to_play_with(world: &World) -> anyhow::Result
                 .find_map(|line| line.strip_prefix(COST)?.strip_prefix(": "));
             let told = told.map(str::parse).transpose()?;
             assert_eq!(told, cost, "{line} {headers}: {response}");
-            used += cost.unwrap_or_default();
+            used = u64::saturating_add(used, cost.unwrap_or_default());
         }
         let bearer = token.trim_end().trim_start_matches("authorization: ");
         let usage = example.usage(&[("authorization", bearer)]).await?;
