@@ -1,9 +1,9 @@
 //! Access logs: what proxies and web servers wrote down of calls, line by line.
 //!
-//! Four formats are read: JSON objects (as Envoy's `json_format` writes them, and nginx's and others'), Envoy's default text, NCSA
-//! combined, and comma-separated values under named columns. [`Format::detect`] tells which one a file is in, [`Fields`] which of
-//! its names stands for what, and a [`Reader`] gives one [`Entry`] after the other. What cannot be read is told as an [`Unread`], never
-//! passed over.
+//! [`Format::detect`] tells by the beginning of a log which of the known formats it is in, and what has been wrapped around its lines;
+//! each format is an entry of a table, with where its fields are published. [`Fields`] says which of its names stands for what, a
+//! [`Survey`] what that comes to for a log, and a [`Reader`] gives one [`Entry`] after the other. What cannot be read is told as an
+//! [`Unread`], never passed over.
 //!
 //! ```
 //! use host_sim::access_log::{Fields, Format, Reader};
@@ -13,9 +13,12 @@
 //! oops
 //! "#;
 //! let fields = Fields::new(&["organization"]).mapped("organization", "org");
-//! let mut reader = Reader::new(&log[..], Format::Json, &fields);
+//! let format = Format::detect(log, &fields).ok_or("no format")?;
+//! assert_eq!(format.to_string(), "Envoy's or Istio's JSON");
+//! let mut reader = Reader::new(&log[..], &format, &fields);
 //! let entry = reader.next_line()?.ok_or("no line")??;
-//! assert_eq!((entry.method.as_str(), entry.path.as_str(), entry.duration.as_millis()), ("GET", "/a", 40));
+//! assert_eq!((entry.method.as_str(), entry.path.as_str()), ("GET", "/a"));
+//! assert_eq!(entry.duration, Some(std::time::Duration::from_millis(40)));
 //! assert_eq!(entry.values, [Some("7".to_owned())]);
 //! let unread = reader.next_line()?.ok_or("no line")?.unwrap_err();
 //! assert_eq!(unread.to_string(), "line 2: not JSON: expected value at column 1");
@@ -24,18 +27,27 @@
 //! ```
 
 mod column;
+mod directives;
+mod duration;
 mod entry;
 mod fields;
 mod format;
+mod formats;
 mod json;
+mod known;
+mod layout;
+mod part;
+mod pieces;
 mod reader;
 mod separated;
 mod source;
-mod text;
+mod survey;
 mod time;
+mod wrapper;
 
 pub use entry::{Entry, Unread, WhyUnread};
-pub use fields::{Fields, NOT_IN_LOG};
+pub use fields::{Fields, NOT_IN_LOG, TimesAre};
 pub use format::Format;
 pub use reader::Reader;
-pub use source::{Progress, Source};
+pub use source::{CutOff, Progress, Source};
+pub use survey::{Survey, Taken};

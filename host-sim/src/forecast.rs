@@ -49,6 +49,7 @@ mod reordering;
 mod replay;
 mod report;
 mod series;
+mod sources;
 mod strays;
 mod template;
 
@@ -65,5 +66,6 @@ pub use reordering::Reordering;
 pub use replay::Replay;
 pub use report::{Change, Forecast, Prospect};
 pub use series::{Bucket, Series};
+pub use sources::{IdentityMapping, MetadataValue, Place, Source};
 pub use strays::Strays;
 pub use template::Template;

@@ -16,4 +16,4 @@ pub mod gateway;
 pub mod program;
 pub mod script;
 pub mod server;
-mod started;
+pub(crate) mod started;

@@ -8,7 +8,7 @@
 //!   or by gRPC a [`mod@grpc`], [`body`] and [`reply`] are what they send; a [`call`] is one that is on its way while other things happen.
 //! - [`clients`] are the libraries with which others make calls.
 //! - [`engine`] is what several Envoys share their counters in.
-//! - [`traffic`] is made up: access logs of a realistic shape.
+//! - [`traffic`] is made up: access logs of a realistic shape; a [`web_server`] writes real ones.
 
 pub mod artifacts;
 pub mod bench;
@@ -24,3 +24,4 @@ pub mod reply;
 pub mod service;
 pub mod traffic;
 pub mod upstream;
+pub mod web_server;

@@ -10,8 +10,8 @@ use jiff::Timestamp;
 pub struct Entry {
     /// When it came.
     pub started: Timestamp,
-    /// How long it took; nothing where the log does not say.
-    pub duration: Duration,
+    /// How long it took, if the log says so.
+    pub duration: Option<Duration>,
     /// Its method.
     pub method: String,
     /// Its path and query.
@@ -20,6 +20,8 @@ pub struct Entry {
     pub status: u16,
     /// The values that were asked for, in the order of [`Fields::new`](super::Fields::new); `None` where the line has none.
     pub values: Vec<Option<String>>,
+    /// What of the line could not be read, although the call could.
+    pub doubt: Option<Box<Unread>>,
 }
 
 impl Entry {
@@ -33,7 +35,7 @@ impl Entry {
     }
 }
 
-/// A line that tells of no call.
+/// A line that tells of no call, or not all of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unread {
     /// Which one, counted from 1.
@@ -59,8 +61,14 @@ pub enum WhyUnread {
     #[error("not of this format: {missing} is missing")]
     NotOfFormat {
         /// What was expected next.
-        missing: &'static str,
+        missing: String,
     },
+    /// It is not in the wrapper of the lines before it.
+    #[error("not in the wrapper of {0}")]
+    NotWrapped(&'static str),
+    /// A quotation mark that a client sent makes it unclear where values begin.
+    #[error("a quotation mark inside a value makes it unclear which value is which")]
+    Ambiguous,
     /// It has another number of columns than the heading.
     #[error("{found} column{}, and the heading has {expected}", if *.found == 1 { "" } else { "s" })]
     Columns {
@@ -69,9 +77,12 @@ pub enum WhyUnread {
         /// How many the heading has.
         expected: usize,
     },
-    /// It is not UTF-8.
+    /// What matters of it is not UTF-8.
     #[error("not UTF-8")]
     NotText,
+    /// The log was cut off in the middle of it.
+    #[error("the log is cut off here")]
+    CutOff,
     /// It is longer than lines of logs are.
     #[error("longer than {most} bytes")]
     TooLong {
@@ -118,6 +129,15 @@ impl Unread {
             line,
             why,
             text: shown,
+        }
+    }
+
+    /// A doubt about a line whose number and text follow.
+    pub(super) fn of_doubt(why: WhyUnread) -> Self {
+        Self {
+            line: 0,
+            why,
+            text: String::new(),
         }
     }
 }

@@ -1,105 +1,327 @@
-//! Which format a log is in.
+//! Which format a log is in, and what it is wrapped in.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
+use super::directives::Directives;
 use super::fields::Fields;
-use super::json::Names;
-use super::text::Layout;
+use super::formats;
+use super::json;
+use super::known::{Known, Shape};
+use super::layout::Layout;
+use super::separated::Table;
+use super::wrapper::{self, Wrapper};
 
 /// A format of access logs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// One JSON object a line.
-    Json,
-    /// Envoy's default: `[time] "GET /path HTTP/1.1" 200 - 0 5 8 7 "-" "agent" "id" "authority" "host"`, and whatever stands behind that.
-    EnvoyText,
-    /// NCSA common or combined: `address ident user [time] "GET /path HTTP/1.1" 200 5 "referrer" "agent"`, and whatever stands behind
-    /// that.
-    Combined,
-    /// Values under named columns, separated by this character.
-    Separated(u8),
+#[derive(Clone, Debug)]
+pub struct Format {
+    pub(super) known: &'static Known,
+    /// What separates the columns of a table.
+    pub(super) delimiter: u8,
+    /// How many values stand behind the format's own, where that is the same in a whole log.
+    pub(super) extras: Option<usize>,
+    /// What its lines are wrapped in, the outermost first.
+    pub(super) wrappers: Vec<Wrapper>,
+    /// A layout of somebody's own.
+    pub(super) line: Option<String>,
 }
 
-/// How many lines are looked at to tell a format.
-const LOOKED_AT: usize = 20;
+/// The most wrappers around each other.
+const MOST_WRAPPERS: usize = 3;
+
+/// All values of a line under their names.
+pub(super) type Pairs = Vec<(String, String)>;
 
 impl Format {
-    /// Tells the format by the beginning of a log; `None` when no line of it is of any. A heading is known by customary names, and those
-    /// that are mapped.
+    /// The format of this name, as [`names`](Self::names) has them.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let known = formats::ALL.iter().find(|known| known.name == name)?;
+        Some(Self::of(known))
+    }
+
+    /// Lines of this layout, in which `<name>` is a value without blanks, `<name*>` one that may have some, and `"<name>"` one in quotation
+    /// marks; names are the customary ones.
+    #[must_use]
+    pub fn of_line(line: &str) -> Self {
+        Self {
+            line: Some(line.to_owned()),
+            ..Self::of(&formats::LINE)
+        }
+    }
+
+    /// The names of all formats.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        formats::ALL.iter().map(|known| known.name)
+    }
+
+    fn of(known: &'static Known) -> Self {
+        Self {
+            known,
+            delimiter: b',',
+            extras: None,
+            wrappers: Vec::new(),
+            line: None,
+        }
+    }
+
+    /// Tells the format by the beginning of a log, of which each line counts: the one is taken that reads most of them. `None` when no line
+    /// is of any. A heading is known by customary names, and those that are mapped.
     #[must_use]
     pub fn detect(beginning: &[u8], fields: &Fields) -> Option<Self> {
-        let lines = || {
-            beginning
-                .split(|byte| *byte == b'\n')
-                .filter(|line| !line.trim_ascii().is_empty())
-                .take(LOOKED_AT)
-        };
-        if let Some(delimiter) = lines().next().and_then(|line| heading(line, fields)) {
-            return Some(Self::Separated(delimiter));
-        }
-        let (mut json, envoy, ncsa) = (
-            Names::new(fields),
-            Layout::envoy(fields),
-            Layout::ncsa(fields),
-        );
-        lines()
-            .find_map(|line| {
-                if json.entry(line, &mut Vec::new()).is_ok() {
-                    return Some(Self::Json);
-                }
-                if envoy.entry(line, &mut Vec::new()).is_ok() {
-                    return Some(Self::EnvoyText);
-                }
-                ncsa.entry(line, &mut Vec::new())
-                    .is_ok()
-                    .then_some(Self::Combined)
-            })
-            // Objects with names of somebody's own.
-            .or_else(|| {
-                let begins = |line: &[u8]| line.starts_with(b"{");
-                let objects = lines().next().is_some() && lines().all(begins);
-                objects.then_some(Self::Json)
-            })
+        Self::best(beginning, fields, &|_| true)
     }
-}
 
-impl Format {
-    /// The names that the values of a log of this format have, by its beginning.
+    /// The same of a log whose format is known, but not what it is wrapped in, nor what stands behind its values.
     #[must_use]
-    pub fn names(self, beginning: &[u8]) -> Vec<String> {
-        let none = Fields::new(&[] as &[&str]);
-        let mut lines = beginning.split(|byte| *byte == b'\n');
-        let owned = str::to_owned;
-        match self {
-            Self::Json => {
-                let mut names = Names::new(&none);
-                for line in lines.take(LOOKED_AT) {
-                    // Only the names matter.
-                    let _ = names.entry(line, &mut Vec::new());
+    pub fn found_in(self, beginning: &[u8], fields: &Fields) -> Self {
+        if self.line.is_some() {
+            return self;
+        }
+        let name = self.known.name;
+        Self::best(beginning, fields, &|known| known.name == name).unwrap_or(self)
+    }
+
+    fn best(beginning: &[u8], fields: &Fields, is_meant: &dyn Fn(&Known) -> bool) -> Option<Self> {
+        let text = String::from_utf8_lossy(beginning);
+        let lines: Vec<Cow<'_, str>> = text
+            .trim_start_matches('\u{feff}')
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .map(Cow::Borrowed)
+            .collect();
+        let heading = lines.first().and_then(|line| heading(line, fields));
+        if let Some(delimiter) = heading.filter(|_| is_meant(&formats::COLUMNS)) {
+            return Some(Self {
+                delimiter,
+                ..Self::of(&formats::COLUMNS)
+            });
+        }
+        let mut best: Option<(usize, Self)> = None;
+        let mut wrapped: Vec<(Vec<Wrapper>, Vec<Cow<'_, str>>)> = vec![(Vec::new(), lines)];
+        for _ in 0..=MOST_WRAPPERS {
+            for (wrappers, lines) in &wrapped {
+                let Some((read, known)) = most_read(lines, fields, is_meant) else {
+                    continue;
+                };
+                if best.as_ref().is_none_or(|(other, _)| read > *other) {
+                    let format = Self {
+                        wrappers: wrappers.clone(),
+                        ..Self::of(known)
+                    };
+                    best = Some((read, format.counted(lines, fields)));
                 }
-                names.known().map(owned).collect()
             }
-            Self::EnvoyText => Layout::envoy(&none).names().map(owned).collect(),
-            Self::Combined => Layout::ncsa(&none).names().map(owned).collect(),
-            Self::Separated(delimiter) => {
-                let heading = String::from_utf8_lossy(lines.next().unwrap_or_default());
-                names_in(&heading, delimiter).map(owned).collect()
+            let all = wrapped.iter().map(|(_, lines)| lines.len()).max();
+            // Most lines are read: nothing is hidden in a wrapper.
+            if best
+                .as_ref()
+                .is_some_and(|(read, _)| read.saturating_mul(2) >= all.unwrap_or_default())
+            {
+                break;
+            }
+            wrapped = wrapped.iter().flat_map(unwrapped).collect();
+        }
+        best.map(|(_, format)| format).or_else(|| {
+            // Objects with names of somebody's own.
+            let mut lines = text
+                .lines()
+                .filter(|line| !line.trim().is_empty())
+                .peekable();
+            let objects = lines.peek().is_some() && lines.all(|line| line.trim().starts_with('{'));
+            (objects && is_meant(&formats::JSON)).then(|| Self::of(&formats::JSON))
+        })
+    }
+
+    /// The same with as many values behind its own as most lines have. Whoever sends a quotation mark can only make them more: of numbers
+    /// that a tenth of the lines have, it is the smallest.
+    fn counted(mut self, lines: &[Cow<'_, str>], fields: &Fields) -> Self {
+        let Some(mut layout) = self.layout(fields).filter(Layout::is_bare) else {
+            return self;
+        };
+        let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
+        let mut all = 0_usize;
+        for line in lines {
+            let is_call = layout.entry(line, false, &mut Vec::new()).is_ok();
+            if let (true, Some(extras)) = (is_call, layout.count_extras(line)) {
+                let count = counts.entry(extras).or_default();
+                *count = count.saturating_add(1);
+                all = all.saturating_add(1);
+            }
+        }
+        let mut often = counts
+            .iter()
+            .filter(|(_, count)| count.saturating_mul(10) >= all);
+        self.extras = often.next().map(|(extras, _)| *extras);
+        self
+    }
+
+    /// The layout of its lines, if it is one of text.
+    pub(super) fn layout(&self, fields: &Fields) -> Option<Layout> {
+        let Shape::Text {
+            line,
+            required,
+            quotes,
+        } = self.known.shape
+        else {
+            return None;
+        };
+        let of = fields.of(self.known);
+        Some(match &self.line {
+            Some(line) => Layout::new(&of, line, usize::MAX, quotes),
+            None => Layout::new(&of, line, required, quotes).with_extras(self.extras),
+        })
+    }
+
+    /// The line inside all wrappers; `None` if it is not in them, or only a piece of a line.
+    fn inside<'l>(&self, line: &'l str) -> Option<Cow<'l, str>> {
+        let mut inside = Cow::Borrowed(line);
+        for wrapper in &self.wrappers {
+            let found = wrapper.inside(&inside)?;
+            if found.goes_on {
+                return None;
+            }
+            inside = Cow::Owned(found.line.into_owned());
+        }
+        Some(inside)
+    }
+
+    /// All values of each line at the beginning of a log, under their names.
+    pub(super) fn pairs(&self, beginning: &[u8], fields: &Fields) -> Vec<Pairs> {
+        if let Shape::Columns = self.known.shape {
+            return Table::pairs(self.delimiter, beginning);
+        }
+        let text = String::from_utf8_lossy(beginning);
+        let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
+        let inside: Vec<_> = lines
+            .filter(|line| !line.is_empty())
+            .filter_map(|line| self.inside(line))
+            .collect();
+        match self.known.shape {
+            Shape::Json(_) => inside
+                .iter()
+                .filter_map(|line| json::Names::pairs(line))
+                .collect(),
+            Shape::Directives => Directives::pairs(inside.iter().map(AsRef::as_ref)),
+            Shape::Text { .. } | Shape::Columns => {
+                let Some(layout) = self.layout(fields) else {
+                    return Vec::new();
+                };
+                let pairs = |line: &Cow<'_, str>| {
+                    let pairs = layout.pairs(line)?.into_iter();
+                    Some(
+                        pairs
+                            .map(|(name, value)| (name.into_owned(), value.into_owned()))
+                            .collect(),
+                    )
+                };
+                inside.iter().filter_map(pairs).collect()
             }
         }
     }
 }
 
-/// The names in a heading without what may stand around them.
-fn names_in(line: &str, delimiter: u8) -> impl Iterator<Item = &str> {
-    let names = line.split(char::from(delimiter));
-    names.map(|name| name.trim_matches(['\u{feff}', '"', ' ', '\r']))
+/// The lines of a beginning in each wrapper in which most of them are.
+fn unwrapped<'l>(
+    (wrappers, lines): &(Vec<Wrapper>, Vec<Cow<'l, str>>),
+) -> Vec<(Vec<Wrapper>, Vec<Cow<'l, str>>)> {
+    let inside = |wrapper: Wrapper| {
+        let found: Vec<Cow<'l, str>> = lines
+            .iter()
+            .filter_map(|line| Some(Cow::Owned(wrapper.inside(line)?.line.into_owned())))
+            .collect();
+        let most = found.len().saturating_mul(2) > lines.len();
+        let mut wrappers = wrappers.clone();
+        wrappers.push(wrapper);
+        most.then_some((wrappers, found))
+    };
+    wrapper::ALL
+        .iter()
+        .filter_map(|wrapper| inside(*wrapper))
+        .collect()
+}
+
+/// The format that reads most lines, and how many.
+fn most_read(
+    lines: &[Cow<'_, str>],
+    fields: &Fields,
+    is_meant: &dyn Fn(&Known) -> bool,
+) -> Option<(usize, &'static Known)> {
+    let meant = formats::ALL.iter().copied().filter(|known| is_meant(known));
+    let objects: Vec<_> = lines
+        .iter()
+        .filter(|line| line.starts_with('{'))
+        .filter_map(|line| Some((line.as_ref(), json::Names::pairs(line)?)))
+        .collect();
+    let read = meant.map(|known| (lines_read(known, lines, &objects, fields), known));
+    read.filter(|(read, _)| *read > 0)
+        .rev()
+        .max_by_key(|(read, _)| *read)
+}
+
+/// How many lines a format reads.
+fn lines_read(
+    known: &'static Known,
+    lines: &[Cow<'_, str>],
+    objects: &[(&str, Pairs)],
+    fields: &Fields,
+) -> usize {
+    let fields = fields.of(known);
+    let mut spare = Vec::new();
+    match known.shape {
+        Shape::Json(marks) => {
+            let mut names = json::Names::new(&fields);
+            let is_marked = |pairs: &Pairs| {
+                let has = |mark: &&str| pairs.iter().any(|(name, _)| name == mark);
+                marks.iter().all(|group| group.iter().any(|mark| has(mark)))
+            };
+            let marked = objects.iter().filter(|(_, pairs)| is_marked(pairs));
+            let read = marked.filter(|(line, _)| names.entry(line, false, &mut spare).is_ok());
+            read.count()
+        }
+        Shape::Text {
+            line,
+            required,
+            quotes,
+        } => {
+            let mut layout = Layout::new(&fields, line, required, quotes);
+            let is_read = |line: &&Cow<'_, str>| layout.entry(line, false, &mut spare).is_ok();
+            lines.iter().filter(is_read).count()
+        }
+        Shape::Directives => {
+            let Some(named) = lines.iter().find(|line| Directives::names_fields(line)) else {
+                return 0;
+            };
+            let is_iis = |line: &Cow<'_, str>| {
+                line.starts_with("#Software: Microsoft")
+                    || (line.starts_with('#') && line.contains("sc-win32-status"))
+            };
+            let is_special = match known.name {
+                "iis" => lines.iter().any(is_iis),
+                "cloudfront" => named.contains("x-edge-"),
+                _ => true,
+            };
+            if !is_special {
+                return 0;
+            }
+            let mut directives = Directives::new(&fields);
+            let is_read = |line: &&Cow<'_, str>| {
+                let entry = directives.entry(line, false, &mut spare);
+                entry.is_some_and(|entry| entry.is_ok())
+            };
+            lines.iter().filter(is_read).count()
+        }
+        Shape::Columns => 0,
+    }
 }
 
 /// The delimiter of a line with names of columns.
-fn heading(line: &[u8], fields: &Fields) -> Option<u8> {
-    let line = std::str::from_utf8(line).ok()?;
+fn heading(line: &str, fields: &Fields) -> Option<u8> {
     [b',', b';', b'\t'].into_iter().find(|delimiter| {
-        let names = names_in(line, *delimiter);
+        let names = line.split(char::from(*delimiter));
+        let names = names.map(|name| name.trim_matches(['"', ' ', '\r']));
         let known = |name: &&str| Fields::is_customary(name) || !fields.slots(name).is_empty();
         names.filter(known).count() >= 2
     })
@@ -107,13 +329,14 @@ fn heading(line: &[u8], fields: &Fields) -> Option<u8> {
 
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Json => "JSON",
-            Self::EnvoyText => "Envoy's default text",
-            Self::Combined => "NCSA combined",
-            Self::Separated(b'\t') => "tab-separated values",
-            Self::Separated(b';') => "semicolon-separated values",
-            Self::Separated(_) => "comma-separated values",
-        })
+        match (self.known.shape, self.delimiter) {
+            (Shape::Columns, b'\t') => f.write_str("tab-separated values")?,
+            (Shape::Columns, b';') => f.write_str("semicolon-separated values")?,
+            _ => f.write_str(self.known.title)?,
+        }
+        self.wrappers
+            .iter()
+            .rev()
+            .try_for_each(|wrapper| write!(f, " in {}", wrapper.name()))
     }
 }

@@ -1,13 +1,16 @@
-//! Lines that are JSON objects. A member of an object within is named with a dot, as in `http.method`.
+//! Lines that are JSON objects. A member of an object within is named with a dot, as in `http.method`; the texts of an array make one, with
+//! commas between them.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
 
-use super::column::{Slot, Told, Values};
+use super::column::{Told, Values};
 use super::entry::{Entry, WhyUnread};
 use super::fields::Fields;
+use super::part::Slot;
 
 /// The names that lines have, with what they stand for. Lines of a log mostly have the same names in the same order.
 #[derive(Debug)]
@@ -32,21 +35,46 @@ impl Names {
     /// The entry of a line, written over a spare one if there is any.
     pub(super) fn entry(
         &mut self,
-        line: &[u8],
+        line: &str,
+        replaced: bool,
+        spare: &mut Vec<Entry>,
+    ) -> Result<Entry, WhyUnread> {
+        match self.entry_of(line, replaced, spare) {
+            Err(WhyUnread::NotJson { .. }) if line.contains(NOT_AN_ESCAPE) => {
+                let (line, lost) = with_bytes(line);
+                self.entry_of(&line, replaced | lost, spare)
+            }
+            entry => entry,
+        }
+    }
+
+    fn entry_of(
+        &mut self,
+        line: &str,
+        replaced: bool,
         spare: &mut Vec<Entry>,
     ) -> Result<Entry, WhyUnread> {
         self.next = 0;
         let mut values = Values::new(&self.fields);
-        // Looked at once as a whole, its texts need not be looked at one by one. One that is no text is read up to where it is none.
-        let read = match std::str::from_utf8(line) {
-            Ok(line) => self.read(serde_json::Deserializer::from_str(line), &mut values),
-            Err(_) => self.read(serde_json::Deserializer::from_slice(line), &mut values),
-        };
+        values.note_replaced(replaced);
+        let read = self.read(serde_json::Deserializer::from_str(line), &mut values);
         read.map_err(|error| WhyUnread::NotJson {
             what: without_place(&error),
             column: error.column().max(1),
         })?;
-        values.entry(spare)
+        values.entry(&self.fields, spare)
+    }
+
+    /// All values of a line under their names, for whoever wants to know what there is.
+    pub(super) fn pairs(line: &str) -> Option<Vec<(String, String)>> {
+        let read =
+            serde_json::from_str(line).or_else(|_| serde_json::from_str(&with_bytes(line).0));
+        let Value::Object(members) = read.ok()? else {
+            return None;
+        };
+        let mut pairs = Vec::new();
+        flatten("", &members, &mut pairs);
+        Some(pairs)
     }
 
     fn read<'l>(
@@ -61,11 +89,6 @@ impl Names {
         };
         line.deserialize_map(object)?;
         line.end()
-    }
-
-    /// The names of the lines that have been read.
-    pub(super) fn known(&self) -> impl Iterator<Item = &str> {
-        self.known.iter().map(|(name, _)| name.as_str())
     }
 
     fn slots(&mut self, name: &str) -> &[Slot] {
@@ -89,11 +112,78 @@ impl Names {
     }
 }
 
+/// What Apache writes into JSON for a byte that is no printable character, and JSON does not know.
+const NOT_AN_ESCAPE: &str = "\\x";
+
+/// A line with those bytes themselves, and whether some of them were no UTF-8.
+fn with_bytes(line: &str) -> (String, bool) {
+    let mut bytes = Vec::with_capacity(line.len());
+    let mut rest = line.as_bytes();
+    while let [first, behind @ ..] = rest {
+        let escape = match (first, behind) {
+            (b'\\', [b'x', a, b, ..]) => std::str::from_utf8(&[*a, *b])
+                .ok()
+                .and_then(|digits| u8::from_str_radix(digits, 16).ok()),
+            _ => None,
+        };
+        let taken = match (escape, first, behind) {
+            (Some(byte), _, _) if byte < b' ' || b"\"\\\x7f".contains(&byte) => {
+                bytes.extend_from_slice(format!("\\u{byte:04x}").as_bytes());
+                4
+            }
+            (Some(byte), _, _) => {
+                bytes.push(byte);
+                4
+            }
+            (None, b'\\', [next, ..]) => {
+                bytes.extend_from_slice(&[b'\\', *next]);
+                2
+            }
+            _ => {
+                bytes.push(*first);
+                1
+            }
+        };
+        rest = rest.get(taken..).unwrap_or_default();
+    }
+    match String::from_utf8(bytes) {
+        Ok(line) => (line, false),
+        Err(error) => (String::from_utf8_lossy(error.as_bytes()).into_owned(), true),
+    }
+}
+
 /// What the error says before its line and column.
 fn without_place(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let end = text.rfind(" at line ").unwrap_or(text.len());
     text.get(..end).unwrap_or_default().to_owned()
+}
+
+fn flatten(prefix: &str, members: &Map<String, Value>, pairs: &mut Vec<(String, String)>) {
+    for (name, value) in members {
+        let name = if prefix.is_empty() {
+            name.clone()
+        } else {
+            format!("{prefix}.{name}")
+        };
+        match value {
+            Value::Object(members) => flatten(&name, members, pairs),
+            Value::Array(elements) => pairs.push((name, joined(elements))),
+            Value::Null => pairs.push((name, String::new())),
+            Value::String(text) => pairs.push((name, text.clone())),
+            other => pairs.push((name, other.to_string())),
+        }
+    }
+}
+
+/// The values of a header that came several times, as proxies join them.
+fn joined(elements: &[Value]) -> String {
+    let texts = elements.iter().filter_map(|element| match element {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    });
+    texts.collect::<Vec<_>>().join(",")
 }
 
 struct Object<'n, 'v, 'l> {
@@ -211,7 +301,7 @@ impl<'l> Visitor<'l> for Member<'_, '_, 'l> {
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<(), E> {
-        self.put_text(|| Cow::Owned(value.to_string()));
+        self.put(|| Told::Real(value));
         Ok(())
     }
 
@@ -226,7 +316,17 @@ impl<'l> Visitor<'l> for Member<'_, '_, 'l> {
     }
 
     fn visit_seq<A: SeqAccess<'l>>(self, mut seq: A) -> Result<(), A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        if self.names.slots(self.name).is_empty() {
+            while seq.next_element::<IgnoredAny>()?.is_some() {}
+            return Ok(());
+        }
+        let mut elements = Vec::new();
+        while let Some(element) = seq.next_element()? {
+            elements.push(element);
+        }
+        // The name has been looked up, which makes the next one the next to be expected.
+        self.names.next = self.names.next.saturating_sub(1);
+        self.put_text(|| Cow::Owned(joined(&elements)));
         Ok(())
     }
 

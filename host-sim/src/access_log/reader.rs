@@ -1,13 +1,18 @@
 //! Reads a log entry by entry.
 
+use std::borrow::Cow;
 use std::io::{self, BufRead, Read as _};
 
+use super::directives::Directives;
 use super::entry::{Entry, Unread, WhyUnread};
 use super::fields::Fields;
 use super::format::Format;
 use super::json::Names;
+use super::known::Shape;
+use super::layout::Layout;
+use super::pieces::{Pieces, Whole};
 use super::separated::Table;
-use super::text::Layout;
+use super::source::CutOff;
 
 /// The longest line that is read, in bytes; of a longer one nothing is kept.
 pub(super) const LONGEST_LINE: usize = 1 << 20;
@@ -17,34 +22,66 @@ pub struct Reader<R> {
     input: R,
     line: u64,
     buffer: Vec<u8>,
+    pieces: Pieces,
     taken_by: TakenBy,
     spare: Vec<Entry>,
+    cut_off: CutOff,
 }
 
 enum TakenBy {
     Json(Names),
-    Text(Layout),
+    Text(Box<Layout>),
+    Directives(Directives),
     Table(Box<Table>),
+}
+
+impl TakenBy {
+    fn new(format: &Format, fields: &Fields) -> Self {
+        let fields = &fields.of(format.known);
+        match (format.known.shape, format.layout(fields)) {
+            (_, Some(layout)) => Self::Text(Box::new(layout)),
+            (Shape::Columns, None) => Self::Table(Box::new(Table::new(fields, format.delimiter))),
+            (Shape::Directives, None) => Self::Directives(Directives::new(fields)),
+            (Shape::Json(_) | Shape::Text { .. }, None) => Self::Json(Names::new(fields)),
+        }
+    }
+
+    /// The entry of a line; `None` if it is none, nor meant to be one.
+    fn entry(
+        &mut self,
+        line: &str,
+        replaced: bool,
+        spare: &mut Vec<Entry>,
+    ) -> Option<Result<Entry, WhyUnread>> {
+        match self {
+            Self::Json(names) => Some(names.entry(line, replaced, spare)),
+            Self::Text(layout) => Some(layout.entry(line, replaced, spare)),
+            Self::Directives(directives) => directives.entry(line, replaced, spare),
+            Self::Table(_) => None,
+        }
+    }
 }
 
 impl<R: BufRead> Reader<R> {
     /// A log of this format.
     #[must_use]
-    pub fn new(input: R, format: Format, fields: &Fields) -> Self {
+    pub fn new(input: R, format: &Format, fields: &Fields) -> Self {
         Self {
             input,
             line: 0,
             buffer: Vec::new(),
-            taken_by: match format {
-                Format::Json => TakenBy::Json(Names::new(fields)),
-                Format::EnvoyText => TakenBy::Text(Layout::envoy(fields)),
-                Format::Combined => TakenBy::Text(Layout::ncsa(fields)),
-                Format::Separated(delimiter) => {
-                    TakenBy::Table(Box::new(Table::new(fields, delimiter)))
-                }
-            },
+            pieces: Pieces::new(&format.wrappers),
+            taken_by: TakenBy::new(format, fields),
             spare: Vec::new(),
+            cut_off: CutOff::default(),
         }
+    }
+
+    /// Of a log that may end before its end: a last line that has none is then no call.
+    #[must_use]
+    pub fn with_cut_off(mut self, cut_off: CutOff) -> Self {
+        self.cut_off = cut_off;
+        self
     }
 
     /// Takes entries that nobody needs any more: the next ones are written over them, which saves making as many again. Those that take much
@@ -62,9 +99,15 @@ impl<R: BufRead> Reader<R> {
     pub fn next_line(&mut self) -> io::Result<Option<Result<Entry, Unread>>> {
         if let TakenBy::Table(table) = &mut self.taken_by {
             let next = table.next(&mut self.input, &mut self.spare)?;
-            return Ok(
-                next.map(|(line, entry, text)| entry.map_err(|why| Unread::new(line, why, &text)))
-            );
+            let is_cut = table.ended_without_newline() && self.cut_off.is_so();
+            return Ok(next.map(|(line, entry, text)| {
+                let entry = if is_cut {
+                    Err(WhyUnread::CutOff)
+                } else {
+                    entry
+                };
+                finished(line, entry, &text)
+            }));
         }
         loop {
             self.buffer.clear();
@@ -80,18 +123,40 @@ impl<R: BufRead> Reader<R> {
                 let why = WhyUnread::TooLong { most: LONGEST_LINE };
                 return Ok(Some(Err(Unread::new(self.line, why, &self.buffer))));
             }
-            let line = self.buffer.trim_ascii();
-            if line.is_empty() {
+            if !ended && self.cut_off.is_so() {
+                let unread = Unread::new(self.line, WhyUnread::CutOff, &self.buffer);
+                return Ok(Some(Err(unread)));
+            }
+            let bytes = self.buffer.trim_ascii();
+            let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+            if bytes.is_empty() {
                 continue;
             }
-            let entry = match &mut self.taken_by {
-                TakenBy::Json(names) => names.entry(line, &mut self.spare),
-                TakenBy::Text(layout) => layout.entry(line, &mut self.spare),
-                TakenBy::Table(_) => return Ok(None),
+            // Looked at once as a whole, its texts need not be looked at one by one.
+            let (line, replaced) = match std::str::from_utf8(bytes) {
+                Ok(line) => (Cow::Borrowed(line), false),
+                Err(_) => (String::from_utf8_lossy(bytes), true),
             };
-            return Ok(Some(entry.map_err(|why| Unread::new(self.line, why, line))));
+            let whole = self.pieces.whole(&line);
+            let entry = match &whole {
+                Whole::Line(line) => self.taken_by.entry(line, replaced, &mut self.spare),
+                Whole::GoesOn => None,
+                Whole::NotWrapped(wrapper) => Some(Err(WhyUnread::NotWrapped(wrapper))),
+            };
+            if let Some(entry) = entry {
+                return Ok(Some(finished(self.line, entry, bytes)));
+            }
         }
     }
+}
+
+/// An entry or why there is none, with the line that it is about.
+fn finished(line: u64, entry: Result<Entry, WhyUnread>, text: &[u8]) -> Result<Entry, Unread> {
+    let mut entry = entry.map_err(|why| Unread::new(line, why, text))?;
+    if let Some(doubt) = &mut entry.doubt {
+        **doubt = Unread::new(line, doubt.why.clone(), text);
+    }
+    Ok(entry)
 }
 
 #[cfg(test)]

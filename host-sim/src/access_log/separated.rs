@@ -6,9 +6,10 @@ use std::io::{self, BufRead};
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
-use super::column::{Slot, Told, Values};
+use super::column::{Told, Values};
 use super::entry::{Entry, WhyUnread};
 use super::fields::Fields;
+use super::part::Slot;
 use super::reader::LONGEST_LINE;
 
 /// A table.
@@ -19,6 +20,8 @@ pub(super) struct Table {
     columns: Option<Vec<Vec<Slot>>>,
     output: Vec<u8>,
     ends: Vec<usize>,
+    /// Whether the last row came to its end because the input did.
+    unended: bool,
 }
 
 /// The line on which a row begins, what it tells, and how it begins if that is nothing.
@@ -40,6 +43,7 @@ impl Table {
             columns: None,
             output: vec![0; 4096],
             ends: vec![0; 64],
+            unended: false,
         }
     }
 
@@ -53,7 +57,7 @@ impl Table {
             let Some(heading) = self.row(input)? else {
                 return Ok(None);
             };
-            let names = self.texts(&heading).unwrap_or_default();
+            let names = self.texts(&heading);
             let columns = names.iter().map(|name| {
                 self.fields
                     .slots(name.trim_start_matches('\u{feff}').trim())
@@ -86,24 +90,51 @@ impl Table {
                 expected: columns.len(),
             });
         }
-        let texts = self.texts(row).ok_or(WhyUnread::NotText)?;
         let mut values = Values::new(&self.fields);
-        for (slots, text) in columns.iter().zip(texts) {
+        for (slots, text) in columns.iter().zip(self.texts(row)) {
             if !slots.is_empty() {
-                values.put(slots, Told::Text(Cow::Borrowed(text)));
+                values.note_replaced(matches!(text, Cow::Owned(_)));
+                values.put(slots, Told::Text(text));
             }
         }
-        values.entry(spare)
+        values.entry(&self.fields, spare)
     }
 
-    fn texts(&self, row: &Row) -> Option<Vec<&str>> {
+    /// The columns of a row, with U+FFFD in place of what is no UTF-8.
+    fn texts(&self, row: &Row) -> Vec<Cow<'_, str>> {
         let mut start = 0;
         let mut texts = Vec::with_capacity(row.columns);
-        for end in self.ends.get(..row.columns)? {
-            texts.push(std::str::from_utf8(self.output.get(start..*end)?).ok()?);
+        for end in self.ends.get(..row.columns).unwrap_or_default() {
+            let bytes = self.output.get(start..*end).unwrap_or_default();
+            texts.push(String::from_utf8_lossy(bytes));
             start = *end;
         }
-        Some(texts)
+        texts
+    }
+
+    /// The rows at the beginning of a table: all values of each under the names of their columns.
+    pub(super) fn pairs(delimiter: u8, mut beginning: &[u8]) -> Vec<Vec<(String, String)>> {
+        let mut table = Self::new(&Fields::new(&[] as &[&str]), delimiter);
+        let mut names: Vec<String> = Vec::new();
+        let mut rows = Vec::new();
+        while let Ok(Some(row)) = table.row(&mut beginning) {
+            let texts = table.texts(&row);
+            let texts = texts
+                .iter()
+                .map(|text| text.trim_start_matches('\u{feff}').trim());
+            if names.is_empty() {
+                names = texts.map(str::to_owned).collect();
+            } else {
+                let pairs = names.iter().cloned().zip(texts.map(str::to_owned));
+                rows.push(pairs.collect());
+            }
+        }
+        rows
+    }
+
+    /// Whether nothing stood behind the last row, not even the end of its line.
+    pub(super) fn ended_without_newline(&self) -> bool {
+        self.unended
     }
 
     /// Reads a row, of which no more is kept than a line may be long.
@@ -116,6 +147,7 @@ impl Table {
         };
         loop {
             let available = input.fill_buf()?;
+            self.unended = available.is_empty();
             let (result, read, written, ended) = self.reader.read_record(
                 available,
                 self.output.get_mut(row.bytes..).unwrap_or_default(),

@@ -5,6 +5,7 @@ mod answer;
 mod chart;
 mod configuration;
 mod feed;
+mod names;
 mod number;
 mod page;
 mod patience;
@@ -12,6 +13,7 @@ mod summary;
 mod table;
 mod warning;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
@@ -19,18 +21,25 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
-use host_sim::access_log::{Entry, Fields, Format};
-use host_sim::forecast::{Forecast, Mapping, Reordering, Replay as Replayed, Template, remedies};
+use host_sim::access_log::{Entry, Fields, Format, TimesAre};
+use host_sim::forecast::{
+    Forecast, Mapping, MetadataValue, Organization, Reordering, Replay as Replayed, Source,
+    Template, remedies,
+};
 use host_sim::target::{LogLevel, Service};
 use host_sim::{Builder, Module};
 use indicatif::{ProgressBar, ProgressStyle};
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use regex::Regex;
 
 use super::interruption::{self, Interrupted};
 use super::plugin::{Plugin, PluginOptions};
 use crate::command::output::{say, show};
 use configuration::Configuration;
-use feed::Feed;
+use feed::{Feed, Reading};
+use names::Wanted;
+use number::Zone;
 use patience::{Patience, Work};
 use summary::{Document, LogSummary};
 
@@ -39,22 +48,37 @@ use summary::{Document, LogSummary};
 pub(crate) struct Replay {
     #[command(flatten)]
     plugin: PluginOptions,
-    /// The access logs, packed with gzip or not; `-` is the standard input, as is no log at all where something is piped in
+    /// The access logs, packed with gzip, zstd or not; `-` is the standard input, as is no log at all where something is piped in
     #[arg(value_name = "LOG")]
     logs: Vec<PathBuf>,
     /// Replay the same calls with this other configuration as well, and say what it changes
     #[arg(long, value_name = "FILE")]
     against: Option<PathBuf>,
-    /// The logs' format, if it is not to be told by their beginning
-    #[arg(long, value_enum, help_heading = "The log")]
-    format: Option<LogFormat>,
-    /// The log's own name for time, method, path, request, status, duration (ms), duration_s, duration_us, organization or another
-    /// field; may be repeated, the surest name first
+    /// The logs' format, if it is not to be told by their beginning: its name, or a line as in
+    /// '<remote> <user> [<time>] "<request>" <status> <duration_s>'
+    #[arg(long, value_name = "NAME", value_parser = format, help_heading = "The log")]
+    format: Option<Format>,
+    /// The log's own name for time, start_time, end_time, method, path, query, request, status, duration (ms), duration_s, duration_us,
+    /// duration_ns, organization or another field; `host` and `path` are those of the call. May be repeated, the surest name first
     #[arg(long, value_name = "FIELD=NAME", value_parser = field, help_heading = "The log")]
     field: Vec<(String, String)>,
+    /// Of a field only what this regular expression finds in it (its first group, if it has one), as in
+    /// --cut 'organization=^([^.]+)\.'; may be repeated
+    #[arg(long, value_name = "FIELD=PATTERN", value_parser = cut, help_heading = "The log")]
+    cut: Vec<(String, Regex)>,
+    /// What the log's times are, if its format does not say so: when calls came, or when they were over
+    #[arg(long, value_enum, help_heading = "The log")]
+    times: Option<Times>,
+    /// The zone of times that do not say theirs, as in America/Los_Angeles; UTC if none is given
+    #[arg(long, value_name = "ZONE", value_parser = zone, help_heading = "The log")]
+    zone: Option<TimeZone>,
     /// A header of the requests, with fields of the log in it, as in `--header 'orgId: %organization'`; may be repeated
     #[arg(long, short = 'H', value_name = "NAME: VALUE", value_parser = header, help_heading = "The log")]
     header: Vec<(String, String)>,
+    /// What a filter before this one says of each call (dynamic metadata), with fields of the log in it, as in
+    /// --metadata 'envoy.filters.http.jwt_authn:payload.org=%organization'; may be repeated
+    #[arg(long, value_name = "NAMESPACE:PATH=VALUE", value_parser = metadata, help_heading = "The log")]
+    metadata: Vec<MetadataValue>,
     /// By how many seconds calls may stand out of order
     #[arg(
         long,
@@ -88,15 +112,11 @@ pub(crate) struct Replay {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum LogFormat {
-    /// One JSON object a line
-    Json,
-    /// Envoy's default format
-    EnvoyText,
-    /// NCSA common or combined
-    Combined,
-    /// Comma-separated values under named columns
-    Csv,
+enum Times {
+    /// When calls came
+    Start,
+    /// When they were over
+    End,
 }
 
 /// The most calls that are held back to be put in order.
@@ -110,6 +130,43 @@ fn field(text: &str) -> Result<(String, String), String> {
         .split_once('=')
         .ok_or("a field is written as `field=name in the log`")?;
     Ok((field.trim().to_owned(), name.trim().to_owned()))
+}
+
+fn format(text: &str) -> Result<Format, String> {
+    if text.contains('<') {
+        return Ok(Format::of_line(text));
+    }
+    Format::named(text).ok_or_else(|| {
+        let names: Vec<_> = Format::names().collect();
+        format!(
+            "not one of {}, and not a line with <names>",
+            names.join(", ")
+        )
+    })
+}
+
+fn cut(text: &str) -> Result<(String, Regex), String> {
+    let (field, pattern) = field(text)?;
+    let pattern = Regex::new(&pattern).map_err(|error| error.to_string())?;
+    Ok((field, pattern))
+}
+
+fn zone(text: &str) -> Result<TimeZone, String> {
+    TimeZone::get(text).map_err(|error| error.to_string())
+}
+
+fn metadata(text: &str) -> Result<MetadataValue, String> {
+    let expected = "metadata is written as `namespace:path.to.member=value`";
+    let (place, value) = text.split_once('=').ok_or(expected)?;
+    let (namespace, path) = place.split_once(':').ok_or(expected)?;
+    if namespace.is_empty() || path.split('.').any(str::is_empty) {
+        return Err(expected.to_owned());
+    }
+    Ok(MetadataValue {
+        namespace: namespace.to_owned(),
+        path: path.split('.').map(str::to_owned).collect(),
+        value: Template::from(value.to_owned()),
+    })
 }
 
 fn header(text: &str) -> Result<(String, String), String> {
@@ -134,6 +191,9 @@ struct Candidate {
     plugin: Plugin,
     configuration: Configuration,
     services: Vec<Service>,
+    mapping: Mapping,
+    /// Where its configuration says that facts are stated.
+    sources: Vec<Source>,
 }
 
 impl Replay {
@@ -158,15 +218,15 @@ impl Replay {
             let start = || candidate.builder(&module).start();
             super::started(patience.watch(Work::Start, start), &candidate.plugin)?;
         }
-        let wanted = mapping.wanted();
-        let feed = Feed::open(
-            &self.logs()?,
-            self.format.map(Format::from),
-            &self.fields(&wanted)?,
-            self.leap(),
-            interruption::listen()?,
-        )?;
-        let (replays, log) = self.run(&candidates, &module, &mapping, &wanted, feed, &patience)?;
+        let wanted = fields_of(&candidates);
+        let reading = Reading {
+            format: self.format.clone(),
+            fields: self.fields(&wanted)?,
+            wanted: &looked_for(&candidates),
+            leap: self.leap(),
+        };
+        let feed = Feed::open(&self.logs()?, &reading, interruption::listen()?)?;
+        let (replays, log) = self.run(&candidates, &module, &wanted, feed, &patience)?;
         let mut forecasts = Vec::new();
         for (candidate, replay) in candidates.iter().zip(&replays) {
             let start = |configuration: &[u8], at: Timestamp| {
@@ -175,7 +235,7 @@ impl Replay {
             };
             let remedies = remedies(
                 replay.organizations(),
-                &mapping,
+                &candidate.mapping,
                 &candidate.configuration.bytes,
                 candidate.configuration.details_path.as_deref(),
                 &start,
@@ -227,6 +287,10 @@ impl Replay {
             headers.retain(|known, _| !known.eq_ignore_ascii_case(name));
             headers.insert(name.clone(), Template::from(value.clone()));
         }
+        mapping
+            .request
+            .metadata
+            .extend(self.metadata.iter().cloned());
         Ok(mapping)
     }
 
@@ -235,13 +299,29 @@ impl Replay {
         for (field, name) in &self.field {
             if !fields.knows(field) {
                 bail!(
-                    "unknown field `{field}`, expected time, method, path, request, status, duration, duration_s, duration_us, {}",
+                    "unknown field `{field}`, expected {}, {}",
+                    Fields::USUAL,
                     wanted.join(", ")
                 );
             }
             fields = fields.mapped(field, name);
         }
-        Ok(fields)
+        for (field, pattern) in &self.cut {
+            if !wanted.contains(field) {
+                bail!("unknown field `{field}`, expected {}", wanted.join(", "));
+            }
+            fields = fields.cut_out(field, pattern.clone());
+        }
+        if let Some(times) = self.times {
+            fields = fields.with_times(match times {
+                Times::Start => TimesAre::Starts,
+                Times::End => TimesAre::Ends,
+            });
+        }
+        Ok(match &self.zone {
+            Some(zone) => fields.in_zone(zone.clone()),
+            None => fields,
+        })
     }
 
     fn candidates(&self, plugin: Plugin, mapping: &Mapping) -> anyhow::Result<Vec<Candidate>> {
@@ -252,21 +332,18 @@ impl Replay {
         // The error tells its cause itself.
         let services = services.collect::<Result<Vec<_>, _>>();
         let services = services.map_err(anyhow::Error::msg)?;
-        let mut candidates = vec![Candidate {
-            name: self.plugin.config_name(),
-            configuration: Configuration::new(&plugin.configuration, mapping),
-            plugin: plugin.clone(),
-            services: services.clone(),
-        }];
+        let name = self.plugin.config_name();
+        let mut candidates = vec![Candidate::new(
+            name,
+            plugin.clone(),
+            mapping,
+            services.clone(),
+        )];
         if let Some(file) = &self.against {
             let mut plugin = plugin;
             plugin.configuration = fs::read(file).with_context(|| file.display().to_string())?;
-            candidates.push(Candidate {
-                name: file.display().to_string(),
-                configuration: Configuration::new(&plugin.configuration, mapping),
-                plugin,
-                services,
-            });
+            let name = file.display().to_string();
+            candidates.push(Candidate::new(name, plugin, mapping, services));
         }
         Ok(candidates)
     }
@@ -276,7 +353,6 @@ impl Replay {
         &self,
         candidates: &[Candidate],
         module: &Module,
-        mapping: &Mapping,
         wanted: &[String],
         mut feed: Feed,
         patience: &Patience,
@@ -294,7 +370,7 @@ impl Replay {
                         super::started(builder.start(), &candidate.plugin)
                     };
                     let path = candidate.configuration.details_path.clone();
-                    let replay = Replayed::new(start()?, mapping, wanted, path);
+                    let replay = Replayed::new(start()?, &candidate.mapping, wanted, path);
                     let kinds = candidate.configuration.priced_by_body.clone();
                     let replay = replay.with_kinds_priced_by_body(kinds);
                     replays.push(replay.priced_by(start()?));
@@ -325,25 +401,92 @@ impl Replay {
         }
         bar.finish_and_clear();
         log.finish(feed, &reordering);
+        let zone = candidates
+            .first()
+            .and_then(|candidate| candidate.configuration.zone.as_deref());
+        log.zone = Zone::named(zone);
         if log.calls == 0 && log.interrupted {
             return Err(Interrupted.into());
         }
         if log.calls == 0 {
             bail!("no line of the log tells of a call{}", log.first_unread());
         }
-        let organizations = replays.first().map(Replayed::organizations);
-        if organizations.is_some_and(|all| all.iter().all(|organization| !organization.is_named)) {
-            let field = mapping.organization.names().next().unwrap_or_default();
-            bail!(
-                "no line of the log names an organization; the fields are {}; say --field {field}=NAME",
-                log.names().join(", ")
-            );
+        for (candidate, replay) in candidates.iter().zip(&replays) {
+            candidate.ensure_callers_are_known(replay, &log)?;
         }
         Ok((replays, log))
     }
 }
 
+/// The fields that lines must have for all of these.
+fn fields_of(candidates: &[Candidate]) -> Vec<String> {
+    let wanted = candidates
+        .iter()
+        .flat_map(|candidate| candidate.mapping.wanted());
+    let wanted: BTreeSet<_> = wanted.collect();
+    wanted.into_iter().collect()
+}
+
+/// What is looked for among the names of a log.
+fn looked_for(candidates: &[Candidate]) -> Wanted {
+    let first = candidates.first();
+    Wanted {
+        sources: first.map_or_else(Vec::new, |candidate| candidate.sources.clone()),
+        organizations: candidates
+            .iter()
+            .flat_map(|candidate| candidate.configuration.organizations.iter().cloned())
+            .collect(),
+    }
+}
+
 impl Candidate {
+    fn new(name: String, plugin: Plugin, mapping: &Mapping, services: Vec<Service>) -> Self {
+        let configuration = Configuration::new(&plugin.configuration, mapping);
+        let sources = mapping.sources(&configuration.document);
+        Self {
+            name,
+            configuration,
+            plugin,
+            services,
+            mapping: mapping.clone().with_sources(&sources),
+            sources,
+        }
+    }
+
+    /// A log that names nobody whom the configuration knows says nothing of who would be refused.
+    fn ensure_callers_are_known(&self, replay: &Replayed, log: &LogSummary) -> anyhow::Result<()> {
+        let organizations = replay.organizations();
+        let field = self.mapping.organization.names().next().unwrap_or_default();
+        let names = log.names();
+        if organizations
+            .iter()
+            .all(|organization| !organization.is_named)
+        {
+            let place = self.sources.first().map(|source| &source.place);
+            bail!("{}", names::nobody(field, place, &names));
+        }
+        let of_identity = |reason: &String| self.mapping.verdicts.by_identity.contains(reason);
+        let unknown = |organization: &Organization| {
+            let mut reasons = organization.refusals.keys();
+            organization.calls() == organization.refused() && reasons.all(of_identity)
+        };
+        if organizations.iter().all(unknown) {
+            let mut named = organizations
+                .iter()
+                .filter(|organization| organization.is_named);
+            let first = named
+                .next()
+                .map_or("", |organization| organization.name.as_str());
+            bail!(
+                "{}: nobody whom the log names is known to the configuration, such as {first:?}; the names in the log are {}: say which \
+                 one names who called with --field {field}=NAME",
+                self.name,
+                names.join(", ")
+            );
+        }
+        Ok(())
+    }
+
     fn builder(&self, module: &Module) -> Builder {
         self.plugin
             .builder(module)
@@ -351,17 +494,6 @@ impl Candidate {
             .services(self.services.clone())
             .untraced()
             .log_level(LogLevel::Warn)
-    }
-}
-
-impl From<LogFormat> for Format {
-    fn from(format: LogFormat) -> Self {
-        match format {
-            LogFormat::Json => Self::Json,
-            LogFormat::EnvoyText => Self::EnvoyText,
-            LogFormat::Combined => Self::Combined,
-            LogFormat::Csv => Self::Separated(b','),
-        }
     }
 }
 

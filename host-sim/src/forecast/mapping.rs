@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::body::BodyRule;
+use super::sources::{IdentityMapping, MetadataValue};
 use super::template::Template;
 
 /// Where things are: in a line of the log, in the filter state, in a refusal, in the details, and in the configuration. The defaults
@@ -15,6 +16,8 @@ use super::template::Template;
 pub struct Mapping {
     /// Who calls: `%organization` is the field of that name.
     pub organization: Template,
+    /// Where the configuration says that this and more is stated.
+    pub identity: IdentityMapping,
     /// What is sent.
     pub request: RequestMapping,
     /// Keys of the filter state.
@@ -37,6 +40,9 @@ pub struct Mapping {
 pub struct RequestMapping {
     /// Headers by name. One whose values the line does not have is left out.
     pub headers: BTreeMap<String, Template>,
+    /// What filters before the module say of the call. A value whose fields the line does not have is left out.
+    #[serde(skip)]
+    pub metadata: Vec<MetadataValue>,
     /// Bodies for calls whose body decides what they cost; logs have none. A field `body` of the log goes before them.
     pub bodies: Vec<BodyRule>,
 }
@@ -67,6 +73,8 @@ pub struct Verdicts {
     pub by_cost: Vec<String>,
     /// Refusals for too many calls at once.
     pub by_concurrency: Vec<String>,
+    /// Refusals of whoever the module does not know.
+    pub by_identity: Vec<String>,
     /// What people read in place of a verdict: how `refused: …` goes on.
     pub words: BTreeMap<String, String>,
 }
@@ -87,6 +95,8 @@ pub struct DetailsMapping {
     pub path: Option<String>,
     /// Where the configuration says another one: a JSON Pointer.
     pub path_in_configuration: Option<String>,
+    /// Where the configuration says in which zone days are counted (an IANA name): a JSON Pointer. People are told times in it.
+    pub zone_in_configuration: Option<String>,
     /// How much may be used in a day.
     pub limit: Option<String>,
     /// What limits and costs are counted in: a word, no pointer.
@@ -179,8 +189,10 @@ impl Mapping {
     #[must_use]
     pub fn wanted(&self) -> Vec<String> {
         let headers = self.request.headers.values();
+        let metadata = self.request.metadata.iter().map(|metadata| &metadata.value);
         let mut wanted: Vec<String> = std::iter::once(&self.organization)
             .chain(headers)
+            .chain(metadata)
             .flat_map(Template::names)
             .map(str::to_owned)
             .chain(std::iter::once("body".to_owned()))
@@ -196,6 +208,7 @@ impl Default for Mapping {
     fn default() -> Self {
         Self {
             organization: Template::field("organization"),
+            identity: IdentityMapping::default(),
             request: RequestMapping::default(),
             properties: Properties::default(),
             verdicts: Verdicts::default(),

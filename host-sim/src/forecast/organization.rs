@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use foldhash::fast::RandomState;
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::details::Details;
 use super::series::Series;
@@ -31,6 +32,8 @@ pub struct Organization {
     pub(super) in_progress: u64,
     /// The headers by which the module knows it.
     pub(super) headers: Vec<(String, String)>,
+    /// What filters before the module say of it, by namespace.
+    pub(super) metadata: Vec<(String, Value)>,
 }
 
 /// A day of an organization, as the module counts days.

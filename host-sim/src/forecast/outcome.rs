@@ -75,8 +75,15 @@ impl Replay {
         if is(&verdicts.by_concurrency) {
             day.refused_by_concurrency = day.refused_by_concurrency.saturating_add(1);
             let pricer = self.pricer.as_mut().filter(|_| entry.is_some());
-            let alone = pricer
-                .and_then(|pricer| pricer.price(&self.request, came.at, &self.keys, &self.mapping));
+            let alone = pricer.and_then(|pricer| {
+                pricer.price(
+                    &self.request,
+                    &self.metadata,
+                    came.at,
+                    &self.keys,
+                    &self.mapping,
+                )
+            });
             let price = came.price.or(alone);
             day.cost_refused = day.cost_refused.saturating_add(price.unwrap_or(0));
         }

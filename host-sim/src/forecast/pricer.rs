@@ -2,6 +2,7 @@
 //! it charges them.
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::details::number_in;
 use super::mapping::Mapping;
@@ -21,12 +22,16 @@ impl Pricer {
     pub(super) fn price(
         &mut self,
         request: &Request,
+        metadata: &[(String, Value)],
         at: Timestamp,
         keys: &[Vec<u8>],
         mapping: &Mapping,
     ) -> Option<u64> {
         let Self(simulator) = self;
         simulator.advance_to(at);
+        for (namespace, value) in metadata {
+            simulator.set_metadata(namespace, value.clone());
+        }
         let passing = simulator.pass(request).ok()?;
         let mut ending = Ending::default();
         let ended = simulator.end(&passing, Some(200), keys, &mut ending);

@@ -139,6 +139,9 @@ pub fn remedies(
                 continue;
             };
             simulator.advance_to(day.from.unwrap_or(first));
+            for (namespace, value) in &organization.metadata {
+                simulator.set_metadata(namespace, value.clone());
+            }
             let answer = ask(&mut simulator, mapping, path, organization.headers.clone());
             let details = answer.map_err(|source| ForecastError::Simulation {
                 call: format!("GET {path} under {name}"),

@@ -158,11 +158,12 @@ mod tests {
     fn entry(second: i64) -> Entry {
         Entry {
             started: Timestamp::from_second(second).unwrap(),
-            duration: Duration::ZERO,
+            duration: None,
             method: "GET".to_owned(),
             path: "/".to_owned(),
             status: 200,
             values: Vec::new(),
+            doubt: None,
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 
 use foldhash::fast::RandomState;
 use jiff::Timestamp;
+use serde_json::{Map, Value};
 
 use super::departure::{Call, Came, Departure};
 use super::details::{Details, ask, ask_price};
@@ -13,6 +14,7 @@ use super::mapping::Mapping;
 use super::organization::Organization;
 use super::pricer::Pricer;
 use super::series::Series;
+use super::sources;
 use crate::access_log::Entry;
 use crate::simulator::{Ending, Passing, SimulationError, Simulator};
 use crate::target::Request;
@@ -32,6 +34,8 @@ pub struct Replay {
     taken: u64,
     pub(super) series: Series,
     pub(super) request: Request,
+    /// What filters before the module say of the last call, by namespace.
+    pub(super) metadata: Vec<(String, Value)>,
     /// The name of the last call's organization, to be written over.
     name: String,
     /// The end of the last call, to be written over.
@@ -86,6 +90,7 @@ impl Replay {
             taken: 0,
             series: Series::default(),
             request: Request::default(),
+            metadata: Vec::new(),
             name: String::new(),
             ending: Ending::default(),
             logged: 0,
@@ -139,6 +144,7 @@ impl Replay {
         self.simulator.advance_to(entry.started);
         let at = self.simulator.now();
         self.fill_request(entry);
+        self.fill_metadata(entry);
         let number = self.number_of(entry);
         let day = self.day_of(number, at)?;
         let passing = self.simulator.pass(&self.request)?;
@@ -169,7 +175,10 @@ impl Replay {
         };
         self.taken = self.taken.saturating_add(1);
         self.departures.push(Reverse(Departure {
-            at: at.checked_add(entry.duration).unwrap_or(at),
+            at: entry
+                .duration
+                .and_then(|taken| at.checked_add(taken).ok())
+                .unwrap_or(at),
             number: self.taken,
             organization: number,
             call,
@@ -290,6 +299,26 @@ impl Replay {
         }
     }
 
+    /// What filters before the module say of the call.
+    fn fill_metadata(&mut self, entry: &Entry) {
+        let mut namespaces: BTreeMap<&str, Value> = BTreeMap::new();
+        let value = |name: &str| Self::value(&self.wanted, entry, name);
+        let mut written = String::new();
+        for metadata in &self.mapping.request.metadata {
+            let namespace = namespaces.entry(&metadata.namespace);
+            let object = namespace.or_insert_with(|| Value::Object(Map::new()));
+            written.clear();
+            if metadata.value.write(&mut written, value) {
+                sources::put(object, &metadata.path, &written);
+            }
+        }
+        self.metadata.clear();
+        for (namespace, value) in namespaces {
+            self.simulator.set_metadata(namespace, value.clone());
+            self.metadata.push((namespace.to_owned(), value));
+        }
+    }
+
     fn number_of(&mut self, entry: &Entry) -> usize {
         let mut name = std::mem::take(&mut self.name);
         name.clear();
@@ -312,6 +341,7 @@ impl Replay {
             name: name.clone(),
             is_named,
             headers: self.request.headers.clone(),
+            metadata: self.metadata.clone(),
             ..Organization::default()
         });
         self.numbers.insert(name, number);

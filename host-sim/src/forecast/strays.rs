@@ -116,8 +116,6 @@ impl Strays {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -128,11 +126,12 @@ mod tests {
             for second in seconds {
                 strays.put(Entry {
                     started: Timestamp::from_second(*second).unwrap(),
-                    duration: Duration::ZERO,
+                    duration: None,
                     method: "GET".to_owned(),
                     path: "/".to_owned(),
                     status: 200,
                     values: Vec::new(),
+                    doubt: None,
                 });
                 kept.extend(std::iter::from_fn(|| strays.pop()));
             }

@@ -197,8 +197,11 @@ fn what_cannot_be_forecast_exits_with_2() {
     );
     check(
         &["words.log"],
-        "error: words.log: the format cannot be told by the beginning \"hello\", expected JSON, Envoy's default text, NCSA combined or a \
-         heading with the names of columns; say which with --format, and the names with --field\n",
+        "error: words.log: the format cannot be told by the beginning \"hello\": no line of it is of any known format, nor a heading with the \
+         names of columns; say which one it is with --format (one of envoy, istio, istio-before-1.9, envoy-details, traefik, ingress-nginx, \
+         haproxy, alb, elb, api-gateway-clf, apache-vhost, combined, nginx, apache, cloudfront, iis, w3c, envoy-gateway, istio-json, caddy, \
+         traefik-json, gcp, kong, cloudflare, cloudfront-json, api-gateway, nginx-json, apache-json, json, csv), or describe a line, as in \
+         --format '<remote> <user> [<time>] \"<request>\" <status> <duration>'\n",
     );
     check(
         &["empty.log"],
@@ -206,7 +209,7 @@ fn what_cannot_be_forecast_exits_with_2() {
     );
     check(
         &["access.log", "--field", "customers=a"],
-        "error: unknown field `customers`, expected time, method, path, request, status, duration, duration_s, duration_us, body, customer\n",
+        "error: unknown field `customers`, expected time, start_time, end_time, method, path, query, request, status, duration, duration_s, duration_ms, duration_us, duration_ns, body, customer\n",
     );
 }
 
@@ -259,6 +262,7 @@ fn a_log_that_is_not_to_be_believed_is_said_to_be_so() {
             Some(0),
             json!([
                 "1 line was set aside for a time that cannot be, such as 2026-11-22 23:00:00.",
+                "The times of b.log are whole seconds: calls that followed each other within one are taken for calls at once.",
                 short("2 seconds"),
                 "1 call names no organization (1 refused)."
             ])
@@ -270,8 +274,9 @@ fn a_log_that_is_not_to_be_believed_is_said_to_be_so() {
         (status, said.as_str()),
         (
             Some(2),
-            "error: no line of the log names an organization; the fields are start_time, method, path, response_code, duration; say \
-             --field customer=NAME\n"
+            "error: no line of the log names an organization; the names in the log are start_time, method, path, response_code, duration: say \
+             which one names who called with --field customer=NAME, or cut it out of the host or the path, as with --field customer=host \
+             --cut 'customer=^([^.]+)\\.'\n"
         )
     );
 }

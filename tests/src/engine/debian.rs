@@ -31,8 +31,9 @@ pub(super) fn program(name: &str, packages: &[&str]) -> anyhow::Result<Option<Pr
         );
         return Ok(None);
     }
-    let path = folder.join("usr/bin").join(name);
-    ensure!(path.is_file(), "{} is no file", path.display());
+    let places = ["usr/bin", "usr/sbin"].map(|place| folder.join(place).join(name));
+    let path = places.into_iter().find(|path| path.is_file());
+    let path = path.with_context(|| format!("{} has no {name}", folder.display()))?;
     Ok(Some(Program::at(path, libraries(&folder)?)))
 }
 

@@ -54,12 +54,26 @@ impl Program {
         debian::program("webdis", &["webdis"])
     }
 
-    pub(super) fn at(path: PathBuf, libraries: Option<PathBuf>) -> Self {
+    /// A web server: the installed one, or that of Debian's packages. There is none where neither is to be had.
+    ///
+    /// # Errors
+    ///
+    /// When Debian's packages are there and do not have it.
+    pub(crate) fn web_server(name: &str, packages: &[&str]) -> anyhow::Result<Option<Self>> {
+        debian::program(name, packages)
+    }
+
+    /// The folder that `usr` is in, of a program from Debian's packages.
+    pub(crate) fn root(&self) -> Option<&Path> {
+        self.path.ancestors().nth(3)
+    }
+
+    pub(crate) fn at(path: PathBuf, libraries: Option<PathBuf>) -> Self {
         Self { path, libraries }
     }
 
     /// A command that runs it in a folder, where it writes what it has to say into a file.
-    pub(super) fn command(&self, folder: &Path) -> anyhow::Result<Command> {
+    pub(crate) fn command(&self, folder: &Path) -> anyhow::Result<Command> {
         let log = std::fs::File::create(folder.join(LOG))?;
         let mut command = Command::new(&self.path);
         command
@@ -80,4 +94,4 @@ impl Program {
 }
 
 /// What a program writes, in its folder.
-pub(super) const LOG: &str = "log";
+pub(crate) const LOG: &str = "log";

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::process::{Child, Command};
 use std::time::Duration;
 
@@ -19,14 +20,14 @@ const ATTEMPTS: usize = 10;
 
 /// A running program and its folder. Dropping it ends it.
 #[derive(Debug)]
-pub(super) struct Started {
+pub(crate) struct Started {
     child: Child,
     folder: TempDir,
 }
 
 impl Started {
     /// Starts a program on a free port: `command` says how, and `answers` whether it is there.
-    pub(super) async fn on_a_free_port(
+    pub(crate) async fn on_a_free_port(
         what: &str,
         command: impl Fn(&TempDir, SocketAddr) -> anyhow::Result<Command>,
         answers: impl AsyncFn(SocketAddr, u32) -> bool,
@@ -50,7 +51,7 @@ impl Started {
     }
 
     /// Starts it and waits until it answers; its last words if it ends instead.
-    pub(super) async fn run(
+    pub(crate) async fn run(
         what: &str,
         folder: TempDir,
         mut command: Command,
@@ -78,13 +79,18 @@ impl Started {
     }
 
     /// Sends it a signal, by its name.
-    pub(super) fn signal(&self, name: &str) -> anyhow::Result<()> {
+    pub(crate) fn signal(&self, name: &str) -> anyhow::Result<()> {
         let status = Command::new("kill")
             .args([&format!("-{name}"), &self.child.id().to_string()])
             .status()
             .context("cannot run kill")?;
         ensure!(status.success(), "cannot send {name}");
         Ok(())
+    }
+
+    /// Its folder.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     fn log(&self) -> String {
@@ -102,6 +108,6 @@ impl Drop for Started {
 }
 
 /// A port that nobody has right now.
-pub(super) fn free_address() -> anyhow::Result<SocketAddr> {
+pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?)
 }

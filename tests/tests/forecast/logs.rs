@@ -270,7 +270,7 @@ fn json_is_forecast_as_it_comes_to() {
         INVALID_TIME,
         "no method",
     ];
-    check(&document, &world, &log, "JSON", &why);
+    check(&document, &world, &log, "Envoy's or Istio's JSON", &why);
     // Refusals of both kinds come first somewhere, or this tells little.
     let reasons = first_reasons(&of_lines(&log.calls(), &world.configuration));
     assert_eq!(
@@ -296,7 +296,7 @@ fn envoys_text_packed_with_gzip_is_forecast_as_it_comes_to() {
         &world,
         &log,
         "Envoy's default text",
-        &["not of this format: time is missing", INVALID_TIME],
+        &["not of this format: start_time is missing", INVALID_TIME],
     );
 }
 
@@ -317,7 +317,7 @@ fn ncsa_combined_on_the_standard_input_is_forecast_as_it_comes_to() {
         &world,
         &log,
         "NCSA combined",
-        &["not of this format: time is missing", INVALID_TIME],
+        &["not of this format: user is missing", INVALID_TIME],
     );
     // It has no durations, of which a warning tells.
     assert_eq!(

@@ -10,6 +10,7 @@
 mod logs;
 mod recomputed;
 mod remedies;
+mod servers;
 
 use host_sim::forecast::Mapping;
 

@@ -30,10 +30,18 @@ fn start(module: &Module, configuration: &[u8], at: Timestamp) -> Result<Simulat
     builder.untraced().clock(at).start()
 }
 
-fn replay(module: &Module, log: &str, configuration: &Value) -> Replay {
+/// The mapping, with what lines say put where a configuration says that it is stated.
+fn mapping_for(configuration: &Value) -> Mapping {
     let mapping = Mapping::from_toml(&mapping()).unwrap();
+    let sources = mapping.sources(configuration);
+    mapping.with_sources(&sources)
+}
+
+fn replay(module: &Module, log: &str, configuration: &Value) -> Replay {
+    let mapping = mapping_for(configuration);
     let wanted = mapping.wanted();
-    let mut reader = Reader::new(log.as_bytes(), Format::Json, &Fields::new(&wanted));
+    let format = Format::named("json").unwrap();
+    let mut reader = Reader::new(log.as_bytes(), &format, &Fields::new(&wanted));
     let mut reordering = Reordering::new(Duration::from_secs(60), usize::MAX);
     let mut entries = Vec::new();
     while let Some(entry) = reader.next_line().unwrap() {

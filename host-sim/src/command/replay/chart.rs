@@ -1,10 +1,9 @@
 //! Calls over time as bars, for the page.
 
 use host_sim::forecast::{Bucket, Series};
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::number::{count, grouped};
+use super::number::{Zone, count, grouped};
 
 /// The stretch of time that all charts of a page show, in equal parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +75,7 @@ impl Stretch {
         parts
     }
 
-    fn labels(self) -> Vec<Label> {
+    fn labels(self, zone: &Zone) -> Vec<Label> {
         const HOUR: i64 = 3600;
         const STEPS: [i64; 10] = [1, 3, 6, 12, 24, 48, 168, 336, 720, 2160];
         let parts = i64::try_from(self.parts).unwrap_or(i64::MAX);
@@ -96,14 +95,17 @@ impl Stretch {
             "%b %-d"
         };
         let first = self.begin.as_second();
-        let mut at = first.div_euclid(step).saturating_mul(step);
+        // Where days and hours begin there.
+        let ahead = zone.ahead(self.begin);
+        let local = first.saturating_add(ahead).div_euclid(step);
+        let mut at = local.saturating_mul(step).saturating_sub(ahead);
         let mut labels = Vec::new();
         while at < first.saturating_add(long) {
             if let (true, Ok(time)) = (at >= first, Timestamp::from_second(at)) {
                 let share = at.saturating_sub(first) as f64 / long as f64;
                 labels.push(Label {
                     at: format!("{:.2}", share * 100.0),
-                    text: time.to_zoned(TimeZone::UTC).strftime(format).to_string(),
+                    text: zone.written(time, format),
                 });
             }
             at = at.saturating_add(step);
@@ -114,7 +116,7 @@ impl Stretch {
 
 impl Chart {
     /// A series over the stretch of the page.
-    pub(super) fn new(series: &Series, stretch: Stretch) -> Self {
+    pub(super) fn new(series: &Series, stretch: Stretch, zone: &Zone) -> Self {
         let parts = stretch.parts_of(series);
         let most = parts.iter().map(|part| part.calls).max().unwrap_or(0);
         let (mut passed, mut refused) = (String::new(), String::new());
@@ -147,13 +149,17 @@ impl Chart {
             height: HEIGHT,
             passed,
             refused,
-            labels: stretch.labels(),
+            labels: stretch.labels(zone),
             description: format!(
                 "Bar chart of {} over time, {} of them refused",
                 count(calls, "call", "calls"),
                 grouped(denied)
             ),
-            caption: format!("Calls in each {each} (UTC), {} at the most", grouped(most)),
+            caption: format!(
+                "Calls in each {each} ({}), {} at the most",
+                zone.name,
+                grouped(most)
+            ),
         }
     }
 }

@@ -12,6 +12,12 @@ pub(super) struct Configuration {
     pub(super) details_path: Option<String>,
     /// The kinds of calls whose price depends on their body.
     pub(super) priced_by_body: BTreeSet<String>,
+    /// The organizations that it knows.
+    pub(super) organizations: BTreeSet<String>,
+    /// The zone in which it counts days, if it says so.
+    pub(super) zone: Option<String>,
+    /// The same as a document; null if it is no JSON object.
+    pub(super) document: Value,
 }
 
 impl Configuration {
@@ -23,6 +29,9 @@ impl Configuration {
                 bytes: bytes.to_vec(),
                 details_path: details.path.clone(),
                 priced_by_body: BTreeSet::new(),
+                organizations: BTreeSet::new(),
+                zone: None,
+                document: Value::Null,
             };
         };
         let mut changed = false;
@@ -43,6 +52,16 @@ impl Configuration {
         Self {
             details_path: stated.map(str::to_owned).or_else(|| details.path.clone()),
             priced_by_body: mapping.priced_by_body(&document),
+            organizations: mapping
+                .organizations(&document)
+                .map(str::to_owned)
+                .collect(),
+            zone: details
+                .zone_in_configuration
+                .as_deref()
+                .and_then(|pointer| document.pointer(pointer)?.as_str())
+                .map(str::to_owned),
+            document,
             bytes,
         }
     }

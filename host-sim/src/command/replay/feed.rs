@@ -10,9 +10,13 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use host_sim::access_log::{Entry, Fields, Format, Progress, Reader, Source, Unread};
+use host_sim::access_log::{
+    CutOff, Entry, Fields, Format, Progress, Reader, Source, Survey, Taken, Unread,
+};
 use host_sim::forecast::Strays;
 use jiff::SignedDuration;
+
+use super::names::{self, Wanted};
 
 /// Lines that go from a reading thread to the replay at once.
 const BATCH: usize = 512;
@@ -37,10 +41,32 @@ pub(super) struct Feed {
     interrupted: Arc<AtomicBool>,
 }
 
+/// How logs are read.
+pub(super) struct Reading<'r> {
+    /// Their format, if it is said.
+    pub(super) format: Option<Format>,
+    /// The names that are given.
+    pub(super) fields: Fields,
+    /// What is looked for among their names.
+    pub(super) wanted: &'r Wanted,
+    /// The least leap in time that is taken for an error.
+    pub(super) leap: SignedDuration,
+}
+
 /// One log.
 pub(super) struct Stream {
     pub(super) name: String,
-    pub(super) format: Format,
+    /// Its format, and what its lines are wrapped in.
+    pub(super) format: String,
+    /// What it is packed with.
+    pub(super) packing: Option<&'static str>,
+    /// What of it is taken for what.
+    pub(super) taken: Vec<Taken>,
+    /// Whether it ended before its end.
+    pub(super) cut_off: CutOff,
+    /// Calls of which something could not be read, and the first of them.
+    pub(super) doubtful: u64,
+    pub(super) first_doubtful: Vec<Unread>,
     /// How many lines were no calls.
     pub(super) unread: u64,
     /// The first of them.
@@ -63,14 +89,10 @@ impl Feed {
     /// Opens all logs.
     pub(super) fn open(
         logs: &[PathBuf],
-        format: Option<Format>,
-        fields: &Fields,
-        leap: SignedDuration,
+        reading: &Reading<'_>,
         interrupted: Arc<AtomicBool>,
     ) -> anyhow::Result<Self> {
-        let streams = logs
-            .iter()
-            .map(|log| Stream::open(log, format, fields, leap));
+        let streams = logs.iter().map(|log| Stream::open(log, reading));
         Ok(Self {
             streams: streams.collect::<Result<_, _>>()?,
             spare: Vec::new(),
@@ -121,26 +143,25 @@ impl Feed {
 }
 
 impl Stream {
-    fn open(
-        path: &Path,
-        format: Option<Format>,
-        fields: &Fields,
-        leap: SignedDuration,
-    ) -> anyhow::Result<Self> {
+    fn open(path: &Path, reading: &Reading<'_>) -> anyhow::Result<Self> {
         let name = path.display().to_string();
         let mut source = Source::open(path).with_context(|| name.clone())?;
-        let beginning = source.beginning().with_context(|| name.clone())?;
-        let format = match format {
-            Some(format) => format,
-            None => {
-                Format::detect(beginning, fields).ok_or_else(|| unknown_format(&name, beginning))?
-            }
+        let packing = source.packing();
+        let detect = |beginning: &[u8]| match &reading.format {
+            Some(format) => Some(format.clone().found_in(beginning, &reading.fields)),
+            None => Format::detect(beginning, &reading.fields),
         };
-        let names = format.names(beginning);
-        let (size, progress) = (source.size(), source.progress());
+        let beginning = source.beginning(|beginning| detect(beginning).is_some());
+        let beginning = beginning.with_context(|| name.clone())?;
+        let format = detect(beginning).ok_or_else(|| unknown_format(&name, beginning))?;
+        let fields = reading.fields.clone();
+        let survey = Survey::of(beginning, &format, &fields);
+        let fields = names::find(reading.wanted, &survey, &format, fields, &name)?;
+        let (size, progress, cut_off) = (source.size(), source.progress(), source.cut_off());
         let (sender, batches) = sync_channel(READY);
         let (over, taken_back) = channel();
-        let mut reader = Reader::new(source.into_input(), format, fields);
+        let mut reader =
+            Reader::new(source.into_input(), &format, &fields).with_cut_off(cut_off.clone());
         thread::spawn(move || {
             loop {
                 reader.take_back(taken_back.try_iter().flatten());
@@ -168,11 +189,16 @@ impl Stream {
         });
         Ok(Self {
             name,
-            format,
+            format: format.to_string(),
+            packing,
+            taken: survey.taken(&format, &fields),
+            cut_off,
+            doubtful: 0,
+            first_doubtful: Vec::new(),
             unread: 0,
             first_unread: Vec::new(),
-            names,
-            strays: Strays::new(leap),
+            names: survey.names().map(str::to_owned).collect(),
+            strays: Strays::new(reading.leap),
             size,
             progress,
             batches,
@@ -191,7 +217,15 @@ impl Stream {
                 return Ok(());
             }
             match self.ready.next() {
-                Some(Ok(entry)) => self.strays.put(entry),
+                Some(Ok(mut entry)) => {
+                    if let Some(doubt) = entry.doubt.take() {
+                        self.doubtful = self.doubtful.saturating_add(1);
+                        if self.first_doubtful.len() < MOST_UNREAD {
+                            self.first_doubtful.push(*doubt);
+                        }
+                    }
+                    self.strays.put(entry);
+                }
                 Some(Err(unread)) => {
                     self.unread = self.unread.saturating_add(1);
                     if self.first_unread.len() < MOST_UNREAD {
@@ -225,7 +259,9 @@ fn unknown_format(name: &str, beginning: &[u8]) -> anyhow::Error {
         return anyhow!("{name}: the log is empty");
     }
     anyhow!(
-        "{name}: the format cannot be told by the beginning {shown:?}, expected JSON, Envoy's default text, NCSA combined or a heading \
-         with the names of columns; say which with --format, and the names with --field"
+        "{name}: the format cannot be told by the beginning {shown:?}: no line of it is of any known format, nor a heading with the names \
+         of columns; say which one it is with --format (one of {}), or describe a line, as in \
+         --format '<remote> <user> [<time>] \"<request>\" <status> <duration>'",
+        Format::names().collect::<Vec<_>>().join(", ")
     )
 }

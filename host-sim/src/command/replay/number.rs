@@ -2,6 +2,7 @@
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 
 /// A whole number with commas between the thousands.
 pub(super) fn grouped(number: u64) -> String {
@@ -35,18 +36,56 @@ pub(super) fn lasting(duration: SignedDuration) -> String {
     }
 }
 
-/// An instant in UTC, to the minute, with the day of the week.
-pub(super) fn minute(at: Timestamp) -> String {
-    at.to_zoned(TimeZone::UTC)
-        .strftime("%a %Y-%m-%d %H:%M")
-        .to_string()
+/// The zone in which times are told, and what it is called.
+#[derive(Clone, Debug)]
+pub(super) struct Zone {
+    zone: TimeZone,
+    pub(super) name: String,
 }
 
-/// An instant in UTC, to the second.
-pub(super) fn time(at: Timestamp) -> String {
-    at.to_zoned(TimeZone::UTC)
-        .strftime("%Y-%m-%d %H:%M:%S")
-        .to_string()
+impl Zone {
+    /// The zone of this name; UTC if there is none such.
+    pub(super) fn named(name: Option<&str>) -> Self {
+        let found = name.and_then(|name| Some((TimeZone::get(name).ok()?, name)));
+        found.map_or_else(Self::default, |(zone, name)| Self {
+            zone,
+            name: name.to_owned(),
+        })
+    }
+
+    /// An instant, to the minute, with the day of the week.
+    pub(super) fn minute(&self, at: Timestamp) -> String {
+        self.written(at, "%a %Y-%m-%d %H:%M")
+    }
+
+    /// An instant, to the second.
+    pub(super) fn time(&self, at: Timestamp) -> String {
+        self.written(at, "%Y-%m-%d %H:%M:%S")
+    }
+
+    pub(super) fn written(&self, at: Timestamp, format: &str) -> String {
+        at.to_zoned(self.zone.clone()).strftime(format).to_string()
+    }
+
+    /// How many seconds it is ahead of UTC at an instant.
+    pub(super) fn ahead(&self, at: Timestamp) -> i64 {
+        self.zone.to_offset(at).seconds().into()
+    }
+}
+
+impl Default for Zone {
+    fn default() -> Self {
+        Self {
+            zone: TimeZone::UTC,
+            name: "UTC".to_owned(),
+        }
+    }
+}
+
+impl Serialize for Zone {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.name)
+    }
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use host_sim::forecast::Forecast;
 
 use super::answer::{NEAR, change_headline, change_totals, headline, prospect, reasons, totals};
 use super::chart::{Chart, Stretch};
-use super::number::{count, grouped, lasting, minute, time};
-use super::summary::{Document, LogSummary};
+use super::number::{count, grouped, lasting};
+use super::summary::{Document, LogSummary, TakenFor};
 use change::ChangeRow;
 use row::Row;
 
@@ -25,6 +25,7 @@ struct Page<'d> {
     changes: Option<Changes<'d>>,
     warnings: &'d [String],
     facts: Vec<String>,
+    taken: Vec<TakenRow<'d>>,
     unread: Vec<UnreadRow<'d>>,
     unread_count: String,
 }
@@ -61,6 +62,8 @@ struct Section<'d> {
     has_limits: bool,
     /// Whether anything can be said of what would spare anybody.
     has_remedies: bool,
+    /// The zone of times.
+    zone: &'d str,
     chart: Chart,
     count: String,
     count_refused: usize,
@@ -69,6 +72,15 @@ struct Section<'d> {
     more: usize,
     logged: &'d [String],
     lines_logged: String,
+}
+
+/// What of a log was taken for what.
+struct TakenRow<'d> {
+    /// The file, where its rows begin.
+    file: &'d str,
+    field: &'d str,
+    names: String,
+    meaning: &'d str,
 }
 
 struct UnreadRow<'d> {
@@ -124,8 +136,16 @@ pub(super) fn html(document: &Document) -> anyhow::Result<String> {
             _ => None,
         },
         facts: facts(&document.log),
+        taken: taken(&document.log),
         unread: unread(&document.log),
-        unread_count: grouped(document.log.unread),
+        unread_count: grouped(
+            document
+                .log
+                .files
+                .iter()
+                .map(|file| file.unread.saturating_add(file.doubtful))
+                .sum(),
+        ),
     };
     Ok(page.render()?)
 }
@@ -142,7 +162,7 @@ impl<'d> ChangeTable<'d> {
     }
 }
 
-fn section<'d>(number: usize, forecast: &'d Forecast, log: &LogSummary) -> Option<Section<'d>> {
+fn section<'d>(number: usize, forecast: &'d Forecast, log: &'d LogSummary) -> Option<Section<'d>> {
     let stretch = Stretch::of(&forecast.series)?;
     let shown = || forecast.organizations.iter().take(MOST).enumerate();
     let row = |(place, prospect)| {
@@ -170,7 +190,8 @@ fn section<'d>(number: usize, forecast: &'d Forecast, log: &LogSummary) -> Optio
         has_costs: forecast.organizations.iter().any(|of| of.need > 0),
         has_limits: forecast.organizations.iter().any(|of| of.limit.is_some()),
         has_remedies: forecast.has_remedies(),
-        chart: Chart::new(&forecast.series, stretch),
+        chart: Chart::new(&forecast.series, stretch, &log.zone),
+        zone: &log.zone.name,
         count: grouped(forecast.organizations.len() as u64),
         count_refused: count_of("refused"),
         count_near: count_of("near"),
@@ -187,10 +208,11 @@ fn period(log: &LogSummary) -> String {
     match (log.first, log.last, log.covered()) {
         (Some(first), Some(last), Some(covered)) => {
             format!(
-                "The log: {} from {} to {} UTC ({}).",
+                "The log: {} from {} to {} {} ({}).",
                 count(log.calls, "call", "calls"),
-                minute(first),
-                minute(last),
+                log.zone.minute(first),
+                log.zone.minute(last),
+                log.zone.name,
                 lasting(covered)
             )
         }
@@ -203,16 +225,22 @@ fn facts(log: &LogSummary) -> Vec<String> {
     if let (Some(first), Some(last)) = (log.first, log.last) {
         let calls = count(log.calls, "call", "calls");
         facts.push(format!(
-            "{calls} from {} to {} UTC",
-            time(first),
-            time(last)
+            "{calls} from {} to {} {}",
+            log.zone.time(first),
+            log.zone.time(last),
+            log.zone.name
         ));
     }
     for file in &log.files {
         let unread = count(file.unread, "line", "lines");
+        let doubtful = match file.doubtful {
+            0 => String::new(),
+            doubtful => format!(", nor could {}", count(doubtful, "duration", "durations")),
+        };
         facts.push(format!(
-            "{}: {}, {unread} could not be read",
-            file.name, file.format
+            "{}: {}; {unread} could not be read{doubtful}",
+            file.name,
+            file.whole_format()
         ));
     }
     if log.out_of_order > 0 {
@@ -222,9 +250,34 @@ fn facts(log: &LogSummary) -> Vec<String> {
     facts
 }
 
+fn taken(log: &LogSummary) -> Vec<TakenRow<'_>> {
+    let files = log.files.iter();
+    let rows = files.flat_map(|file| file.taken.iter().map(move |taken| (file, taken)));
+    rows.map(
+        |(
+            file,
+            TakenFor {
+                field,
+                names,
+                meaning,
+                ..
+            },
+        )| TakenRow {
+            file: &file.name,
+            field,
+            names: names.join(", "),
+            meaning,
+        },
+    )
+    .collect()
+}
+
 fn unread(log: &LogSummary) -> Vec<UnreadRow<'_>> {
     let files = log.files.iter();
-    let lines = files.flat_map(|file| file.first_unread.iter().map(move |line| (file, line)));
+    let lines = files.flat_map(|file| {
+        let all = file.first_unread.iter().chain(&file.first_doubtful);
+        all.map(move |line| (file, line))
+    });
     lines
         .map(|(file, line)| UnreadRow {
             place: format!("{}:{}", file.name, line.line),

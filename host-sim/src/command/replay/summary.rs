@@ -1,11 +1,12 @@
 //! Everything that a replay tells, for the table, the page and the JSON document alike.
 
-use host_sim::access_log::Entry;
+use host_sim::access_log::{Entry, Taken, Unread};
 use host_sim::forecast::{Change, Forecast, Reordering};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::feed::Feed;
+use super::number::Zone;
 use super::warning::warnings;
 
 /// What is told.
@@ -46,19 +47,50 @@ pub(super) struct LogSummary {
     pub(super) interrupted: bool,
     /// Whether no call took any time, so that nothing can be said of calls at the same time.
     pub(super) without_durations: bool,
+    /// Calls of which it is not known how long they took.
+    pub(super) calls_without_duration: u64,
     pub(super) files: Vec<File>,
+    /// The zone in which people are told times: that of the configuration.
+    pub(super) zone: Zone,
 }
 
 /// A file.
 #[derive(Debug, Serialize)]
 pub(super) struct File {
     pub(super) name: String,
+    /// Its format, and what its lines are wrapped in.
     pub(super) format: String,
+    /// What it is packed with.
+    pub(super) packing: Option<&'static str>,
+    /// What of it is taken for what.
+    pub(super) taken: Vec<TakenFor>,
+    /// Whether it ended before its end: what was whole is forecast.
+    pub(super) cut_off: bool,
+    /// Calls of which something could not be read.
+    pub(super) doubtful: u64,
+    /// The first of them.
+    pub(super) first_doubtful: Vec<UnreadLine>,
+    /// Lines that tell of no call.
     pub(super) unread: u64,
     /// The first of them.
     pub(super) first_unread: Vec<UnreadLine>,
     #[serde(skip)]
     names: Vec<String>,
+}
+
+/// What is taken for a part of a call.
+#[derive(Debug, Serialize)]
+pub(super) struct TakenFor {
+    /// The part, as `--field` names it.
+    pub(super) field: String,
+    /// The names in the log.
+    pub(super) names: Vec<String>,
+    /// What is assumed of it.
+    pub(super) meaning: String,
+    /// Whether that is only likely.
+    pub(super) guessed: bool,
+    /// Whether these are times without parts of a second.
+    pub(super) to_the_second: bool,
 }
 
 /// A line that could not be read.
@@ -69,13 +101,47 @@ pub(super) struct UnreadLine {
     pub(super) text: String,
 }
 
+impl File {
+    /// Its format, what its lines are wrapped in, and what it is packed with.
+    pub(super) fn whole_format(&self) -> String {
+        match self.packing {
+            Some(packing) => format!("{}, {packing}", self.format),
+            None => self.format.clone(),
+        }
+    }
+}
+
+impl UnreadLine {
+    fn new(unread: &Unread) -> Self {
+        Self {
+            line: unread.line,
+            why: unread.why.to_string(),
+            text: unread.text.clone(),
+        }
+    }
+}
+
+impl TakenFor {
+    fn new(taken: Taken) -> Self {
+        Self {
+            guessed: taken.is_guessed(),
+            to_the_second: taken.is_to_the_second(),
+            field: taken.part,
+            names: taken.names,
+            meaning: taken.meaning,
+        }
+    }
+}
+
 impl LogSummary {
     /// Counts a call, in the order of time.
     pub(super) fn count(&mut self, entry: &Entry) {
         if self.calls == 0 {
             self.without_durations = true;
         }
-        self.without_durations &= entry.duration.is_zero();
+        self.without_durations &= entry.duration.is_none_or(|duration| duration.is_zero());
+        let unknown = u64::from(entry.duration.is_none());
+        self.calls_without_duration = self.calls_without_duration.saturating_add(unknown);
         self.calls = self.calls.saturating_add(1);
         self.first = Some(
             self.first
@@ -100,14 +166,15 @@ impl LogSummary {
                 behind = behind.max(stream.strays.behind());
             }
             self.unread = self.unread.saturating_add(stream.unread);
-            let shown = stream.first_unread.iter().map(|unread| UnreadLine {
-                line: unread.line,
-                why: unread.why.to_string(),
-                text: unread.text.clone(),
-            });
+            let shown = |unread: &[Unread]| unread.iter().map(UnreadLine::new).collect();
             self.files.push(File {
-                first_unread: shown.collect(),
-                format: stream.format.to_string(),
+                first_unread: shown(&stream.first_unread),
+                first_doubtful: shown(&stream.first_doubtful),
+                doubtful: stream.doubtful,
+                taken: stream.taken.into_iter().map(TakenFor::new).collect(),
+                cut_off: stream.cut_off.is_so(),
+                format: stream.format,
+                packing: stream.packing,
                 unread: stream.unread,
                 name: stream.name,
                 names: stream.names,

@@ -7,8 +7,8 @@ use host_sim::forecast::{Change, Forecast, Prospect};
 
 use super::advice::advice;
 use super::answer::{change_headline, change_totals, headline, reasons, totals};
-use super::number::{count, grouped, time};
-use super::summary::{Document, LogSummary};
+use super::number::{count, grouped};
+use super::summary::{Document, LogSummary, TakenFor, UnreadLine};
 
 // Writing to a string cannot fail.
 macro_rules! line {
@@ -34,35 +34,65 @@ pub(super) fn text(document: &Document, top: usize) -> String {
 fn of_log(text: &mut String, log: &LogSummary) {
     if let (Some(first), Some(last)) = (log.first, log.last) {
         let calls = count(log.calls, "call", "calls");
-        line!(text, "{calls} from {} to {} UTC", time(first), time(last));
+        let zone = &log.zone;
+        line!(
+            text,
+            "{calls} from {} to {} {}",
+            zone.time(first),
+            zone.time(last),
+            zone.name
+        );
     }
     for file in &log.files {
         let unread = match file.unread {
             0 => String::new(),
             unread => format!(", {} could not be read", count(unread, "line", "lines")),
         };
-        line!(text, "  {}: {}{unread}", file.name, file.format);
-        for unread in &file.first_unread {
-            line!(
-                text,
-                "    line {}: {}: {}",
-                unread.line,
-                unread.why,
-                unread.text
-            );
+        line!(text, "  {}: {}{unread}", file.name, file.whole_format());
+        let widest =
+            |width: fn(&TakenFor) -> usize| file.taken.iter().map(width).max().unwrap_or(0);
+        let field_width = widest(|taken| taken.field.len());
+        let names_width = widest(|taken| taken.names.join(", ").len());
+        for TakenFor {
+            field,
+            names,
+            meaning,
+            ..
+        } in &file.taken
+        {
+            let names = names.join(", ");
+            let row = format!("    {field:field_width$}  {names:names_width$}  {meaning}");
+            line!(text, "{}", row.trim_end());
         }
-        let more = file
-            .unread
-            .saturating_sub(u64::try_from(file.first_unread.len()).unwrap_or(0));
-        if more > 0 {
-            line!(text, "    and {} more", grouped(more));
+        of_lines(text, &file.first_unread, file.unread);
+        if file.doubtful > 0 {
+            let durations = count(file.doubtful, "duration", "durations");
+            line!(text, "  {durations} could not be read:");
+            of_lines(text, &file.first_doubtful, file.doubtful);
         }
+    }
+}
+
+/// The first of some lines.
+fn of_lines(text: &mut String, first: &[UnreadLine], all: u64) {
+    for unread in first {
+        line!(
+            text,
+            "    line {}: {}: {}",
+            unread.line,
+            unread.why,
+            unread.text
+        );
+    }
+    let more = all.saturating_sub(u64::try_from(first.len()).unwrap_or(0));
+    if more > 0 {
+        line!(text, "    and {} more", grouped(more));
     }
 }
 
 /// A column: its heading, whether it is a number, and what it says of an organization.
 struct Column<'f> {
-    heading: &'static str,
+    heading: String,
     is_number: bool,
     cell: Box<dyn Fn(&Prospect) -> String + 'f>,
 }
@@ -72,12 +102,12 @@ fn columns<'f>(forecast: &'f Forecast, log: &'f LogSummary) -> Vec<Column<'f>> {
     let any = |is: fn(&Prospect) -> bool| forecast.organizations.iter().any(is);
     let mut columns = Vec::new();
     let mut put = |is_told: bool,
-                   heading: &'static str,
+                   heading: &str,
                    is_number: bool,
                    cell: Box<dyn Fn(&Prospect) -> String + 'f>| {
         if is_told {
             columns.push(Column {
-                heading,
+                heading: heading.to_owned(),
                 is_number,
                 cell,
             });
@@ -124,10 +154,11 @@ fn columns<'f>(forecast: &'f Forecast, log: &'f LogSummary) -> Vec<Column<'f>> {
     );
     let first = |of: &Prospect| {
         let first = of.first_refusal.as_ref();
-        first.map_or_else(String::new, |first| time(first.at))
+        first.map_or_else(String::new, |first| log.zone.time(first.at))
     };
     let refused = forecast.organizations_refused > 0;
-    put(refused, "first refusal (UTC)", false, Box::new(first));
+    let heading = format!("first refusal ({})", log.zone.name);
+    put(refused, &heading, false, Box::new(first));
     put(
         forecast.has_remedies(),
         "what would do",
@@ -144,7 +175,10 @@ fn of_forecast(text: &mut String, forecast: &Forecast, log: &LogSummary, top: us
         line!(text, "  {reason}");
     }
     let columns = columns(forecast, log);
-    let headings: Vec<_> = columns.iter().map(|column| column.heading).collect();
+    let headings: Vec<_> = columns
+        .iter()
+        .map(|column| column.heading.as_str())
+        .collect();
     let mut table = table(&headings);
     for of in forecast.organizations.iter().take(top) {
         table.add_row(columns.iter().map(|column| (column.cell)(of)));

@@ -2,8 +2,8 @@
 
 use jiff::SignedDuration;
 
-use super::number::{count, grouped, lasting, time};
-use super::summary::Document;
+use super::number::{count, grouped, lasting};
+use super::summary::{Document, File};
 
 /// A log that covers less than that is less than a day's traffic. Quiet nights are a part of a day.
 const A_DAY: SignedDuration = SignedDuration::from_hours(18);
@@ -15,8 +15,9 @@ pub(super) fn warnings(document: &Document) -> Vec<String> {
     if let (true, Some(last)) = (log.interrupted, log.last) {
         let calls = count(log.calls, "call", "calls");
         warnings.push(format!(
-            "Interrupted: this is forecast from the first {calls} alone, until {} UTC.",
-            time(last)
+            "Interrupted: this is forecast from the first {calls} alone, until {} {}.",
+            log.zone.time(last),
+            log.zone.name
         ));
     }
     if let Some(window) = log.window_needed {
@@ -42,13 +43,29 @@ pub(super) fn warnings(document: &Document) -> Vec<String> {
         let astray = count(log.astray, "line was", "lines were");
         warnings.push(format!(
             "{astray} set aside for a time that cannot be, such as {}.",
-            time(first)
+            log.zone.time(first)
         ));
+    }
+    for file in log.files.iter().filter(|file| file.cut_off) {
+        warnings.push(format!(
+            "{} is cut off: this is forecast from what was whole of it.",
+            file.name
+        ));
+    }
+    for file in &log.files {
+        warnings.extend(guesses(file));
     }
     if log.without_durations {
         warnings.push(
-            "Concurrency is not forecast: no durations (say --field duration=NAME).".to_owned(),
+            "Concurrency is not forecast: no durations (say --field duration_ms=NAME, or duration_s, duration_us or duration_ns)."
+                .to_owned(),
         );
+    } else if log.calls_without_duration > 0 {
+        warnings.push(format!(
+            "{} of {} have no duration that can be read, and are taken to be over at once.",
+            grouped(log.calls_without_duration),
+            count(log.calls, "call", "calls")
+        ));
     }
     let Some(forecast) = document.forecasts.first() else {
         return warnings;
@@ -91,4 +108,43 @@ pub(super) fn warnings(document: &Document) -> Vec<String> {
         ));
     }
     warnings
+}
+
+/// What of a file is only likely, and makes a difference.
+fn guesses(file: &File) -> Vec<String> {
+    let of = |field: &str| file.taken.iter().find(|taken| taken.field == field);
+    let mut told = Vec::new();
+    if let Some(duration) = of("duration").filter(|duration| duration.guessed) {
+        told.push(format!(
+            "Nothing says what `{}` of {} is counted in: it is taken for milliseconds. If it is seconds, say --field duration_s={}.",
+            duration.names.join(", "),
+            file.name,
+            duration.names.join(", "),
+        ));
+    }
+    let Some(time) = of("time") else {
+        return told;
+    };
+    let names = time.names.join(", ");
+    // Of calls that take no time it makes no difference.
+    if time.meaning.contains("--times") && of("duration").is_some() {
+        told.push(format!(
+            "Nothing says if `{names}` of {} is when a call came or when it was over: it is taken for when it came. If it was over then, as \
+             in logs of nginx, say --times end.",
+            file.name
+        ));
+    }
+    if time.to_the_second && of("duration").is_some() {
+        told.push(format!(
+            "The times of {} are whole seconds: calls that followed each other within one are taken for calls at once.",
+            file.name
+        ));
+    }
+    if time.meaning.contains("--zone") && time.guessed {
+        told.push(format!(
+            "Nothing says what zone `{names}` of {} is in: it is taken for UTC (say --zone).",
+            file.name
+        ));
+    }
+    told
 }

@@ -7,7 +7,7 @@ use host_sim::forecast::{Forecast, Prospect};
 use super::super::advice::advice;
 use super::super::answer::NEAR;
 use super::super::chart::{Chart, Stretch};
-use super::super::number::{count, grouped, time};
+use super::super::number::{count, grouped};
 use super::super::summary::LogSummary;
 
 /// Everything that is told of it, as it is written.
@@ -122,7 +122,7 @@ impl<'d> Row<'d> {
                 refused => format!("{} of {} refused", grouped(refused), grouped(of.calls)),
             },
             advice: advice(forecast, of),
-            first_refusal: first.map_or_else(String::new, |first| time(first.at)),
+            first_refusal: first.map_or_else(String::new, |first| log.zone.time(first.at)),
             first_reason: first
                 .map(|first| forecast.said(&first.reason))
                 .unwrap_or_default(),
@@ -132,7 +132,7 @@ impl<'d> Row<'d> {
             reasons: reasons.join(", "),
             at_once,
             protected: of.protected,
-            chart: Chart::new(&of.series, stretch),
+            chart: Chart::new(&of.series, stretch, &log.zone),
             operations: of
                 .operations
                 .iter()
@@ -147,7 +147,11 @@ impl<'d> Row<'d> {
                 .days
                 .iter()
                 .map(|day| DayRow {
-                    until: day.ends.or(day.from).map(time).unwrap_or_default(),
+                    until: day
+                        .ends
+                        .or(day.from)
+                        .map(|at| log.zone.time(at))
+                        .unwrap_or_default(),
                     calls: grouped(day.calls),
                     refused: grouped(day.refused),
                     need: grouped(day.need()),
