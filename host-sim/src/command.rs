@@ -6,6 +6,7 @@ mod diagnostic;
 pub(crate) mod explore;
 pub(crate) mod inspect;
 pub(crate) mod interruption;
+mod metadata;
 pub(crate) mod new;
 pub(crate) mod output;
 mod plugin;

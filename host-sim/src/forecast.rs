@@ -52,6 +52,7 @@ mod series;
 mod sources;
 mod strays;
 mod template;
+mod wish;
 
 pub use body::BodyRule;
 pub use details::Details;
@@ -66,6 +67,7 @@ pub use reordering::Reordering;
 pub use replay::Replay;
 pub use report::{Change, Forecast, Prospect};
 pub use series::{Bucket, Series};
-pub use sources::{IdentityMapping, MetadataValue, Place, Source};
+pub use sources::{IdentityMapping, MetadataValue, Place, Source, put_member};
 pub use strays::Strays;
 pub use template::Template;
+pub use wish::{Wish, with_wishes};

@@ -125,7 +125,8 @@ impl Kind {
         let mut command = program.command(folder)?;
         match self {
             Self::Nginx => command.args(["-p", &here.to_string(), "-e", "errors.log", "-c", &file]),
-            Self::Apache => command.args(["-D", "FOREGROUND", "-f", &file]),
+            // One process, so that none is left when it is killed.
+            Self::Apache => command.args(["-X", "-f", &file]),
             Self::Haproxy => command.args(["-db", "-f", &file]),
             Self::Caddy => command.env("HOME", folder).args([
                 "run",
@@ -230,6 +231,7 @@ fn haproxy(port: u16, upstream: SocketAddr) -> String {
             mode http
             log global
             option httplog
+            option dontlognull
             timeout connect 30s
             timeout client 30s
             timeout server 30s

@@ -10,6 +10,7 @@ use super::formats;
 use super::json;
 use super::known::{Known, Shape};
 use super::layout::Layout;
+use super::pieces::{Pieces, Whole};
 use super::separated::Table;
 use super::wrapper::{self, Wrapper};
 
@@ -175,19 +176,6 @@ impl Format {
         })
     }
 
-    /// The line inside all wrappers; `None` if it is not in them, or only a piece of a line.
-    fn inside<'l>(&self, line: &'l str) -> Option<Cow<'l, str>> {
-        let mut inside = Cow::Borrowed(line);
-        for wrapper in &self.wrappers {
-            let found = wrapper.inside(&inside)?;
-            if found.goes_on {
-                return None;
-            }
-            inside = Cow::Owned(found.line.into_owned());
-        }
-        Some(inside)
-    }
-
     /// All values of each line at the beginning of a log, under their names.
     pub(super) fn pairs(&self, beginning: &[u8], fields: &Fields) -> Vec<Pairs> {
         if let Shape::Columns = self.known.shape {
@@ -195,9 +183,13 @@ impl Format {
         }
         let text = String::from_utf8_lossy(beginning);
         let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
+        let mut pieces = Pieces::new(&self.wrappers);
         let inside: Vec<_> = lines
             .filter(|line| !line.is_empty())
-            .filter_map(|line| self.inside(line))
+            .filter_map(|line| match pieces.whole(line) {
+                Whole::Line(line) => Some(line),
+                Whole::GoesOn | Whole::NotWrapped(_) => None,
+            })
             .collect();
         match self.known.shape {
             Shape::Json(_) => inside
@@ -228,11 +220,17 @@ fn unwrapped<'l>(
     (wrappers, lines): &(Vec<Wrapper>, Vec<Cow<'l, str>>),
 ) -> Vec<(Vec<Wrapper>, Vec<Cow<'l, str>>)> {
     let inside = |wrapper: Wrapper| {
-        let found: Vec<Cow<'l, str>> = lines
-            .iter()
-            .filter_map(|line| Some(Cow::Owned(wrapper.inside(line)?.line.into_owned())))
-            .collect();
-        let most = found.len().saturating_mul(2) > lines.len();
+        let mut pieces = Pieces::new(&[wrapper]);
+        let mut found: Vec<Cow<'l, str>> = Vec::new();
+        let mut others = 0_usize;
+        for line in lines {
+            match pieces.whole(line) {
+                Whole::Line(line) => found.push(Cow::Owned(line.into_owned())),
+                Whole::GoesOn => {}
+                Whole::NotWrapped(_) => others = others.saturating_add(1),
+            }
+        }
+        let most = !found.is_empty() && others.saturating_mul(2) < lines.len();
         let mut wrappers = wrappers.clone();
         wrappers.push(wrapper);
         most.then_some((wrappers, found))

@@ -47,6 +47,8 @@ struct Piece {
 enum Manner {
     /// Before a blank, or what stands behind it.
     Word,
+    /// A word that is a number, or a dash.
+    Number,
     /// Before what stands behind it.
     Text,
     /// Before a quotation mark.
@@ -74,6 +76,8 @@ impl Layout {
                 Manner::Quoted
             } else if name != plain || before.ends_with('[') {
                 Manner::Text
+            } else if name.starts_with("bytes_") {
+                Manner::Number
             } else {
                 Manner::Word
             };
@@ -300,7 +304,7 @@ impl Layout {
         }
         let mut columns = Vec::with_capacity(16);
         while let Some((value, rest)) = column(&mut behind, self.quotes) {
-            columns.push(value);
+            columns.push((value, was_quoted(behind, value)));
             behind = rest;
         }
         if !behind.is_empty() {
@@ -312,11 +316,18 @@ impl Layout {
             return Err(piece.map_or(WhyUnread::Ambiguous, missing));
         };
         let expected = extras_of_log.unwrap_or(extras);
-        if extras < expected || (extras > expected && expected > 1) {
+        if extras < expected {
+            return Err(WhyUnread::NotOfFormat {
+                missing: extra(extras.saturating_add(1)),
+            });
+        }
+        if extras > expected && expected > 1 {
             return Err(WhyUnread::Ambiguous);
         }
         if extras == expected {
-            let mut columns = columns.into_iter().map(Cow::Borrowed);
+            let own_pieces = self.pieces.iter().skip(first).zip(&columns);
+            are_as_expected(own_pieces)?;
+            let mut columns = columns.into_iter().map(|(value, _)| Cow::Borrowed(value));
             found.extend(columns.by_ref().take(own).map(Some));
             return Ok((found, columns.collect()));
         }
@@ -329,8 +340,10 @@ impl Layout {
         let tail = tail.count();
         let from_end =
             last_columns(line, tail.saturating_add(expected)).ok_or(WhyUnread::Ambiguous)?;
-        found.resize(self.pieces.len().saturating_sub(tail), None);
-        let mut from_end = from_end.into_iter().map(Cow::Borrowed);
+        let head = self.pieces.len().saturating_sub(tail);
+        are_as_expected(self.pieces.iter().skip(head).zip(&from_end))?;
+        found.resize(head, None);
+        let mut from_end = from_end.into_iter().map(|(value, _)| Cow::Borrowed(value));
         found.extend(from_end.by_ref().take(tail).map(Some));
         Ok((found, from_end.collect()))
     }
@@ -366,13 +379,18 @@ impl Piece {
                 let whole = text.find(after).filter(|_| !after.is_empty());
                 whole.or_else(|| after.chars().next().and_then(|first| text.find(first)))?
             }
-            Manner::Word => {
+            Manner::Word | Manner::Number => {
                 let stop = after.bytes().next().unwrap_or(b' ');
                 let is_end = |byte: u8| byte == stop || byte == b' ';
                 let end = text.bytes().position(is_end).unwrap_or(text.len());
                 let ended = text.as_bytes().get(end).is_none_or(|byte| *byte == stop);
                 // A word is neither empty nor in quotation marks.
                 if !ended || end == 0 || text.starts_with('"') {
+                    return None;
+                }
+                let is_number =
+                    |text: &str| text == "-" || text.bytes().all(|byte| byte.is_ascii_digit());
+                if self.manner == Manner::Number && !is_number(text.get(..end)?) {
                     return None;
                 }
                 end
@@ -425,20 +443,45 @@ fn column<'l>(text: &mut &'l str, quotes: Quotes) -> Option<(&'l str, &'l str)> 
     text.split_at_checked(end).filter(|_| end > 0)
 }
 
+/// Whether a value, which stands first in a text, is in quotation marks.
+fn was_quoted(text: &str, value: &str) -> bool {
+    text.starts_with('"')
+        && text
+            .get(1..)
+            .is_some_and(|inside| inside.starts_with(value))
+}
+
+/// Whether those values are in quotation marks that should be, and no others.
+fn are_as_expected<'p>(
+    mut columns: impl Iterator<Item = (&'p Piece, &'p (&'p str, bool))>,
+) -> Result<(), WhyUnread> {
+    let found = columns.find(|(piece, (_, quoted))| *quoted != (piece.manner == Manner::Quoted));
+    match found {
+        Some((piece, _)) => Err(WhyUnread::NotOfFormat {
+            missing: piece.name.clone(),
+        }),
+        None => Ok(()),
+    }
+}
+
 /// So many values at the end of a line, in their order. Each of them that is quoted begins behind the last blank with a quotation mark.
-fn last_columns(line: &str, count: usize) -> Option<Vec<&str>> {
+fn last_columns(line: &str, count: usize) -> Option<Vec<(&str, bool)>> {
     let mut rest = line.trim_end();
     let mut columns = Vec::with_capacity(count);
     for _ in 0..count {
         rest = rest.trim_end_matches(' ');
-        let (before, value) = match rest.strip_suffix('"') {
+        let (before, value, quoted) = match rest.strip_suffix('"') {
             Some(inside) => {
                 let from = inside.rfind(" \"")?;
-                (inside.get(..from)?, inside.get(from.saturating_add(2)..)?)
+                let value = inside.get(from.saturating_add(2)..)?;
+                (inside.get(..from)?, value, true)
             }
-            None => rest.rsplit_once(' ')?,
+            None => {
+                let (before, value) = rest.rsplit_once(' ')?;
+                (before, value, false)
+            }
         };
-        columns.push(value);
+        columns.push((value, quoted));
         rest = before;
     }
     columns.reverse();

@@ -133,6 +133,7 @@ impl Bench {
             .plugin
             .clone()
             .with_module(self.module.as_ref())?
+            .with_metadata(&self.request.metadata)
             .resolve()?;
         let Some(file) = &self.scenario else {
             let (upstream, services) = (self.request.upstream(), self.request.services());

@@ -9,7 +9,9 @@ use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 use host_sim::target::{FailurePolicy, PluginSettings};
 use host_sim::{Builder, Module, Simulator};
+use serde_json::Value;
 
+use super::metadata::MetadataOptions;
 use envoy_yaml::{Chain, Found};
 
 /// Which plugin to run, and with what.
@@ -39,6 +41,9 @@ pub(crate) struct PluginOptions {
     /// How many workers
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     workers: u32,
+    /// What filters before it say of every request, by namespace.
+    #[arg(skip)]
+    metadata: Vec<(String, Value)>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -61,6 +66,7 @@ pub(crate) struct Plugin {
     pub(crate) files: Vec<PathBuf>,
     settings: PluginSettings,
     workers: u32,
+    metadata: Vec<(String, Value)>,
     /// The filters behind it.
     behind: Vec<Behind>,
 }
@@ -80,6 +86,12 @@ impl PluginOptions {
             self.config = Some(file.clone());
             self.config_text = None;
         }
+        self
+    }
+
+    /// The same behind filters that say this of every request.
+    pub(crate) fn with_metadata(mut self, metadata: &MetadataOptions) -> Self {
+        self.metadata = metadata.namespaces();
         self
     }
 
@@ -147,6 +159,7 @@ impl PluginOptions {
             files,
             settings,
             workers: self.workers,
+            metadata: self.metadata.clone(),
             behind,
         })
     }
@@ -200,6 +213,9 @@ impl Plugin {
             .settings(self.settings.clone())
             .configuration(&self.configuration)
             .workers(self.workers);
+        for (namespace, value) in &self.metadata {
+            builder = builder.metadata(namespace, value.clone());
+        }
         for next in &self.behind {
             let settings = next.settings.clone();
             builder = builder.filter(&next.module, settings, &next.configuration);

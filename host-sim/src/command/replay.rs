@@ -9,14 +9,18 @@ mod names;
 mod number;
 mod page;
 mod patience;
+mod proof;
+mod spool;
 mod summary;
 mod table;
+mod threshold;
 mod warning;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -41,7 +45,10 @@ use feed::{Feed, Reading};
 use names::Wanted;
 use number::Zone;
 use patience::{Patience, Work};
+use proof::Proof;
+use spool::Inputs;
 use summary::{Document, LogSummary};
+use threshold::Threshold;
 
 /// What `host-sim replay` is told.
 #[derive(Args, Debug)]
@@ -100,6 +107,11 @@ pub(crate) struct Replay {
     /// Print the mapping that is used without --mapping, and do nothing else
     #[arg(long)]
     print_mapping: bool,
+    /// Exit with 1 if the forecast (with --against that of the other configuration) comes to this: refused (calls), organizations
+    /// (refused any), newly_refused (organizations, with --against), share (the highest, in percent) or unread (lines), as in
+    /// --fail-if 'refused > 0'; may be repeated
+    #[arg(long, value_name = "CONDITION", value_parser = Threshold::parse)]
+    fail_if: Vec<Threshold>,
     /// How many organizations the table shows
     #[arg(long, value_name = "NUMBER", default_value_t = 20)]
     top: usize,
@@ -156,15 +168,10 @@ fn zone(text: &str) -> Result<TimeZone, String> {
 }
 
 fn metadata(text: &str) -> Result<MetadataValue, String> {
-    let expected = "metadata is written as `namespace:path.to.member=value`";
-    let (place, value) = text.split_once('=').ok_or(expected)?;
-    let (namespace, path) = place.split_once(':').ok_or(expected)?;
-    if namespace.is_empty() || path.split('.').any(str::is_empty) {
-        return Err(expected.to_owned());
-    }
+    let (namespace, path, value) = super::metadata::apart(text)?;
     Ok(MetadataValue {
-        namespace: namespace.to_owned(),
-        path: path.split('.').map(str::to_owned).collect(),
+        namespace,
+        path,
         value: Template::from(value.to_owned()),
     })
 }
@@ -225,7 +232,8 @@ impl Replay {
             wanted: &looked_for(&candidates),
             leap: self.leap(),
         };
-        let feed = Feed::open(&self.logs()?, &reading, interruption::listen()?)?;
+        let inputs = Inputs::new(self.logs()?);
+        let feed = Feed::open(&inputs, &reading, interruption::listen()?)?;
         let (replays, log) = self.run(&candidates, &module, &wanted, feed, &patience)?;
         let mut forecasts = Vec::new();
         for (candidate, replay) in candidates.iter().zip(&replays) {
@@ -233,13 +241,34 @@ impl Replay {
                 let builder = candidate.builder(&module).configuration(configuration);
                 patience.watch(Work::Remedy, || builder.clock(at).start())
             };
-            let remedies = remedies(
+            let mut remedies = remedies(
                 replay.organizations(),
                 &candidate.mapping,
                 &candidate.configuration.bytes,
                 candidate.configuration.details_path.as_deref(),
                 &start,
             )?;
+            if let Some(first) = log.first.filter(|_| !log.interrupted) {
+                let again = Again {
+                    candidate,
+                    module: &module,
+                    wanted: &wanted,
+                    reading: &reading,
+                    patience: &patience,
+                    inputs: &inputs,
+                    first,
+                };
+                let proof = Proof {
+                    organizations: replay.organizations(),
+                    mapping: &candidate.mapping,
+                    configuration: &candidate.configuration.document,
+                    is_taken: &|configuration| start(configuration, first).is_ok(),
+                    replay: &mut |configurations, names| {
+                        self.replay_again(&again, configurations, names)
+                    },
+                };
+                proof.of(&mut remedies)?;
+            }
             forecasts.push(Forecast::new(&candidate.name, replay, remedies));
         }
         let document = Document::new(log, forecasts);
@@ -254,7 +283,15 @@ impl Replay {
         if document.log.interrupted {
             return Err(Interrupted.into());
         }
-        Ok(document.log.window_needed.is_none())
+        let broken = self
+            .fail_if
+            .iter()
+            .filter_map(|limit| limit.broken_by(&document));
+        let broken: Vec<_> = broken.collect();
+        for reason in &broken {
+            eprintln!("failed: {reason}");
+        }
+        Ok(document.log.window_needed.is_none() && broken.is_empty())
     }
 
     fn logs(&self) -> anyhow::Result<Vec<PathBuf>> {
@@ -416,6 +453,69 @@ impl Replay {
         }
         Ok((replays, log))
     }
+
+    /// Replays all calls of some organizations under each of these configurations.
+    fn replay_again(
+        &self,
+        again: &Again<'_>,
+        configurations: &[Vec<u8>],
+        names: &BTreeSet<String>,
+    ) -> anyhow::Result<Vec<Replayed>> {
+        let Again {
+            candidate, module, ..
+        } = again;
+        let path = &candidate.configuration.details_path;
+        let replays = configurations.iter().map(|configuration| {
+            let builder = candidate.builder(module).configuration(configuration);
+            let simulator = super::started(builder.clock(again.first).start(), &candidate.plugin)?;
+            Ok(Replayed::new(
+                simulator,
+                &candidate.mapping,
+                again.wanted,
+                path.clone(),
+            ))
+        });
+        let mut replays = replays.collect::<anyhow::Result<Vec<_>>>()?;
+        let mut feed = Feed::open(again.inputs, again.reading, Arc::default())?;
+        let mut reordering = Reordering::new(Duration::from_secs(self.window), MOST_HELD_BACK);
+        let mut take = |entry: &Entry| -> anyhow::Result<()> {
+            let name = replays
+                .first()
+                .and_then(|replay| replay.organization_of(entry));
+            if name.is_some_and(|name| names.contains(&name)) {
+                let mut all = replays.iter_mut();
+                let taken = || all.try_for_each(|replay| replay.take(entry));
+                again.patience.watch(Work::Remedy, taken)?;
+            }
+            Ok(())
+        };
+        while let Some(entry) = feed.next()? {
+            reordering.put(entry);
+            while let Some(entry) = reordering.pop() {
+                take(&entry)?;
+                feed.take_back(entry);
+            }
+        }
+        while let Some(entry) = reordering.pop_any() {
+            take(&entry)?;
+        }
+        for replay in &mut replays {
+            replay.finish()?;
+        }
+        Ok(replays)
+    }
+}
+
+/// What it takes to replay a log once more.
+struct Again<'a> {
+    candidate: &'a Candidate,
+    module: &'a Module,
+    wanted: &'a [String],
+    reading: &'a Reading<'a>,
+    patience: &'a Patience,
+    inputs: &'a Inputs,
+    /// When the first call came.
+    first: Timestamp,
 }
 
 /// The fields that lines must have for all of these.

@@ -1,5 +1,6 @@
 //! A request as the command line says it.
 
+use super::metadata::MetadataOptions;
 use clap::Args;
 use host_sim::scenario::Pattern;
 use host_sim::target::{HttpVersion, Request, Service, ServiceAnswer, ServiceBehaviour, Upstream};
@@ -16,6 +17,8 @@ pub(crate) struct RequestOptions {
     /// A header, as in `--header 'x-user: 7'`; may be repeated
     #[arg(long, short = 'H', value_name = "NAME: VALUE", value_parser = header, help_heading = "The request")]
     header: Vec<(String, String)>,
+    #[command(flatten)]
+    pub(crate) metadata: MetadataOptions,
     /// The body; repeat it for a body in several pieces
     #[arg(long, value_name = "TEXT", help_heading = "The request")]
     body: Vec<String>,

@@ -22,6 +22,7 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
+use super::metadata::MetadataOptions;
 use super::plugin::PluginOptions;
 use super::watch::Watch;
 use crate::command::output::say;
@@ -36,6 +37,8 @@ pub(crate) struct Serve {
     module: Option<PathBuf>,
     #[command(flatten)]
     plugin: PluginOptions,
+    #[command(flatten)]
+    metadata: MetadataOptions,
     /// Where clients call; port 0 takes any free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8000")]
     listen: SocketAddr,
@@ -72,6 +75,7 @@ impl Serve {
             .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
             .with_context(|| format!("cannot listen on {}", self.listen))?;
         let options = self.plugin.clone().with_module(self.module.as_ref())?;
+        let options = options.with_metadata(&self.metadata);
         let (upstream, clusters) = (self.upstream.clone(), self.cluster.iter().cloned());
         let clusters = Arc::new(clusters.collect());
         let signals = Signals::catch()?;

@@ -74,6 +74,7 @@ impl Trace {
             .plugin
             .clone()
             .with_module(self.module.as_ref())?
+            .with_metadata(&self.request.metadata)
             .resolve()?;
         let module = plugin.load()?;
         let builder = plugin

@@ -143,6 +143,8 @@ pub struct ConfigurationMapping {
     pub plans: Option<String>,
     /// The name of an organization's plan.
     pub plan_of: Option<String>,
+    /// How many calls of an organization may be in progress at once.
+    pub concurrency_of: Option<String>,
     /// What an organization has bought; taken away where another plan does not allow it.
     pub purchased_by: Option<String>,
 }

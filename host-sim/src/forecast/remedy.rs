@@ -10,6 +10,7 @@ use super::details::ask;
 use super::error::ForecastError;
 use super::mapping::Mapping;
 use super::organization::Organization;
+use super::wish::{Wish, with_wishes};
 use crate::simulator::{Simulator, StartError};
 
 /// What would have been enough.
@@ -21,6 +22,9 @@ pub struct Remedy {
     pub unit: Option<String>,
     /// Whether that much can be bought under the present plan; `None` if the module does not tell.
     pub can_be_bought: Option<bool>,
+    /// Whether that much suffices, and as many calls at once as are told below: whether no call was refused when all were replayed with it;
+    /// `None` if that has not been tried.
+    pub suffices: Option<bool>,
     /// How many calls must be allowed in progress at once, if calls were refused for that, or would be were they not refused before.
     pub concurrency: Option<u64>,
     /// The other plans, those with the lowest limits first.
@@ -38,6 +42,8 @@ pub struct Plan {
     pub concurrency: Option<u64>,
     /// Whether no call would have been refused.
     pub suffices: bool,
+    /// Whether that was seen when all calls were replayed under it, and not only computed.
+    pub replayed: bool,
     /// Whether what was bought had to be given up, because the plan does not allow it.
     pub without_purchases: bool,
 }
@@ -47,6 +53,85 @@ impl Remedy {
     #[must_use]
     pub fn plan(&self) -> Option<&Plan> {
         self.plans.iter().find(|plan| plan.suffices)
+    }
+
+    /// Whether there is anything that would do.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        self.suffices != Some(false) || self.plan().is_some()
+    }
+
+    /// The plan that is recommended and has not been replayed.
+    #[must_use]
+    pub fn unproven_plan(&self) -> Option<Wish> {
+        let plan = self.plan().filter(|plan| !plan.replayed)?;
+        Some(Wish {
+            plan: Some(plan.name.clone()),
+            without_purchases: plan.without_purchases,
+            ..Wish::default()
+        })
+    }
+
+    /// The purchase that is recommended and has not been replayed.
+    #[must_use]
+    pub fn unproven_purchase(&self) -> Option<Wish> {
+        let is_offered = self.suffices.is_none() && self.can_be_bought != Some(false);
+        let wish = Wish {
+            additional: self.additional,
+            concurrency: self.concurrency,
+            ..Wish::default()
+        };
+        (is_offered && wish != Wish::default()).then_some(wish)
+    }
+
+    /// The recommended plan has been replayed, and suffices.
+    pub fn prove_plan(&mut self) {
+        if let Some(plan) = self.plans.iter_mut().find(|plan| plan.suffices) {
+            plan.replayed = true;
+        }
+    }
+
+    /// The recommended plan does not suffice.
+    pub fn refute_plan(&mut self) {
+        if let Some(plan) = self.plans.iter_mut().find(|plan| plan.suffices) {
+            (plan.suffices, plan.replayed) = (false, true);
+        }
+    }
+
+    /// The purchase has been replayed, and suffices.
+    pub fn prove_purchase(&mut self) {
+        self.suffices = Some(true);
+    }
+
+    /// The purchase does not suffice.
+    pub fn refute_purchase(&mut self) {
+        self.suffices = Some(false);
+    }
+
+    /// The purchase does not suffice: by as much as is still missing, it is raised.
+    pub fn raise_purchase(&mut self, after: &Organization) {
+        let missing = after.missing();
+        let peak = after.peak_concurrency;
+        if missing > 0 {
+            self.additional = self.additional.saturating_add(missing);
+        } else if self
+            .concurrency
+            .is_none_or(|concurrency| concurrency < peak)
+        {
+            self.concurrency = Some(peak);
+        } else {
+            self.refute_purchase();
+        }
+    }
+
+    /// Nothing is recommended that has not been replayed.
+    pub fn drop_unproven(&mut self) {
+        for plan in &mut self.plans {
+            plan.suffices &= plan.replayed;
+        }
+        if self.unproven_purchase().is_some() {
+            self.refute_purchase();
+        }
     }
 
     fn of(organization: &Organization, mapping: &Mapping) -> Self {
@@ -62,6 +147,7 @@ impl Remedy {
             additional,
             unit: mapping.details.unit.clone(),
             can_be_bought: sold.map(|sold| bought.saturating_add(additional) <= sold),
+            suffices: None,
             concurrency: (organization.refused_by_concurrency() > 0 || crowded)
                 .then_some(organization.peak_concurrency),
             plans: Vec::new(),
@@ -115,17 +201,20 @@ pub fn remedies(
         let names: Vec<_> = members
             .map(|organization| organization.name.as_str())
             .collect();
-        let mut started = start(
-            &with_plan(&configuration, mapping, &name, &names, true),
-            first,
-        );
+        let under = |without_purchases: bool| {
+            let wish = Wish {
+                plan: Some(name.clone()),
+                without_purchases,
+                ..Wish::default()
+            };
+            let wishes: Vec<_> = names.iter().map(|name| (*name, wish.clone())).collect();
+            with_wishes(&configuration, mapping, &wishes)
+        };
+        let mut started = start(&under(false), first);
         let mut without_purchases = false;
         if started.is_err() {
             without_purchases = true;
-            started = start(
-                &with_plan(&configuration, mapping, &name, &names, false),
-                first,
-            );
+            started = start(&under(true), first);
         }
         // Not every plan is for everybody.
         let Ok(mut simulator) = started else {
@@ -161,6 +250,7 @@ pub fn remedies(
                     limit: details.limit,
                     concurrency: details.concurrency,
                     suffices: enough && wide,
+                    replayed: false,
                     without_purchases: without_purchases
                         && day.purchased.is_some_and(|bought| bought > 0),
                 });
@@ -179,33 +269,4 @@ fn plan_names(configuration: &Value, mapping: &Mapping) -> Vec<String> {
     let plans = mapping.configuration.plans.as_deref();
     let plans = plans.and_then(|plans| configuration.pointer(plans)?.as_object());
     plans.map_or_else(Vec::new, |plans| plans.keys().cloned().collect())
-}
-
-/// The configuration with all of these organizations under this plan.
-fn with_plan(
-    configuration: &Value,
-    mapping: &Mapping,
-    plan: &str,
-    organizations: &[&str],
-    with_purchases: bool,
-) -> Vec<u8> {
-    let mut changed = configuration.clone();
-    let pointer = |template: &Option<String>, name: &str| {
-        let escaped = name.replace('~', "~0").replace('/', "~1");
-        Some(template.as_deref()?.replace("{organization}", &escaped))
-    };
-    for name in organizations {
-        let of = &mapping.configuration;
-        let place = pointer(&of.plan_of, name);
-        if let Some(place) = place.and_then(|place| changed.pointer_mut(&place)) {
-            *place = Value::String(plan.to_owned());
-        }
-        let bought = pointer(&of.purchased_by, name);
-        if let Some(place) = bought.and_then(|place| changed.pointer_mut(&place))
-            && !with_purchases
-        {
-            *place = Value::from(0);
-        }
-    }
-    changed.to_string().into_bytes()
 }

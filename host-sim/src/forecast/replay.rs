@@ -14,7 +14,7 @@ use super::mapping::Mapping;
 use super::organization::Organization;
 use super::pricer::Pricer;
 use super::series::Series;
-use super::sources;
+use super::sources::put_member;
 use crate::access_log::Entry;
 use crate::simulator::{Ending, Passing, SimulationError, Simulator};
 use crate::target::Request;
@@ -309,7 +309,7 @@ impl Replay {
             let object = namespace.or_insert_with(|| Value::Object(Map::new()));
             written.clear();
             if metadata.value.write(&mut written, value) {
-                sources::put(object, &metadata.path, &written);
+                put_member(object, &metadata.path, Value::String(written.clone()));
             }
         }
         self.metadata.clear();
@@ -317,6 +317,15 @@ impl Replay {
             self.simulator.set_metadata(namespace, value.clone());
             self.metadata.push((namespace.to_owned(), value));
         }
+    }
+
+    /// The organization that a line names.
+    #[must_use]
+    pub fn organization_of(&self, entry: &Entry) -> Option<String> {
+        let value = |name: &str| Self::value(&self.wanted, entry, name);
+        let mut name = String::new();
+        let template = &self.mapping.organization;
+        template.write(&mut name, value).then_some(name)
     }
 
     fn number_of(&mut self, entry: &Entry) -> usize {

@@ -157,8 +157,8 @@ impl std::fmt::Display for Place {
     }
 }
 
-/// Puts a text into a JSON object, under members that are made where they are missing.
-pub(super) fn put(object: &mut Value, path: &[String], text: &str) {
+/// Puts a value into a JSON object, under members that are made where they are missing.
+pub fn put_member(object: &mut Value, path: &[String], value: Value) {
     let mut place = object;
     for member in path {
         if !place.is_object() {
@@ -169,7 +169,7 @@ pub(super) fn put(object: &mut Value, path: &[String], text: &str) {
         };
         place = members.entry(member.as_str()).or_insert(Value::Null);
     }
-    *place = Value::String(text.to_owned());
+    *place = value;
 }
 
 #[cfg(test)]
@@ -212,10 +212,10 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_put_under_members_that_are_made() {
+    fn a_value_is_put_under_members_that_are_made() {
         let mut object = json!({"a": 1, "b": {"c": 2}});
-        put(&mut object, &["b".to_owned(), "d".to_owned()], "x");
-        put(&mut object, &["a".to_owned(), "e".to_owned()], "y");
+        put_member(&mut object, &["b".to_owned(), "d".to_owned()], json!("x"));
+        put_member(&mut object, &["a".to_owned(), "e".to_owned()], json!("y"));
         assert_eq!(object, json!({"a": {"e": "y"}, "b": {"c": 2, "d": "x"}}));
     }
 }

@@ -286,7 +286,7 @@ fn envoys_text_packed_with_gzip_is_forecast_as_it_comes_to() {
         Format::EnvoyText,
         &[
             "half a li",
-            "[yesterday] \"GET / HTTP/1.1\" 200 - 0 0 1 1 \"-\" \"-\" \"-\" \"-\" \"-\"",
+            "[yesterday] \"GET / HTTP/1.1\" 200 - 0 0 1 1 \"-\" \"-\" \"-\" \"-\" \"-\" \"7\"",
         ],
     );
     fs::write(world.path("access.log.gz"), packed(&log.text())).unwrap();
@@ -322,7 +322,9 @@ fn ncsa_combined_on_the_standard_input_is_forecast_as_it_comes_to() {
     // It has no durations, of which a warning tells.
     assert_eq!(
         document["warnings"],
-        json!(["Concurrency is not forecast: no durations (say --field duration=NAME)."])
+        json!([
+            "Concurrency is not forecast: no durations (say --field duration_ms=NAME, or duration_s, duration_us or duration_ns)."
+        ])
     );
 }
 

@@ -7,7 +7,9 @@
     reason = "a test that panics says so by failing"
 )]
 
+mod identity;
 mod logs;
+mod proof;
 mod recomputed;
 mod remedies;
 mod servers;

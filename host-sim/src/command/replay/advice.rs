@@ -33,7 +33,7 @@ pub(super) fn advice(forecast: &Forecast, prospect: &Prospect) -> String {
 
 /// What is to be had beside the present plan.
 fn purchase(remedy: &Remedy, allowed: Option<u64>, unit: &str) -> Option<String> {
-    if remedy.can_be_bought == Some(false) {
+    if remedy.can_be_bought == Some(false) || remedy.suffices == Some(false) {
         return None;
     }
     let more = format!("{} more{unit} a day", grouped(remedy.additional));
@@ -48,5 +48,10 @@ fn purchase(remedy: &Remedy, allowed: Option<u64>, unit: &str) -> Option<String>
         format!("{} at once{now}", count(peak, "call", "calls"))
     });
     let parts: Vec<_> = more.into_iter().chain(wider).collect();
-    (!parts.is_empty()).then(|| parts.join(" and "))
+    let untried = if remedy.suffices.is_none() {
+        " (computed, not replayed)"
+    } else {
+        ""
+    };
+    (!parts.is_empty()).then(|| format!("{}{untried}", parts.join(" and ")))
 }

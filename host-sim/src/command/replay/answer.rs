@@ -61,9 +61,10 @@ pub(super) fn reasons(forecast: &Forecast) -> Vec<String> {
     let mut told = Vec::new();
     let refused = || forecast.organizations.iter().filter(|of| of.refused > 0);
     let remedies = || refused().filter_map(|of| of.remedy.as_ref());
+    let purchases = || remedies().filter(|remedy| remedy.suffices != Some(false));
     let unit = forecast.unit.as_ref();
     let unit = unit.map_or_else(String::new, |unit| format!(" {unit}"));
-    let more = remedies()
+    let more = purchases()
         .map(|remedy| remedy.additional)
         .filter(|more| *more > 0);
     if let Some((number, range)) = span(more) {
@@ -74,7 +75,7 @@ pub(super) fn reasons(forecast: &Forecast) -> Vec<String> {
         );
         told.push(format!("{who}: {range} more{unit} a day would do."));
     }
-    if let Some((number, range)) = span(remedies().filter_map(|remedy| remedy.concurrency)) {
+    if let Some((number, range)) = span(purchases().filter_map(|remedy| remedy.concurrency)) {
         let who = count(number, "organization makes", "organizations make");
         told.push(format!(
             "{who} too many calls at once: {range} at once would do."

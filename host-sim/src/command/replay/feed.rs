@@ -2,7 +2,7 @@
 //! first.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
@@ -17,6 +17,7 @@ use host_sim::forecast::Strays;
 use jiff::SignedDuration;
 
 use super::names::{self, Wanted};
+use super::spool::Inputs;
 
 /// Lines that go from a reading thread to the replay at once.
 const BATCH: usize = 512;
@@ -88,11 +89,12 @@ pub(super) struct Stream {
 impl Feed {
     /// Opens all logs.
     pub(super) fn open(
-        logs: &[PathBuf],
+        inputs: &Inputs,
         reading: &Reading<'_>,
         interrupted: Arc<AtomicBool>,
     ) -> anyhow::Result<Self> {
-        let streams = logs.iter().map(|log| Stream::open(log, reading));
+        let logs = inputs.logs().iter();
+        let streams = logs.map(|log| Stream::open(log, inputs, reading));
         Ok(Self {
             streams: streams.collect::<Result<_, _>>()?,
             spare: Vec::new(),
@@ -143,9 +145,9 @@ impl Feed {
 }
 
 impl Stream {
-    fn open(path: &Path, reading: &Reading<'_>) -> anyhow::Result<Self> {
+    fn open(path: &Path, inputs: &Inputs, reading: &Reading<'_>) -> anyhow::Result<Self> {
         let name = path.display().to_string();
-        let mut source = Source::open(path).with_context(|| name.clone())?;
+        let mut source = inputs.open(path).with_context(|| name.clone())?;
         let packing = source.packing();
         let detect = |beginning: &[u8]| match &reading.format {
             Some(format) => Some(format.clone().found_in(beginning, &reading.fields)),

@@ -1,0 +1,150 @@
+//! Replays what is recommended before it is printed: the calls of those concerned once more, with the plan or the purchase that is to spare
+//! them their refusals. What does not is not recommended.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use host_sim::forecast::{Mapping, Organization, Remedy, Replay, Wish, with_wishes};
+use serde_json::Value;
+
+/// How often something else is tried for those whom a recommendation does not spare.
+const MOST_ROUNDS: usize = 4;
+
+/// How many purchases are tried one by one where the module takes not all of them.
+const MOST_ALONE: usize = 200;
+
+/// What a proof is about.
+pub(super) struct Proof<'p> {
+    pub(super) organizations: &'p [Organization],
+    pub(super) mapping: &'p Mapping,
+    pub(super) configuration: &'p Value,
+    /// Whether the module takes a configuration.
+    pub(super) is_taken: &'p dyn Fn(&[u8]) -> bool,
+    /// Replays all calls of the organizations of these names under each of these configurations.
+    pub(super) replay: Replaying<'p>,
+}
+
+type Replaying<'r> =
+    &'r mut dyn FnMut(&[Vec<u8>], &BTreeSet<String>) -> anyhow::Result<Vec<Replay>>;
+
+/// Whether it is about plans or about purchases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum About {
+    Plans,
+    Purchases,
+}
+
+impl Proof<'_> {
+    /// Leaves only what suffices. An organization for which nothing does has no remedy.
+    pub(super) fn of(mut self, remedies: &mut BTreeMap<usize, Remedy>) -> anyhow::Result<()> {
+        for _ in 0..MOST_ROUNDS {
+            let plans = self.tried(remedies, About::Plans);
+            let purchases = self.tried(remedies, About::Purchases);
+            let rounds: Vec<_> = [(About::Plans, plans), (About::Purchases, purchases)]
+                .into_iter()
+                .filter(|(_, wishes)| !wishes.is_empty())
+                .collect();
+            if rounds.is_empty() {
+                break;
+            }
+            let configurations: Vec<_> = rounds
+                .iter()
+                .map(|(_, wishes)| self.configuration_with(wishes.iter()))
+                .collect();
+            let names = rounds.iter().flat_map(|(_, wishes)| wishes.keys());
+            let names =
+                names.filter_map(|number| Some(self.organizations.get(*number)?.name.clone()));
+            let replays = (self.replay)(&configurations, &names.collect())?;
+            for ((about, wishes), replay) in rounds.iter().zip(&replays) {
+                for number in wishes.keys() {
+                    self.judge(remedies, *about, *number, replay);
+                }
+            }
+        }
+        for (number, remedy) in &mut *remedies {
+            let wishes = [remedy.unproven_plan(), remedy.unproven_purchase()];
+            if wishes
+                .iter()
+                .flatten()
+                .any(|wish| self.changes_something(*number, wish))
+            {
+                remedy.drop_unproven();
+            }
+        }
+        remedies.retain(|_, remedy| remedy.is_any());
+        Ok(())
+    }
+
+    /// What is recommended and not proven yet.
+    fn tried(&self, remedies: &mut BTreeMap<usize, Remedy>, about: About) -> BTreeMap<usize, Wish> {
+        let wish = |remedy: &Remedy| match about {
+            About::Plans => remedy.unproven_plan(),
+            About::Purchases => remedy.unproven_purchase(),
+        };
+        let wishes: BTreeMap<_, _> = remedies
+            .iter()
+            .filter_map(|(number, remedy)| Some((*number, wish(remedy)?)))
+            .filter(|(number, wish)| self.changes_something(*number, wish))
+            .collect();
+        if wishes.is_empty() || (self.is_taken)(&self.configuration_with(wishes.iter())) {
+            return wishes;
+        }
+        // One that the module does not take says nothing of the others.
+        let mut taken = BTreeMap::new();
+        for (number, wish) in wishes {
+            let alone = self.configuration_with(std::iter::once((&number, &wish)));
+            if taken.len() < MOST_ALONE && (self.is_taken)(&alone) {
+                taken.insert(number, wish);
+            } else if let Some(remedy) = remedies.get_mut(&number) {
+                match about {
+                    About::Plans => remedy.refute_plan(),
+                    About::Purchases => remedy.refute_purchase(),
+                }
+            }
+        }
+        taken
+    }
+
+    /// Whether the configuration is where this would be said: a directory knows organizations that it does not.
+    fn changes_something(&self, number: usize, wish: &Wish) -> bool {
+        let changed = self.configuration_with(std::iter::once((&number, wish)));
+        changed != self.configuration.to_string().into_bytes()
+    }
+
+    fn configuration_with<'w>(
+        &self,
+        wishes: impl Iterator<Item = (&'w usize, &'w Wish)>,
+    ) -> Vec<u8> {
+        let named = wishes.filter_map(|(number, wish)| {
+            Some((self.organizations.get(*number)?.name.as_str(), wish.clone()))
+        });
+        with_wishes(self.configuration, self.mapping, &named.collect::<Vec<_>>())
+    }
+
+    /// Takes what came of a recommendation.
+    fn judge(
+        &self,
+        remedies: &mut BTreeMap<usize, Remedy>,
+        about: About,
+        number: usize,
+        replay: &Replay,
+    ) {
+        let (Some(before), Some(remedy)) =
+            (self.organizations.get(number), remedies.get_mut(&number))
+        else {
+            return;
+        };
+        let mut after = replay.organizations().iter();
+        let Some(after) = after.find(|after| after.is_named && after.name == before.name) else {
+            return;
+        };
+        let refused = after
+            .refused_by_cost()
+            .saturating_add(after.refused_by_concurrency());
+        match (about, refused) {
+            (About::Plans, 0) => remedy.prove_plan(),
+            (About::Plans, _) => remedy.refute_plan(),
+            (About::Purchases, 0) => remedy.prove_purchase(),
+            (About::Purchases, _) => remedy.raise_purchase(after),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What is recommended suffices: given to those concerned, no call of theirs is refused any more.
+
+use std::fs;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use api_credits_tests::artifacts;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// Eight lists in eight seconds, of five seconds each, and what stands behind each in the log.
+fn log(more: &str) -> String {
+    let line = |second| {
+        format!(
+            "{{\"start_time\":\"2026-11-16T22:00:0{second}.000Z\",\"method\":\"GET\",\"path\":\"/api/v1/tickets\",\"response_code\":200,\
+             \"duration\":5000,\"organization\":\"a\"{more}}}\n"
+        )
+    };
+    (0..8).map(line).collect()
+}
+
+/// The forecast of a log on the standard input.
+fn forecast(configuration: &Value, log: &str) -> Value {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("filter.json"), configuration.to_string()).unwrap();
+    let mut child = Command::new(artifacts::host_sim().unwrap())
+        .args(["replay", "--json", "--config", "filter.json", "--plugin"])
+        .arg(artifacts::module().unwrap())
+        .current_dir(folder.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(log.as_bytes())
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn of_a(document: &Value) -> &Value {
+    &document["forecasts"][0]["organizations"][0]
+}
+
+/// With what is recommended, nothing is refused.
+fn check(mut configuration: Value) -> Value {
+    let before = forecast(&configuration, &log(""));
+    let remedy = of_a(&before)["remedy"].clone();
+    assert!(of_a(&before)["refused"].as_u64().unwrap() > 0, "{before}");
+    if remedy["suffices"] == true {
+        let organization = &mut configuration["organizations"]["a"];
+        organization["additional"] = remedy["additional"].clone();
+        if !remedy["concurrency"].is_null() {
+            organization["concurrency"] = remedy["concurrency"].clone();
+        }
+        let after = forecast(&configuration, &log(""));
+        assert_eq!(of_a(&after)["refused"], 0, "{configuration}: {after}");
+    }
+    for plan in remedy["plans"].as_array().into_iter().flatten() {
+        if plan["suffices"] == true && plan["replayed"] == true {
+            let organization = &mut configuration["organizations"]["a"];
+            *organization = json!({ "edition": plan["name"] });
+            let after = forecast(&configuration, &log(""));
+            assert_eq!(of_a(&after)["refused"], 0, "{configuration}: {after}");
+        }
+    }
+    remedy
+}
+
+fn configuration(small: &Value, organization: &Value) -> Value {
+    json!({
+        "identity": { "header": "orgId" },
+        "editions": { "Small": small, "Large": { "base": 100, "concurrency": 20 } },
+        "organizations": { "a": organization },
+        "costs": { "default": 1, "rules": [{ "name": "list", "operations": ["GET /api/v1/tickets"], "cost": 3 }] },
+    })
+}
+
+#[test]
+fn no_plan_is_recommended_against_the_limit_of_a_group() {
+    let small = json!({ "base": 100, "concurrency": 2 });
+    let mut configuration = configuration(&small, &json!({ "edition": "Small" }));
+    configuration["costs"]["rules"][0]["group"] = json!("lists");
+    configuration["concurrency"] = json!({ "groups": { "lists": 2 } });
+    assert_eq!(check(configuration), Value::Null);
+}
+
+#[test]
+fn former_limits_are_bought_off() {
+    let small = json!({ "base": 10, "additional_max": 50 });
+    let organization = json!({ "edition": "Small", "legacy_limit": 20 });
+    let remedy = check(configuration(&small, &organization));
+    // 24 are needed. The first 10 that are bought change nothing.
+    assert_eq!(
+        (&remedy["additional"], &remedy["suffices"]),
+        (&json!(14), &json!(true))
+    );
+}
+
+#[test]
+fn more_credits_and_more_at_once_are_found_together() {
+    let small = json!({ "base": 10, "additional_max": 50, "concurrency": 2 });
+    let remedy = check(configuration(&small, &json!({ "edition": "Small" })));
+    assert_eq!(
+        (
+            &remedy["additional"],
+            &remedy["concurrency"],
+            &remedy["suffices"]
+        ),
+        (&json!(14), &json!(5), &json!(true))
+    );
+    assert_eq!(remedy["plans"][0]["replayed"], true);
+}
