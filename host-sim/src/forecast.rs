@@ -44,6 +44,7 @@ mod mapping;
 mod organization;
 mod outcome;
 mod pricer;
+mod prices;
 mod remedy;
 mod reordering;
 mod replay;
@@ -62,6 +63,7 @@ pub use mapping::{
     RequestMapping, Verdicts,
 };
 pub use organization::{Day, FirstRefusal, Operation, Organization};
+pub use prices::PriceChange;
 pub use remedy::{Plan, Remedy, Start, remedies};
 pub use reordering::Reordering;
 pub use replay::Replay;

@@ -1,10 +1,14 @@
 //! `host-sim check`: whether Envoy would accept a configuration.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use clap::Args;
+use host_sim::forecast::Mapping;
 use host_sim::target::{LogLevel, LogLine};
 use host_sim::{LoadError, Module, StartError};
+use serde_json::Value;
 
 use super::plugin::PluginOptions;
 use crate::command::output::say;
@@ -17,6 +21,9 @@ pub(crate) struct Check {
     /// The configuration, as the filter gets it; without any, an empty one
     #[arg(value_name = "FILTER.json")]
     configuration: Option<PathBuf>,
+    /// Also say which operations this other configuration, the deployed one, prices otherwise
+    #[arg(long, value_name = "DEPLOYED.json")]
+    against: Option<PathBuf>,
 }
 
 impl Check {
@@ -36,6 +43,9 @@ impl Check {
         match plugin.builder(&module).start() {
             Ok(_) => {
                 say!("accepted");
+                if let Some(deployed) = &self.against {
+                    changes(deployed, &plugin.configuration)?;
+                }
                 Ok(true)
             }
             Err(StartError::Rejected { log, .. }) => {
@@ -50,6 +60,38 @@ impl Check {
             }
         }
     }
+}
+
+/// Says which operations cost something else than in the deployed configuration.
+fn changes(deployed: &Path, configuration: &[u8]) -> anyhow::Result<()> {
+    let bytes = fs::read(deployed).with_context(|| deployed.display().to_string())?;
+    let before: Value =
+        serde_json::from_slice(&bytes).with_context(|| deployed.display().to_string())?;
+    let after: Value = serde_json::from_slice(configuration)?;
+    let mapping = Mapping::from_toml(Mapping::DEFAULT)?;
+    let changes = mapping.price_changes(&before, &after);
+    match changes.len() {
+        0 => say!(
+            "no operation has another price than in {}",
+            deployed.display()
+        ),
+        1 => say!(
+            "1 operation has another price than in {}:",
+            deployed.display()
+        ),
+        many => say!(
+            "{many} operations have another price than in {}:",
+            deployed.display()
+        ),
+    }
+    let price = |price: Option<Value>| {
+        price.map_or_else(|| "as others".to_owned(), |price| price.to_string())
+    };
+    for change in changes {
+        let (before, after) = (price(change.before), price(change.after));
+        say!("  {}: {before} -> {after}", change.operation);
+    }
+    Ok(())
 }
 
 /// What the filter says of a configuration that it refuses.

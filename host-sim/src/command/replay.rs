@@ -409,7 +409,9 @@ impl Replay {
                     let path = candidate.configuration.details_path.clone();
                     let replay = Replayed::new(start()?, &candidate.mapping, wanted, path);
                     let kinds = candidate.configuration.priced_by_body.clone();
+                    let settling = candidate.configuration.settling.clone();
                     let replay = replay.with_kinds_priced_by_body(kinds);
+                    let replay = replay.with_settling(settling);
                     replays.push(replay.priced_by(start()?));
                 }
             }
@@ -468,12 +470,9 @@ impl Replay {
         let replays = configurations.iter().map(|configuration| {
             let builder = candidate.builder(module).configuration(configuration);
             let simulator = super::started(builder.clock(again.first).start(), &candidate.plugin)?;
-            Ok(Replayed::new(
-                simulator,
-                &candidate.mapping,
-                again.wanted,
-                path.clone(),
-            ))
+            let settling = candidate.configuration.settling.clone();
+            let replay = Replayed::new(simulator, &candidate.mapping, again.wanted, path.clone());
+            Ok(replay.with_settling(settling))
         });
         let mut replays = replays.collect::<anyhow::Result<Vec<_>>>()?;
         let mut feed = Feed::open(again.inputs, again.reading, Arc::default())?;
@@ -523,7 +522,10 @@ fn fields_of(candidates: &[Candidate]) -> Vec<String> {
     let wanted = candidates
         .iter()
         .flat_map(|candidate| candidate.mapping.wanted());
-    let wanted: BTreeSet<_> = wanted.collect();
+    let settling = candidates
+        .iter()
+        .flat_map(|candidate| candidate.configuration.settling.values().cloned());
+    let wanted: BTreeSet<_> = wanted.chain(settling).collect();
     wanted.into_iter().collect()
 }
 
@@ -532,6 +534,10 @@ fn looked_for(candidates: &[Candidate]) -> Wanted {
     let first = candidates.first();
     Wanted {
         sources: first.map_or_else(Vec::new, |candidate| candidate.sources.clone()),
+        settling: candidates
+            .iter()
+            .flat_map(|candidate| candidate.configuration.settling.values().cloned())
+            .collect(),
         organizations: candidates
             .iter()
             .flat_map(|candidate| candidate.configuration.organizations.iter().cloned())

@@ -20,6 +20,8 @@ pub(super) struct Departure {
 pub(super) struct Call {
     pub(super) passing: Passing,
     pub(super) status: Option<u16>,
+    /// The headers of the answer that say what the call costs.
+    pub(super) settled: Vec<(String, String)>,
     pub(super) came: Came,
 }
 
@@ -32,6 +34,8 @@ pub(super) struct Came {
     pub(super) held: bool,
     /// Whether it was sent without a body.
     pub(super) bare: bool,
+    /// Whether the log does not tell what its answer said of its cost.
+    pub(super) unsettled: bool,
     /// What it would have cost, of one that was only not refused.
     pub(super) price: Option<u64>,
 }

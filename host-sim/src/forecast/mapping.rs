@@ -139,6 +139,16 @@ pub struct ConfigurationMapping {
     pub operation_name: Option<String>,
     /// What an element has whose calls are priced by their body; a pointer into it.
     pub priced_by_body: Option<String>,
+    /// What an element has whose calls are settled by a header of their answer: its name; a pointer into it.
+    pub settled_by: Option<String>,
+    /// The operations of an element; a pointer into it.
+    pub templates: Option<String>,
+    /// Their price; a pointer into it.
+    pub price: Option<String>,
+    /// When that is their price; a pointer into it.
+    pub condition: Option<String>,
+    /// The price of whatever no element names.
+    pub default_price: Option<String>,
     /// The object that has a member for each plan.
     pub plans: Option<String>,
     /// The name of an organization's plan.
@@ -185,6 +195,23 @@ impl Mapping {
             .filter(|operation| operation.pointer(mark).is_some());
         let names = marked.filter_map(|operation| operation.pointer(name)?.as_str());
         names.map(str::to_owned).collect()
+    }
+
+    /// The kinds of calls that this configuration settles by a header of their answer, and that header in lower case.
+    #[must_use]
+    pub fn settling(&self, configuration: &Value) -> BTreeMap<String, String> {
+        let of = &self.configuration;
+        let (Some(all), Some(name), Some(by)) =
+            (&of.operations, &of.operation_name, &of.settled_by)
+        else {
+            return BTreeMap::new();
+        };
+        let all = configuration.pointer(all).and_then(Value::as_array);
+        let settled = all.into_iter().flatten().filter_map(|operation| {
+            let header = operation.pointer(by)?.as_str()?.to_ascii_lowercase();
+            Some((operation.pointer(name)?.as_str()?.to_owned(), header))
+        });
+        settled.collect()
     }
 
     /// The fields that lines must have for it.

@@ -48,6 +48,12 @@ impl Replay {
         if came.bare && property(2).is_some_and(|kind| self.priced_by_body.contains(kind)) {
             self.without_body = self.without_body.saturating_add(1);
         }
+        if came.unsettled
+            && reason.is_none()
+            && property(2).is_some_and(|kind| self.settling.contains_key(kind))
+        {
+            self.unsettled = self.unsettled.saturating_add(1);
+        }
         if let Some(operation) = organization.operation(property(2).unwrap_or("-")) {
             operation.calls = operation.calls.saturating_add(1);
             operation.cost = operation.cost.saturating_add(cost);

@@ -17,7 +17,7 @@ use super::series::Series;
 use super::sources::put_member;
 use crate::access_log::Entry;
 use crate::simulator::{Ending, Passing, SimulationError, Simulator};
-use crate::target::Request;
+use crate::target::{AnswerOverride, Request};
 
 /// A plugin and what it has done so far.
 pub struct Replay {
@@ -45,6 +45,9 @@ pub struct Replay {
     pub(super) priced_by_body: BTreeSet<String>,
     pub(super) without_body: u64,
     pub(super) noted: u64,
+    /// The header that settles a kind of calls.
+    pub(super) settling: BTreeMap<String, String>,
+    pub(super) unsettled: u64,
 }
 
 /// The most organizations that are told apart; those beyond are one.
@@ -98,6 +101,8 @@ impl Replay {
             priced_by_body: BTreeSet::new(),
             without_body: 0,
             noted: 0,
+            settling: BTreeMap::new(),
+            unsettled: 0,
         }
     }
 
@@ -113,6 +118,14 @@ impl Replay {
     #[must_use]
     pub fn with_kinds_priced_by_body(mut self, kinds: BTreeSet<String>) -> Self {
         self.priced_by_body = kinds;
+        self
+    }
+
+    /// Says what answers cost by the headers that settle these kinds of calls, as far as the log has them, and counts calls of those kinds of which it
+    /// has none.
+    #[must_use]
+    pub fn with_settling(mut self, settling: BTreeMap<String, String>) -> Self {
+        self.settling = settling;
         self
     }
 
@@ -150,11 +163,13 @@ impl Replay {
         let passing = self.simulator.pass(&self.request)?;
         let held = !passing.is_forwarded() && !passing.is_answered();
         let bare = self.request.body.is_empty();
+        let settled = self.settled(entry);
         let came = Came {
             at,
             day,
             held,
             bare,
+            unsettled: settled.is_empty(),
             price: self.price_of_not_refused(&passing)?,
         };
         if let Some(organization) = self.organizations.get_mut(number) {
@@ -164,12 +179,13 @@ impl Replay {
         }
         let status = (entry.status != 0).then_some(entry.status);
         let call = if passing.is_answered() {
-            self.end(&passing, status, number, came, Some(entry))?;
+            self.end(&passing, status, settled, number, came, Some(entry))?;
             None
         } else {
             Some(Call {
                 passing,
                 status,
+                settled,
                 came,
             })
         };
@@ -233,7 +249,13 @@ impl Replay {
             };
             self.simulator.advance_to(departure.at);
             let Departure { organization, .. } = departure;
-            self.end(&call.passing, call.status, organization, call.came, None)?;
+            let Call {
+                passing,
+                status,
+                settled,
+                came,
+            } = call;
+            self.end(&passing, status, settled, organization, came, None)?;
         }
         Ok(())
     }
@@ -243,12 +265,20 @@ impl Replay {
         &mut self,
         passing: &Passing,
         status: Option<u16>,
+        settled: Vec<(String, String)>,
         organization: usize,
         came: Came,
         entry: Option<&Entry>,
     ) -> Result<(), SimulationError> {
         let mut ending = std::mem::take(&mut self.ending);
-        let ended = self.simulator.end(passing, status, &self.keys, &mut ending);
+        let answer = status.map(|status| AnswerOverride {
+            status: Some(status),
+            headers: (!settled.is_empty()).then_some(settled),
+            ..AnswerOverride::default()
+        });
+        let ended = self
+            .simulator
+            .end_with(passing, answer, &self.keys, &mut ending);
         if ended.is_ok() {
             self.note(organization, came, &ending, entry);
         }
@@ -297,6 +327,18 @@ impl Replay {
         if let Some(body) = body.filter(|body| !body.is_empty()) {
             request.body.push(body.as_bytes().to_vec());
         }
+    }
+
+    /// The headers of the answer that say what the call costs, as far as the log has them.
+    fn settled(&self, entry: &Entry) -> Vec<(String, String)> {
+        let mut settled: Vec<(String, String)> = Vec::new();
+        for header in self.settling.values() {
+            let value = Self::value(&self.wanted, entry, header);
+            if let (Some(value), false) = (value, settled.iter().any(|(name, _)| name == header)) {
+                settled.push((header.clone(), value.to_owned()));
+            }
+        }
+        settled
     }
 
     /// What filters before the module say of the call.
@@ -399,6 +441,12 @@ impl Replay {
     #[must_use]
     pub fn without_body(&self) -> u64 {
         self.without_body
+    }
+
+    /// How many calls were charged their estimate, because the log does not tell what their answer said.
+    #[must_use]
+    pub fn unsettled(&self) -> u64 {
+        self.unsettled
     }
 
     /// How many refusals the module only noted.

@@ -30,6 +30,8 @@ pub struct Forecast {
     pub nobody: Option<Prospect>,
     /// Calls that are priced by their body and were sent without one, so that the least was charged.
     pub without_body: u64,
+    /// Calls that were charged their estimate, because the log does not tell what their answer said of their cost.
+    pub unsettled: u64,
     /// How many calls the module made to services of which nothing is known, by cluster. The host refused them.
     pub missing_services: BTreeMap<String, u64>,
     /// What people read in place of the reasons of refusals.
@@ -133,6 +135,7 @@ impl Forecast {
             unit: replay.unit().map(str::to_owned),
             organizations_refused: organizations.iter().filter(|of| of.refused > 0).count(),
             without_body: replay.without_body(),
+            unsettled: replay.unsettled(),
             missing_services: replay.calls_to_missing_services(),
             words: replay.words().clone(),
             series: replay.series().clone(),

@@ -95,16 +95,31 @@ impl Simulator {
         keys: &[impl AsRef<[u8]>],
         ending: &mut Ending,
     ) -> Result<(), SimulationError> {
+        let answer = status.map(|status| AnswerOverride {
+            status: Some(status),
+            ..AnswerOverride::default()
+        });
+        self.end_with(call, answer, keys, ending)
+    }
+
+    /// The same with whatever the upstream answers.
+    ///
+    /// # Errors
+    ///
+    /// As [`pass`](Self::pass).
+    pub fn end_with(
+        &mut self,
+        call: &Passing,
+        answer: Option<AnswerOverride>,
+        keys: &[impl AsRef<[u8]>],
+        ending: &mut Ending,
+    ) -> Result<(), SimulationError> {
         let (index, id) = (call.worker, call.id);
         let Some(worker) = self.workers.get_mut(index) else {
             return Ok(());
         };
-        match status {
-            Some(status) => {
-                let answer = AnswerOverride {
-                    status: Some(status),
-                    ..AnswerOverride::default()
-                };
+        match answer {
+            Some(answer) => {
                 worker.answered_with(id, UpstreamBehaviour::Answer(answer));
                 worker.release(id);
             }

@@ -282,6 +282,81 @@ fn a_log_that_is_not_to_be_believed_is_said_to_be_so() {
 }
 
 #[test]
+fn a_condition_that_a_forecast_fulfils_fails_a_pipeline() {
+    let folder = folder();
+    let status = |conditions: &[&str]| {
+        let flags: Vec<_> = conditions
+            .iter()
+            .flat_map(|text| ["--fail-if", text])
+            .collect();
+        let output = folder.command(&[&REPLAY[..], &["access.log", "--json"], &flags].concat());
+        let output = { output }.output().unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    assert_eq!(
+        status(&["refused > 0", "share >= 200", "unread > 1"]),
+        (
+            Some(1),
+            "failed: refused > 0: the configuration: 1 call is refused\nfailed: unread > 1: the configuration: 2 lines could not be read\n"
+                .to_owned()
+        )
+    );
+    assert_eq!(
+        status(&["refused > 1", "newly_refused > 0"]),
+        (Some(0), String::new())
+    );
+    let (code, said) = status(&["calls > 1"]);
+    assert_eq!(code, Some(2), "{said}");
+}
+
+#[test]
+fn a_packed_log_that_is_cut_off_is_forecast_up_to_there() {
+    let folder = folder();
+    let line = |number: u32| {
+        format!(
+            "{{\"start_time\":\"2026-11-22T12:00:0{}.{:03}Z\",\"method\":\"GET\",\"path\":\"/{number}\",\"response_code\":200,\
+             \"duration\":1,\"customer\":\"a\"}}\n",
+            number / 1000,
+            number % 1000
+        )
+    };
+    let log: String = (0..5000).map(line).collect();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(log.as_bytes()).unwrap();
+    let zstd = zstd::encode_all(log.as_bytes(), 1).unwrap();
+    for (name, packed) in [("gzip", gzip.finish().unwrap()), ("zstd", zstd)] {
+        let file = folder.path().join("access.log.packed");
+        let told = |bytes: &[u8]| {
+            std::fs::write(&file, bytes).unwrap();
+            let (status, said) =
+                folder.run(&[&REPLAY[..], &["access.log.packed", "--json"]].concat());
+            assert_eq!(status, Some(0), "{said}");
+            serde_json::from_str::<Value>(&said).unwrap()
+        };
+        let whole = told(&packed);
+        let of = &whole["log"]["files"][0];
+        assert_eq!(
+            (&whole["log"]["calls"], &of["packing"], &of["cut_off"]),
+            (&json!(5000), &json!(name), &json!(false))
+        );
+        let cut = told(&packed[..packed.len() * 2 / 3]);
+        let (calls, file) = (
+            cut["log"]["calls"].as_u64().unwrap(),
+            &cut["log"]["files"][0],
+        );
+        assert!((100..5000).contains(&calls), "{name}: {calls} calls");
+        assert_eq!(file["cut_off"], true);
+        assert_eq!(
+            cut["warnings"][0],
+            "access.log.packed is cut off: this is forecast from what was whole of it."
+        );
+    }
+}
+
+#[test]
 fn the_page_needs_nothing_else_and_has_every_organization() {
     let folder = folder();
     let (status, said) = folder.run(&[&REPLAY[..], &["access.log", "--html", "a.html"]].concat());

@@ -117,3 +117,57 @@ fn more_credits_and_more_at_once_are_found_together() {
     );
     assert_eq!(remedy["plans"][0]["replayed"], true);
 }
+
+#[test]
+fn what_answers_say_of_their_cost_is_charged_where_the_log_tells_it() {
+    let mut configuration = configuration(&json!({ "base": 100 }), &json!({ "edition": "Small" }));
+    configuration["costs"]["rules"][0]["settle_from"] = json!("X-Credits-Used");
+    let told = forecast(
+        &configuration,
+        &log(",\"resp_headers\":{\"X-Credits-Used\":[\"7\"]}"),
+    );
+    assert_eq!(of_a(&told)["cost"], 8 * 7);
+    let warning = |document: &Value| {
+        let warnings = document["warnings"].as_array().unwrap().iter();
+        warnings
+            .filter(|warning| warning.as_str().unwrap().contains("settled"))
+            .count()
+    };
+    assert_eq!(warning(&told), 0);
+    let untold = forecast(&configuration, &log(""));
+    assert_eq!(
+        (&of_a(&untold)["cost"], warning(&untold)),
+        (&json!(8 * 3), 1)
+    );
+    assert_eq!(
+        untold["warnings"][1],
+        "8 calls (100 % of all) are settled by what their answer says, and the log does not tell that: they are charged what they are \
+         estimated at (say --field HEADER=NAME with the header that settle_from names, in lower case)."
+    );
+}
+
+#[test]
+fn a_configuration_is_checked_against_the_deployed_one_without_a_log() {
+    let deployed = configuration(&json!({ "base": 100 }), &json!({ "edition": "Small" }));
+    let mut next = deployed.clone();
+    next["costs"]["rules"][0]["cost"] = json!(5);
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("deployed.json"), deployed.to_string()).unwrap();
+    fs::write(folder.path().join("next.json"), next.to_string()).unwrap();
+    let said = |file: &str| {
+        let output = Command::new(artifacts::host_sim().unwrap())
+            .args(["check", file, "--against", "deployed.json", "--plugin"])
+            .arg(artifacts::module().unwrap())
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stdout).unwrap(),
+        )
+    };
+    let changed = "accepted\n1 operation has another price than in deployed.json:\n  GET /api/v1/tickets: 3 -> 5\n";
+    assert_eq!(said("next.json"), (Some(0), changed.to_owned()));
+    let same = "accepted\nno operation has another price than in deployed.json\n";
+    assert_eq!(said("deployed.json"), (Some(0), same.to_owned()));
+}

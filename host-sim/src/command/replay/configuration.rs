@@ -1,6 +1,6 @@
 //! A configuration, made ready for a forecast.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use host_sim::forecast::Mapping;
 use serde_json::Value;
@@ -12,6 +12,8 @@ pub(super) struct Configuration {
     pub(super) details_path: Option<String>,
     /// The kinds of calls whose price depends on their body.
     pub(super) priced_by_body: BTreeSet<String>,
+    /// The header that settles a kind of calls.
+    pub(super) settling: BTreeMap<String, String>,
     /// The organizations that it knows.
     pub(super) organizations: BTreeSet<String>,
     /// The zone in which it counts days, if it says so.
@@ -29,6 +31,7 @@ impl Configuration {
                 bytes: bytes.to_vec(),
                 details_path: details.path.clone(),
                 priced_by_body: BTreeSet::new(),
+                settling: BTreeMap::new(),
                 organizations: BTreeSet::new(),
                 zone: None,
                 document: Value::Null,
@@ -52,6 +55,7 @@ impl Configuration {
         Self {
             details_path: stated.map(str::to_owned).or_else(|| details.path.clone()),
             priced_by_body: mapping.priced_by_body(&document),
+            settling: mapping.settling(&document),
             organizations: mapping
                 .organizations(&document)
                 .map(str::to_owned)

@@ -11,6 +11,8 @@ use host_sim::forecast::{Place, Source};
 pub(super) struct Wanted {
     /// Where facts are stated, the organization first.
     pub(super) sources: Vec<Source>,
+    /// The headers of answers that say what calls cost.
+    pub(super) settling: BTreeSet<String>,
     /// The organizations that are known.
     pub(super) organizations: BTreeSet<String>,
 }
@@ -64,7 +66,33 @@ pub(super) fn find(
             among.join(", ")
         );
     }
+    for header in &wanted.settling {
+        let answers = survey.filled().find(|name| is_of_answer(name, header));
+        if let (false, Some(name)) = (fields.maps(header), answers) {
+            fields = fields.mapped(header, name);
+        }
+    }
     Ok(fields)
+}
+
+/// Whether a name of a log is that of a header of the answer.
+fn is_of_answer(name: &str, header: &str) -> bool {
+    let plain = |text: &str| text.to_ascii_lowercase().replace('-', "_");
+    let (name, wanted) = (plain(name), plain(header));
+    let Some(before) = name.trim_end_matches(')').strip_suffix(&wanted) else {
+        return false;
+    };
+    const PREFIXES: &[&str] = &[
+        "",
+        "sent_http_",
+        "upstream_http_",
+        "sc(",
+        "downstream_",
+        "origin_",
+        "resp_",
+        "response_",
+    ];
+    PREFIXES.contains(&before) || (before.contains("resp") && before.ends_with("headers."))
 }
 
 /// Whether a name is taken for the field without anybody saying so.

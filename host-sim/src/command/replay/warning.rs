@@ -100,6 +100,18 @@ pub(super) fn warnings(document: &Document) -> Vec<String> {
              {cluster}=FOLDER, with its answers in files)."
         ));
     }
+    if forecast.unsettled > 0 {
+        let share = forecast
+            .unsettled
+            .saturating_mul(100)
+            .checked_div(forecast.calls);
+        warnings.push(format!(
+            "{} ({} % of all) are settled by what their answer says, and the log does not tell that: they are charged what they are \
+             estimated at (say --field HEADER=NAME with the header that settle_from names, in lower case).",
+            count(forecast.unsettled, "call", "calls"),
+            share.unwrap_or_default()
+        ));
+    }
     if forecast.without_body > 0 {
         let calls = count(forecast.without_body, "call is", "calls are");
         warnings.push(format!(
