@@ -273,7 +273,7 @@ fn lines_read(
             let mut names = json::Names::new(&fields);
             let is_marked = |pairs: &Pairs| {
                 let has = |mark: &&str| pairs.iter().any(|(name, _)| name == mark);
-                marks.iter().all(|group| group.iter().any(|mark| has(mark)))
+                marks.iter().all(|group| group.iter().any(has))
             };
             let marked = objects.iter().filter(|(_, pairs)| is_marked(pairs));
             let read = marked.filter(|(line, _)| names.entry(line, false, &mut spare).is_ok());
@@ -285,8 +285,19 @@ fn lines_read(
             quotes,
         } => {
             let mut layout = Layout::new(&fields, line, required, quotes);
-            let is_read = |line: &&Cow<'_, str>| layout.entry(line, false, &mut spare).is_ok();
-            lines.iter().filter(is_read).count()
+            let mut read = |layout: &mut Layout| {
+                let mut is_read =
+                    |line: &Cow<'_, str>| layout.entry(line, false, &mut spare).is_ok();
+                lines.iter().filter(|line| is_read(line)).count()
+            };
+            let found = read(&mut layout);
+            // Lines with quotation marks of clients are read by what the others are like.
+            let counted = (found > 0 && layout.is_bare())
+                .then(|| Format::of(known).counted(lines, &fields).layout(&fields));
+            match counted.flatten() {
+                Some(mut layout) => read(&mut layout),
+                None => found,
+            }
         }
         Shape::Directives => {
             let Some(named) = lines.iter().find(|line| Directives::names_fields(line)) else {

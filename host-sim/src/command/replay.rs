@@ -118,6 +118,9 @@ pub(crate) struct Replay {
     /// Print one JSON document in place of the table
     #[arg(long)]
     json: bool,
+    /// Print the JSON Schema of what --json prints, and do nothing else
+    #[arg(long)]
+    json_schema: bool,
     /// Also write a page with charts to this file
     #[arg(long, value_name = "FILE.html")]
     html: Option<PathBuf>,
@@ -208,6 +211,11 @@ impl Replay {
     pub(crate) fn execute(&self) -> anyhow::Result<bool> {
         if self.print_mapping {
             show!("{}", Mapping::DEFAULT);
+            return Ok(true);
+        }
+        if self.json_schema {
+            let schema = schemars::schema_for!(Document);
+            say!("{}", serde_json::to_string_pretty(&schema)?);
             return Ok(true);
         }
         let mapping = self.mapping()?;

@@ -38,10 +38,13 @@ pub struct Organization {
 
 /// A day of an organization, as the module counts days.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "command", derive(schemars::JsonSchema))]
 pub struct Day {
     /// When its first call came.
+    #[cfg_attr(feature = "command", schemars(with = "Option<String>"))]
     pub from: Option<Timestamp>,
     /// When it ended, if the module tells.
+    #[cfg_attr(feature = "command", schemars(with = "Option<String>"))]
     pub ends: Option<Timestamp>,
     /// The plan in force.
     pub plan: Option<String>,
@@ -73,6 +76,7 @@ pub struct Day {
 
 /// What the calls of one kind came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "command", derive(schemars::JsonSchema))]
 pub struct Operation {
     /// How many.
     pub calls: u64,
@@ -84,8 +88,10 @@ pub struct Operation {
 
 /// A refused call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "command", derive(schemars::JsonSchema))]
 pub struct FirstRefusal {
     /// When it came.
+    #[cfg_attr(feature = "command", schemars(with = "String"))]
     pub at: Timestamp,
     /// Why it was refused.
     pub reason: String,

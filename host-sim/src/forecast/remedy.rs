@@ -15,6 +15,7 @@ use crate::simulator::{Simulator, StartError};
 
 /// What would have been enough.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "command", derive(schemars::JsonSchema))]
 pub struct Remedy {
     /// How much more a day, at most: a refused call counts in full although what it costs may be given back when it fails.
     pub additional: u64,
@@ -33,6 +34,7 @@ pub struct Remedy {
 
 /// Another plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "command", derive(schemars::JsonSchema))]
 pub struct Plan {
     /// Its name.
     pub name: String,

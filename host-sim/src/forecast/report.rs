@@ -11,6 +11,7 @@ use super::series::Series;
 
 /// What one configuration would have done.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "command", derive(schemars::JsonSchema))]
 pub struct Forecast {
     /// What it is called: the file of the configuration.
     pub name: String,
@@ -48,6 +49,7 @@ pub struct Forecast {
 
 /// What is in prospect for an organization.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "command", derive(schemars::JsonSchema))]
 pub struct Prospect {
     /// Its name.
     pub organization: String,
@@ -91,6 +93,7 @@ pub struct Prospect {
 
 /// What another configuration changes for an organization.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "command", derive(schemars::JsonSchema))]
 pub struct Change {
     /// Its name.
     pub organization: String,

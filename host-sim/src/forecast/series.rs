@@ -7,6 +7,7 @@ use serde::Serialize;
 
 /// What happened in one part of the time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "command", derive(schemars::JsonSchema))]
 pub struct Bucket {
     /// Calls that came.
     pub calls: u64,
@@ -72,15 +73,32 @@ impl Series {
     }
 }
 
+/// A bucket as it is told: with when it begins, and how long it is.
+#[derive(Serialize)]
+#[cfg_attr(feature = "command", derive(schemars::JsonSchema))]
+struct Point {
+    /// When it begins.
+    #[cfg_attr(feature = "command", schemars(with = "String"))]
+    from: Timestamp,
+    /// How long it is.
+    seconds: i64,
+    #[serde(flatten)]
+    bucket: Bucket,
+}
+
+#[cfg(feature = "command")]
+impl schemars::JsonSchema for Series {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Series".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        Vec::<Point>::json_schema(generator)
+    }
+}
+
 impl Serialize for Series {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Point {
-            from: Timestamp,
-            seconds: i64,
-            #[serde(flatten)]
-            bucket: Bucket,
-        }
         let seconds = self.seconds();
         serializer.collect_seq(self.iter().map(|(from, bucket)| Point {
             from,

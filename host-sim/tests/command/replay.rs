@@ -274,7 +274,7 @@ fn a_log_that_is_not_to_be_believed_is_said_to_be_so() {
         (status, said.as_str()),
         (
             Some(2),
-            "error: no line of the log names an organization; the names in the log are start_time, method, path, response_code, duration: say \
+            "error: no line of the log names an organization; the names in the log are duration, method, path, response_code, start_time: say \
              which one names who called with --field customer=NAME, or cut it out of the host or the path, as with --field customer=host \
              --cut 'customer=^([^.]+)\\.'\n"
         )
@@ -354,6 +354,25 @@ fn a_packed_log_that_is_cut_off_is_forecast_up_to_there() {
             "access.log.packed is cut off: this is forecast from what was whole of it."
         );
     }
+}
+
+#[test]
+fn the_document_is_what_its_schema_says() {
+    let folder = folder();
+    folder.write("other.json", "{}");
+    let (status, schema) = folder.run(&["replay", "--json-schema"]);
+    assert_eq!(status, Some(0), "{schema}");
+    let schema = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
+    let flags = ["access.log", "--json", "--against", "other.json"];
+    let (_, said) = folder.run(&[&REPLAY[..], &flags].concat());
+    let mut document: Value = serde_json::from_str(&said).unwrap();
+    let errors: Vec<_> = schema
+        .iter_errors(&document)
+        .map(|error| error.to_string())
+        .collect();
+    assert_eq!(errors, Vec::<String>::new());
+    document["forecasts"][0]["refused"] = json!("many");
+    assert!(!schema.is_valid(&document));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Calls over time as bars, for the page.
 
-use host_sim::forecast::{Bucket, Series};
+use host_sim::forecast::{Bucket, Day, Series};
 use jiff::{SignedDuration, Timestamp};
 
 use super::number::{Zone, count, grouped};
@@ -22,6 +22,10 @@ pub(super) struct Chart {
     pub(super) passed: String,
     /// What stands on top of them.
     pub(super) refused: String,
+    /// What was charged up to each moment of a day, and the limit of the day, if there is any.
+    pub(super) charged: String,
+    pub(super) limit: String,
+    pub(super) charged_caption: String,
     pub(super) labels: Vec<Label>,
     pub(super) description: String,
     pub(super) caption: String,
@@ -70,6 +74,7 @@ impl Stretch {
             if let Some(part) = part.and_then(|part| parts.get_mut(part)) {
                 part.calls = part.calls.saturating_add(bucket.calls);
                 part.refused = part.refused.saturating_add(bucket.refused);
+                part.cost = part.cost.saturating_add(bucket.cost);
             }
         }
         parts
@@ -115,6 +120,66 @@ impl Stretch {
 }
 
 impl Chart {
+    /// The same with what was charged, added up over each day, against the limit of the day.
+    pub(super) fn with_allotment(
+        mut self,
+        series: &Series,
+        stretch: Stretch,
+        days: &[Day],
+        unit: &str,
+    ) -> Self {
+        let limit = days.iter().filter_map(|day| day.limit).max();
+        let Some(limit) = limit.filter(|limit| *limit > 0) else {
+            return self;
+        };
+        let parts = stretch.parts_of(series);
+        let day_of = |at: Timestamp| {
+            let begun = |day: &&Day| day.from.is_some_and(|from| from <= at);
+            days.iter().filter(begun).count()
+        };
+        let mut sums = Vec::with_capacity(parts.len());
+        let (mut sum, mut day) = (0_u64, 0);
+        for (place, part) in (0_i64..).zip(&parts) {
+            let end = place.saturating_add(1).saturating_mul(stretch.seconds);
+            let end = stretch
+                .begin
+                .as_second()
+                .saturating_add(end)
+                .saturating_sub(1);
+            let today = Timestamp::from_second(end).map_or(day, day_of);
+            if today != day {
+                (sum, day) = (0, today);
+            }
+            sum = sum.saturating_add(part.cost);
+            sums.push(sum);
+        }
+        let most = sums.iter().copied().max().unwrap_or(0).max(limit);
+        let high = |credits: u64| {
+            let high = credits
+                .saturating_mul(HEIGHT)
+                .checked_div(most)
+                .unwrap_or(0);
+            HEIGHT.saturating_sub(high)
+        };
+        let mut line = String::new();
+        for (place, sum) in sums.iter().enumerate() {
+            let x = place.saturating_mul(BAR);
+            let command = if place == 0 { 'M' } else { 'L' };
+            line.push_str(&format!(
+                "{command}{x} {}H{}",
+                high(*sum),
+                x.saturating_add(BAR)
+            ));
+        }
+        self.charged = line;
+        self.limit = format!("M0 {y}H{}", self.width, y = high(limit));
+        self.charged_caption = format!(
+            "{unit} charged, added up over each day, against the limit of {}",
+            grouped(limit)
+        );
+        self
+    }
+
     /// A series over the stretch of the page.
     pub(super) fn new(series: &Series, stretch: Stretch, zone: &Zone) -> Self {
         let parts = stretch.parts_of(series);
@@ -149,6 +214,9 @@ impl Chart {
             height: HEIGHT,
             passed,
             refused,
+            charged: String::new(),
+            limit: String::new(),
+            charged_caption: String::new(),
             labels: stretch.labels(zone),
             description: format!(
                 "Bar chart of {} over time, {} of them refused",

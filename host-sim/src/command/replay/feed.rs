@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use host_sim::access_log::{
-    CutOff, Entry, Fields, Format, Progress, Reader, Source, Survey, Taken, Unread,
+    CutOff, Entry, Fields, Format, Progress, Reader, Survey, Taken, Unread,
 };
 use host_sim::forecast::Strays;
 use jiff::SignedDuration;

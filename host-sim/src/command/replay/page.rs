@@ -3,8 +3,11 @@
 mod change;
 mod row;
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
 use askama::Template;
-use host_sim::forecast::Forecast;
+use host_sim::forecast::{Forecast, Operation};
 
 use super::answer::{NEAR, change_headline, change_totals, headline, prospect, reasons, totals};
 use super::chart::{Chart, Stretch};
@@ -65,6 +68,8 @@ struct Section<'d> {
     /// The zone of times.
     zone: &'d str,
     chart: Chart,
+    /// The operations that cost most, of all organizations together.
+    operations: Vec<CostRow>,
     count: String,
     count_refused: usize,
     count_near: usize,
@@ -192,6 +197,7 @@ fn section<'d>(number: usize, forecast: &'d Forecast, log: &'d LogSummary) -> Op
         has_remedies: forecast.has_remedies(),
         chart: Chart::new(&forecast.series, stretch, &log.zone),
         zone: &log.zone.name,
+        operations: operations(forecast),
         count: grouped(forecast.organizations.len() as u64),
         count_refused: count_of("refused"),
         count_near: count_of("near"),
@@ -201,6 +207,44 @@ fn section<'d>(number: usize, forecast: &'d Forecast, log: &'d LogSummary) -> Op
         lines_logged: grouped(forecast.lines_logged),
         rows,
     })
+}
+
+/// The most operations of all organizations together that a page shows.
+const MOST_OPERATIONS: usize = 10;
+
+/// What the calls of one kind came to, of all organizations together.
+struct CostRow {
+    name: String,
+    calls: String,
+    refused: String,
+    cost: String,
+    share: String,
+}
+
+fn operations(forecast: &Forecast) -> Vec<CostRow> {
+    let mut sums: BTreeMap<&str, Operation> = BTreeMap::new();
+    for (name, of) in forecast.organizations.iter().flat_map(|of| &of.operations) {
+        let sum = sums.entry(name).or_default();
+        sum.calls = sum.calls.saturating_add(of.calls);
+        sum.cost = sum.cost.saturating_add(of.cost);
+        sum.refused = sum.refused.saturating_add(of.refused);
+    }
+    let mut all: Vec<_> = sums.into_iter().collect();
+    all.sort_by_key(|(_, of)| Reverse((of.cost, of.calls)));
+    let row = |(name, of): (&str, Operation)| CostRow {
+        name: name.to_owned(),
+        calls: grouped(of.calls),
+        refused: grouped(of.refused),
+        cost: grouped(of.cost),
+        share: format!(
+            "{} %",
+            of.cost
+                .saturating_mul(100)
+                .checked_div(forecast.cost)
+                .unwrap_or(0)
+        ),
+    };
+    all.into_iter().take(MOST_OPERATIONS).map(row).collect()
 }
 
 /// From when to when the calls came.

@@ -35,7 +35,7 @@ enum About {
 
 impl Proof<'_> {
     /// Leaves only what suffices. An organization for which nothing does has no remedy.
-    pub(super) fn of(mut self, remedies: &mut BTreeMap<usize, Remedy>) -> anyhow::Result<()> {
+    pub(super) fn of(self, remedies: &mut BTreeMap<usize, Remedy>) -> anyhow::Result<()> {
         for _ in 0..MOST_ROUNDS {
             let plans = self.tried(remedies, About::Plans);
             let purchases = self.tried(remedies, About::Purchases);

@@ -3,6 +3,7 @@
 use host_sim::access_log::{Entry, Taken, Unread};
 use host_sim::forecast::{Change, Forecast, Reordering};
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::feed::Feed;
@@ -10,7 +11,7 @@ use super::number::Zone;
 use super::warning::warnings;
 
 /// What is told.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub(super) struct Document {
     /// What is to be known before any number is believed.
     pub(super) warnings: Vec<String>,
@@ -23,13 +24,15 @@ pub(super) struct Document {
 }
 
 /// What there was in the log.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, JsonSchema, Serialize)]
 pub(super) struct LogSummary {
     /// Calls.
     pub(super) calls: u64,
     /// When the first one came.
+    #[schemars(with = "Option<String>")]
     pub(super) first: Option<Timestamp>,
     /// When the last one came.
+    #[schemars(with = "Option<String>")]
     pub(super) last: Option<Timestamp>,
     /// Lines that could not be read.
     pub(super) unread: u64,
@@ -40,6 +43,7 @@ pub(super) struct LogSummary {
     /// Lines that were set aside, because their time cannot be.
     pub(super) astray: u64,
     /// The time of the first of them.
+    #[schemars(with = "Option<String>")]
     pub(super) first_astray: Option<Timestamp>,
     /// The window in seconds that would do, when so many calls stood out of order that the numbers are wrong.
     pub(super) window_needed: Option<i64>,
@@ -51,11 +55,12 @@ pub(super) struct LogSummary {
     pub(super) calls_without_duration: u64,
     pub(super) files: Vec<File>,
     /// The zone in which people are told times: that of the configuration.
+    #[schemars(with = "String")]
     pub(super) zone: Zone,
 }
 
 /// A file.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub(super) struct File {
     pub(super) name: String,
     /// Its format, and what its lines are wrapped in.
@@ -79,7 +84,7 @@ pub(super) struct File {
 }
 
 /// What is taken for a part of a call.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub(super) struct TakenFor {
     /// The part, as `--field` names it.
     pub(super) field: String,
@@ -94,7 +99,7 @@ pub(super) struct TakenFor {
 }
 
 /// A line that could not be read.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub(super) struct UnreadLine {
     pub(super) line: u64,
     pub(super) why: String,

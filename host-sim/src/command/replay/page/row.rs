@@ -132,7 +132,12 @@ impl<'d> Row<'d> {
             reasons: reasons.join(", "),
             at_once,
             protected: of.protected,
-            chart: Chart::new(&of.series, stretch, &log.zone),
+            chart: Chart::new(&of.series, stretch, &log.zone).with_allotment(
+                &of.series,
+                stretch,
+                &of.days,
+                forecast.unit.as_deref().unwrap_or("What was"),
+            ),
             operations: of
                 .operations
                 .iter()
