@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use crate::clock::Instant;
 use crate::message::Frame;
 use crate::stream::{Arrival, HttpStream, PassedOn, Sent};
-use crate::target::{Exchange, Request, UpstreamBehaviour, UpstreamRequest};
+use crate::target::{Departure, Exchange, Request, UpstreamBehaviour, UpstreamRequest};
 use crate::worker::{Progress, Worker};
 pub(crate) use filters::{Filters, Recipe};
 use passage::Passage;
@@ -104,6 +104,13 @@ impl Chain {
         self.on_parts(id, HttpStream::release);
     }
 
+    /// The client sends the rest of its request, which is its end and these trailers.
+    pub(crate) fn complete(&mut self, id: u32, trailers: &[(String, String)]) {
+        if let Some(stream) = self.first_part(id) {
+            stream.complete(trailers);
+        }
+    }
+
     /// What the upstream has done with this stream.
     pub(crate) fn answered_with(&mut self, id: u32, behaviour: UpstreamBehaviour) {
         if self.passages.contains_key(&id) {
@@ -125,10 +132,10 @@ impl Chain {
         }
     }
 
-    /// The client of this stream goes away.
-    pub(crate) fn disconnect(&mut self, id: u32) {
+    /// The client of this stream leaves.
+    pub(crate) fn depart(&mut self, id: u32, departure: Departure) {
         if let Some(stream) = self.first_part(id) {
-            stream.disconnect();
+            stream.depart(departure);
         }
     }
 

@@ -45,7 +45,11 @@ pub(crate) fn request(
         headers.get("content-length").is_some() || headers.get("transfer-encoding").is_some();
     let bodiless = ["GET", "HEAD", "DELETE", "CONNECT"].contains(&request.method.as_str());
     match (request.body.len(), request.http) {
-        _ if framed || streams || !request.trailers.is_empty() => {}
+        _ if framed || streams => {}
+        (_, HttpVersion::One) if request.unfinished => {
+            headers.insert("transfer-encoding", "chunked");
+        }
+        _ if request.unfinished || !request.trailers.is_empty() => {}
         (0, _) if bodiless => {}
         (0 | 1, _) => headers.insert("content-length", Buffer::new().format(total)),
         (_, HttpVersion::One) => headers.insert("transfer-encoding", "chunked"),
@@ -53,10 +57,12 @@ pub(crate) fn request(
     }
     headers.set("x-forwarded-proto", "http");
     headers.set("x-request-id", request_id(connection));
-    (
-        headers,
-        frames(&request.body, &request.trailers, request.http),
-    )
+    let frames = if request.unfinished {
+        pieces(&request.body)
+    } else {
+        frames(&request.body, &request.trailers, request.http)
+    };
+    (headers, frames)
 }
 
 /// An id that nobody else has: a UUID of version 4 with the number of the connection at its end.
@@ -74,31 +80,42 @@ fn request_id(connection: u64) -> [u8; 36] {
     id
 }
 
+/// The pieces of a body, none of which is the last.
+fn pieces(body: &[Vec<u8>]) -> Vec<Frame> {
+    let pieces = body.iter().filter(|bytes| !bytes.is_empty());
+    let piece = |bytes: &Vec<u8>| Frame::Data {
+        bytes: bytes.clone(),
+        end: false,
+    };
+    pieces.map(piece).collect()
+}
+
+/// How a message ends whose end has been kept back: with these trailers, or with an empty piece of its body.
+pub(crate) fn end(trailers: &[(String, String)], http: HttpVersion) -> Frame {
+    if trailers.is_empty() || http == HttpVersion::One {
+        return Frame::Data {
+            bytes: Vec::new(),
+            end: true,
+        };
+    }
+    let mut map = HeaderMap::default();
+    for (name, value) in trailers {
+        map.add(name, value);
+    }
+    Frame::Trailers(map)
+}
+
 /// The frames behind the headers. HTTP/1 learns of the end after the last piece and says so with an empty one; HTTP/2 marks the
 /// last piece. A message without a body ends with its headers. Over HTTP/1 Envoy passes over trailers unless it is told otherwise.
 fn frames(body: &[Vec<u8>], trailers: &[(String, String)], http: HttpVersion) -> Vec<Frame> {
-    let mut frames: Vec<_> = body
-        .iter()
-        .filter(|bytes| !bytes.is_empty())
-        .map(|bytes| Frame::Data {
-            bytes: bytes.clone(),
-            end: false,
-        })
-        .collect();
+    let mut frames = pieces(body);
     if !trailers.is_empty() && http == HttpVersion::Two {
-        let mut map = HeaderMap::default();
-        for (name, value) in trailers {
-            map.add(name, value);
-        }
-        frames.push(Frame::Trailers(map));
+        frames.push(end(trailers, http));
         return frames;
     }
     match (http, frames.last_mut()) {
         (_, None) => {}
-        (HttpVersion::One, Some(_)) => frames.push(Frame::Data {
-            bytes: Vec::new(),
-            end: true,
-        }),
+        (HttpVersion::One, Some(_)) => frames.push(end(&[], http)),
         (HttpVersion::Two, Some(Frame::Data { end, .. })) => *end = true,
         (HttpVersion::Two, Some(Frame::Trailers(_))) => {}
     }

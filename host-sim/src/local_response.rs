@@ -26,6 +26,11 @@ impl LocalResponse {
         }
     }
 
+    /// `response.code` from now until the headers are sent, which say 200 where they are gRPC-shaped.
+    pub(crate) fn code(&self) -> Option<u16> {
+        u16::try_from(self.status).ok()
+    }
+
     /// The response for a request of this shape: headers, and a body unless there is none.
     pub(crate) fn render(&self, grpc: bool, head: bool) -> (HeaderMap, Option<Vec<u8>>) {
         let mut headers = HeaderMap::of_response();

@@ -57,7 +57,8 @@ A whole scenario:
 so; whatever it does not name may be as it likes. `host-sim new` prints a scenario with all that
 there is, to start from.
 
-Other steps: parallel; open, finish and disconnect (calls that overlap, or that the filter holds);
+Other steps: parallel; open, finish and disconnect (calls that overlap, that the filter holds, or
+whose client leaves, in whatever way);
 service and callouts (what the filter calls); advance = \"5s\" (moves the clock); metrics,
 configure, log, cas_conflicts. Several filters in a row are [[filter]] tables.
 

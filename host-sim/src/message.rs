@@ -133,6 +133,15 @@ impl Message {
         }
     }
 
+    /// Whether all of it has come.
+    pub(crate) fn is_complete(&self) -> bool {
+        let is_last = |frame: &Frame| match frame {
+            Frame::Data { end, .. } => *end,
+            Frame::Trailers(_) => true,
+        };
+        self.ended || self.chunk_end || self.inbox.back().is_some_and(is_last)
+    }
+
     /// How many bytes have come that the filter has not been shown or that it holds.
     pub(crate) fn backlog(&self) -> usize {
         let size = |frame: &Frame| match frame {

@@ -226,7 +226,14 @@ impl Walk<'_> {
                 let exchanges = self.session.finish(call)?;
                 compare_finished(expect, &exchanges, comparison);
             }
-            Step::Disconnect(call) => self.session.disconnect(call)?,
+            Step::Disconnect(left) => {
+                let mut exchanges = self.session.disconnect(&left.call, left.departure)?;
+                if !left.departure.still_reads() {
+                    let gone = exchanges.into_iter().map(Exchange::without_answer);
+                    exchanges = gone.collect();
+                }
+                compare_finished(&left.expect, &exchanges, comparison);
+            }
             Step::Service(service) => self.session.serve(service)?,
             Step::Callouts(expected) => {
                 let count = expected.requests.len();

@@ -57,7 +57,13 @@
 //! open = { call = "b", request = {}, held = "filter" }
 //!
 //! [[step]]
-//! finish = { call = "a", expect = { status = 201 } }   # the upstream goes on; `disconnect = "a"`: the client goes away
+//! finish = { call = "a", expect = { status = 201 } }   # the upstream goes on
+//!
+//! ## Or the client leaves, as clients do: `disconnect = "a"`. Or in a way of its own: `by` is `close`, `half_close`, `broken_chunk`,
+//! ## `invalid_frame` or `window_overflow`; `reset = "NO_ERROR"`, or any other error code of HTTP/2, resets the stream. A request that is
+//! ## `unfinished` keeps the end of its body back until it is finished.
+//! [[step]]
+//! disconnect = { call = "b", by = "half_close", expect = { properties = { "credits.cost" = "0" } } }
 //!
 //! [[step]]                                     # a service that the plugin itself calls; `[[service]]` says how it starts
 //! service = { cluster = "directory", answers = [{ path = { matches = "/o/.*" }, status = 200, body_json = {} }] }   # or `down`
@@ -80,13 +86,14 @@
 //! [[step]]
 //! cas_conflicts = 3                            # the next three conditional writes to shared data meet a conflict
 //! "#, Path::new("the_last_credit_is_spendable.toml"))?;
-//! assert_eq!(scenario.steps().len(), 13);
+//! assert_eq!(scenario.steps().len(), 14);
 //! # Ok::<(), host_sim::scenario::ScenarioError>(())
 //! ```
 
 mod canned;
 mod config_source;
 mod config_text;
+mod disconnect;
 mod expect;
 mod fields;
 mod filter;
@@ -113,6 +120,7 @@ use serde::Deserialize;
 pub use canned::ServiceError;
 pub use config_source::{ConfigSource, ConfigSourceError};
 pub use config_text::{ConfigText, InvalidPlaceholder};
+pub use disconnect::Disconnect;
 pub use expect::{Expect, ExpectParallel, ExpectUpstream};
 pub use filter::FilterSource;
 pub use json::JsonPattern;
@@ -296,7 +304,10 @@ impl Scenario {
         })?;
         let mut properties = BTreeSet::new();
         for step in self.steps() {
-            if let Step::Exchange { expect, .. } | Step::Finish { expect, .. } = step {
+            if let Step::Exchange { expect, .. }
+            | Step::Finish { expect, .. }
+            | Step::Disconnect(Disconnect { expect, .. }) = step
+            {
                 properties.extend(expect.properties.keys().cloned());
             }
         }

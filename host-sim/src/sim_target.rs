@@ -12,8 +12,8 @@ use crate::module::{LoadError, Module};
 use crate::scenario::ConfigText;
 use crate::simulator::{Builder, SimulationError, Simulator, StartError};
 use crate::target::{
-    Capability, Exchange, Holder, LogLine, Refusal, Request, Service, Session, Setup, Started,
-    Target, TargetError, UpstreamRequest,
+    Capability, Departure, Exchange, Holder, LogLine, Refusal, Request, Service, Session, Setup,
+    Started, Target, TargetError, UpstreamRequest,
 };
 use crate::vm::VmFailure;
 
@@ -96,7 +96,8 @@ impl Target for SimTarget {
             | Capability::UpstreamBehaviour
             | Capability::Callouts
             | Capability::GrpcServices
-            | Capability::Names => true,
+            | Capability::Names
+            | Capability::UnfinishedRequests => true,
             // One thread takes its steps in one order; `explore` has others.
             Capability::Interleaving => false,
         }
@@ -173,11 +174,13 @@ impl Session for SimSession {
         self.simulator.finish(call).map_err(failed_exchange)
     }
 
-    fn disconnect(&mut self, call: &str) -> Result<(), TargetError> {
-        self.simulator
-            .disconnect(call)
-            .map(drop)
-            .map_err(failed_exchange)
+    fn disconnect(
+        &mut self,
+        call: &str,
+        departure: Departure,
+    ) -> Result<Vec<Exchange>, TargetError> {
+        let exchanges = self.simulator.disconnect(call, departure);
+        exchanges.map_err(failed_exchange)
     }
 
     fn serve(&mut self, service: &Service) -> Result<(), TargetError> {

@@ -6,6 +6,7 @@
 //! that is left is to reset the stream.
 
 mod client;
+mod departure;
 mod link;
 mod live;
 mod router;
@@ -27,6 +28,7 @@ use crate::target::{HttpVersion, Request};
 use client::Client;
 pub(crate) use link::{Handed, Links};
 pub(crate) use live::{PassedOn, Sent};
+pub(crate) use router::Contact;
 use router::{Flag, Router};
 
 /// A direction.
@@ -45,6 +47,8 @@ pub(crate) enum Next {
     Upstream,
     /// The upstream holds what it would do next.
     UpstreamHeld,
+    /// The client keeps the rest of its request back.
+    ClientHeld,
     /// The upstream does nothing, and the router waits for it.
     UpstreamSilent,
     /// Somebody has to resume this part.
@@ -111,7 +115,7 @@ impl HttpStream {
             streams,
         } = arrival;
         let (headers, frames) = envoy::request(request, connection, streams);
-        let message = if streams {
+        let message = if streams || request.unfinished {
             Message::streaming
         } else {
             Message::new
@@ -168,6 +172,7 @@ impl HttpStream {
         }
         match &self.response {
             Some(response) => Next::Held(Side::Response, response.held().unwrap_or(Part::Body)),
+            None if self.awaits_client() => Next::ClientHeld,
             None => Next::Held(Side::Request, self.request.held().unwrap_or(Part::Body)),
         }
     }
@@ -285,7 +290,7 @@ impl HttpStream {
         self.response_details = Some(local.details.clone());
         let (headers, body) = local.render(self.grpc, self.head);
         if self.client.headers.is_none() {
-            self.status = status_of(&headers);
+            self.status = local.code();
         }
         if let Some(response) = &mut self.response {
             response.close();

@@ -3,6 +3,7 @@
 //! The simulator implements [`Target`] in this crate; a test package can implement it for a real proxy. Nothing here says
 //! what is right or wrong: a target only acts and observes, and the [runner](crate::runner) compares.
 
+mod departure;
 mod http;
 mod log_line;
 mod plugin_settings;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Deserialize;
 
+pub use departure::{Departure, ErrorCode};
 pub use http::{
     AnswerOverride, Exchange, HttpVersion, Request, Upstream, UpstreamBehaviour, UpstreamRequest,
 };
@@ -115,7 +117,7 @@ pub trait Session {
         Err(TargetError::unsupported(Capability::Overlap))
     }
 
-    /// Lets the upstream go on with the open calls of this name and waits for their whole answers, in the order of opening.
+    /// Sends what is missing of [unfinished](Request::unfinished) requests, lets the upstream go on with the open calls of this name and waits for their whole answers, in the order of opening.
     /// The calls are gone then.
     ///
     /// # Errors
@@ -126,14 +128,19 @@ pub trait Session {
         Err(TargetError::unsupported(Capability::Overlap))
     }
 
-    /// The clients of the open calls of this name go away, over HTTP/1 by closing their connections and over HTTP/2 by
-    /// resetting their streams. Waits until the host has noticed, which is when the calls' access log is written.
+    /// The clients of the open calls of this name leave. Waits until the host has noticed, which is when the calls' access log is
+    /// written. Says what was seen of the calls, in the order of opening; of an answer only what clients get that
+    /// [still read](Departure::still_reads) means anything.
     ///
     /// # Errors
     ///
     /// When no such call is open, and as [`open`](Self::open).
-    fn disconnect(&mut self, call: &str) -> Result<(), TargetError> {
-        let _ = call;
+    fn disconnect(
+        &mut self,
+        call: &str,
+        departure: Departure,
+    ) -> Result<Vec<Exchange>, TargetError> {
+        let _ = (call, departure);
         Err(TargetError::unsupported(Capability::Overlap))
     }
 
@@ -246,6 +253,8 @@ pub enum Capability {
     GrpcServices,
     /// Say what names resolve to when the plugin asks.
     Names,
+    /// Keep the end of a request's body back.
+    UnfinishedRequests,
 }
 
 impl fmt::Display for Capability {
@@ -261,6 +270,7 @@ impl fmt::Display for Capability {
             Self::Interleaving => "interleaving",
             Self::GrpcServices => "grpc-services",
             Self::Names => "names",
+            Self::UnfinishedRequests => "unfinished-requests",
         })
     }
 }

@@ -72,7 +72,7 @@ pub(crate) enum Progress {
         part: Part,
         moved: bool,
     },
-    /// The upstream holds it.
+    /// The upstream holds it, or the client the rest of its request.
     Open {
         moved: bool,
     },
@@ -158,7 +158,7 @@ impl Worker {
             match stream.next() {
                 Next::Complete => return Progress::Complete,
                 Next::Held(side, part) => return Progress::Held { side, part, moved },
-                Next::UpstreamHeld => return Progress::Open { moved },
+                Next::UpstreamHeld | Next::ClientHeld => return Progress::Open { moved },
                 Next::UpstreamSilent => {
                     let until = stream.gives_up(now);
                     if now < until {

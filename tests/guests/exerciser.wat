@@ -32,6 +32,7 @@
   (data (i32.const 240) "response\00flags")
   (data (i32.const 272) "seen")
   (data (i32.const 288) "0123456789abcdef")
+  (data (i32.const 304) "upstream\00request_attempt_count")
 
   (func (export "proxy_abi_version_0_2_1"))
 
@@ -50,7 +51,8 @@
     (i32.add (i32.const 0x8000) (i32.shl (i32.and (local.get $id) (i32.const 1023)) (i32.const 3))))
   (func $letter (param $id i32) (param $part i32) (result i32)
     (i32.load8_u (i32.add (call $script (local.get $id)) (local.get $part))))
-  ;; Which callbacks a stream has had, in order and each time once: H B T of the request, h b t of the response.
+  ;; Which callbacks a stream has had, in order and each time once: H B T of the request, h b t of the response, and behind h how often
+  ;; an upstream had been asked by then.
   (func $seen (param $id i32) (result i32)
     (i32.add (i32.const 0x10000) (i32.shl (i32.and (local.get $id) (i32.const 1023)) (i32.const 5))))
   (func $see (param $id i32) (param $letter i32)
@@ -64,7 +66,8 @@
     (i32.store8 (i32.add (local.get $slot) (local.get $count)) (local.get $letter))
     (i32.store8 (local.get $slot) (local.get $count)))
 
-  ;; What there is to tell of the last stream that ended: its callbacks, response.code_details and response.flags.
+  ;; What there is to tell of the last stream that ended: its callbacks, response.code_details, response.flags, response.code and
+  ;; upstream.request_attempt_count.
   (global $told (mut i32) (i32.const 0))
   (func $tell (param $from i32) (param $length i32)
     (if (i32.gt_u (local.get $length) (i32.const 400)) (then (local.set $length (i32.const 400))))
@@ -73,23 +76,31 @@
   (func $tell_property (param $path i32) (param $length i32) (result i32)
     (i64.store (i32.const 0) (i64.const 0))
     (call $property (local.get $path) (local.get $length) (i32.const 0) (i32.const 4)))
-  (func (export "proxy_on_log") (param $id i32)
+  ;; In hexadecimal; nothing of one that there is not.
+  (func $tell_number (param $path i32) (param $length i32)
     (local $place i32)
+    (if (call $tell_property (local.get $path) (local.get $length)) (then (return)))
+    (local.set $place (i32.const 60))
+    (loop $digits
+      (call $tell
+        (i32.add (i32.const 288) (i32.and (i32.const 15)
+          (i32.wrap_i64 (i64.shr_u (i64.load (i32.load (i32.const 0))) (i64.extend_i32_u (local.get $place))))))
+        (i32.const 1))
+      (local.set $place (i32.sub (local.get $place) (i32.const 4)))
+      (br_if $digits (i32.ge_s (local.get $place) (i32.const 0)))))
+  (func (export "proxy_on_log") (param $id i32)
     (global.set $told (i32.const 0))
     (call $tell (i32.add (call $seen (local.get $id)) (i32.const 1)) (i32.load8_u (call $seen (local.get $id))))
     (call $tell (i32.const 39) (i32.const 1))
     (if (i32.eqz (call $tell_property (i32.const 208) (i32.const 21)))
       (then (call $tell (i32.load (i32.const 0)) (i32.load (i32.const 4)))))
     (call $tell (i32.const 39) (i32.const 1))
-    (if (i32.eqz (call $tell_property (i32.const 240) (i32.const 14))) (then
-      (local.set $place (i32.const 60))
-      (loop $digits
-        (call $tell
-          (i32.add (i32.const 288) (i32.and (i32.const 15)
-            (i32.wrap_i64 (i64.shr_u (i64.load (i32.load (i32.const 0))) (i64.extend_i32_u (local.get $place))))))
-          (i32.const 1))
-        (local.set $place (i32.sub (local.get $place) (i32.const 4)))
-        (br_if $digits (i32.ge_s (local.get $place) (i32.const 0))))))
+    (call $tell_number (i32.const 240) (i32.const 14))
+    (call $tell (i32.const 39) (i32.const 1))
+    ;; The beginning of the path of the details.
+    (call $tell_number (i32.const 208) (i32.const 13))
+    (call $tell (i32.const 39) (i32.const 1))
+    (call $tell_number (i32.const 304) (i32.const 30))
     (drop (call $set_property (i32.const 272) (i32.const 4) (i32.const 0x70010) (global.get $told))))
 
   (func $is (param $letter i32) (param $expected i32) (result i32)
@@ -175,6 +186,8 @@
     i32.const 0)
   (func (export "proxy_on_response_headers") (param $id i32) (param $count i32) (param $end i32) (result i32)
     (call $see (local.get $id) (i32.const 104))
+    (if (i32.eqz (call $tell_property (i32.const 304) (i32.const 30))) (then
+      (call $see (local.get $id) (i32.add (i32.const 48) (i32.load8_u (i32.load (i32.const 0)))))))
     (call $headers (call $letter (local.get $id) (i32.const 3)) (call $letter (local.get $id) (i32.const 4))
       (i32.const 2) (i32.const 1) (local.get $end)))
   (func (export "proxy_on_response_body") (param $id i32) (param $size i32) (param $end i32) (result i32)

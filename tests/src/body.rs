@@ -4,11 +4,12 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::mem;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use anyhow::Context as _;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use hyper::body::{Body, Bytes, Frame, SizeHint};
+use tokio::sync::oneshot;
 
 /// Chunks that are written one by one, and trailers after them.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub struct Chunks {
     trailers: Option<HeaderMap>,
     /// Whether what was handed out so far has been written.
     flushed: bool,
+    /// What lets the end go, if it is kept back.
+    end: Option<oneshot::Receiver<()>>,
 }
 
 impl Chunks {
@@ -31,6 +34,16 @@ impl Chunks {
                 .collect(),
             trailers,
             flushed: true,
+            end: None,
+        }
+    }
+
+    /// The same without an end until this is sent, or its sender is gone.
+    #[must_use]
+    pub fn until(self, end: oneshot::Receiver<()>) -> Self {
+        Self {
+            end: Some(end),
+            ..self
         }
     }
 }
@@ -51,20 +64,28 @@ impl Body for Chunks {
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
+        if let Some(data) = self.data.pop_front() {
+            self.flushed = false;
+            return Poll::Ready(Some(Ok(Frame::data(data))));
+        }
+        if let Some(end) = &mut self.end {
+            ready!(Pin::new(end).poll(context)).unwrap_or_default();
+            self.end = None;
+        }
+        let trailers = self.trailers.take();
         self.flushed = false;
-        let frame = match self.data.pop_front() {
-            Some(data) => Frame::data(data),
-            None => Frame::trailers(self.trailers.take().unwrap_or_default()),
-        };
-        Poll::Ready(Some(Ok(frame)))
+        Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.data.is_empty() && self.trailers.is_none()
+        self.data.is_empty() && self.trailers.is_none() && self.end.is_none()
     }
 
     /// Known for a single chunk, which is then sent with `content-length`.
     fn size_hint(&self) -> SizeHint {
+        if self.end.is_some() {
+            return SizeHint::default();
+        }
         match (self.data.len(), self.data.front(), &self.trailers) {
             (0, _, None) => SizeHint::with_exact(0),
             (1, Some(chunk), None) => {

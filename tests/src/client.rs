@@ -2,6 +2,7 @@
 //!
 //! No connection pool, no redirects, no retries, no normalization: a scenario is about what one request did.
 
+use std::io::{self, Write as _};
 use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use hyper::body::{Bytes, Frame};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
-use tokio::task::AbortHandle;
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::body::{Chunks, header_map};
@@ -45,24 +46,40 @@ pub struct Response {
 #[derive(Debug)]
 pub struct Connection {
     pub(crate) sender: Sender,
-    /// What reads and writes; aborting it closes the connection.
-    pub(crate) driver: AbortHandle,
     /// The socket itself.
-    socket: Arc<std::net::TcpStream>,
+    pub(crate) socket: Socket,
 }
 
-/// A client's last word on a connection.
-#[derive(Debug)]
-pub struct Farewell(Arc<std::net::TcpStream>);
+/// A connection's socket, for what no HTTP library does.
+#[derive(Clone, Debug)]
+pub struct Socket(Arc<std::net::TcpStream>);
 
-impl Farewell {
-    /// Says it.
+impl Socket {
+    /// Says to the other side that no more requests come; what is on its way still arrives.
     ///
     /// # Errors
     ///
     /// When the connection is closed already.
-    pub fn say(&self) -> std::io::Result<()> {
+    pub fn half_close(&self) -> io::Result<()> {
         self.0.shutdown(Shutdown::Write)
+    }
+
+    /// Closes the connection.
+    ///
+    /// # Errors
+    ///
+    /// When it is closed already.
+    pub fn close(&self) -> io::Result<()> {
+        self.0.shutdown(Shutdown::Both)
+    }
+
+    /// Sends these few bytes as they are. Nobody else must be sending.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is closed already.
+    pub fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        self.0.as_ref().write_all(bytes)
     }
 }
 
@@ -87,35 +104,25 @@ impl Connection {
             .with_context(|| format!("cannot connect to {address}"))?;
         stream.set_nodelay(true)?;
         let stream = stream.into_std()?;
-        let socket = Arc::new(stream.try_clone()?);
+        let socket = Socket(Arc::new(stream.try_clone()?));
         let io = TokioIo::new(TcpStream::from_std(stream)?);
         // How a connection ends is told to whoever waits for a response on it.
-        let (sender, driver) = match version {
+        let sender = match version {
             HttpVersion::One => {
                 let (sender, connection) = http1::handshake(io).await?;
-                let driver = tokio::spawn(async { connection.await.unwrap_or_default() });
-                (Sender::One(sender), driver)
+                tokio::spawn(async { connection.await.unwrap_or_default() });
+                Sender::One(sender)
             }
             HttpVersion::Two => {
                 let (sender, connection) = http2::handshake(TokioExecutor::new(), io).await?;
-                let driver = tokio::spawn(async { connection.await.unwrap_or_default() });
-                (Sender::Two(sender), driver)
+                tokio::spawn(async { connection.await.unwrap_or_default() });
+                Sender::Two(sender)
             }
         };
-        Ok(Self {
-            sender,
-            driver: driver.abort_handle(),
-            socket,
-        })
+        Ok(Self { sender, socket })
     }
 
-    /// What says to the other side that no more requests come; what is on its way still arrives.
-    #[must_use]
-    pub fn farewell(&self) -> Farewell {
-        Farewell(Arc::clone(&self.socket))
-    }
-
-    /// Sends a request and waits for the response and its end.
+    /// Sends a request and waits for the response and its end. One that is [unfinished](Request::unfinished) never ends.
     ///
     /// # Errors
     ///
@@ -134,7 +141,22 @@ impl Connection {
         request: &Request,
         begun: impl FnOnce(),
     ) -> anyhow::Result<Response> {
-        timeout(PATIENCE, self.exchange(request, begun))
+        let (_keep, end) = oneshot::channel();
+        self.send_until(request, end, begun).await
+    }
+
+    /// The same for a request that may be unfinished, whose rest is sent when `end` says so.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub async fn send_until(
+        &mut self,
+        request: &Request,
+        end: oneshot::Receiver<()>,
+        begun: impl FnOnce(),
+    ) -> anyhow::Result<Response> {
+        timeout(PATIENCE, self.exchange(request, end, begun))
             .await
             .with_context(|| {
                 format!(
@@ -148,9 +170,10 @@ impl Connection {
     async fn exchange(
         &mut self,
         request: &Request,
+        end: oneshot::Receiver<()>,
         begun: impl FnOnce(),
     ) -> anyhow::Result<Response> {
-        let request = encode(request)?;
+        let request = encode(request, end)?;
         let answer = match &mut self.sender {
             Sender::One(sender) => {
                 sender.ready().await?;
@@ -207,7 +230,7 @@ pub async fn get(address: SocketAddr, path: &str) -> anyhow::Result<Response> {
         .await
 }
 
-fn encode(request: &Request) -> anyhow::Result<http::Request<Chunks>> {
+fn encode(request: &Request, end: oneshot::Receiver<()>) -> anyhow::Result<http::Request<Chunks>> {
     let path: PathAndQuery = request
         .path
         .parse()
@@ -235,7 +258,11 @@ fn encode(request: &Request) -> anyhow::Result<http::Request<Chunks>> {
         .body
         .iter()
         .map(|chunk| Bytes::copy_from_slice(chunk));
-    let mut encoded = http::Request::new(Chunks::new(chunks, header_map(&request.trailers)?));
+    let mut body = Chunks::new(chunks, header_map(&request.trailers)?);
+    if request.unfinished {
+        body = body.until(end);
+    }
+    let mut encoded = http::Request::new(body);
     *encoded.method_mut() = Method::from_bytes(request.method.as_bytes())?;
     *encoded.uri_mut() = uri;
     *encoded.headers_mut() = headers;

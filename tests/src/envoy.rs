@@ -193,7 +193,8 @@ impl Target for EnvoyTarget {
             | Capability::Overlap
             | Capability::UpstreamBehaviour
             | Capability::Callouts
-            | Capability::GrpcServices => true,
+            | Capability::GrpcServices
+            | Capability::UnfinishedRequests => true,
             // It takes its steps in whatever order it likes.
             Capability::Interleaving => false,
         }

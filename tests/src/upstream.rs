@@ -132,7 +132,7 @@ async fn answer(
     request: http::Request<Incoming>,
     state: Arc<State>,
 ) -> anyhow::Result<http::Response<Reply>> {
-    let (mut head, body) = request.into_parts();
+    let (mut head, mut body) = request.into_parts();
     let exchange = head
         .headers
         .remove(EXCHANGE)
@@ -149,11 +149,18 @@ async fn answer(
         body: Vec::new(),
     };
     lock(&state.seen).insert(exchange.clone(), request);
-    let body = body.collect().await?.to_bytes();
-    if let Some(request) = lock(&state.seen).get_mut(&exchange) {
-        request.body = body.to_vec();
-    }
     let plan = lock(&state.plans).get(&exchange).cloned();
     let plan = plan.unwrap_or_else(|| plan::plan(state.usual.clone(), false).0);
+    plan.begins();
+    let mut bytes = Vec::new();
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame?.into_data() {
+            bytes.extend_from_slice(&data);
+            plan.receives(data.len());
+        }
+    }
+    if let Some(request) = lock(&state.seen).get_mut(&exchange) {
+        request.body = bytes;
+    }
     plan.act(&head.method).await
 }

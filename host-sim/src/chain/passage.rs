@@ -239,7 +239,10 @@ impl Passage {
             None => {
                 let mut held = None;
                 self.each(filters, |part| held = held.or(part.held()));
-                // Nobody holds it who waits for the rest of a message.
+                let awaits = |first: &mut HttpStream| first.awaits_client();
+                if held.is_none() && self.part(filters, 0).is_some_and(awaits) {
+                    return Turn::Stays(Progress::Open { moved });
+                }
                 let (side, part) = held.unwrap_or((Side::Request, crate::message::Part::Body));
                 return Turn::Stays(Progress::Held { side, part, moved });
             }

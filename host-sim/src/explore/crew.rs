@@ -15,7 +15,7 @@ use super::seat::{Gone, Message, Seat};
 use super::turns::Turns;
 use crate::shared::Commons;
 use crate::simulator::{Builder, CalloutId, SimulationError, Simulator, StartError};
-use crate::target::Request;
+use crate::target::{Departure, Request};
 
 /// What the scheduler lets happen besides calls, and what counts as touched.
 #[derive(Clone, Copy, Debug, Default)]
@@ -268,12 +268,13 @@ impl Crew {
         Ok(())
     }
 
-    /// The client of a call goes away.
-    pub(super) fn leave(&mut self, index: usize) -> Result<(), CrewError> {
+    /// The client of a call leaves.
+    pub(super) fn leave(&mut self, index: usize, departure: Departure) -> Result<(), CrewError> {
         let Some(flight) = self.flights.get_mut(index) else {
             return Ok(());
         };
         flight.held = false;
+        flight.departure = departure;
         let worker = flight.worker;
         let actor = Actor::Leave(index.saturating_add(1));
         let event = self.event(actor);

@@ -1,7 +1,7 @@
 //! A call on its way through a worker, as the scheduler sees it.
 
 use crate::simulator::CallId;
-use crate::target::{Exchange, Holder, Request};
+use crate::target::{Departure, Exchange, Holder, Request};
 
 /// A call.
 #[derive(Debug)]
@@ -12,6 +12,8 @@ pub(super) struct Flight {
     pub(super) state: State,
     /// The upstream holds its answer, or the client stays, until a later step of the scenario says otherwise.
     pub(super) held: bool,
+    /// How the client leaves, should it.
+    pub(super) departure: Departure,
 }
 
 /// How far it is.
@@ -37,6 +39,7 @@ impl Flight {
             call: None,
             state: State::New,
             held: false,
+            departure: Departure::Usual,
         }
     }
 

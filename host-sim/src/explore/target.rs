@@ -8,12 +8,13 @@ use jiff::Timestamp;
 
 use super::chooser::Course;
 use super::crew::{Crew, CrewError, Scope};
+use super::flight::Flight;
 use crate::scenario::ConfigText;
 use crate::sim_target::{NAME, SimTarget, failed, refused, started_at};
 use crate::simulator::Simulator;
 use crate::target::{
-    Capability, Exchange, Holder, LogLine, Refusal, Request, Service, Session, Setup, Started,
-    Target, TargetError, UpstreamRequest,
+    Capability, Departure, Exchange, Holder, LogLine, Refusal, Request, Service, Session, Setup,
+    Started, Target, TargetError, UpstreamRequest,
 };
 
 /// The target.
@@ -108,6 +109,14 @@ impl ExploringSession {
             call: call.to_owned(),
         })
     }
+
+    /// What was seen of those calls that have ended.
+    fn exchanges(&self, places: &[usize]) -> Vec<Exchange> {
+        let flights = places
+            .iter()
+            .filter_map(|place| self.crew.flights.get(*place));
+        flights.filter_map(Flight::exchange).collect()
+    }
 }
 
 impl Session for ExploringSession {
@@ -174,20 +183,21 @@ impl Session for ExploringSession {
             }
         }
         self.crew.settle().map_err(failed_exchange)?;
-        let flights = &self.crew.flights;
-        let seen = |place: &usize| {
-            flights
-                .get(*place)
-                .and_then(super::flight::Flight::exchange)
-        };
-        Ok(places.iter().filter_map(seen).collect())
+        Ok(self.exchanges(&places))
     }
 
-    fn disconnect(&mut self, call: &str) -> Result<(), TargetError> {
-        for place in self.take_open(call)? {
-            self.crew.leave(place).map_err(failed_exchange)?;
+    fn disconnect(
+        &mut self,
+        call: &str,
+        departure: Departure,
+    ) -> Result<Vec<Exchange>, TargetError> {
+        let places = self.take_open(call)?;
+        for place in &places {
+            let left = self.crew.leave(*place, departure);
+            left.map_err(failed_exchange)?;
         }
-        self.crew.settle().map_err(failed_exchange)
+        self.crew.settle().map_err(failed_exchange)?;
+        Ok(self.exchanges(&places))
     }
 
     fn serve(&mut self, service: &Service) -> Result<(), TargetError> {

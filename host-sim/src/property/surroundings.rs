@@ -4,7 +4,7 @@
 
 use super::encoding::{empty_map, flag, integer, text};
 use super::{Found, NOT_FOUND, NOT_SERIALIZABLE, PropertyError};
-use crate::stream::HttpStream;
+use crate::stream::{Contact, HttpStream};
 
 /// Where clients connect to.
 pub(super) const LISTENER: &str = "127.0.0.1:10000";
@@ -12,6 +12,9 @@ pub(super) const LISTENER: &str = "127.0.0.1:10000";
 const UPSTREAM: &str = "127.0.0.1:8080";
 /// Whence Envoy connects to it.
 const UPSTREAM_LOCAL: &str = "127.0.0.1:50000";
+
+/// Why there is no connection to it where nobody listens.
+const REFUSED: &str = "delayed connect error: Connection refused";
 
 /// `source.*` and `destination.*`.
 pub(super) fn peer(address: &str, rest: &[&str]) -> Found {
@@ -40,17 +43,20 @@ pub(super) fn connection(stream: &HttpStream, rest: &[&str]) -> Found {
     }
 }
 
-/// `upstream.*`, most of which is there once Envoy has connected.
+/// `upstream.*`, most of which is there once Envoy has got in touch with a host. The attempts are counted from when the router asks for
+/// one, whether there is any.
 pub(super) fn upstream(stream: &HttpStream, rest: &[&str]) -> Found {
-    let connected = stream.is_connected();
+    let contact = stream.contact();
     match rest {
         [] => NOT_SERIALIZABLE,
-        ["request_attempt_count"] => integer(u64::from(connected)),
+        ["request_attempt_count"] => integer(stream.attempts()),
         ["tls_version"] => NOT_FOUND,
-        _ if !connected => NOT_FOUND,
+        _ if contact == Contact::None => NOT_FOUND,
         ["address"] => text(UPSTREAM),
         ["port"] => port(UPSTREAM),
+        ["local_address"] if contact == Contact::Refused => NOT_FOUND,
         ["local_address"] => text(UPSTREAM_LOCAL),
+        ["transport_failure_reason"] if contact == Contact::Refused => text(REFUSED),
         // No failure, and the message of a place without a name.
         ["transport_failure_reason" | "locality"] => text(""),
         ["cx_pool_ready_duration"] => integer(0_u64),
@@ -78,7 +84,11 @@ fn of_route(stream: &HttpStream, rest: &[&str]) -> Found {
         ["route_name" | "filter_chain_name"] => text(""),
         ["cluster_metadata" | "route_metadata" | "virtual_host_metadata"] => text(""),
         // A host without metadata has a message that is not even empty.
-        ["upstream_host_metadata"] if stream.is_connected() => NOT_SERIALIZABLE,
+        ["upstream_host_metadata" | "upstream_host_locality_metadata"]
+            if stream.contact() != Contact::None =>
+        {
+            NOT_SERIALIZABLE
+        }
         _ => NOT_FOUND,
     }
 }

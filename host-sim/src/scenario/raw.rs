@@ -1,12 +1,13 @@
 //! Scenarios as they are written, before it is known whether they make sense.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::config_source::ConfigSource;
+use super::disconnect::Disconnect;
 use super::filter::FilterSource;
 use super::grpc_service::GrpcServiceTable;
 use super::json::Json;
@@ -102,20 +103,27 @@ impl TryFrom<RawScenario> for Scenario {
 
 /// A call is opened before it ends, and ends once.
 fn check_calls(steps: &[Step]) -> Result<(), String> {
-    let mut open = BTreeSet::new();
+    let mut open = BTreeMap::new();
     for (index, step) in steps.iter().enumerate() {
-        match step {
-            Step::Open(Open { call, .. }) if !open.insert(call) => {
-                return Err(format!(
-                    "`open.call = \"{call}\"` in `step[{index}]`, expected a name that is not open already"
-                ));
+        let call = match step {
+            Step::Open(Open { call, request, .. }) => {
+                if open.insert(call, request.http).is_some() {
+                    return Err(format!(
+                        "`open.call = \"{call}\"` in `step[{index}]`, expected a name that is not open already"
+                    ));
+                }
+                continue;
             }
-            Step::Finish { call, .. } | Step::Disconnect(call) if !open.remove(call) => {
-                return Err(format!(
-                    "the call `{call}` in `step[{index}]` is not open, expected an `open` step of that name before it"
-                ));
-            }
-            _ => {}
+            Step::Finish { call, .. } | Step::Disconnect(Disconnect { call, .. }) => call,
+            _ => continue,
+        };
+        let http = open.remove(call).ok_or_else(|| {
+            format!(
+                "the call `{call}` in `step[{index}]` is not open, expected an `open` step of that name before it"
+            )
+        })?;
+        if let Step::Disconnect(disconnect) = step {
+            disconnect.check(index, http)?;
         }
     }
     Ok(())

@@ -47,6 +47,8 @@ struct RawRequest {
     repeat: Option<u32>,
     within: Option<SignedDuration>,
     #[serde(default)]
+    unfinished: bool,
+    #[serde(default)]
     may_leave: bool,
     #[serde(default)]
     upstream: Behaviour,
@@ -99,6 +101,7 @@ impl TryFrom<RawRequest> for Requests {
                 http: raw.http,
                 worker: raw.worker,
                 upstream: raw.upstream.0,
+                unfinished: raw.unfinished,
                 may_leave: raw.may_leave,
             },
             repeat,

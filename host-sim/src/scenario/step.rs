@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 
 use super::config_source::ConfigSource;
+use super::disconnect::Disconnect;
 use super::expect::{Expect, ExpectParallel};
 use super::pattern::Pattern;
 use super::request::{MOST, Requests};
@@ -35,8 +36,8 @@ pub enum Step {
         /// What must be seen of each of them.
         expect: Box<Expect>,
     },
-    /// The clients of these open calls go away.
-    Disconnect(String),
+    /// The clients of open calls leave.
+    Disconnect(Disconnect),
     /// From now on a service behaves so.
     Service(Service),
     /// What a service must have seen.
@@ -114,6 +115,7 @@ impl Step {
         for request in self.requests() {
             needs.extend(request.worker.map(|_| Capability::PinWorker));
             needs.extend((request.upstream != usual).then_some(Capability::UpstreamBehaviour));
+            needs.extend(request.unfinished.then_some(Capability::UnfinishedRequests));
             needs.extend(request.may_leave.then_some(Capability::Interleaving));
         }
         needs.extend(match self {
@@ -140,7 +142,7 @@ struct RawStep {
     parallel: Option<Parallel>,
     open: Option<Open>,
     finish: Option<RawFinish>,
-    disconnect: Option<String>,
+    disconnect: Option<Disconnect>,
     service: Option<ServiceTable>,
     callouts: Option<ExpectCallouts>,
     advance: Option<SignedDuration>,

@@ -303,6 +303,30 @@ fn wrong_steps_are_answered_with_their_place() {
             "f.toml:9:1: at `.`: the call `a` in `step[3]` is not open, expected an `open` step of that name before it",
         ),
         (
+            "open = { call = 'a', request = {} }\n[[step]]\ndisconnect = { call = 'a', by = 'leaving' }",
+            "f.toml:8:33: at `step[2].disconnect.by`: `leaving` is no way to leave, expected one of `close`, `half_close`, \
+             `broken_chunk`, `invalid_frame`, `window_overflow`",
+        ),
+        (
+            "open = { call = 'a', request = {} }\n[[step]]\ndisconnect = { call = 'a', reset = 'OOPS' }",
+            "f.toml:8:36: at `step[2].disconnect.reset`: `OOPS` is no error code of HTTP/2, expected one of `NO_ERROR`, \
+             `PROTOCOL_ERROR`, `INTERNAL_ERROR`, `FLOW_CONTROL_ERROR`, `SETTINGS_TIMEOUT`, `STREAM_CLOSED`, `FRAME_SIZE_ERROR`, \
+             `REFUSED_STREAM`, `CANCEL`, `COMPRESSION_ERROR`, `CONNECT_ERROR`, `ENHANCE_YOUR_CALM`, `INADEQUATE_SECURITY`, \
+             `HTTP_1_1_REQUIRED`",
+        ),
+        (
+            "open = { call = 'a', request = {} }\n[[step]]\ndisconnect = { call = 'a', by = 'close', reset = 'CANCEL' }",
+            "f.toml:8:14: at `step[2].disconnect`: expected at most one of `by` and `reset`",
+        ),
+        (
+            "open = { call = 'a', request = {} }\n[[step]]\ndisconnect = { call = 'a', reset = 'CANCEL' }",
+            "f.toml:7:1: at `.`: the call `a` in `step[2]` goes over HTTP/1, and `CANCEL` needs HTTP/2",
+        ),
+        (
+            "open = { call = 'a', request = { http = 2 } }\n[[step]]\ndisconnect = { call = 'a', by = 'half_close' }",
+            "f.toml:7:1: at `.`: the call `a` in `step[2]` goes over HTTP/2, and `half_close` needs HTTP/1",
+        ),
+        (
             "open = { call = 'a', request = {}, held = 'me' }",
             "f.toml:6:43: at `step[1].open.held`: unknown variant `me`, expected `upstream` or `filter`",
         ),

@@ -6,7 +6,7 @@ use super::Simulator;
 use super::error::SimulationError;
 use crate::chain::Chain;
 use crate::clock::Instant;
-use crate::target::{Exchange, Request};
+use crate::target::{Departure, Exchange, Request};
 use crate::worker::Progress;
 
 /// How long a held request waits for a timer before it counts as hanging (Envoy's default `stream_idle_timeout`).
@@ -140,21 +140,30 @@ impl Simulator {
     pub fn finish(&mut self, call: &str) -> Result<Vec<Exchange>, SimulationError> {
         let mut calls = self.take_open(call)?;
         for call in &calls {
-            self.on_worker(call, Chain::release);
+            self.on_worker(call, |worker, id| {
+                worker.release(id);
+                if call.request.unfinished {
+                    worker.complete(id, &call.request.trailers);
+                }
+            });
         }
         self.drive(&mut calls, Goal::Ended)?;
         Ok(calls.into_iter().filter_map(Call::into_exchange).collect())
     }
 
-    /// The clients of the open calls of this name go away. Says what was seen until then.
+    /// The clients of the open calls of this name leave. Says what was seen until then.
     ///
     /// # Errors
     ///
     /// When none is open, and as [`parallel`](Self::parallel).
-    pub fn disconnect(&mut self, call: &str) -> Result<Vec<Exchange>, SimulationError> {
+    pub fn disconnect(
+        &mut self,
+        call: &str,
+        departure: Departure,
+    ) -> Result<Vec<Exchange>, SimulationError> {
         let mut calls = self.take_open(call)?;
         for call in calls.iter().filter(|call| call.exchange.is_none()) {
-            self.on_worker(call, Chain::disconnect);
+            self.on_worker(call, |worker, id| worker.depart(id, departure));
         }
         self.drive(&mut calls, Goal::Ended)?;
         Ok(calls.into_iter().filter_map(Call::into_exchange).collect())
@@ -168,7 +177,7 @@ impl Simulator {
             })
     }
 
-    fn on_worker(&mut self, call: &Call, act: fn(&mut Chain, u32)) {
+    fn on_worker(&mut self, call: &Call, act: impl FnOnce(&mut Chain, u32)) {
         if let Some(worker) = self.workers.get_mut(call.worker) {
             act(worker, call.id);
         }

@@ -13,7 +13,9 @@ use super::error::SimulationError;
 use super::streaming::Piece;
 use crate::chain::Chain;
 use crate::clock::Instant;
-use crate::target::{Exchange, LogLine, Request, Upstream, UpstreamBehaviour, UpstreamRequest};
+use crate::target::{
+    Departure, Exchange, LogLine, Request, Upstream, UpstreamBehaviour, UpstreamRequest,
+};
 use crate::worker::{Progress, Worker};
 
 /// A call of a real client.
@@ -199,9 +201,9 @@ impl Simulator {
         self.on_live(call, |worker, id| worker.answered_with(id, behaviour));
     }
 
-    /// The client of a call has gone away.
-    pub fn leave(&mut self, call: CallId) {
-        self.on_live(call, Chain::disconnect);
+    /// The client of a call has left.
+    pub fn leave(&mut self, call: CallId, departure: Departure) {
+        self.on_live(call, |worker, id| worker.depart(id, departure));
     }
 
     pub(super) fn on_live(&mut self, call: CallId, act: impl FnOnce(&mut Chain, u32)) {

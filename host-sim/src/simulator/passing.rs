@@ -5,7 +5,7 @@
 
 use super::Simulator;
 use super::error::SimulationError;
-use crate::target::{AnswerOverride, Request, UpstreamBehaviour};
+use crate::target::{AnswerOverride, Departure, Request, UpstreamBehaviour};
 use crate::worker::Progress;
 
 /// A call that has come and not gone. It must be [ended](Simulator::end).
@@ -123,14 +123,14 @@ impl Simulator {
                 worker.answered_with(id, UpstreamBehaviour::Answer(answer));
                 worker.release(id);
             }
-            None => worker.disconnect(id),
+            None => worker.depart(id, Departure::Usual),
         }
         let progress = self.pump(index, id)?;
         let Some(worker) = self.workers.get_mut(index) else {
             return Ok(());
         };
         if progress != Progress::Complete {
-            worker.disconnect(id);
+            worker.depart(id, Departure::Usual);
         }
         worker.end(id, |stream| stream.ending(keys, ending));
         self.check_implemented()

@@ -7,8 +7,8 @@
 use std::rc::Rc;
 
 use super::client::Client;
-use super::router::Router;
-use super::{HttpStream, Side, status_of};
+use super::router::{Contact, Router};
+use super::{HttpStream, Side};
 use crate::header_map::HeaderMap;
 use crate::local_response::LocalResponse;
 use crate::message::{Frame, Message, Part, Passed};
@@ -148,7 +148,7 @@ impl HttpStream {
         }
         self.response_details = Some(local.details.clone());
         if !sent {
-            self.status = status_of(&local.render(self.grpc, self.head).0);
+            self.status = local.code();
         }
     }
 
@@ -196,7 +196,8 @@ impl HttpStream {
             status: self.status,
             response_details: self.response_details.clone(),
             flags: self.flags,
-            connected: self.router.connected,
+            attempts: self.router.attempts,
+            contact: self.router.contact,
         }
     }
 
@@ -204,7 +205,8 @@ impl HttpStream {
     pub(crate) fn agree_with(&mut self, facts: &Facts) {
         (self.status, self.flags) = (facts.status, facts.flags);
         self.response_details.clone_from(&facts.response_details);
-        self.router.connected = facts.connected;
+        self.router.attempts = facts.attempts;
+        self.router.contact = facts.contact;
     }
 
     /// The request as the upstream saw it.
@@ -243,7 +245,8 @@ pub(crate) struct Facts {
     status: Option<u16>,
     response_details: Option<String>,
     flags: u64,
-    connected: bool,
+    attempts: u64,
+    contact: Contact,
 }
 
 /// A stream that is over.

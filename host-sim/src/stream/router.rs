@@ -41,6 +41,18 @@ impl Flag {
     }
 }
 
+/// How far Envoy has come with the upstream's host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Contact {
+    /// It has not got in touch with it.
+    #[default]
+    None,
+    /// The host refuses the connection.
+    Refused,
+    /// There is a connection.
+    Connected,
+}
+
 /// What the router knows.
 #[derive(Debug, Default)]
 pub(super) struct Router {
@@ -50,8 +62,10 @@ pub(super) struct Router {
     pub(super) held: bool,
     /// The request as far as it has passed the filter.
     pub(super) request: Option<Forwarded>,
-    /// Whether Envoy has reached the upstream with it.
-    pub(super) connected: bool,
+    /// How often it has asked an upstream for an answer.
+    pub(super) attempts: u64,
+    /// How far Envoy has come with the upstream's host.
+    pub(super) contact: Contact,
     /// Whether that is all of it.
     pub(super) request_ended: bool,
     /// What the upstream expects of the request's body.
@@ -128,6 +142,7 @@ impl Router {
             body: Vec::new(),
         });
         self.framing = Some(Framing::of(headers, http));
+        self.attempts = 1;
         self.forward_data(Vec::new(), end);
         // A server finds that out before anybody sees the request.
         self.refused = self.breach == Some(Breach::Malformed);
@@ -179,6 +194,16 @@ impl Router {
         }
     }
 
+    /// Envoy gets in touch with the host for a request that has reached the router.
+    pub(super) fn get_in_touch(&mut self) {
+        if self.request.is_some() {
+            self.contact = match self.behaviour {
+                UpstreamBehaviour::Unreachable => Contact::Refused,
+                _ => Contact::Connected,
+            };
+        }
+    }
+
     /// Nothing of the upstream's matters any more.
     pub(super) fn cancel(&mut self) {
         self.rest = None;
@@ -210,9 +235,14 @@ impl HttpStream {
         self.response.is_none() && !self.client.ended && !self.client.reset
     }
 
-    /// Whether Envoy has reached the upstream.
-    pub(crate) fn is_connected(&self) -> bool {
-        self.router.connected
+    /// How often the router has asked an upstream for an answer.
+    pub(crate) fn attempts(&self) -> u64 {
+        self.router.attempts
+    }
+
+    /// How far Envoy has come with the upstream's host.
+    pub(crate) fn contact(&self) -> Contact {
+        self.router.contact
     }
 
     /// The upstream does what is due, or fails to.
@@ -220,8 +250,9 @@ impl HttpStream {
         if self.response.is_some() {
             return self.upstream_goes_on();
         }
-        self.router.connected = self.router.behaviour != UpstreamBehaviour::Unreachable;
-        match self.router.breach.filter(|_| self.router.connected) {
+        self.router.get_in_touch();
+        let connected = self.router.contact == Contact::Connected;
+        match self.router.breach.filter(|_| connected) {
             Some(Breach::Malformed) => {
                 return self.upstream_failed(
                     502,
@@ -328,7 +359,7 @@ impl HttpStream {
             ..Upstream::default()
         };
         let (headers, _) = envoy::response(&upstream, self.head, self.http, !end, &self.date);
-        self.router.connected = true;
+        self.router.contact = Contact::Connected;
         self.status = Some(status);
         self.response_details = Some("via_upstream".to_owned());
         let message = if end {
@@ -371,20 +402,6 @@ impl HttpStream {
     pub(super) fn refuse(&mut self) {
         self.flags |= Flag::DownstreamProtocolError.bit();
         self.response_details = Some("http2.remote_reset".to_owned());
-        self.abort();
-    }
-
-    /// The client goes away: over HTTP/1 with its connection, over HTTP/2 by resetting the stream.
-    pub(crate) fn disconnect(&mut self) {
-        let (flag, details) = match self.http {
-            HttpVersion::One => (
-                Flag::DownstreamConnectionTermination,
-                "downstream_remote_disconnect",
-            ),
-            HttpVersion::Two => (Flag::DownstreamRemoteReset, "http2.remote_reset"),
-        };
-        self.flags |= flag.bit();
-        self.response_details = Some(details.to_owned());
         self.abort();
     }
 }

@@ -99,6 +99,10 @@ pub struct Request {
     pub worker: Option<u32>,
     /// What the upstream does with it.
     pub upstream: UpstreamBehaviour,
+    /// Whether the end of the body, and the trailers, are kept back until the call is [finished](super::Session::finish). The body is
+    /// sent without its length then, unless a header says it; only for hosts with
+    /// [`Capability::UnfinishedRequests`](super::Capability::UnfinishedRequests).
+    pub unfinished: bool,
     /// Whether its client may go away at any time, when every interleaving is explored; only for hosts with
     /// [`Capability::Interleaving`](super::Capability::Interleaving).
     pub may_leave: bool,
@@ -116,6 +120,7 @@ impl Default for Request {
             http: HttpVersion::One,
             worker: None,
             upstream: UpstreamBehaviour::default(),
+            unfinished: false,
             may_leave: false,
         }
     }
@@ -177,6 +182,18 @@ pub struct Exchange {
     pub upstream: Option<UpstreamRequest>,
     /// The filter state that the access log would show, for the keys of [`Setup::properties`](super::Setup::properties); unset keys are missing.
     pub properties: BTreeMap<String, String>,
+}
+
+impl Exchange {
+    /// The same without anything of an answer, of a client that did not wait for it.
+    #[must_use]
+    pub(crate) fn without_answer(self) -> Self {
+        Self {
+            upstream: self.upstream,
+            properties: self.properties,
+            ..Self::default()
+        }
+    }
 }
 
 /// A request as the upstream saw it.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use host_sim::target::{FailurePolicy, PluginSettings};
+use host_sim::target::{Departure, FailurePolicy, PluginSettings};
 use host_sim::{Simulator, StartError};
 
 use crate::guest::{builder, get, module, simulator, started, text};
@@ -153,7 +153,7 @@ fn streams_of_a_failed_vm_are_never_shown_to_the_new_one() {
     simulator.take_trace();
     // The upstream has answered, but the plugin cannot look at it.
     assert_eq!(simulator.finish("old").unwrap()[0].status, 503);
-    simulator.disconnect("lost").unwrap();
+    simulator.disconnect("lost", Departure::Usual).unwrap();
     assert_eq!(simulator.take_trace(), Vec::<String>::new());
     assert_eq!(simulator.finish("new").unwrap()[0].status, 200);
     let traced = simulator.take_trace();

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use host_sim::target::{AnswerOverride, HttpVersion, Request, Upstream, UpstreamBehaviour};
+use host_sim::target::{
+    AnswerOverride, Departure, ErrorCode, HttpVersion, Request, Upstream, UpstreamBehaviour,
+};
 
 use crate::guest::{builder, callbacks, get, hostcalls, post, simulator, started};
 
@@ -122,21 +124,61 @@ fn a_streaming_answer_starts_at_once_and_ends_when_finished() {
 }
 
 #[test]
-fn a_client_that_goes_away_ends_its_stream_without_a_response() {
-    for (http, details, flag) in [
+fn a_client_that_leaves_ends_its_stream_without_a_response() {
+    use Departure::{Close, HalfClose, InvalidFrame, Reset, Usual, WindowOverflow};
+    use HttpVersion::{One, Two};
+    const GONE: &str = "downstream_remote_disconnect";
+    const RESET: &str = "http2.remote_reset";
+    let (dc, dpe, dr) = (1_u64 << 14, 1 << 18, 1 << 28);
+    // How it leaves, whether before the end of its request, and what Envoy says of it.
+    for (departure, http, unfinished, details, flag) in [
+        (Usual, One, false, Some(GONE), dc),
+        (Usual, One, true, Some(GONE), dc),
+        (Usual, Two, false, Some(RESET), dr),
+        (Close, Two, false, Some(GONE), dc),
+        (HalfClose, One, false, Some(GONE), dc),
+        (Reset(ErrorCode::NO_ERROR), Two, false, None, 0),
+        (Reset(ErrorCode::NO_ERROR), Two, true, Some(RESET), dr),
         (
-            HttpVersion::One,
-            "downstream_remote_disconnect",
-            1_u64 << 14,
+            Reset(ErrorCode::PROTOCOL_ERROR),
+            Two,
+            false,
+            Some(RESET),
+            dpe,
         ),
-        (HttpVersion::Two, "http2.remote_reset", 1 << 28),
+        (
+            Reset(ErrorCode::REFUSED_STREAM),
+            Two,
+            false,
+            Some("http2.remote_refuse"),
+            dr,
+        ),
+        (Reset(ErrorCode::CANCEL), Two, false, Some(RESET), dr),
+        (Reset(ErrorCode(99)), Two, true, Some(RESET), dr),
+        (
+            InvalidFrame,
+            Two,
+            false,
+            Some("codec_error:The_user_callback_function_failed"),
+            dpe,
+        ),
+        (
+            WindowOverflow,
+            Two,
+            false,
+            Some("http2.unknown.nghttp2.error"),
+            dpe,
+        ),
     ] {
         let mut simulator = simulator(WATCHES);
-        simulator
-            .open("a", &Request { http, ..get("/") }, 1)
-            .unwrap();
+        let request = Request {
+            http,
+            unfinished,
+            ..post(&["a"])
+        };
+        simulator.open("a", &request, 1).unwrap();
         simulator.take_trace();
-        let exchange = simulator.disconnect("a").unwrap().remove(0);
+        let exchange = simulator.disconnect("a", departure).unwrap().remove(0);
         assert_eq!(
             (
                 exchange.status,
@@ -157,23 +199,73 @@ fn a_client_that_goes_away_ends_its_stream_without_a_response() {
             lines("[host->vm] "),
             ["proxy_on_log(2)", "proxy_on_done(2)", "proxy_on_delete(2)"]
         );
+        let details = details.map_or("NOT_FOUND (no such property now)".to_owned(), |details| {
+            format!("OK {details:?}")
+        });
         assert_eq!(
             lines("[vm->host] "),
             [
                 "proxy_get_property(\"response.code\") -> NOT_FOUND (no such property now)"
                     .to_owned(),
-                format!("proxy_get_property(\"response.code_details\") -> OK {details:?}"),
+                format!("proxy_get_property(\"response.code_details\") -> {details}"),
                 format!(
                     "proxy_get_property(\"response.flags\") -> OK 0x{:016x}",
                     flag.swap_bytes()
                 ),
-            ]
+            ],
+            "{departure:?} over {http:?}, unfinished: {unfinished}"
         );
-        assert_eq!(
-            simulator.disconnect("a").unwrap_err().to_string(),
-            "no call `a` is open"
-        );
+        let error = simulator.disconnect("a", departure).unwrap_err();
+        assert_eq!(error.to_string(), "no call `a` is open");
     }
+}
+
+#[test]
+fn a_broken_chunk_is_answered_as_long_as_there_is_no_answer() {
+    let request = Request {
+        unfinished: true,
+        ..post(&["a"])
+    };
+    let mut simulator = simulator(WATCHES);
+    simulator.open("a", &request, 1).unwrap();
+    let exchange = simulator.disconnect("a", Departure::BrokenChunk);
+    let exchange = exchange.unwrap().remove(0);
+    assert_eq!(
+        (exchange.status, exchange.body),
+        (400, b"Bad Request".to_vec())
+    );
+    assert_eq!(
+        hostcalls(&mut simulator),
+        [
+            "proxy_get_property(\"response.code\") -> OK 0x9001000000000000",
+            "proxy_get_property(\"response.code_details\") -> OK \"http1.codec_error\"",
+            "proxy_get_property(\"response.flags\") -> OK 0x0000040000000000",
+        ]
+    );
+}
+
+#[test]
+fn an_unfinished_request_ends_when_its_call_is_finished() {
+    let unfinished = Request {
+        unfinished: true,
+        trailers: vec![("x-sum".to_owned(), "1".to_owned())],
+        http: HttpVersion::Two,
+        ..post(&["a"])
+    };
+    let mut simulator = simulator(
+        r#"(func (export "proxy_on_request_body") (param i32 i32 i32) (result i32) i32.const 0)
+        (func (export "proxy_on_request_trailers") (param i32 i32) (result i32) i32.const 0)"#,
+    );
+    simulator.open("a", &unfinished, 1).unwrap();
+    let seen = callbacks(&mut simulator);
+    assert_eq!(seen, ["proxy_on_request_body(2, 1, false)"]);
+    let exchange = simulator.finish("a").unwrap().remove(0);
+    assert_eq!(
+        callbacks(&mut simulator),
+        ["proxy_on_request_trailers(2, 1)"]
+    );
+    assert_eq!(exchange.status, 200);
+    assert_eq!(exchange.upstream.unwrap().body, b"a");
 }
 
 #[test]

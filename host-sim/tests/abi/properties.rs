@@ -1,6 +1,6 @@
 //! Properties: their encodings, when they are there, and the filter state.
 
-use host_sim::target::{PluginSettings, Request, Upstream};
+use host_sim::target::{PluginSettings, Request, Upstream, UpstreamBehaviour};
 
 use crate::guest::{builder, get, hostcalls, started};
 
@@ -267,6 +267,76 @@ fn what_is_around_a_request_becomes_known_as_it_goes() {
             "node: NOT_FOUND | NOT_FOUND | NOT_FOUND",
         ]
     );
+}
+
+#[test]
+fn an_upstream_that_refuses_the_connection_is_known_and_was_asked() {
+    let guest = format!(
+        r#"(func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32) {} i32.const 0)"#,
+        reads(&[
+            "upstream␀request_attempt_count",
+            "upstream␀address",
+            "upstream␀local_address",
+            "upstream␀transport_failure_reason",
+            "xds␀upstream_host_metadata",
+        ]),
+    );
+    let mut simulator = started(builder(&guest));
+    let refused = Request {
+        upstream: UpstreamBehaviour::Unreachable,
+        ..get("/")
+    };
+    assert_eq!(simulator.exchange(&refused).unwrap().status, 503);
+    assert_eq!(
+        hostcalls(&mut simulator),
+        [
+            r#"proxy_get_property("upstream.request_attempt_count") -> OK 0x0100000000000000"#,
+            r#"proxy_get_property("upstream.address") -> OK "127.0.0.1:8080""#,
+            r#"proxy_get_property("upstream.local_address") -> NOT_FOUND (no such property now)"#,
+            r#"proxy_get_property("upstream.transport_failure_reason") -> OK "delayed connect error: Connection refused""#,
+            r#"proxy_get_property("xds.upstream_host_metadata") -> SERIALIZATION_FAILURE (no bytes)"#,
+        ]
+    );
+}
+
+#[test]
+fn a_call_that_the_filter_answers_asks_no_upstream() {
+    let answers = r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+        (drop (call $respond (i32.const 429) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)
+            (i32.const 0) (i32.const 0) (i32.const -1)))
+        i32.const 1)"#;
+    let reads = reads(&["upstream␀request_attempt_count", "response␀code"]);
+    let guest = format!(
+        r#"{answers}
+        (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32) {reads} i32.const 0)
+        (func (export "proxy_on_log") (param i32) {reads})"#,
+    );
+    for (headers, at_the_end) in [
+        (vec![], "0xad01000000000000"),
+        // Until they are sent, nobody knows that the headers will say 200.
+        (
+            vec![("content-type", "application/grpc")],
+            "0xc800000000000000",
+        ),
+    ] {
+        let mut simulator = started(builder(&guest));
+        let headers = headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let request = Request {
+            headers: headers.collect(),
+            ..get("/")
+        };
+        simulator.exchange(&request).unwrap();
+        let observed: Vec<_> = hostcalls(&mut simulator).into_iter().skip(1).collect();
+        let none =
+            r#"proxy_get_property("upstream.request_attempt_count") -> OK 0x0000000000000000"#;
+        let code = |code: &str| format!("proxy_get_property(\"response.code\") -> OK {code}");
+        assert_eq!(
+            observed,
+            [none, &code("0xad01000000000000"), none, &code(at_the_end)]
+        );
+    }
 }
 
 #[test]

@@ -58,14 +58,21 @@ impl Open {
         arrived || self.call.is_over()
     }
 
-    /// Waits until the upstream has it all, and the client what the upstream does not hold, or until it was answered without
-    /// the upstream.
-    pub(super) async fn settle(&mut self, streams: bool) {
+    /// Waits until the upstream has all that is sent of this request, and the client what the upstream does not hold, or until it was
+    /// answered without the upstream.
+    pub(super) async fn settle(&mut self, request: &Request, streams: bool) {
         let Some(hold) = &mut self.hold else {
             return self.call.over().await;
         };
+        let sent = request.body.iter().map(Vec::len).sum();
+        let arrives = async {
+            match request.unfinished {
+                true => hold.received(sent).await,
+                false => hold.arrived().await,
+            }
+        };
         let arrived = tokio::select! {
-            () = hold.arrived() => true,
+            () = arrives => true,
             () = self.call.over() => false,
         };
         if arrived && streams {

@@ -9,8 +9,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use host_sim::scenario::ConfigText;
 use host_sim::target::{
-    Capability, Exchange, Holder, HttpVersion, LogLine, Refusal, Request, Service, Session,
-    TargetError, UpstreamBehaviour, UpstreamRequest,
+    Capability, Departure, Exchange, Holder, HttpVersion, LogLine, Refusal, Request, Service,
+    Session, TargetError, UpstreamBehaviour, UpstreamRequest,
 };
 use tokio::runtime::Runtime;
 use tokio::sync::Barrier;
@@ -204,7 +204,7 @@ impl Session for EnvoySession {
         self.step("sending a request", async |session| {
             let named = session.name(0, request, false)?;
             let mut connection = Connection::open(session.world.process.api, request.http).await?;
-            let farewell = connection.farewell();
+            let socket = connection.socket.clone();
             let mut sending = pin!(named.send(&mut connection));
             let patient = request.http == HttpVersion::Two;
             let response = tokio::select! {
@@ -212,7 +212,7 @@ impl Session for EnvoySession {
                 written = session.written(&named.exchange), if !patient => {
                     written?;
                     // Should the response be complete, it is so in spite of this.
-                    farewell.say()?;
+                    socket.half_close()?;
                     let response = sending.await?;
                     Response {
                         starved: response.aborted && response.status != 0,
@@ -243,7 +243,7 @@ impl Session for EnvoySession {
             let goes_on = match held {
                 Holder::Upstream => {
                     for call in &mut calls {
-                        timeout(PATIENCE, call.settle(streams))
+                        timeout(PATIENCE, call.settle(request, streams))
                             .await
                             .with_context(|| {
                                 format!("a call does not reach the upstream within {PATIENCE:?}")
@@ -279,7 +279,11 @@ impl Session for EnvoySession {
                 hold.release();
             }
             let mut exchanges = Vec::new();
-            for Open { exchange, call, .. } in calls {
+            for Open {
+                exchange, mut call, ..
+            } in calls
+            {
+                call.complete();
                 let response = call.response().await?;
                 exchanges.push(session.observe(&exchange, response).await?);
             }
@@ -287,17 +291,28 @@ impl Session for EnvoySession {
         })
     }
 
-    fn disconnect(&mut self, call: &str) -> Result<(), TargetError> {
+    fn disconnect(
+        &mut self,
+        call: &str,
+        departure: Departure,
+    ) -> Result<Vec<Exchange>, TargetError> {
         let calls = self.take_open(call)?;
-        self.step("giving up calls", async |session| {
-            for call in &calls {
-                call.call.abandon();
+        self.step("leaving calls", async |session| {
+            // Those that have been answered already have no client to leave.
+            for call in calls.iter().filter(|call| !call.call.is_over()) {
+                call.call.leave(departure)?;
             }
-            for call in &calls {
-                session.access_log.take(&call.exchange).await?;
-                let _ = session.world.upstream.take(&call.exchange);
+            let mut exchanges = Vec::new();
+            for Open { exchange, call, .. } in calls {
+                session.access_log.over(&exchange).await?;
+                let response = if departure.still_reads() {
+                    call.response().await?
+                } else {
+                    Response::default()
+                };
+                exchanges.push(session.observe(&exchange, response).await?);
             }
-            Ok(())
+            Ok(exchanges)
         })
     }
 

@@ -16,8 +16,8 @@ use crate::reply::{End, Reply};
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
     pub(super) action: Action,
-    /// Tells the holder that the whole request is here.
-    pub(super) arrived: Arc<watch::Sender<bool>>,
+    /// Tells the holder what of the request is here.
+    pub(super) arrived: Arc<watch::Sender<Arrived>>,
     /// How far the holder lets it go.
     pub(super) allowed: watch::Receiver<Allowed>,
 }
@@ -37,6 +37,17 @@ pub(super) enum Action {
     Nothing,
 }
 
+/// What of a request is here.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Arrived {
+    /// Its headers.
+    headers: bool,
+    /// So many bytes of its body.
+    bytes: usize,
+    /// All of it.
+    whole: bool,
+}
+
 /// How far the holder lets a request go.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Allowed {
@@ -49,14 +60,24 @@ pub(super) struct Allowed {
 /// Of a request that is not just answered as usual: what its sender tells the upstream, and learns from it.
 #[derive(Clone, Debug)]
 pub struct Hold {
-    arrived: watch::Receiver<bool>,
+    arrived: watch::Receiver<Arrived>,
     allowed: Arc<watch::Sender<Allowed>>,
 }
 
 impl Hold {
     /// Waits until the upstream has the whole request.
     pub async fn arrived(&mut self) {
-        if self.arrived.wait_for(|arrived| *arrived).await.is_err() {
+        self.until(|arrived| arrived.whole).await;
+    }
+
+    /// Waits until the upstream has the request's headers and as many bytes of its body.
+    pub async fn received(&mut self, bytes: usize) {
+        self.until(|arrived| arrived.headers && arrived.bytes >= bytes)
+            .await;
+    }
+
+    async fn until(&mut self, is_here: impl FnMut(&Arrived) -> bool) {
+        if self.arrived.wait_for(is_here).await.is_err() {
             // The upstream has given up on the request: then it never arrives.
             std::future::pending().await
         }
@@ -65,7 +86,7 @@ impl Hold {
     /// Whether the upstream has the whole request.
     #[must_use]
     pub fn has_arrived(&self) -> bool {
-        *self.arrived.borrow()
+        self.arrived.borrow().whole
     }
 
     /// Lets the upstream go on.
@@ -81,7 +102,7 @@ impl Hold {
 
 /// A plan and the hold on it.
 pub(super) fn plan(action: Action, held: bool) -> (Plan, Hold) {
-    let (arrived, has_arrived) = watch::channel(false);
+    let (arrived, has_arrived) = watch::channel(Arrived::default());
     let (allow, allowed) = watch::channel(Allowed {
         released: !held,
         begun: false,
@@ -132,12 +153,23 @@ impl Action {
 }
 
 impl Plan {
+    /// The headers are here.
+    pub(super) fn begins(&self) {
+        self.arrived.send_modify(|arrived| arrived.headers = true);
+    }
+
+    /// So many more bytes of the body are here.
+    pub(super) fn receives(&self, bytes: usize) {
+        let more = |arrived: &mut Arrived| arrived.bytes = arrived.bytes.saturating_add(bytes);
+        self.arrived.send_modify(more);
+    }
+
     /// Acts, once the whole request is here. An error hangs up.
     pub(super) async fn act(mut self, method: &Method) -> anyhow::Result<http::Response<Reply>> {
         if method == Method::HEAD {
             self.action = self.action.without_body();
         }
-        self.arrived.send_replace(true);
+        self.arrived.send_modify(|arrived| arrived.whole = true);
         let response = match &self.action {
             Action::Stream(response) => {
                 let (response, trailers) = (Arc::clone(response), response.trailers.clone());

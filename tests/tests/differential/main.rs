@@ -197,7 +197,7 @@ fn observed(host: &mut dyn Session, case: &Case) -> Result<Exchange, TargetError
         return host.exchange(&request);
     }
     host.open("call", &request, 1, Holder::Upstream)?;
-    host.disconnect("call")?;
+    host.disconnect("call", case.departure)?;
     let tell = Case {
         script: ['?', '-', '-', '-', '-', '-'],
         ..Case::plain()

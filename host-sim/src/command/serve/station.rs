@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use host_sim::target::{HttpVersion, Request, Upstream, UpstreamBehaviour};
+use host_sim::target::{Departure, HttpVersion, Request, Upstream, UpstreamBehaviour};
 use host_sim::{CallId, CalloutId, Piece, Simulator};
 use jiff::Timestamp;
 use tokio::sync::{Notify, oneshot};
@@ -144,7 +144,9 @@ impl Station {
 
     /// The client has gone away.
     pub(super) fn leave(self: &Rc<Self>, call: Call) {
-        self.on(call, |simulator, _| simulator.leave(call.id));
+        self.on(call, |simulator, _| {
+            simulator.leave(call.id, Departure::Usual)
+        });
     }
 
     /// The upstream's answer has begun.

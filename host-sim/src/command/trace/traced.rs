@@ -6,8 +6,8 @@ use std::time::Duration;
 use host_sim::SimTarget;
 use host_sim::scenario::ConfigText;
 use host_sim::target::{
-    Capability, Exchange, Holder, LogLine, Refusal, Request, Service, Session, Setup, Started,
-    Target, TargetError, UpstreamRequest,
+    Capability, Departure, Exchange, Holder, LogLine, Refusal, Request, Service, Session, Setup,
+    Started, Target, TargetError, UpstreamRequest,
 };
 
 /// Where the lines go.
@@ -114,8 +114,12 @@ impl Session for TracedSession {
         self.note(&format!("finish `{call}`"), outcome)
     }
 
-    fn disconnect(&mut self, call: &str) -> Result<(), TargetError> {
-        let outcome = self.session.disconnect(call);
+    fn disconnect(
+        &mut self,
+        call: &str,
+        departure: Departure,
+    ) -> Result<Vec<Exchange>, TargetError> {
+        let outcome = self.session.disconnect(call, departure);
         self.note(&format!("disconnect `{call}`"), outcome)
     }
 

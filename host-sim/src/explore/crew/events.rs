@@ -92,12 +92,13 @@ impl Crew {
                 }
             }
             Actor::Leave(number) => {
-                let call = number
+                let flight = number
                     .checked_sub(1)
-                    .and_then(|index| self.flights.get(index)?.call);
+                    .and_then(|index| self.flights.get(index));
+                let leaving = flight.and_then(|flight| Some((flight.call?, flight.departure)));
                 Box::new(move |simulator| {
-                    if let Some(call) = call {
-                        simulator.leave(call);
+                    if let Some((call, departure)) = leaving {
+                        simulator.leave(call, departure);
                     }
                     settled(simulator.settle())
                 })
