@@ -264,6 +264,7 @@ impl Meter {
             holder,
             rule,
             price,
+            at_least,
             balance,
             calls,
         } = refused;
@@ -294,6 +295,7 @@ impl Meter {
         let refusal = Refusal {
             reason,
             price,
+            at_least,
             balance,
             calls,
             directory_rests: directory.map(Directory::retry),
@@ -345,6 +347,7 @@ struct Refused {
     holder: Option<Rc<AccountHolder>>,
     rule: Option<RuleId>,
     price: Option<Credits>,
+    at_least: bool,
     balance: Option<Balance>,
     calls: Option<TooManyCalls>,
 }

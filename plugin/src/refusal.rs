@@ -172,6 +172,8 @@ pub struct Refusal {
     pub reason: Reason,
     /// What the call would have cost, where that is known.
     pub price: Option<Credits>,
+    /// Whether that is only the least that it can cost, as its body is still to come.
+    pub at_least: bool,
     /// What is left, where an account was looked at.
     pub balance: Option<Balance>,
     /// The calls in progress, where there are too many.
@@ -345,13 +347,14 @@ impl Refusal {
     }
 
     fn message(&self) -> String {
+        let at_least = if self.at_least { "at least " } else { "" };
         match (self.reason, self.price, self.balance) {
             (Reason::DailyCredits, Some(price), Some(balance)) => format!(
-                "This call costs {price} credits, and {} of the day's {} are left until {}.",
+                "This call costs {at_least}{price} credits, and {} of the day's {} are left until {}.",
                 balance.remaining, balance.allotment, balance.day.end
             ),
             (Reason::ExceedsAllotment, Some(price), Some(balance)) => format!(
-                "This call costs {price} credits, which is more than the whole day's {}.",
+                "This call costs {at_least}{price} credits, which is more than the whole day's {}.",
                 balance.allotment
             ),
             (Reason::TooManyRequests, ..) => match self.calls {

@@ -207,8 +207,8 @@ impl Meter {
             terms,
             day,
             claim,
+            aim,
             seen,
-            ..
         } = attempt;
         let (reason, balance, calls) = match declined {
             NotAdmitted::Insufficient(short) => {
@@ -246,6 +246,7 @@ impl Meter {
             holder: Some(holder),
             rule: Some(charge.rule),
             price: Some(charge.cost),
+            at_least: matches!(aim, Aim::Hold(_)),
             balance,
             calls,
         };

@@ -88,7 +88,7 @@ impl Meter {
             rule: Some(charge.rule),
             price: Some(charge.cost),
             balance,
-            calls: None,
+            ..Refused::default()
         };
         self.refuse(Reason::EngineUnavailable, Answer::default(), refused)
     }

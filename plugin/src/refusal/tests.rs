@@ -25,6 +25,7 @@ fn refusal(reason: Reason, price: Option<u64>, left: Option<(u64, u64)>) -> Refu
     Refusal {
         reason,
         price,
+        at_least: false,
         balance,
         calls,
         directory_rests: None,
