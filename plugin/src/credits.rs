@@ -40,6 +40,45 @@ impl Credits {
         }
     }
 
+    /// The amount that an upstream states as a number, in any notation in which programs print one: `5`, `5.0`, `5.` and `5e0` are five,
+    /// `1e+06` is a million. [`Credits::MAX`] where it would be more; `None` for what is no whole number, such as `5.5`, because which
+    /// whole number was meant is not ours to guess.
+    #[must_use]
+    pub fn stated(text: &str) -> Option<Self> {
+        let text = text.trim_ascii();
+        if let Ok(amount) = text.parse() {
+            return Some(Self::saturating(amount));
+        }
+        let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+            Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
+            None => (text, 0),
+        };
+        let mantissa = mantissa.strip_prefix('+').unwrap_or(mantissa);
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let digits = [whole, fraction].concat();
+        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        let significant = digits.trim_end_matches('0');
+        if significant.is_empty() {
+            return Some(Self::ZERO);
+        }
+        // The number is the significant digits, read as a whole number, times this power of ten.
+        let zeros = digits.len().saturating_sub(significant.len());
+        let shift = i64::from(exponent)
+            .saturating_add_unsigned(zeros as u64)
+            .saturating_sub_unsigned(fraction.len() as u64);
+        let shift = u32::try_from(shift).ok()?;
+        let times_ten = |amount: u64, digit: u8| {
+            let digit = u64::from(digit.wrapping_sub(b'0'));
+            amount.saturating_mul(10).saturating_add(digit)
+        };
+        let amount = significant.bytes().fold(0, times_ten);
+        Some(Self::saturating(
+            amount.saturating_mul(10_u64.saturating_pow(shift)),
+        ))
+    }
+
     /// The amount as a number.
     #[must_use]
     pub const fn get(self) -> u64 {
@@ -159,6 +198,64 @@ mod tests {
         assert_eq!(credits(5).checked_sub(credits(5)), Some(Credits::ZERO));
         assert_eq!(credits(5).checked_sub(credits(6)), None);
         assert_eq!(credits(5).saturating_sub(credits(6)), Credits::ZERO);
+    }
+
+    #[test]
+    fn a_whole_number_is_read_however_it_is_written() {
+        for (text, expected) in [
+            ("0", 0),
+            ("5", 5),
+            (" 5 ", 5),
+            ("+5", 5),
+            ("005", 5),
+            ("5.0", 5),
+            ("5.", 5),
+            ("+5.000", 5),
+            ("5e0", 5),
+            ("5E+0", 5),
+            ("0.5e1", 5),
+            (".5e1", 5),
+            ("500e-2", 5),
+            ("50.0e-1", 5),
+            ("0.0", 0),
+            ("0e9", 0),
+            ("1e+06", 1_000_000),
+            ("1.25e3", 1_250),
+            ("18446744073709551616", Credits::MAX.get()),
+            ("1e30", Credits::MAX.get()),
+            ("1e2147483647", Credits::MAX.get()),
+        ] {
+            assert_eq!(Credits::stated(text), Some(credits(expected)), "{text}");
+        }
+        for text in [
+            "",
+            ".",
+            "e5",
+            "+",
+            "-5",
+            "-5.0",
+            "5.5",
+            "5e-1",
+            "0.05e1",
+            "1e-2147483648",
+            "5e",
+            "5e1.0",
+            "1e99999999999",
+            "5,0",
+            "1,000",
+            "3,9",
+            "5 credits",
+            "0x5",
+            "NaN",
+            "inf",
+            "5..0",
+            "+-5",
+            "++5",
+            "٥",
+            "5.0\u{a0}",
+        ] {
+            assert_eq!(Credits::stated(text), None, "{text}");
+        }
     }
 
     #[test]

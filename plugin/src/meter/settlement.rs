@@ -130,7 +130,7 @@ impl Meter {
         let policy = Rc::clone(&self.policy);
         let refunds = &policy.refunds;
         let status = head.http_status();
-        let stated = head.stated_cost.map(|text| text.trim().parse().ok());
+        let stated = head.stated_cost.map(Credits::stated);
         let Some((receipt, permit)) = self.permit() else {
             return Counts::default();
         };
@@ -152,12 +152,7 @@ impl Meter {
                 ..Counts::default()
             };
         };
-        let actual = permit
-            .holder
-            .schedule
-            .at(now)
-            .model
-            .cost(Credits::saturating(stated));
+        let actual = permit.holder.schedule.at(now).model.cost(stated);
         let correction = match receipt.cost.checked_sub(actual) {
             Some(too_much) => Correction::Refund(too_much),
             None => Correction::ChargeMore(actual.saturating_sub(receipt.cost), permit.allotment),

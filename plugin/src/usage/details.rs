@@ -127,6 +127,9 @@ pub struct Details {
     pub concurrency: Option<Concurrency>,
     /// Charged calls by the rule that priced them, those with the most credits first.
     pub operations: Vec<Operation>,
+    /// What is used here and not among `operations` yet: calls are counted there when they end, by their worker, and gathered from
+    /// all workers once a second.
+    pub not_itemized: Credits,
     /// Calls whose credits were given back, and these credits.
     pub refunds: Count,
     /// Refused calls by reason, the most frequent first.
@@ -239,6 +242,7 @@ impl Details {
         let reserved = facts
             .elsewhere
             .map_or(Credits::ZERO, |elsewhere| elsewhere.reserved);
+        let operations = operations(statistics.operations(), rules);
         Self {
             organization: facts.organization.to_owned(),
             edition: facts.edition.to_owned(),
@@ -259,11 +263,21 @@ impl Details {
             resets_in: Seconds::between(facts.now, facts.day.end),
             time_zone: facts.time_zone.iana_name().unwrap_or("UTC").to_owned(),
             concurrency: facts.concurrency,
-            operations: operations(statistics.operations(), rules),
+            not_itemized: not_itemized(facts, &operations),
+            operations,
             refunds: statistics.refunds(),
             refusals: refusals(statistics.refusals()),
         }
     }
+}
+
+/// What is used here beyond what `operations` add up to.
+fn not_itemized(facts: &Facts<'_>, operations: &[Operation]) -> Credits {
+    let elsewhere = facts.elsewhere.map_or(Credits::ZERO, |other| other.used);
+    let here = facts.used.saturating_sub(elsewhere);
+    operations.iter().fold(here, |rest, operation| {
+        rest.saturating_sub(operation.count.credits)
+    })
 }
 
 /// The total by where it comes from, used up in that order.

@@ -52,9 +52,11 @@ pub struct Document<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<ConcurrencyMember>,
     /// Charged calls by the rule of the cost table that priced them, those with the most credits first. `(a former rule)` sums up
-    /// rules that are no longer configured, `(others)` those beyond the first 64. Refunds are not subtracted here. It may be a few
-    /// seconds behind `used`.
+    /// rules that are no longer configured, `(others)` those beyond the first 64. Calls that were refunded are not among them. A call
+    /// is listed when it has ended, a few seconds later at most.
     pub operations: Vec<OperationMember<'a>>,
+    /// What is used and not listed in `operations` yet: together they are `used` (without what other proxies used).
+    pub not_itemized: u64,
     /// Credits that were given back.
     pub refunds: CountMember,
     /// Refused calls by reason, the most frequent first.
@@ -246,6 +248,7 @@ impl<'a> From<&'a Details> for Document<'a> {
                     credits: operation.count.credits.get(),
                 })
                 .collect(),
+            not_itemized: details.not_itemized.get(),
             refunds: CountMember {
                 calls: details.refunds.calls,
                 credits: details.refunds.credits.get(),

@@ -44,6 +44,8 @@ pub struct Page<'a> {
     resets_in: String,
     zone: String,
     operations: Vec<OperationRow<'a>>,
+    /// Credits that no operation lists yet.
+    not_itemized: Option<String>,
     plan: Vec<(&'static str, String)>,
     outcomes: Vec<(String, String)>,
     elsewhere: Option<String>,
@@ -78,7 +80,7 @@ struct OperationRow<'a> {
     rule: &'a str,
     calls: String,
     credits: String,
-    /// The operation's part of all charged credits.
+    /// The operation's part of all credits used here.
     share: Percent,
 }
 
@@ -143,7 +145,10 @@ impl<'a> Page<'a> {
             remaining: grouped(details.remaining.get()),
             resets_in: in_words(details.resets_in),
             zone: zone(details),
-            operations: operation_rows(&details.operations),
+            operations: operation_rows(details),
+            not_itemized: Some(details.not_itemized.get())
+                .filter(|credits| *credits > 0)
+                .map(grouped),
             plan: plan(details),
             outcomes: outcomes(details),
             elsewhere: details.elsewhere.map(|other| elsewhere(other, unit)),
@@ -256,11 +261,12 @@ fn row(part: &Part, details: &Details) -> Row {
     }
 }
 
-fn operation_rows(operations: &[Operation]) -> Vec<OperationRow<'_>> {
+fn operation_rows(details: &Details) -> Vec<OperationRow<'_>> {
+    let operations = &details.operations;
     let credits = operations
         .iter()
         .map(|operation| operation.count.credits.get());
-    let all = credits.fold(0, u64::saturating_add);
+    let all = credits.fold(details.not_itemized.get(), u64::saturating_add);
     let rows = operations
         .iter()
         .map(|Operation { rule, count }| OperationRow {

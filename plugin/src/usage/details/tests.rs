@@ -224,6 +224,28 @@ fn operations_get_their_names_back_and_former_ones_are_summed() {
 }
 
 #[test]
+fn what_is_used_here_is_itemized_or_shown_as_not_yet() {
+    for (used, elsewhere, expected) in [
+        (55_358, None, 0),
+        (55_359, None, 1),
+        (60_358, Some(5_000), 0),
+        (60_360, Some(5_000), 2),
+        // An itemized call may be settled between the two readings.
+        (55_000, None, 0),
+    ] {
+        let details = details(|facts| {
+            facts.used = credits(used);
+            facts.elsewhere = elsewhere.map(|used| Elsewhere {
+                used: credits(used),
+                reserved: Credits::ZERO,
+                age: None,
+            });
+        });
+        assert_eq!(details.not_itemized, credits(expected), "{used}");
+    }
+}
+
+#[test]
 fn refusals_get_their_reasons_back_the_most_frequent_first() {
     let rows: Vec<_> = ordinary()
         .refusals

@@ -40,6 +40,7 @@ fn an_ordinary_day() {
             {"rule": "single action", "calls": 348, "credits": 348},
             {"rule": "(a former rule)", "calls": 2, "credits": 10},
         ],
+        "notItemized": 0,
         "refunds": {"calls": 1, "credits": 10},
         "refusals": [{"reason": "daily_credits", "calls": 2}, {"reason": "body_too_large", "calls": 1}],
         "asOf": "2026-11-22T18:48:00-08:00",

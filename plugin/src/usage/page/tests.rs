@@ -59,10 +59,37 @@ fn an_ordinary_day_is_told() {
          Additional credits at most | 20,000 | Calls in progress | 2 of 15 | \
          Refused and refunded today | Not enough credits left | 2 | Body too large to be priced | 1 | \
          Refunded calls | 1 | Credits given back | 10 | \
-         As of 18:48. The details by operation may be a few seconds behind. Looking here is free. | \
+         As of 18:48. A call is listed by operation within a few seconds of its end. Looking here is free. | \
          Programs get the same as JSON from | /usage | , and the price of a call before making it from | \
          /usage/cost?method=GET&amp;path=…"
     );
+}
+
+#[test]
+fn what_is_not_itemized_yet_is_shown_as_such() {
+    let operations = |details: &Details| {
+        let words = words(&html(details));
+        let (_, section) = words.split_once("By operation | ").unwrap();
+        section.split_once(" | Plan").unwrap().0.to_owned()
+    };
+    let mut first = ordinary();
+    first.operations.clear();
+    first.not_itemized = Credits::saturating(1_009);
+    assert_eq!(
+        operations(&first),
+        "Today’s charged calls by operation | Operation | Calls | Credits | \
+         Not itemized yet | calls in progress or just ended | – | 1,009"
+    );
+    first.not_itemized = Credits::ZERO;
+    assert_eq!(operations(&first), "No charged calls today.");
+    let mut later = ordinary();
+    later.operations.truncate(1);
+    later.not_itemized = Credits::saturating(5_000);
+    let rows = operation_rows(&later);
+    assert_eq!(rows[0].share.to_string(), "91.66");
+    assert!(operations(&later).ends_with(
+        "list | 1,100 | 55,000 | Not itemized yet | calls in progress or just ended | – | 5,000"
+    ));
 }
 
 #[test]
