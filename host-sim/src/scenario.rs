@@ -33,8 +33,8 @@
 //! ## In place of `plugin` and `config`, several filters, first to last: [[filter]] tables with `plugin`, `config` (or its kin) and
 //! ## `module`, a file relative to this one; otherwise it is the module under test. Steps `configure` are for the first of them.
 //!
-//! ## Instead of steps, `rejected = "…"` says with which one error line the configuration is refused; `rejected = true` is any refusal,
-//! ## also that of a plugin that traps while it starts.
+//! ## Instead of steps, `rejected = "…"` says with which one error line the configuration is refused, and `rejected = ["…", "…"]` with
+//! ## which several; `rejected = true` is any refusal, also that of a plugin that traps while it starts.
 //!
 //! [[step]]                                     # exactly one action per step
 //! request = { method = "POST", path = "/things", headers = { orgId = "7" }, body = "text" }   # body_json, body_chunks

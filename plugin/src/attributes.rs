@@ -201,7 +201,7 @@ mod tests {
         let error = |attributes: &Attributes| total(attributes).unwrap_err();
         assert_eq!(
             error(&stated(Some("Gold"), "", "", "")),
-            r#""Gold" is not one of the `editions`: "Pro""#
+            r#""Gold": expected one of the `editions`: "Pro""#
         );
         assert_eq!(
             error(&stated(Some("Pro"), "-1", "", "")),
@@ -213,7 +213,7 @@ mod tests {
         );
         assert_eq!(
             error(&stated(Some("Pro"), "", "", "US")),
-            r#""US" is not one of the `data_centers`: "EU""#
+            r#""US": expected one of the `data_centers`: "EU""#
         );
     }
 

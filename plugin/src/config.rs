@@ -4,24 +4,15 @@
 //! and repeated keys are errors, and every error names its place. Enums are externally tagged, because an error inside any other
 //! kind loses its place. The JSON Schema in `envoy/` is generated from these same types.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    rc::Rc,
-};
-
 use serde::Deserialize;
-
-use contradiction::{calendar, contradiction, expected};
 
 pub use concurrency::ConcurrencyConfig;
 pub use sources::{AttributesConfig, SourceConfig};
 
 use crate::{
-    attributes::Described,
     calendar_date::CalendarDate,
-    config_error::ConfigError,
-    cost_table::{CostTable, CostsConfig},
-    data_center::{DEFAULT_NAME, DataCenter},
+    config_error::{ConfigError, ConfigErrors},
+    cost_table::CostsConfig,
     directory::DirectoryConfig,
     edition::{Edition, EditionName},
     enforcement::Enforcement,
@@ -29,17 +20,12 @@ use crate::{
     json,
     namespace::Namespace,
     organization::{Organization, OrganizationId},
-    policy::{Outsiders, Policy},
+    policy::Policy,
     refunds::Refunds,
     refusal::{Answer, Refusals},
     response_headers::ResponseHeaders,
-    subscription::Subscriptions,
     unique_map::UniqueMap,
-    usage::{
-        answer::Usage,
-        config::{UsageConfig, WarningsConfig},
-    },
-    webhook::WebhookConfig,
+    usage::config::{UsageConfig, WarningsConfig},
 };
 
 /// API credits for Envoy: the configuration of the filter.
@@ -47,6 +33,9 @@ use crate::{
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Config {
+    /// The schema of this document, for editors; it means nothing to the filter.
+    #[serde(default, rename = "$schema")]
+    pub schema: Option<String>,
     /// Names the accounts' place in shared data. Filters with the same namespace (and the same `vm_id`) charge the same accounts.
     #[serde(default)]
     pub namespace: Namespace,
@@ -111,8 +100,16 @@ pub struct Config {
 #[serde(deny_unknown_fields, default)]
 pub struct DayConfig {
     /// The time zone, by its IANA name.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(regex(pattern = r"^[A-Za-z][A-Za-z0-9_+/-]*$"))
+    )]
     pub time_zone: String,
     /// The local time of day at which a day starts, `HH:MM` or `HH:MM:SS`.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(regex(pattern = r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"))
+    )]
     pub starts_at: String,
 }
 
@@ -131,8 +128,16 @@ impl Default for DayConfig {
 #[serde(deny_unknown_fields)]
 pub struct DataCenterConfig {
     /// Its time zone, by its IANA name.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(regex(pattern = r"^[A-Za-z][A-Za-z0-9_+/-]*$"))
+    )]
     pub time_zone: String,
     /// The local time of day at which a day starts there, `HH:MM` or `HH:MM:SS`.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(regex(pattern = r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"))
+    )]
     #[serde(default = "midnight")]
     pub starts_at: String,
     /// The first day on which its organizations count credits; before it, every call counts 1 against an organization's API limit.
@@ -206,158 +211,65 @@ impl Config {
     pub fn from_json(text: &[u8]) -> Result<Self, ConfigError> {
         Ok(json::read(text)?)
     }
+}
 
-    /// The policy that the configuration describes.
-    ///
-    /// # Errors
-    /// When one part contradicts another, or cannot be.
-    pub fn into_policy(self) -> Result<Policy, ConfigError> {
-        let completed_on = self.transition.map(|transition| transition.completed_on);
-        let default = calendar("day", &self.day.time_zone, &self.day.starts_at)?;
-        let mut data_centers = BTreeMap::new();
-        for (name, config) in self.data_centers.into_inner() {
-            let path = format!("data_centers.{name}");
-            let calendar = calendar(&path, &config.time_zone, &config.starts_at)?;
-            let built = DataCenter::new(name.clone(), calendar, config.credits_from, completed_on);
-            data_centers.insert(name, Rc::new(built));
-        }
-        let default = DataCenter::new(DEFAULT_NAME.to_owned(), default, None, completed_on);
-        let subscriptions = Subscriptions {
-            namespace: self.namespace,
-            editions: self.editions.into_inner(),
-            data_centers,
-            default_data_center: Rc::new(default),
-            enforcement: self.enforcement,
-        };
-        let mut organizations = HashMap::new();
-        for (id, organization) in self.organizations.into_inner() {
-            let holder = subscriptions
-                .subscribe(&id, &organization)
-                .map_err(|error| {
-                    contradiction(&format!("organizations.{id}"), &organization, error)
-                })?;
-            organizations.insert(id, Rc::new(holder));
-        }
-        let share = |callers: &str, share: &ShareConfig| {
-            let holder = subscriptions
-                .share(callers, &share.edition)
-                .map_err(|error| {
-                    let path = format!("{callers}.share.edition");
-                    ConfigError::invalid(
-                        path,
-                        format!("{:?}", share.edition.as_str()),
-                        expected(&error),
-                    )
-                })?;
-            Ok::<_, ConfigError>(Outsiders::Share(Rc::new(holder)))
-        };
-        let strangers = match &self.strangers {
-            StrangersConfig::Refuse(answer) => Outsiders::Refuse(answer.clone()),
-            StrangersConfig::Share(shared) => share("strangers", shared)?,
-        };
-        let anonymous = match &self.anonymous {
-            AnonymousConfig::Refuse(answer) => Outsiders::Refuse(answer.clone()),
-            AnonymousConfig::Share(shared) => share("anonymous", shared)?,
-            AnonymousConfig::Allow => Outsiders::Allow,
-        };
-        let concurrency = self.concurrency.into_concurrency()?;
-        let costs = CostTable::compile(&self.costs)?;
-        for (index, rule) in self.costs.rules.iter().enumerate() {
-            if let Some(group) = &rule.group
-                && concurrency.group(group).is_none()
-            {
-                let known: Vec<_> = concurrency
-                    .groups
-                    .iter()
-                    .map(|group| format!("{:?}", group.name))
-                    .collect();
-                let expected = format!("one of the `concurrency.groups`: {}", known.join(", "));
-                return Err(ConfigError::invalid(
-                    format!("costs.rules[{index}].group"),
-                    format!("{group:?}"),
-                    expected,
-                ));
-            }
-        }
-        let response_headers = distinct(self.response_headers)?;
-        let directory = self
-            .directory
-            .map(|directory| directory.into_directory(&subscriptions))
-            .transpose()?;
-        let engine = self
-            .engine
-            .map(|engine| engine.into_engine(&subscriptions.namespace, concurrency.lease))
-            .transpose()?;
-        let identity_header = self.identity.header().map(str::to_owned);
-        Ok(Policy {
-            identity: self.identity.into_path("identity")?,
-            attributes: self
-                .attributes
-                .map(AttributesConfig::into_sources)
-                .transpose()?,
-            described: Described::default(),
-            directory,
-            subscriptions,
-            organizations,
-            strangers,
-            anonymous,
-            costs,
-            shadow_headers: response_headers.in_shadow(),
-            response_headers,
-            refusals: self.refusals,
-            refunds: self.refunds,
-            concurrency,
-            engine,
-            enforcement: self.enforcement,
-            warnings: self.warnings.at_percent,
-            webhook: self.warnings.webhook.map(WebhookConfig::into_webhook),
-            usage: self
-                .usage
-                .map(|usage| Usage::new(usage, identity_header.as_deref())),
-        })
-    }
+/// A configuration that can be used.
+#[derive(Debug)]
+pub struct Accepted {
+    /// What it says.
+    pub policy: Policy,
+    /// What in it is probably not meant, a line for each.
+    pub doubts: Vec<String>,
+    /// What was understood, in one line.
+    pub summary: String,
+}
+
+/// Whether the module reads the bodies of calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bodies {
+    /// It does.
+    Read,
+    /// It does not, and refuses prices by records unless it is said what becomes of them here.
+    Unread,
+}
+
+/// Reads the JSON document `text`.
+///
+/// # Errors
+/// When the text is not a configuration, or one that contradicts itself: everything that is wrong, in the order of the text.
+pub fn read(text: &[u8], bodies: Bodies) -> Result<Accepted, ConfigErrors> {
+    let config = Config::from_json(text)?;
+    let summary = config.summary();
+    let (policy, doubts) = config
+        .into_policy(bodies)
+        .map_err(|errors| errors.in_text(text))?;
+    let doubts = doubts
+        .into_iter()
+        .map(|doubt| doubt.in_text(text).as_doubt());
+    Ok(Accepted {
+        policy,
+        doubts: doubts.collect(),
+        summary,
+    })
 }
 
 impl Policy {
     /// The policy that a JSON document describes.
     ///
     /// # Errors
-    /// When the text is not a configuration, or one that contradicts itself.
-    pub fn from_json(json: &[u8]) -> Result<Self, ConfigError> {
-        Config::from_json(json)?.into_policy()
-    }
-
-    /// The policy that a JSON document describes, for the module that reads no bodies.
-    ///
-    /// # Errors
-    /// As [`Policy::from_json`]; and when it prices calls by their records without saying what becomes of them here.
-    pub fn from_json_without_bodies(json: &[u8]) -> Result<Self, ConfigError> {
-        let config = Config::from_json(json)?;
-        let unread = config.costs.unread()?;
-        let mut policy = config.into_policy()?;
-        policy.costs.leave_bodies_unread(unread);
-        Ok(policy)
+    /// As [`read`].
+    pub fn from_json(json: &[u8]) -> Result<Self, ConfigErrors> {
+        read(json, Bodies::Read).map(|accepted| accepted.policy)
     }
 }
 
-/// The fields, if no two have the same name.
-fn distinct(headers: ResponseHeaders) -> Result<ResponseHeaders, ConfigError> {
-    let mut seen = Vec::new();
-    for name in headers.names() {
-        if seen.contains(&name) {
-            let expected = "a name of its own for each field";
-            let value = format!("{:?} twice", name.as_str());
-            return Err(ConfigError::invalid("response_headers", value, expected));
-        }
-        seen.push(name);
-    }
-    Ok(headers)
-}
-
+mod building;
+mod checks;
 mod concurrency;
 mod contradiction;
 #[cfg(feature = "schema")]
 pub mod schema;
 mod sources;
+mod summary;
 #[cfg(test)]
 mod tests;

@@ -1,41 +1,173 @@
-//! Why a configuration was refused: one line that names the place, the value and what was expected.
+//! Why a configuration was refused: for each mistake one line that names the place, the value and what was expected.
 //!
-//! Parsing and validation report the same kind of place (a JSON path such as `costs.rules[3].operations[0]`), so an operator need
-//! not know which of the two found the mistake.
+//! Parsing and validation report the same kind of place (a JSON path such as `costs.rules[3].operations[0]`, with line and column of
+//! the text), so an operator need not know which of the two found the mistake. Of mistakes in the JSON and its shapes the first one
+//! is reported, because what comes after it cannot be trusted; of mistakes in what it means, all are.
+//!
+//! Each mistake is a line of its own at level `error` in the proxy's log, and each line begins with `invalid configuration at`: log
+//! shippers split at line ends and `grep` finds lines, so that one entry of several lines would lose all but the first.
 
-use crate::json;
+use std::fmt;
 
-/// A configuration that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The text is not the JSON that was expected: syntax, an unknown or missing key, a wrong type.
-    #[error("invalid configuration at `{}`: {}", .0.path(), .0)]
-    Json(#[from] json::Error),
-    /// The JSON is well-formed, but a value contradicts another or makes no sense.
-    #[error("invalid configuration at `{path}`: {value}: expected {expected}")]
-    Invalid {
-        /// Where: a JSON path.
-        path: String,
-        /// The offending value, as JSON or as words that name it.
-        value: String,
-        /// What would be right there.
-        expected: String,
-    },
+use crate::json::{self, Position, cut};
+
+/// Something in a configuration that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("invalid configuration at {}", self.place())]
+pub struct ConfigError {
+    /// Where: a JSON path.
+    path: String,
+    /// What is there, and what would be right.
+    what: String,
+    /// Where in the text, once that is known.
+    position: Option<Position>,
+}
+
+/// Everything that is wrong with a configuration, or the first of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, thiserror::Error)]
+pub struct ConfigErrors {
+    listed: Vec<ConfigError>,
+    /// How many others there are.
+    more: usize,
 }
 
 impl ConfigError {
-    /// An error at `path` about `value`, where `expected` would be right.
+    /// An error at `path` about `value`, as JSON or as words that name it, where `expected` would be right.
     #[cold]
     #[inline(never)]
     pub(crate) fn invalid(
         path: impl Into<String>,
         value: impl Into<String>,
-        expected: impl Into<String>,
+        expected: impl fmt::Display,
     ) -> Self {
-        Self::Invalid {
+        let value: String = value.into();
+        Self::new(path, format!("{}: expected {expected}", cut(&value)))
+    }
+
+    /// An error at `path`, in these words.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn new(path: impl Into<String>, what: impl Into<String>) -> Self {
+        Self {
             path: path.into(),
-            value: value.into(),
-            expected: expected.into(),
+            what: what.into(),
+            position: None,
+        }
+    }
+
+    /// The line for the log if it is only suspicious.
+    #[must_use]
+    pub fn as_doubt(&self) -> String {
+        format!("suspicious configuration at {}", self.place())
+    }
+
+    /// The same with its line and column in the `text` of the configuration.
+    #[must_use]
+    pub(crate) fn in_text(self, text: &[u8]) -> Self {
+        Self {
+            position: self
+                .position
+                .or_else(|| Position::of_path(text, &self.path)),
+            ..self
+        }
+    }
+
+    fn place(&self) -> String {
+        let Self { path, what, .. } = self;
+        match self.position {
+            Some(position) => format!("`{path}` ({position}): {what}"),
+            None => format!("`{path}`: {what}"),
+        }
+    }
+}
+
+impl ConfigErrors {
+    /// The most that are listed; the others are counted.
+    const MOST: usize = 20;
+
+    /// Adds an error.
+    pub fn add(&mut self, error: ConfigError) {
+        if self.listed.len() < Self::MOST {
+            self.listed.push(error);
+        } else {
+            self.more = self.more.saturating_add(1);
+        }
+    }
+
+    /// What came of a check; an error is added to these.
+    pub fn take<T, E: Into<Self>>(&mut self, outcome: Result<T, E>) -> Option<T> {
+        match outcome {
+            Ok(good) => Some(good),
+            Err(errors) => {
+                let Self { listed, more } = errors.into();
+                listed.into_iter().for_each(|error| self.add(error));
+                self.more = self.more.saturating_add(more);
+                None
+            }
+        }
+    }
+
+    /// Nothing, unless there is an error.
+    ///
+    /// # Errors
+    /// When there is one: all of them.
+    pub fn into_result(self) -> Result<(), Self> {
+        if self.listed.is_empty() {
+            Ok(())
+        } else {
+            Err(self)
+        }
+    }
+
+    /// The same with their lines and columns in the `text` of the configuration, in that order.
+    #[must_use]
+    pub(crate) fn in_text(self, text: &[u8]) -> Self {
+        let located = self.listed.into_iter().map(|error| error.in_text(text));
+        let mut listed: Vec<_> = located.collect();
+        listed.sort_by_key(|error| error.position);
+        Self { listed, ..self }
+    }
+
+    /// The errors that are listed.
+    #[must_use]
+    pub fn listed(&self) -> &[ConfigError] {
+        &self.listed
+    }
+
+    /// A line for each, and one for those that are not listed.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        let more = (self.more > 0).then(|| {
+            format!(
+                "invalid configuration: {} mistakes more than these",
+                self.more
+            )
+        });
+        self.listed.iter().map(ConfigError::to_string).chain(more)
+    }
+}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines: Vec<_> = self.lines().collect();
+        f.write_str(&lines.join("\n"))
+    }
+}
+
+impl From<ConfigError> for ConfigErrors {
+    fn from(error: ConfigError) -> Self {
+        Self {
+            listed: vec![error],
+            more: 0,
+        }
+    }
+}
+
+impl From<json::Mistake> for ConfigError {
+    fn from(mistake: json::Mistake) -> Self {
+        Self {
+            path: mistake.path,
+            what: mistake.what,
+            position: Some(mistake.position),
         }
     }
 }

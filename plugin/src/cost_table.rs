@@ -34,7 +34,7 @@ use self::path::{Dots, Segments};
 use self::quote::Dearest;
 use self::target::Target;
 use self::trie::Node;
-use crate::config_error::ConfigError;
+use crate::config_error::ConfigErrors;
 use crate::credits::Credits;
 use crate::day::Seconds;
 use crate::response_headers::HeaderName;
@@ -102,8 +102,8 @@ impl CostTable {
     ///
     /// # Errors
     ///
-    /// Something is malformed, contradicts something else, or could never apply.
-    pub fn compile(costs: &CostsConfig) -> Result<Self, ConfigError> {
+    /// Something is malformed, contradicts something else, or could never apply: everything that is.
+    pub fn compile(costs: &CostsConfig) -> Result<Self, ConfigErrors> {
         compile::compile(costs)
     }
 

@@ -55,8 +55,9 @@ pub struct Edition {
     /// higher.
     #[serde(default = "paid")]
     pub paid: bool,
-    /// How many calls of an organization may be in progress at the same time; without it, any number.
+    /// How many calls of an organization may be in progress at the same time, at least 1; without it, any number.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub concurrency: Option<u32>,
     /// Whether refusals of its organizations' calls are meant; without it, as for all.
     #[serde(default)]

@@ -116,6 +116,7 @@ const NANOSECONDS: u64 = 1_000_000_000;
 #[derive(Clone, Copy, Debug)]
 #[repr(u32)]
 pub(crate) enum Level {
+    Debug = 1,
     Warn = 3,
     Error = 4,
 }

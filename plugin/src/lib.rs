@@ -15,7 +15,7 @@
 //! - what is decided: [`meter`] (the state machine of one call), [`receipt`], [`refunds`], [`enforcement`];
 //! - what is shown: [`complaints`], [`refusal`], [`response_headers`], [`metrics`], [`usage`], [`webhook`];
 //! - whom the filter calls itself: [`callout`], and for whose answer a call waits: [`awaited`];
-//! - what is configured: [`config`], [`config_error`], [`unique_map`], [`json`].
+//! - what is configured: [`config`], [`config_error`] (said with [`choice`]), [`unique_map`], [`json`].
 //!
 //! Around it, on `wasm32-wasip1` alone, lies a thin shell of four files: `plugin` and `filter` (the callbacks), `call` (what is
 //! read of a call and done to it; nothing is decided there) and `host` (the only file that makes hostcalls).
@@ -41,6 +41,7 @@ pub mod attributes;
 pub mod awaited;
 pub mod calendar_date;
 pub mod callout;
+pub mod choice;
 pub mod complaints;
 pub mod config;
 pub mod config_error;

@@ -146,8 +146,9 @@ pub struct Organization {
     /// Its own API limit under the old model, in place of its edition's.
     #[serde(default)]
     pub legacy_limit: Option<LegacyLimit>,
-    /// How many of its calls may be in progress at the same time, in place of its edition's limit.
+    /// How many of its calls may be in progress at the same time, at least 1, in place of its edition's limit.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub concurrency: Option<u32>,
     /// Whether refusals of its calls are meant, in place of its edition's rule.
     #[serde(default)]

@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     awaited::Awaited,
     callout::{CalloutId, Reply},
-    config_error::ConfigError,
+    config::{self, Accepted, Bodies},
     directory::{Answered, Directory, LookupError},
     engine::Engine,
     host::{self, Counter, HostSharedData, Level},
@@ -72,14 +72,12 @@ pub(crate) struct Running {
     reading: Cell<bool>,
 }
 
-/// The policy that this module runs.
-fn policy(configuration: &[u8]) -> Result<Policy, ConfigError> {
-    if cfg!(feature = "headers_only") {
-        Policy::from_json_without_bodies(configuration)
-    } else {
-        Policy::from_json(configuration)
-    }
-}
+/// Whether this module reads bodies.
+const BODIES: Bodies = if cfg!(feature = "headers_only") {
+    Bodies::Unread
+} else {
+    Bodies::Read
+};
 
 impl Plugin {
     /// What it shares with its calls, once it is configured.
@@ -89,15 +87,24 @@ impl Plugin {
 
     /// Takes its configuration, if it makes sense.
     pub(crate) fn on_configure(&self) -> bool {
-        match policy(&host::plugin_configuration()) {
-            Ok(policy) => {
+        match config::read(&host::plugin_configuration(), BODIES) {
+            Ok(Accepted {
+                policy,
+                doubts,
+                summary,
+            }) => {
+                host::log(Level::Debug, &summary);
+                let warn = |doubt: &String| host::log(Level::Warn, doubt);
+                doubts.iter().for_each(warn);
                 host::set_tick_period(TICK);
                 let running = Rc::new(Running::new(policy));
                 self.running.replace(Some(running));
                 true
             }
-            Err(error) => {
-                host::log(Level::Error, &error.to_string());
+            Err(errors) => {
+                errors
+                    .lines()
+                    .for_each(|line| host::log(Level::Error, &line));
                 false
             }
         }

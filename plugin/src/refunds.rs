@@ -14,8 +14,14 @@ use serde::Deserialize;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Refunds {
-    /// Responses with these statuses; `[]` for none.
-    #[cfg_attr(feature = "schema", schemars(with = "std::collections::BTreeSet<u16>"))]
+    /// Responses with these statuses, from 400 to 599; `[]` for none.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(
+            with = "std::collections::BTreeSet<u16>",
+            inner(range(min = 400, max = 599))
+        )
+    )]
     pub statuses: Vec<u16>,
     /// Calls that the filter saw no response to, if the proxy ended them with one of `statuses`, or because it was overloaded.
     pub no_response: bool,

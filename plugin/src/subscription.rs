@@ -6,9 +6,11 @@ use std::{collections::BTreeMap, rc::Rc};
 
 use crate::{
     allotment::{Allotment, AllotmentError},
+    choice::expected_one_of,
     data_center::DataCenter,
     edition::{Edition, EditionName},
     enforcement::Enforcement,
+    json::cut,
     ledger::AccountKey,
     namespace::Namespace,
     organization::{Organization, OrganizationId},
@@ -36,20 +38,20 @@ pub struct Subscriptions {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SubscriptionError {
     /// No such edition.
-    #[error("{name:?} is not one of the `editions`: {known}")]
+    #[error("{name:?}: {expected}", name = cut(name))]
     UnknownEdition {
         /// The name given.
         name: String,
-        /// Those that there are.
-        known: String,
+        /// Which there are, and which one was probably meant.
+        expected: String,
     },
     /// No such data centre.
-    #[error("{name:?} is not one of the `data_centers`: {known}")]
+    #[error("{name:?}: {expected}", name = cut(name))]
     UnknownDataCenter {
         /// The name given.
         name: String,
-        /// Those that there are.
-        known: String,
+        /// Which there are, and which one was probably meant.
+        expected: String,
     },
     /// An allotment that cannot be.
     #[error(transparent)]
@@ -70,10 +72,10 @@ impl Subscriptions {
         let data_center = match &organization.data_center {
             None => &self.default_data_center,
             Some(name) => self.data_centers.get(name).ok_or_else(|| {
-                let known = quoted(self.data_centers.keys().map(String::as_str));
+                let known = self.data_centers.keys().map(String::as_str);
                 SubscriptionError::UnknownDataCenter {
                     name: name.clone(),
-                    known,
+                    expected: expected_one_of(name, "`data_centers`", known),
                 }
             })?,
         };
@@ -140,21 +142,17 @@ impl Subscriptions {
         })
     }
 
-    fn edition(&self, name: &EditionName) -> Result<&Edition, SubscriptionError> {
+    /// The edition called `name`.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn edition(&self, name: &EditionName) -> Result<&Edition, SubscriptionError> {
         self.editions.get(name).ok_or_else(|| {
-            let known = quoted(self.editions.keys().map(EditionName::as_str));
+            let known = self.editions.keys().map(EditionName::as_str);
             SubscriptionError::UnknownEdition {
                 name: name.to_string(),
-                known,
+                expected: expected_one_of(name.as_str(), "`editions`", known),
             }
         })
     }
-}
-
-/// Names as a list for people: `"Free", "Pro"`.
-fn quoted<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    names
-        .map(|name| format!("{name:?}"))
-        .collect::<Vec<_>>()
-        .join(", ")
 }

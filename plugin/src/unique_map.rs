@@ -4,13 +4,33 @@
 
 use std::{collections::BTreeMap, fmt, marker::PhantomData};
 
-use serde::{Deserialize, Deserializer, de};
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, DeserializeSeed},
+};
 
 /// The members of a JSON object, sorted by key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UniqueMap<K, V>(BTreeMap<K, V>);
 
 impl<K, V> UniqueMap<K, V> {
+    /// Each key with its value, sorted.
+    pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.0.iter()
+    }
+
+    /// How many members there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The members.
     #[must_use]
     pub fn into_inner(self) -> BTreeMap<K, V> {
@@ -24,9 +44,24 @@ impl<K, V> Default for UniqueMap<K, V> {
     }
 }
 
+/// Reads a key that is not among these members yet; one that is, is wrong by itself, so that the error is about it.
+struct NewKey<'a, K, V>(&'a BTreeMap<K, V>);
+
+impl<'de, K: Deserialize<'de> + Ord, V> DeserializeSeed<'de> for NewKey<'_, K, V> {
+    type Value = K;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<K, D::Error> {
+        let key = K::deserialize(deserializer)?;
+        if self.0.contains_key(&key) {
+            return Err(de::Error::custom("given twice, expected each key once"));
+        }
+        Ok(key)
+    }
+}
+
 impl<'de, K, V> Deserialize<'de> for UniqueMap<K, V>
 where
-    K: Deserialize<'de> + Ord + fmt::Display,
+    K: Deserialize<'de> + Ord,
     V: Deserialize<'de>,
 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -34,7 +69,7 @@ where
 
         impl<'de, K, V> de::Visitor<'de> for Visitor<K, V>
         where
-            K: Deserialize<'de> + Ord + fmt::Display,
+            K: Deserialize<'de> + Ord,
             V: Deserialize<'de>,
         {
             type Value = UniqueMap<K, V>;
@@ -45,11 +80,7 @@ where
 
             fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut members = BTreeMap::new();
-                while let Some(key) = map.next_key::<K>()? {
-                    if members.contains_key(&key) {
-                        let message = format!("key `{key}` given twice, expected once");
-                        return Err(de::Error::custom(message));
-                    }
+                while let Some(key) = map.next_key_seed(NewKey(&members))? {
                     let value = map.next_value()?;
                     members.insert(key, value);
                 }
@@ -87,7 +118,7 @@ mod tests {
         let error = serde_json::from_str::<UniqueMap<String, u8>>(r#"{"a":1,"a":2}"#).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "key `a` given twice, expected once at line 1 column 10"
+            "given twice, expected each key once at line 1 column 10"
         );
     }
 }

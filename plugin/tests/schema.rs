@@ -49,6 +49,24 @@ fn the_schema_accepts_the_example_and_refuses_what_the_filter_refuses() {
         ("/response_headers/cost", json!("not a token")),
         ("/costs/default", json!(0.5)),
         ("/costs/rules/0/cost", json!({"tiers": {}})),
+        ("/costs/rules/0/operations", json!(["get /a"])),
+        ("/costs/rules/0/operations", json!(["GET a"])),
+        ("/costs/rules/0/name", json!("a/b")),
+        ("/day/starts_at", json!("24:00")),
+        ("/day/starts_at", json!("8:00")),
+        ("/day/time_zone", json!("Mars Olympus")),
+        ("/refunds", json!({"statuses": [200]})),
+        ("/refunds", json!({"statuses": [503, 503]})),
+        ("/editions/Free/concurrency", json!(0)),
+        (
+            "/costs/rules/0/cost",
+            json!({"per_record": {"arrays": ["ids"], "credits": 1}}),
+        ),
+        (
+            "/costs/rules/0/cost",
+            json!({"per_record": {"arrays": ["/a~2"], "credits": 1}}),
+        ),
+        ("/$schema", json!(7)),
     ];
     for (pointer, value) in changes {
         let mut changed = example.clone();

@@ -10,8 +10,9 @@ use host_sim::target::{LogLevel, LogLine};
 use host_sim::{LoadError, Module, StartError};
 use serde_json::Value;
 
+use super::diagnostic::Excerpt;
 use super::plugin::PluginOptions;
-use crate::command::output::say;
+use crate::command::output::{say, show};
 
 /// What `host-sim check` is told.
 #[derive(Args, Debug)]
@@ -40,9 +41,24 @@ impl Check {
                 return Ok(false);
             }
         };
+        let excerpts = Excerpts {
+            name: options.config_name(),
+            text: String::from_utf8_lossy(&plugin.configuration).into_owned(),
+        };
         match plugin.builder(&module).start() {
-            Ok(_) => {
+            Ok(simulator) => {
                 say!("accepted");
+                let log = simulator.log();
+                let lines = log.iter().map(|line| (line.level, line.text.as_str()));
+                // Each worker says the same.
+                let mut told = Vec::new();
+                for line in lines {
+                    if !told.contains(&line) {
+                        told.push(line);
+                        say!("{}: {}", line.0, line.1);
+                        excerpts.show(line.1);
+                    }
+                }
                 if let Some(deployed) = &self.against {
                     changes(deployed, &plugin.configuration)?;
                 }
@@ -51,6 +67,7 @@ impl Check {
             Err(StartError::Rejected { log, .. }) => {
                 for line in reasons(&log) {
                     say!("{line}");
+                    excerpts.show(line);
                 }
                 Ok(false)
             }
@@ -92,6 +109,46 @@ fn changes(deployed: &Path, configuration: &[u8]) -> anyhow::Result<()> {
         say!("  {}: {before} -> {after}", change.operation);
     }
     Ok(())
+}
+
+/// The configuration, of which the lines are shown that the filter speaks of.
+struct Excerpts {
+    name: String,
+    text: String,
+}
+
+impl Excerpts {
+    /// Shows the place that a message is about, if it names a line and a column, as filters do that read JSON with `serde_json`:
+    /// `line 3 column 11`.
+    fn show(&self, message: &str) {
+        if let Some(excerpt) =
+            place(message).and_then(|place| Excerpt::new(&self.name, &self.text, place))
+        {
+            show!("{}", excerpt.rendered());
+        }
+    }
+}
+
+/// The line and the column that a message names.
+fn place(message: &str) -> Option<(usize, usize)> {
+    let number = |text: &str| {
+        let digits = text
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(text.len());
+        text.get(..digits)?.parse().ok()
+    };
+    let mut rest = message;
+    while let Some((_, after)) = rest.split_once("line ") {
+        let place = after.split_once(" column ").and_then(|(line, column)| {
+            let line = line.trim_end_matches(',').parse().ok()?;
+            Some((line, number(column)?))
+        });
+        if place.is_some() {
+            return place;
+        }
+        rest = after;
+    }
+    None
 }
 
 /// What the filter says of a configuration that it refuses.

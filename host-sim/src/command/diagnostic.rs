@@ -56,17 +56,94 @@ impl Pointed {
 
     /// As it is shown on the standard error output.
     pub(crate) fn rendered(&self) -> String {
-        let theme = if std::io::stderr().is_terminal() {
-            GraphicalTheme::unicode()
+        render(self, std::io::stderr().is_terminal())
+    }
+}
+
+fn render(diagnostic: &dyn Diagnostic, colored: bool) -> String {
+    let theme = if colored {
+        GraphicalTheme::unicode()
+    } else {
+        GraphicalTheme::unicode_nocolor()
+    };
+    let mut rendered = String::new();
+    // Writing to a string cannot fail.
+    let _ = GraphicalReportHandler::new_themed(theme)
+        .with_width(120)
+        .render_report(&mut rendered, diagnostic);
+    rendered
+}
+
+/// A place in a text, without a message: it has been said before.
+#[derive(Debug)]
+pub(crate) struct Excerpt {
+    source: NamedSource<String>,
+    label: LabeledSpan,
+}
+
+impl Excerpt {
+    /// The longest line that is shown whole, in characters, and what is shown of longer ones on each side of the place.
+    const LONGEST: usize = 160;
+    const AROUND: usize = 70;
+
+    /// The place at a line and a column of a text; `None` if the text has none such.
+    pub(crate) fn new(name: &str, text: &str, (line, column): (usize, usize)) -> Option<Self> {
+        let before = line.checked_sub(1)?;
+        let content = text.split('\n').nth(before)?.trim_end_matches('\r');
+        let place = column.checked_sub(1)?;
+        let characters = content.chars().count();
+        if place > characters {
+            return None;
+        }
+        // A configuration that a machine wrote is one line of any length.
+        let skipped = if characters > Self::LONGEST {
+            place.saturating_sub(Self::AROUND)
         } else {
-            GraphicalTheme::unicode_nocolor()
+            0
         };
-        let mut rendered = String::new();
-        // Writing to a string cannot fail.
-        let _ = GraphicalReportHandler::new_themed(theme)
-            .with_width(120)
-            .render_report(&mut rendered, self);
-        rendered
+        let mut shown = content.chars().skip(skipped);
+        let mut window: String = shown.by_ref().take(Self::LONGEST).collect();
+        let end = if shown.next().is_some() { "…" } else { "" };
+        window.push_str(end);
+        let start = window.char_indices().nth(place.saturating_sub(skipped));
+        let start = start.map_or(window.len(), |(at, _)| at);
+        let rest = window.get(start..).unwrap_or_default();
+        let length = length_of_token(rest).max(usize::from(!rest.is_empty()));
+        let begin = if skipped > 0 { "…" } else { "" };
+        // The line keeps its number.
+        let source = format!("{}{begin}{window}", "\n".repeat(before));
+        let start = before.saturating_add(begin.len()).saturating_add(start);
+        Some(Self {
+            source: NamedSource::new(name, source),
+            label: LabeledSpan::new(None, start, length),
+        })
+    }
+
+    /// As it is shown on the standard output.
+    pub(crate) fn rendered(&self) -> String {
+        let rendered = render(self, std::io::stdout().is_terminal());
+        // Without a message there is an empty line for it.
+        let lines = rendered.split_inclusive('\n');
+        let lines = lines.skip_while(|line| !line.contains('╭'));
+        lines.collect()
+    }
+}
+
+impl fmt::Display for Excerpt {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Ok(())
+    }
+}
+
+impl std::error::Error for Excerpt {}
+
+impl Diagnostic for Excerpt {
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        Some(&self.source)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        Some(Box::new(std::iter::once(self.label.clone())))
     }
 }
 

@@ -186,3 +186,59 @@ fn a_bad_envoy_configuration_is_shown_with_a_mark() {
     assert_eq!(status, Some(2));
     insta::assert_snapshot!(said);
 }
+
+/// Refuses every configuration that is longer than two bytes and names a place in it; of others it says what it understood.
+const PLACES: &str = r#"(module
+    (import "env" "proxy_log" (func $log (param i32 i32 i32) (result i32)))
+    (memory (export "memory") 1)
+    (data (i32.const 16) "unknown key `b` at line 2 column 8")
+    (data (i32.const 64) "two bytes")
+    (data (i32.const 80) "strange, see line 1, column 2")
+    (func (export "proxy_abi_version_0_2_1"))
+    (func (export "malloc") (param i32) (result i32) i32.const 1024)
+    (func (export "proxy_on_configure") (param i32 i32) (result i32)
+        (if (i32.gt_u (local.get 1) (i32.const 2)) (then
+            (drop (call $log (i32.const 4) (i32.const 16) (i32.const 34)))
+            (return (i32.const 0))))
+        (drop (call $log (i32.const 1) (i32.const 64) (i32.const 9)))
+        (drop (call $log (i32.const 3) (i32.const 80) (i32.const 29)))
+        i32.const 1))"#;
+
+#[test]
+fn a_line_that_names_a_place_shows_it() {
+    let long = format!("{{\n{} \"größe\": 1}}", "7, ".repeat(10_000));
+    let folder = Folder::with(&[
+        ("places.wat", PLACES),
+        ("two.json", "{}"),
+        ("bad.json", "{\"a\": {\n\"größe\": \"b\",\n\"c\": 1}}"),
+        ("one_line.json", "{\"a\": {\"b\": 1}}"),
+        ("long.json", &long),
+    ]);
+    let check = |file| folder.run(&["check", "--plugin", "places.wat", file]);
+    assert_eq!(
+        check("two.json"),
+        (
+            Some(0),
+            "accepted\n\
+             debug: two bytes\n\
+             warn: strange, see line 1, column 2\n   \
+             ╭─[two.json:1:2]\n 1 │ {}\n   ·  ┬\n   ·  ╰── here\n   ╰────\n"
+                .to_owned()
+        )
+    );
+    assert_eq!(
+        check("bad.json"),
+        (
+            Some(1),
+            "unknown key `b` at line 2 column 8\n".to_owned()
+        )
+    );
+    // A place that is not there is not shown.
+    assert_eq!(
+        check("one_line.json"),
+        (Some(1), "unknown key `b` at line 2 column 8\n".to_owned())
+    );
+    let (status, output) = check("long.json");
+    assert_eq!(status, Some(1));
+    assert!(output.len() < 1_000, "{output}");
+}

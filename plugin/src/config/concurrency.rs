@@ -16,7 +16,8 @@ use crate::{
 pub struct ConcurrencyConfig {
     /// After how many seconds the slots of a crashed worker come back, from 3 to 3600.
     pub lease_seconds: u32,
-    /// Groups of operations that have a limit of their own: how many of an organization's calls of the group may be in progress.
+    /// Groups of operations that have a limit of their own: how many of an organization's calls of the group may be in progress, at
+    /// least 1.
     pub groups: UniqueMap<String, u32>,
 }
 

@@ -2,9 +2,11 @@
 
 use crate::{
     allotment::AllotmentError,
+    choice::did_you_mean,
     config_error::ConfigError,
     credits::Credits,
     day::{Calendar, CalendarError},
+    json::cut,
     organization::Organization,
     subscription::SubscriptionError,
 };
@@ -16,11 +18,17 @@ pub(super) fn calendar(
     starts_at: &str,
 ) -> Result<Calendar, ConfigError> {
     Calendar::new(time_zone, starts_at).map_err(|error| match error {
-        CalendarError::UnknownTimeZone { zone } => ConfigError::invalid(
-            format!("{path}.time_zone"),
-            format!("{zone:?}"),
-            "the IANA name of a time zone, such as \"America/Los_Angeles\"",
-        ),
+        CalendarError::UnknownTimeZone { zone } => {
+            let known = Calendar::time_zones();
+            let hint = did_you_mean(&zone, '"', known.iter().map(String::as_str));
+            let zone = cut(&zone);
+            ConfigError::new(
+                format!("{path}.time_zone"),
+                format!(
+                    "{zone:?}: {hint}expected the IANA name of a time zone, such as \"America/Los_Angeles\""
+                ),
+            )
+        }
         CalendarError::NotATimeOfDay { starts_at } => ConfigError::invalid(
             format!("{path}.starts_at"),
             format!("{starts_at:?}"),
@@ -33,39 +41,38 @@ pub(super) fn calendar(
 pub(super) fn contradiction(
     path: &str,
     organization: &Organization,
-    error: SubscriptionError,
+    error: &SubscriptionError,
 ) -> ConfigError {
-    let (member, value) = match &error {
-        SubscriptionError::UnknownEdition { name, .. } => (".edition", format!("{name:?}")),
-        SubscriptionError::UnknownDataCenter { name, .. } => (".data_center", format!("{name:?}")),
-        SubscriptionError::Allotment(AllotmentError::AdditionalAboveMaximum {
-            additional, ..
-        }) => (".additional", additional.to_string()),
-        SubscriptionError::Allotment(AllotmentError::TooLarge) => (
-            "",
-            format!(
-                "{} agents and {} additional credits",
-                organization.agents, organization.additional
-            ),
-        ),
-    };
-    ConfigError::invalid(format!("{path}{member}"), value, expected(&error))
-}
-
-/// What would have been right.
-pub(super) fn expected(error: &SubscriptionError) -> String {
-    match error {
-        SubscriptionError::UnknownEdition { known, .. } => {
-            format!("one of the `editions`: {known}")
-        }
-        SubscriptionError::UnknownDataCenter { known, .. } => {
-            format!("one of the `data_centers`: {known}")
-        }
-        SubscriptionError::Allotment(AllotmentError::AdditionalAboveMaximum { max, .. }) => {
-            format!("at most {max}, the edition's `additional_max`")
+    let member = match error {
+        SubscriptionError::UnknownEdition { .. } => ".edition",
+        SubscriptionError::UnknownDataCenter { .. } => ".data_center",
+        SubscriptionError::Allotment(AllotmentError::AdditionalAboveMaximum { .. }) => {
+            ".additional"
         }
         SubscriptionError::Allotment(AllotmentError::TooLarge) => {
-            format!("an allotment of at most {} credits a day", Credits::MAX)
+            let (agents, additional) = (organization.agents, organization.additional);
+            let value = format!("{agents} agents and {additional} additional credits");
+            return ConfigError::new(path, format!("{value}: {}", expected(error)));
+        }
+    };
+    ConfigError::new(format!("{path}{member}"), expected(error))
+}
+
+/// What was given, and what would have been right.
+pub(super) fn expected(error: &SubscriptionError) -> String {
+    match error {
+        SubscriptionError::UnknownEdition { .. } | SubscriptionError::UnknownDataCenter { .. } => {
+            error.to_string()
+        }
+        SubscriptionError::Allotment(AllotmentError::AdditionalAboveMaximum {
+            additional,
+            max,
+        }) => format!("{additional}: expected at most {max}, the edition's `additional_max`"),
+        SubscriptionError::Allotment(AllotmentError::TooLarge) => {
+            format!(
+                "expected an allotment of at most {} credits a day",
+                Credits::MAX
+            )
         }
     }
 }

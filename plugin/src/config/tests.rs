@@ -20,10 +20,11 @@ fn error(config: &str) -> String {
     let error = Policy::from_json(config.as_bytes())
         .unwrap_err()
         .to_string();
-    match error.rsplit_once(" at line ") {
-        Some((text, _position)) => text.to_owned(),
-        None => error,
-    }
+    let lines = error.lines().map(|line| {
+        let (before, rest) = line.split_once(" (line ").unwrap();
+        format!("{before}{}", rest.split_once(')').unwrap().1)
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// The error of the configuration in which the member at a JSON Pointer is `value`.
@@ -50,11 +51,11 @@ fn an_error_tells_line_and_column() {
     let at = |text: &str| Policy::from_json(text.as_bytes()).unwrap_err().to_string();
     assert_eq!(
         at("{\n  \"identity\": {\"header\": \"orgId\"},\n  \"day\": {\"zone\": \"UTC\"}\n}"),
-        "invalid configuration at `day.zone`: unknown field `zone`, expected `time_zone` or `starts_at` at line 3 column 16"
+        "invalid configuration at `day.zone` (line 3 column 11): unknown key `zone`: did you mean `time_zone`? expected `time_zone` or `starts_at`"
     );
     assert_eq!(
         at("{\n  \"identity\": {\"header\": \"orgId\"},\n}"),
-        "invalid configuration at `.`: trailing comma at line 3 column 1"
+        "invalid configuration at `.` (line 2 column 34): a comma with nothing behind it, and JSON has no trailing commas: remove it"
     );
 }
 
@@ -62,11 +63,11 @@ fn an_error_tells_line_and_column() {
 fn text_that_is_not_one_json_document() {
     assert_eq!(
         error(""),
-        "invalid configuration at `.`: EOF while parsing a value"
+        "invalid configuration at `.`: the text is empty: expected an object"
     );
     assert_eq!(
         error(&format!("{0} {0}", base())),
-        "invalid configuration at `.`: trailing characters"
+        "invalid configuration at `.`: `{` after the end of the document: expected nothing more"
     );
 }
 
@@ -75,23 +76,23 @@ fn keys_that_are_unknown_missing_or_given_twice() {
     check(
         "/orgs",
         serde_json::json!(1),
-        "invalid configuration at `orgs`: unknown field `orgs`, expected one of `namespace`, `identity`, `attributes`, `directory`, `day`, `data_centers`, `transition`, `editions`, `organizations`, `strangers`, `anonymous`, `costs`, `response_headers`, `refusals`, `refunds`, `concurrency`, `engine`, `enforcement`, `usage`, `warnings`",
+        "invalid configuration at `orgs`: unknown key `orgs`: did you mean `organizations`? expected one of `$schema`, `namespace`, `identity`, `attributes`, `directory`, `day`, `data_centers`, `transition`, `editions`, `organizations`, `strangers`, `anonymous`, `costs`, `response_headers`, `refusals`, `refunds`, `concurrency`, `engine`, `enforcement`, `usage`, `warnings`",
     );
     check(
         "/organizations/7",
         serde_json::json!({"edition": "Free", "agent": 3}),
-        "invalid configuration at `organizations.7.agent`: unknown field `agent`, expected one of `edition`, `agents`, `light_agents`, `additional`, `data_center`, `signed_up`, `legacy_limit`, `concurrency`, `enforcement`",
+        "invalid configuration at `organizations.7.agent`: unknown key `agent`: did you mean `agents`? expected one of `edition`, `agents`, `light_agents`, `additional`, `data_center`, `signed_up`, `legacy_limit`, `concurrency`, `enforcement`",
     );
     assert_eq!(
         error("{}"),
-        "invalid configuration at `.`: missing field `identity`"
+        "invalid configuration at `.`: the key `identity` is missing"
     );
     let twice = base()
         .to_string()
         .replace(r#""7":"#, r#""7":{"edition":"Pro"},"7":"#);
     assert_eq!(
         error(&twice),
-        "invalid configuration at `organizations`: key `7` given twice, expected once"
+        "invalid configuration at `organizations.7`: \"7\": expected each key once"
     );
 }
 
@@ -100,17 +101,17 @@ fn values_of_the_wrong_type() {
     check(
         "/editions/Free/base",
         serde_json::json!(-5),
-        "invalid configuration at `editions.Free.base`: invalid type: integer `-5`, expected a whole number of credits from 0 to 999999999999999",
+        "invalid configuration at `editions.Free.base`: -5: expected a whole number of credits from 0 to 999999999999999",
     );
     check(
         "/organizations/7/agents",
         serde_json::json!("12"),
-        "invalid configuration at `organizations.7.agents`: invalid type: string \"12\", expected a whole number of agents from 0 to 4294967295",
+        "invalid configuration at `organizations.7.agents`: \"12\": expected a whole number of agents from 0 to 4294967295",
     );
     check(
         "/organizations/7,8",
         serde_json::json!({"edition": "Free"}),
-        "invalid configuration at `organizations.7,8`: invalid organization id \"7,8\", expected 1 to 128 visible ASCII characters without `,`, `/`, `\"` and `\\`, other than `.` and `..`",
+        "invalid configuration at `organizations[\"7,8\"]`: \"7,8\": expected 1 to 128 visible ASCII characters without `,`, `/`, `\"` and `\\`, other than `.` and `..`",
     );
 }
 
@@ -159,7 +160,7 @@ fn data_centres_and_transitions_that_cannot_be() {
     check(
         "/organizations/7/data_center",
         serde_json::json!("MARS"),
-        "invalid configuration at `organizations.7.data_center`: \"MARS\": expected one of the `data_centers`: ",
+        "invalid configuration at `organizations.7.data_center`: \"MARS\": expected one of the `data_centers`, of which there are none",
     );
     check(
         "/data_centers",
@@ -169,12 +170,12 @@ fn data_centres_and_transitions_that_cannot_be() {
     check(
         "/transition",
         serde_json::json!({"completed_on": "30.10.2025"}),
-        "invalid configuration at `transition.completed_on`: invalid date \"30.10.2025\", expected one such as \"2025-10-06\"",
+        "invalid configuration at `transition.completed_on`: \"30.10.2025\": expected one such as \"2025-10-06\"",
     );
     check(
         "/editions/Pro/legacy_limit",
         serde_json::json!({"per_agent": 1, "minimum": 2}),
-        "invalid configuration at `editions.Pro.legacy_limit.minimum`: unknown field `minimum`, expected one of `per_agent`, `min`, `max`",
+        "invalid configuration at `editions.Pro.legacy_limit.minimum`: unknown key `minimum`: did you mean `min`? expected one of `per_agent`, `min`, `max`",
     );
 }
 
@@ -188,12 +189,12 @@ fn outsiders_and_headers_that_cannot_be() {
     check(
         "/strangers",
         serde_json::json!("allow"),
-        "invalid configuration at `strangers`: unknown variant `allow`, expected `refuse` or `share`",
+        "invalid configuration at `strangers`: \"allow\": expected `refuse` or `share`",
     );
     check(
         "/anonymous",
         serde_json::json!({"refuse": {"status": 200}}),
-        "invalid configuration at `anonymous.refuse.status`: invalid value: integer `200`, expected an HTTP status of a refusal, from 400 to 599",
+        "invalid configuration at `anonymous.refuse.status`: 200: expected an HTTP status of a refusal, from 400 to 599",
     );
     check(
         "/identity",
@@ -234,12 +235,12 @@ fn an_engine_that_cannot_be() {
         (
             "deadline_ms",
             serde_json::json!(0),
-            "invalid configuration at `engine.deadline_ms`: invalid time-out 0, expected 1 to 60000 milliseconds",
+            "invalid configuration at `engine.deadline_ms`: 0: expected 1 to 60000 milliseconds",
         ),
         (
             "when_down",
             serde_json::json!("open"),
-            "invalid configuration at `engine.when_down`: unknown variant `open`, expected one of `refuse`, `allow`, `local`",
+            "invalid configuration at `engine.when_down`: \"open\": expected one of `refuse`, `allow`, `local`",
         ),
         (
             "transport",
@@ -249,7 +250,7 @@ fn an_engine_that_cannot_be() {
         (
             "transport",
             serde_json::json!({"resp": {"cluster": "e", "password": ""}}),
-            "invalid configuration at `engine.transport.resp.password`: invalid user or password of 0 bytes, expected 1 to 1024",
+            "invalid configuration at `engine.transport.resp.password`: (not shown): expected 1 to 1024",
         ),
     ] {
         check("/engine", engine(member, value), expected);
@@ -260,8 +261,8 @@ fn an_engine_that_cannot_be() {
 fn the_module_that_reads_no_bodies_refuses_prices_per_record_unless_told_what_becomes_of_them() {
     let mut config = base();
     let read = |config: &serde_json::Value| {
-        let policy = Policy::from_json_without_bodies(config.to_string().as_bytes());
-        policy.map(|policy| policy.costs.body().unread)
+        let accepted = super::read(config.to_string().as_bytes(), Bodies::Unread);
+        accepted.map(|accepted| accepted.policy.costs.body().unread)
     };
     assert_eq!(read(&config).unwrap(), Some(Fallback::Refuse));
     config["costs"]["rules"] = serde_json::json!([
@@ -270,7 +271,7 @@ fn the_module_that_reads_no_bodies_refuses_prices_per_record_unless_told_what_be
     ]);
     assert_eq!(
         read(&config).unwrap_err().to_string(),
-        "invalid configuration at `costs.rules[1].cost`: {\"per_record\": …}: expected a price that needs no body, because this module \
+        "invalid configuration at `costs.rules[1].cost` (line 1 column 90): {\"per_record\": …}: expected a price that needs no body, because this module \
          (api_credits_headers.wasm) reads none: load api_credits.wasm, or say in `costs.body.unread` what becomes of such calls here"
     );
     config["costs"]["body"] = serde_json::json!({"unread": {"charge": 40}});
@@ -278,4 +279,169 @@ fn the_module_that_reads_no_bodies_refuses_prices_per_record_unless_told_what_be
     assert_eq!(read(&config).unwrap(), Some(charged));
     let policy = Policy::from_json(config.to_string().as_bytes()).unwrap();
     assert_eq!(policy.costs.body().unread, None);
+}
+
+#[test]
+fn all_that_contradicts_something_is_told_at_once_in_the_order_of_the_text() {
+    let config = r#"{
+  "identity": {"header": "orgId"},
+  "refunds": {"statuses": [503, 200, 503, 99]},
+  "day": {"time_zone": "America/Los_Angles", "starts_at": "24:00"},
+  "concurrency": {"groups": {"exports": 0}},
+  "editions": {"Free": {"base": 5, "concurrency": 0}, "Pro": {"base": 10, "additional_max": 100}},
+  "organizations": {
+    "a.b": {"edition": "Fre"},
+    "7": {"edition": "Pro", "additional": 101},
+    "8": {"edition": "Pro", "data_center": "EU", "concurrency": 0}
+  },
+  "strangers": {"share": {"edition": "pro"}},
+  "costs": {
+    "default": 1,
+    "rules": [
+      {"name": "default", "operations": ["GET /a", "GET b"], "cost": 1, "group": "export"},
+      {"name": "usage", "operations": ["GET /usage/cost"], "cost": {"tiers": {"query": "", "steps": [], "beyond": 1}}}
+    ]
+  },
+  "usage": {"path": "/usage"}
+}"#;
+    let errors = Policy::from_json(config.as_bytes()).unwrap_err();
+    let expected = [
+        "`refunds.statuses[1]` (line 3 column 33): 200: expected a status that says that the call failed, from 400 to 599",
+        "`refunds.statuses[2]` (line 3 column 38): 503: expected each status once",
+        "`refunds.statuses[3]` (line 3 column 43): 99: expected a status that says that the call failed, from 400 to 599",
+        "`day.time_zone` (line 4 column 24): \"America/Los_Angles\": did you mean \"America/Los_Angeles\"? expected the IANA name of a time zone, such as \"America/Los_Angeles\"",
+        "`concurrency.groups.exports` (line 5 column 41): 0: expected at least 1 call in progress (leave it out for no limit)",
+        "`editions.Free.concurrency` (line 6 column 51): 0: expected at least 1 call in progress (leave it out for no limit)",
+        "`organizations[\"a.b\"].edition` (line 8 column 24): \"Fre\": did you mean \"Free\"? expected one of the `editions`: \"Free\", \"Pro\"",
+        "`organizations.7.additional` (line 9 column 43): 101: expected at most 100, the edition's `additional_max`",
+        "`organizations.8.data_center` (line 10 column 44): \"EU\": expected one of the `data_centers`, of which there are none",
+        "`organizations.8.concurrency` (line 10 column 65): 0: expected at least 1 call in progress (leave it out for no limit)",
+        "`strangers.share.edition` (line 12 column 38): \"pro\": did you mean \"Pro\"? expected one of the `editions`: \"Free\", \"Pro\"",
+        "`costs.rules[0].name` (line 16 column 16): \"default\": expected another name: this is what calls without a rule are listed under",
+        "`costs.rules[0].operations[1]` (line 16 column 52): \"GET b\": expected a path template that starts with `/`, found `b`",
+        "`costs.rules[0].group` (line 16 column 82): \"export\": did you mean \"exports\"? expected one of the `concurrency.groups`: \"exports\"",
+        "`costs.rules[1].operations[0]` (line 17 column 40): \"GET /usage/cost\": expected an operation that is not below `usage.path` (\"/usage\"), which the filter answers itself, free of charge",
+        "`costs.rules[1].cost.tiers.query` (line 17 column 88): \"\": expected the name of a query parameter",
+    ];
+    let expected: Vec<_> = expected
+        .iter()
+        .map(|line| format!("invalid configuration at {line}"))
+        .collect();
+    let lines: Vec<_> = errors.lines().collect();
+    assert_eq!(lines, expected);
+}
+
+#[test]
+fn a_time_of_day_and_a_zone_are_each_told() {
+    check(
+        "/data_centers",
+        serde_json::json!({"EU": {"time_zone": "Europe/Berlin", "starts_at": "24:00"}, "US": {"time_zone": "Mars"}}),
+        "invalid configuration at `data_centers.EU.starts_at`: \"24:00\": expected a time of day from \"00:00\" to \"23:59:59\"\n\
+         invalid configuration at `data_centers.US.time_zone`: \"Mars\": expected the IANA name of a time zone, such as \"America/Los_Angeles\"",
+    );
+}
+
+#[test]
+fn what_is_wrong_many_times_is_told_twenty_times_and_counted() {
+    let mut config = base();
+    for number in 100..150 {
+        config["organizations"][number.to_string()] = serde_json::json!({"edition": "Gold"});
+    }
+    let errors = Policy::from_json(config.to_string().as_bytes()).unwrap_err();
+    let lines: Vec<_> = errors.lines().collect();
+    assert_eq!(lines.len(), 21);
+    assert_eq!(
+        lines[20],
+        "invalid configuration: 30 mistakes more than these"
+    );
+}
+
+#[test]
+fn an_attribute_that_can_name_nothing_and_a_source_that_is_removed_are_refused() {
+    check(
+        "/attributes",
+        serde_json::json!({"edition": {"header": "x-edition"}, "data_center": {"header": "x-dc"}}),
+        "invalid configuration at `attributes.data_center`: there are no `data_centers` that it could name: expected some, or no such attribute",
+    );
+    check(
+        "/response_headers",
+        serde_json::json!({"cost": "OrgId"}),
+        "invalid configuration at `identity.header`: \"orgid\": expected another field than those of `response_headers`, which clients cannot set",
+    );
+}
+
+#[test]
+fn what_is_probably_not_meant_is_a_doubt() {
+    fn doubts(change: impl FnOnce(&mut serde_json::Value)) -> Vec<String> {
+        let mut config = base();
+        change(&mut config);
+        let accepted = super::read(config.to_string().as_bytes(), Bodies::Read).unwrap();
+        let doubts = accepted.doubts.into_iter().map(|line| {
+            let (before, rest) = line.split_once(" (line ").unwrap();
+            format!("{before}{}", rest.split_once(')').unwrap().1)
+        });
+        doubts.collect()
+    }
+    assert_eq!(doubts(|_| {}), Vec::<String>::new());
+    let check = |pointer: &str, value: serde_json::Value, expected: &str| {
+        let found = doubts(|config| {
+            let (parent, key) = pointer.rsplit_once('/').unwrap();
+            config.pointer_mut(parent).unwrap()[key] = value;
+        });
+        assert_eq!(found, [format!("suspicious configuration at {expected}")]);
+    };
+    check(
+        "/concurrency",
+        serde_json::json!({"groups": {"exports": 4}}),
+        "`concurrency.groups.exports`: no rule is in this group, so that it limits nothing",
+    );
+    check(
+        "/data_centers",
+        serde_json::json!({"EU": {"time_zone": "Europe/Berlin"}}),
+        "`data_centers.EU`: no organization is in this data centre, and no call can state that one is",
+    );
+    check(
+        "/organizations",
+        serde_json::json!({}),
+        "`organizations`: there are none, and neither `directory` nor `attributes` tells of others: every call that states one is refused",
+    );
+    check(
+        "/warnings",
+        serde_json::json!({"at_percent": [], "webhook": {"cluster": "a", "authority": "a", "path": "/"}}),
+        "`warnings.webhook`: it is never called, because `warnings.at_percent` has no percentages",
+    );
+    check(
+        "/attributes",
+        serde_json::json!({"edition": {"header": "ORGID"}}),
+        "`attributes.edition`: it is read from where the organization is stated",
+    );
+    check(
+        "/costs/rules",
+        serde_json::json!([{"name": "a", "operations": ["GET /a"], "cost": 5000}, {"name": "b", "operations": ["GET /b"], "cost": 5001}]),
+        "`costs.rules[1].cost`: at least 5001, and no organization here has more than 5000 credits a day: such calls are always refused",
+    );
+    let late = doubts(|config| {
+        config["data_centers"] =
+            serde_json::json!({"EU": {"time_zone": "UTC", "credits_from": "2025-10-31"}});
+        config["organizations"]["7"]["data_center"] = "EU".into();
+        config["transition"] = serde_json::json!({"completed_on": "2025-10-30"});
+    });
+    assert_eq!(
+        late,
+        [
+            "suspicious configuration at `data_centers.EU.credits_from`: it has no effect, because `transition.completed_on` (2025-10-30) is before it"
+        ]
+    );
+}
+
+#[test]
+fn the_example_is_summed_up_and_gives_no_doubts() {
+    let example = include_bytes!("../../../envoy/filter.json");
+    let accepted = super::read(example, Bodies::Read).unwrap();
+    assert_eq!(accepted.doubts, Vec::<String>::new());
+    assert_eq!(
+        accepted.summary,
+        "2 organizations of 7 editions; identified by the header \"orgid\"; 7 prices for 292 operations, otherwise 1; \
+         days in America/Los_Angeles from 00:00; usage details at /.well-known/api-credits"
+    );
 }

@@ -12,7 +12,7 @@ use super::records::Arrays;
 use super::rule::{Condition, Rule};
 use super::trie::Node;
 use super::{BodyLimits, CostTable, RuleFacts, RuleId};
-use crate::config_error::ConfigError;
+use crate::config_error::{ConfigError, ConfigErrors};
 use crate::credits::Credits;
 use crate::day::Seconds;
 
@@ -48,26 +48,33 @@ impl CostsConfig {
 }
 
 /// Builds the table.
-pub(super) fn compile(costs: &CostsConfig) -> Result<CostTable, ConfigError> {
-    let body = body_limits(&costs.body)?;
+pub(super) fn compile(costs: &CostsConfig) -> Result<CostTable, ConfigErrors> {
+    let mut errors = ConfigErrors::default();
     let mut table = CostTable {
         default: costs.default,
-        body,
+        body: body_limits(&costs.body, &mut errors),
         rules: vec![RuleFacts::of_default()],
         root: Node::default(),
     };
     for (index, rule) in costs.rules.iter().enumerate() {
         let path = format!("costs.rules[{index}]");
-        let conditions = conditions(&rule.when, &format!("{path}.when"))?;
-        let price = price(&rule.cost, &format!("{path}.cost"), costs.body.max_bytes)?;
-        let id = facts(rule, &path, &mut table.rules)?;
+        let conditions = errors.take(conditions(&rule.when, &format!("{path}.when")));
+        let max_bytes = costs.body.max_bytes;
+        let price = errors.take(price(&rule.cost, &format!("{path}.cost"), max_bytes));
+        errors.take(name(&rule.name, &path, &table.rules));
+        let id = RuleId(u32::try_from(table.rules.len()).unwrap_or(u32::MAX));
+        table.rules.push(RuleFacts {
+            name: rule.name.clone(),
+            group: rule.group.clone(),
+            settle_from: rule.settle_from.clone(),
+        });
         let compiled = Arc::new(Rule {
             id,
-            conditions,
-            price,
+            conditions: conditions.unwrap_or_default(),
+            price: price.unwrap_or(Price::Fixed(Credits::ZERO)),
         });
         if rule.operations.is_empty() {
-            return Err(ConfigError::invalid(
+            errors.add(ConfigError::invalid(
                 format!("{path}.operations"),
                 "[]",
                 "at least one operation",
@@ -75,18 +82,22 @@ pub(super) fn compile(costs: &CostsConfig) -> Result<CostTable, ConfigError> {
         }
         for (index, text) in rule.operations.iter().enumerate() {
             let path = format!("{path}.operations[{index}]");
-            let operation = Operation::parse(text).map_err(|expected| {
-                ConfigError::invalid(path.as_str(), json(text), expected.to_string())
-            })?;
-            table.root.insert(&operation, &compiled).map_err(|other| {
+            let operation = Operation::parse(text)
+                .map_err(|expected| ConfigError::invalid(path.as_str(), json(text), expected));
+            let Some(operation) = errors.take(operation) else {
+                continue;
+            };
+            let inserted = table.root.insert(&operation, &compiled).map_err(|other| {
                 let other = place(&operation, other, costs);
                 let expected = format!(
                     "an operation with another \"when\" than {other}, which prices the same calls"
                 );
                 ConfigError::invalid(path, json(text), expected)
-            })?;
+            });
+            errors.take(inserted);
         }
     }
+    errors.into_result()?;
     Ok(table)
 }
 
@@ -104,60 +115,50 @@ fn place(operation: &Operation, id: RuleId, costs: &CostsConfig) -> String {
     format!("`costs.rules[{index}].operations[{place}]` (rule {name})")
 }
 
-fn body_limits(body: &BodyConfig) -> Result<BodyLimits, ConfigError> {
-    let max_bytes = usize::try_from(body.max_bytes).ok();
-    let Some(max_bytes) = max_bytes.filter(|_| (1..=MAX_BODY_BYTES).contains(&body.max_bytes))
-    else {
-        let expected = format!("a number of bytes from 1 to {MAX_BODY_BYTES}");
-        return Err(ConfigError::invalid(
+fn body_limits(body: &BodyConfig, errors: &mut ConfigErrors) -> BodyLimits {
+    if !(1..=MAX_BODY_BYTES).contains(&body.max_bytes) {
+        errors.add(ConfigError::invalid(
             "costs.body.max_bytes",
             body.max_bytes.to_string(),
-            expected,
+            format!("a number of bytes from 1 to {MAX_BODY_BYTES}"),
         ));
-    };
+    }
     if !(1..=MAX_BODY_SECONDS).contains(&body.timeout_seconds) {
-        return Err(ConfigError::invalid(
+        errors.add(ConfigError::invalid(
             "costs.body.timeout_seconds",
             body.timeout_seconds.to_string(),
             format!("a number of seconds from 1 to {MAX_BODY_SECONDS}"),
         ));
     }
-    Ok(BodyLimits {
-        max_bytes,
+    BodyLimits {
+        max_bytes: usize::try_from(body.max_bytes).unwrap_or(usize::MAX),
         timeout: Seconds::new(body.timeout_seconds.into()),
         too_large: body.too_large,
         unreadable: body.unreadable,
         unread: None,
-    })
+    }
 }
 
-fn facts(rule: &RuleConfig, path: &str, rules: &mut Vec<RuleFacts>) -> Result<RuleId, ConfigError> {
-    let invalid =
-        |expected: String| ConfigError::invalid(format!("{path}.name"), json(&rule.name), expected);
+/// Whether a rule after these can be called so.
+fn name(name: &str, path: &str, rules: &[RuleFacts]) -> Result<(), ConfigError> {
+    let invalid = |expected: &str| {
+        let path = format!("{path}.name");
+        Err(ConfigError::invalid(path, json(name), expected))
+    };
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '_' | '.' | '-');
-    if rule.name.is_empty() || rule.name.len() > MAX_NAME || !rule.name.chars().all(allowed) {
-        return Err(invalid(format!(
+    if name.is_empty() || name.len() > MAX_NAME || !name.chars().all(allowed) {
+        return invalid(&format!(
             "1 to {MAX_NAME} letters, digits, spaces, `_`, `.` and `-`"
-        )));
-    }
-    if rule.name == RuleId::DEFAULT_NAME {
-        return Err(invalid(
-            "another name: this is what calls without a rule are listed under".to_owned(),
         ));
     }
-    if let Some(other) = rules.iter().position(|known| known.name == rule.name) {
-        let other = other.saturating_sub(1);
-        return Err(invalid(format!(
-            "another name than that of `costs.rules[{other}]`"
-        )));
+    if name == RuleId::DEFAULT_NAME {
+        return invalid("another name: this is what calls without a rule are listed under");
     }
-    let id = u32::try_from(rules.len()).map_err(|_| invalid("fewer rules".to_owned()))?;
-    rules.push(RuleFacts {
-        name: rule.name.clone(),
-        group: rule.group.clone(),
-        settle_from: rule.settle_from.clone(),
-    });
-    Ok(RuleId(id))
+    if let Some(other) = rules.iter().position(|known| known.name == name) {
+        let other = other.saturating_sub(1);
+        return invalid(&format!("another name than that of `costs.rules[{other}]`"));
+    }
+    Ok(())
 }
 
 fn conditions(when: &When, path: &str) -> Result<Vec<Condition>, ConfigError> {

@@ -61,9 +61,17 @@ pub enum Fallback {
 #[serde(deny_unknown_fields)]
 pub struct RuleConfig {
     /// What usage details and logs call it: 1 to 64 letters, digits, spaces, `_`, `.` and `-`.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(regex(pattern = r"^[A-Za-z0-9 _.-]{1,64}$"))
+    )]
     pub name: String,
     /// Operations such as `GET /tickets/{ticketId}`: an upper-case method or `*`, a space, and a path template. `{name}` and `*` stand
     /// for one segment, `**` at the end for any number of them.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(inner(regex(pattern = r"^(\*|[A-Z][A-Z0-9-]*) /[^\s?#]*$")))
+    )]
     pub operations: Vec<String>,
     /// Only for calls whose query parameters are like this: `"*"` is any value, anything else is the value itself. All must hold.
     #[serde(default)]
@@ -78,7 +86,8 @@ pub struct RuleConfig {
     #[serde(default)]
     pub group: Option<String>,
     /// The response header in which the upstream states what the call did cost, in credits; `cost` is then the estimate that is charged
-    /// before the call is forwarded.
+    /// before the call is forwarded. A whole number in any notation (`5`, `5.0`, `5e0`); anything else, such as `5.5` or two values,
+    /// leaves the estimate and is counted by `api_credits.costs.unreadable`.
     #[serde(default)]
     pub settle_from: Option<HeaderName>,
 }
@@ -130,6 +139,10 @@ pub struct StepConfig {
 pub struct PerRecordConfig {
     /// Where the records are: JSON Pointers (RFC 6901) to arrays in the body, `""` for the body itself. The elements of all of them
     /// count; an array that is absent or null has none.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(inner(regex(pattern = r"^(/([^/~]|~[01])*)*$")))
+    )]
     pub arrays: Vec<String>,
     /// Credits for each group of records.
     pub credits: Credits,
@@ -317,60 +330,60 @@ mod tests {
         }
         check(
             "{}",
-            "invalid configuration at `costs`: missing field `default` at line 1 column 11",
+            "invalid configuration at `costs` (line 1 column 10): the key `default` is missing",
         );
         check(
             r#"{"default":1,"rule":[]}"#,
-            "invalid configuration at `costs.rule`: unknown field `rule`, expected one of `default`, `body`, `rules` at line 1 column 28",
+            "invalid configuration at `costs.rule` (line 1 column 23): unknown key `rule`: did you mean `rules`? expected one of `default`, `body`, `rules`",
         );
         check(
             r#"{"default":1,"body":{"too_large":"pass"}}"#,
-            "invalid configuration at `costs.body.too_large`: unknown variant `pass`, expected `refuse` or `charge` at line 1 column 48",
+            "invalid configuration at `costs.body.too_large` (line 1 column 43): \"pass\": expected `refuse` or `charge`",
         );
         check(
             &rule(r#""cost":0.5"#),
-            "invalid configuration at `costs.rules[0].cost`: invalid type: floating point `0.5`, expected a whole number of credits from 0 to \
-             999999999999999, {\"tiers\": …} or {\"per_record\": …} at line 1 column 77",
+            "invalid configuration at `costs.rules[0].cost` (line 1 column 75): 0.5: expected a whole number of credits from 0 to \
+             999999999999999, {\"tiers\": …} or {\"per_record\": …}",
         );
         check(
             &rule(r#""cost":1000000000000000"#),
-            "invalid configuration at `costs.rules[0].cost`: invalid value: integer `1000000000000000`, expected a whole number of credits from 0 to \
-             999999999999999, {\"tiers\": …} or {\"per_record\": …} at line 1 column 90",
+            "invalid configuration at `costs.rules[0].cost` (line 1 column 75): 1000000000000000: expected a whole number of credits from 0 to \
+             999999999999999, {\"tiers\": …} or {\"per_record\": …}",
         );
         check(
             &rule(r#""cost":{}"#),
-            "invalid configuration at `costs.rules[0].cost`: invalid length 0, expected a whole number of credits from 0 to \
-             999999999999999, {\"tiers\": …} or {\"per_record\": …} at line 1 column 76",
+            "invalid configuration at `costs.rules[0].cost` (line 1 column 75): {}: expected a whole number of credits from 0 to \
+             999999999999999, {\"tiers\": …} or {\"per_record\": …}",
         );
         check(
             &rule(r#""cost":{"tier":{}}"#),
-            "invalid configuration at `costs.rules[0].cost`: unknown field `tier`, expected `tiers` or `per_record` at line 1 column 81",
+            "invalid configuration at `costs.rules[0].cost` (line 1 column 75): unknown key `tier`: did you mean `tiers`? expected `tiers` or `per_record`",
         );
         check(
             &rule(r#""cost":{"tiers":{"query":"from","steps":[],"beyond":9},"per_record":{}}"#),
-            "invalid configuration at `costs.rules[0].cost`: invalid length 2, expected a whole number of credits from 0 to \
-             999999999999999, {\"tiers\": …} or {\"per_record\": …} at line 1 column 134",
+            "invalid configuration at `costs.rules[0].cost` (line 1 column 75): an object: expected a whole number of credits from 0 to \
+             999999999999999, {\"tiers\": …} or {\"per_record\": …}",
         );
         check(
             &rule(
                 r#""cost":{"tiers":{"query":"from","steps":[{"up_to":1,"credits":1}],"beyond":"9"}}"#,
             ),
-            "invalid configuration at `costs.rules[0].cost.tiers.beyond`: invalid type: string \"9\", expected a whole number of credits from 0 to \
-             999999999999999 at line 1 column 145",
+            "invalid configuration at `costs.rules[0].cost.tiers.beyond` (line 1 column 143): \"9\": expected a whole number of credits from 0 to \
+             999999999999999",
         );
         check(
             &rule(
                 r#""cost":{"tiers":{"query":"from","steps":[{"up_to":-1,"credits":1}],"beyond":9}}"#,
             ),
-            "invalid configuration at `costs.rules[0].cost.tiers.steps[0].up_to`: invalid value: integer `-1`, expected u64 at line 1 column 119",
+            "invalid configuration at `costs.rules[0].cost.tiers.steps[0].up_to` (line 1 column 118): -1: expected a whole number from 0 to 18446744073709551615",
         );
         check(
             &rule(r#""cost":{"per_record":{"arrays":["/ids"],"credits":1,"records":0}}"#),
-            "invalid configuration at `costs.rules[0].cost.per_record.records`: invalid value: integer `0`, expected a nonzero u64 at line 1 column 130",
+            "invalid configuration at `costs.rules[0].cost.per_record.records` (line 1 column 130): 0: expected a whole number from 1 to 18446744073709551615",
         );
         check(
             &rule(r#""when":{"include":1},"cost":1"#),
-            "invalid configuration at `costs.rules[0].when.include`: invalid type: integer `1`, expected a string at line 1 column 86",
+            "invalid configuration at `costs.rules[0].when.include` (line 1 column 86): 1: expected a string",
         );
     }
 }

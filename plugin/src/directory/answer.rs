@@ -21,8 +21,8 @@ pub enum LookupError {
     #[error("it broke off")]
     BrokeOff,
     /// An answer that is no organization.
-    #[error("its answer is no organization: at `{}`: {}", .0.path(), .0)]
-    Unreadable(#[from] json::Error),
+    #[error("its answer is no organization: {0}")]
+    Unreadable(#[from] json::Mistake),
     /// An organization that cannot be.
     #[error("its answer contradicts the configuration: {0}")]
     Contradiction(#[from] SubscriptionError),
@@ -104,15 +104,15 @@ mod tests {
         assert_eq!(read(none).unwrap_err().to_string(), "it broke off");
         assert_eq!(
             error(200, "<html>"),
-            "its answer is no organization: at `.`: expected value at line 1 column 1"
+            "its answer is no organization: at `.` (line 1 column 1): `<`: expected a value (text is in double quotes)"
         );
         assert_eq!(
             error(200, r#"{"edition": "Pro", "agents": "12"}"#),
-            "its answer is no organization: at `agents`: invalid type: string \"12\", expected a whole number of agents from 0 to 4294967295"
+            "its answer is no organization: at `agents` (line 1 column 30): \"12\": expected a whole number of agents from 0 to 4294967295"
         );
         assert_eq!(
             error(200, "{}"),
-            "its answer is no organization: at `.`: missing field `edition`"
+            "its answer is no organization: at `.` (line 1 column 1): the key `edition` is missing"
         );
     }
 }

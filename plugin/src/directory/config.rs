@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::{Directory, Limits, OrganizationsPath, Pace, WhenDown};
 use crate::{
     callout::{CalloutName, HeaderValue, Service, TimeoutMs},
-    config_error::ConfigError,
+    config_error::{ConfigError, ConfigErrors},
     day::Seconds,
     edition::EditionName,
     response_headers::HeaderName,
@@ -116,61 +116,59 @@ impl DirectoryConfig {
     ///
     /// # Errors
     /// When a number is out of its range, or there is no such edition.
-    pub fn into_directory(self, subscriptions: &Subscriptions) -> Result<Directory, ConfigError> {
-        let seconds = |name: &str, value: u32, least: u32| {
-            if (least..=31_536_000).contains(&value) {
-                return Ok(Seconds::new(u64::from(value)));
+    pub fn into_directory(self, subscriptions: &Subscriptions) -> Result<Directory, ConfigErrors> {
+        let mut errors = ConfigErrors::default();
+        let mut seconds = |name: &str, value: u32, least: u32| {
+            if !(least..=31_536_000).contains(&value) {
+                let expected = format!("from {least} to 31536000 seconds, a year");
+                let path = format!("directory.{name}");
+                errors.add(ConfigError::invalid(path, value.to_string(), expected));
             }
-            let expected = format!("from {least} to 31536000 seconds, a year");
-            let path = format!("directory.{name}");
-            Err(ConfigError::invalid(path, value.to_string(), expected))
+            Seconds::new(u64::from(value))
         };
         let limits = Limits {
-            fresh: seconds("ttl_seconds", self.ttl_seconds, 1)?,
-            stale: seconds("stale_seconds", self.stale_seconds, 0)?,
-            unknown: seconds("unknown_seconds", self.unknown_seconds, 1)?,
-            retry: seconds("retry_seconds", self.retry_seconds, 1)?,
+            fresh: seconds("ttl_seconds", self.ttl_seconds, 1),
+            stale: seconds("stale_seconds", self.stale_seconds, 0),
+            unknown: seconds("unknown_seconds", self.unknown_seconds, 1),
+            retry: seconds("retry_seconds", self.retry_seconds, 1),
         };
-        let number = |name: &str, value: u32, range: RangeInclusive<u32>, what: &str| {
-            if range.contains(&value) {
-                return Ok(usize::try_from(value).unwrap_or(usize::MAX));
+        let mut number = |name: &str, value: u32, range: RangeInclusive<u32>, what: &str| {
+            if !range.contains(&value) {
+                let expected = format!("from {} to {} {what}", range.start(), range.end());
+                let path = format!("directory.{name}");
+                errors.add(ConfigError::invalid(path, value.to_string(), expected));
             }
-            let expected = format!("from {} to {} {what}", range.start(), range.end());
-            let path = format!("directory.{name}");
-            Err(ConfigError::invalid(path, value.to_string(), expected))
+            usize::try_from(value).unwrap_or(usize::MAX)
         };
         let most = number(
             "max_organizations",
             self.max_organizations,
             16..=1_000_000,
             "organizations",
-        )?;
+        );
         let pace = Pace {
-            at_once: number("max_requests", self.max_requests, 1..=10_000, "questions")?,
+            at_once: number("max_requests", self.max_requests, 1..=10_000, "questions"),
             per_second: number(
                 "max_requests_per_second",
                 self.max_requests_per_second,
                 1..=1_000_000,
                 "questions",
-            )?,
+            ),
         };
         let when_down = match self.when_down {
             WhenDownConfig::Refuse => WhenDown::Refuse,
             WhenDownConfig::Allow => WhenDown::Allow,
             WhenDownConfig::Edition(edition) => {
-                let shared = subscriptions.share(UNCONFIRMED, &edition).map_err(|_| {
-                    let known: Vec<_> = subscriptions
-                        .editions
-                        .keys()
-                        .map(|name| format!("{:?}", name.as_str()))
-                        .collect();
-                    let expected = format!("one of the `editions`: {}", known.join(", "));
-                    let value = format!("{:?}", edition.as_str());
-                    ConfigError::invalid("directory.when_down.edition", value, expected)
-                })?;
-                WhenDown::Edition(edition, Rc::new(shared))
+                let shared = subscriptions.share(UNCONFIRMED, &edition).map_err(|error| {
+                    ConfigError::new("directory.when_down.edition", error.to_string())
+                });
+                match errors.take(shared) {
+                    Some(shared) => WhenDown::Edition(edition, Rc::new(shared)),
+                    None => return Err(errors),
+                }
             }
         };
+        errors.into_result()?;
         let service = Service {
             cluster: self.cluster,
             authority: self.authority,

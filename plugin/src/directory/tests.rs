@@ -171,7 +171,7 @@ fn an_answer_that_makes_no_sense_is_none() {
     assert_eq!(
         answer(&policy, "7", 200, r#"{"edition": "Gold"}"#, 0).as_deref(),
         Some(
-            r#"the directory (cluster "crm") is of no use about "7": its answer contradicts the configuration: "Gold" is not one of the `editions`: "Free", "Pro""#
+            r#"the directory (cluster "crm") is of no use about "7": its answer contradicts the configuration: "Gold": expected one of the `editions`: "Free", "Pro""#
         )
     );
     assert_eq!(payer(&policy, "7", 0), "directory_unavailable");

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     callout::{CalloutName, HeaderValue, TimeoutMs},
-    config_error::ConfigError,
+    config_error::{ConfigError, ConfigErrors},
     credits::Credits,
     day::Seconds,
     namespace::Namespace,
@@ -139,27 +139,32 @@ impl EngineConfig {
         self,
         namespace: &Namespace,
         share_lease: Seconds,
-    ) -> Result<Engine, ConfigError> {
-        let in_range = |name: &str, value: u32, most: u32| {
-            if (1..=most).contains(&value) {
-                return Ok(value);
+    ) -> Result<Engine, ConfigErrors> {
+        let mut errors = ConfigErrors::default();
+        for (name, value, most) in [
+            ("envoys", self.envoys, 1_000),
+            ("idle_seconds", self.idle_seconds, 3_600),
+        ] {
+            if !(1..=most).contains(&value) {
+                let expected = format!("from 1 to {most}");
+                let path = format!("engine.{name}");
+                errors.add(ConfigError::invalid(path, value.to_string(), expected));
             }
-            let expected = format!("from 1 to {most}");
-            let path = format!("engine.{name}");
-            Err(ConfigError::invalid(path, value.to_string(), expected))
-        };
-        let envoys = in_range("envoys", self.envoys, 1_000)?;
-        let idle = in_range("idle_seconds", self.idle_seconds, 3_600)?;
+        }
         if self.lease.is_zero() {
             let expected = "at least 1 credit";
-            return Err(ConfigError::invalid("engine.lease", "0", expected));
+            errors.add(ConfigError::invalid("engine.lease", "0", expected));
         }
+        let Some(transport) = errors.take(self.transport.into_transport()) else {
+            return Err(errors);
+        };
+        errors.into_result()?;
         Ok(Engine::new(Settings {
-            transport: self.transport.into_transport()?,
-            envoys,
+            transport,
+            envoys: self.envoys,
             lease: self.lease,
             deadline: self.deadline_ms.duration(),
-            idle: Seconds::new(u64::from(idle)),
+            idle: Seconds::new(u64::from(self.idle_seconds)),
             when_down: self.when_down,
             namespace: namespace.clone(),
             share_lease,

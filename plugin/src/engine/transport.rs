@@ -227,7 +227,7 @@ impl WebdisTransport {
 fn webdis_answers(messages: &[Message], body: &[u8]) -> Result<Vec<Heard>, Failure> {
     let garbage = |text: &str| Failure::Garbage(text.chars().take(200).collect());
     let answer: Webdis = json::read(body).map_err(|error| {
-        if error.is_end() {
+        if error.is_end {
             Failure::BrokenOff(error.to_string())
         } else {
             garbage(&String::from_utf8_lossy(body))

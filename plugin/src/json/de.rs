@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 
 use serde::de::{
-    self, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, Unexpected,
-    VariantAccess, Visitor,
+    self, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 
 use super::{
     Error,
+    error::Problem,
     reader::{Kind, Number, Reader},
 };
 
@@ -25,12 +25,15 @@ struct Members<'r, 'de> {
     first: bool,
     /// The member whose value is next.
     key: String,
+    /// Where its key begins, in bytes.
+    key_start: usize,
 }
 
 /// The one member of an object that stands for a variant with a value.
 struct Tagged<'r, 'de> {
     reader: &'r mut Reader<'de>,
     tag: String,
+    variants: &'static [&'static str],
 }
 
 /// A text that is a key or a variant.
@@ -64,6 +67,7 @@ impl<'de> Reader<'de> {
             reader: self,
             first: true,
             key: String::new(),
+            key_start: 0,
         };
         let visited = visitor.visit_map(members);
         self.visited(visited, b'}')
@@ -186,16 +190,19 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _name: &'static str,
-        _fields: &'static [&'static str],
+        fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        self.deserialize_map(visitor)
+        if self.kind()? != Kind::Object {
+            return Err(self.unexpected(&visitor).such_as(fields));
+        }
+        self.visit_object(visitor)
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _name: &'static str,
-        _variants: &'static [&'static str],
+        variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
         match self.kind()? {
@@ -205,15 +212,19 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
             }
             Kind::Object => {
                 self.enter()?;
-                let tag = String::new();
-                let value = visitor.visit_enum(Tagged { reader: self, tag })?;
+                let tagged = Tagged {
+                    reader: self,
+                    tag: String::new(),
+                    variants,
+                };
+                let value = visitor.visit_enum(tagged)?;
                 match self.peek() {
                     Some(b'}') => self.leave(b'}').map(|()| value),
-                    Some(_) => Err(self.wrong("expected value")),
+                    Some(_) => Err(self.here(Error::new(Problem::TwoVariants))),
                     None => Err(self.wrong("EOF while parsing an object")),
                 }
             }
-            _ => Err(self.wrong_ahead("expected value")),
+            _ => Err(self.ahead(Error::new(Problem::NoVariant(variants)))),
         }
     }
 
@@ -239,9 +250,10 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
         }
         let index = self.index;
         self.index = index.saturating_add(1);
+        let start = self.reader.next_start();
         seed.deserialize(&mut *self.reader)
             .map(Some)
-            .map_err(|wrong| wrong.in_element(index))
+            .map_err(|wrong| wrong.starting(start).in_element(index))
     }
 }
 
@@ -249,6 +261,7 @@ impl Members<'_, '_> {
     /// The next key is in `self.key`, if there is one.
     fn next(&mut self) -> Result<bool, Error> {
         while self.reader.next_member(&mut self.first)? {
+            self.key_start = self.reader.next_start();
             self.key.clear();
             self.key.push_str(&self.reader.text()?);
             if !self.reader.is_idle(&self.key) {
@@ -273,13 +286,14 @@ impl<'de> MapAccess<'de> for Members<'_, 'de> {
         }
         seed.deserialize(Name(&self.key))
             .map(Some)
-            .map_err(|wrong| wrong.in_member(&self.key))
+            .map_err(|wrong| wrong.starting(self.key_start).in_member(&self.key))
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
         self.reader.colon()?;
+        let start = self.reader.next_start();
         seed.deserialize(&mut *self.reader)
-            .map_err(|wrong| wrong.in_member(&self.key))
+            .map_err(|wrong| wrong.starting(start).in_member(&self.key))
     }
 }
 
@@ -288,18 +302,19 @@ impl<'de> EnumAccess<'de> for Tagged<'_, 'de> {
     type Variant = Self;
 
     fn variant_seed<V: DeserializeSeed<'de>>(mut self, seed: V) -> Result<(V::Value, Self), Error> {
-        let wrong = match self.reader.peek() {
-            Some(b'"') => None,
-            Some(b'}') => Some("expected value"),
-            Some(_) => Some("key must be a string"),
-            None => Some("EOF while parsing an object"),
-        };
-        if let Some(wrong) = wrong {
-            return Err(self.reader.wrong_ahead(wrong));
+        match self.reader.peek() {
+            Some(b'"') => {}
+            Some(b'}') => {
+                let nothing = Error::new(Problem::NoVariant(self.variants));
+                return Err(self.reader.ahead(nothing));
+            }
+            Some(_) => return Err(self.reader.wrong_ahead("key must be a string")),
+            None => return Err(self.reader.wrong_ahead("EOF while parsing an object")),
         }
+        let start = self.reader.next_start();
         self.tag = self.reader.text()?.into_owned();
         let variant = seed.deserialize(Name(&self.tag));
-        let variant = variant.map_err(|wrong| self.reader.here(wrong))?;
+        let variant = variant.map_err(|wrong| self.reader.here(wrong.starting(start)))?;
         self.reader.colon()?;
         Ok((variant, self))
     }
@@ -309,12 +324,15 @@ impl<'de> VariantAccess<'de> for Tagged<'_, 'de> {
     type Error = Error;
 
     fn unit_variant(self) -> Result<(), Error> {
-        de::Deserialize::deserialize(self.reader).map_err(|wrong: Error| wrong.in_member(&self.tag))
+        let start = self.reader.next_start();
+        de::Deserialize::deserialize(self.reader)
+            .map_err(|wrong: Error| wrong.starting(start).in_member(&self.tag))
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Error> {
+        let start = self.reader.next_start();
         seed.deserialize(self.reader)
-            .map_err(|wrong| wrong.in_member(&self.tag))
+            .map_err(|wrong| wrong.starting(start).in_member(&self.tag))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Error> {
@@ -342,9 +360,8 @@ impl<'de> EnumAccess<'de> for Untagged<'_, 'de> {
 }
 
 impl Untagged<'_, '_> {
-    fn without_value(&self, expected: &str) -> Error {
-        let error: Error = de::Error::invalid_type(Unexpected::UnitVariant, &expected);
-        error.in_member(&self.tag)
+    fn without_value(&self, expected: &'static str) -> Error {
+        Error::new(Problem::WithoutValue(expected)).in_member(&self.tag)
     }
 }
 

@@ -4,7 +4,7 @@
 
 use serde::de::{Error as _, Expected, Unexpected};
 
-use super::Error;
+use super::{Error, error::Problem};
 
 mod number;
 mod text;
@@ -232,14 +232,25 @@ impl<'de> Reader<'de> {
     }
 
     /// The byte that makes what has been read wrong is the last one.
-    pub(super) fn wrong(&self, what: &str) -> Error {
+    pub(super) fn wrong(&self, what: &'static str) -> Error {
         Error::after(self.text, self.read, what)
     }
 
     /// It is the next one, if there is one.
-    pub(super) fn wrong_ahead(&self, what: &str) -> Error {
+    pub(super) fn wrong_ahead(&self, what: &'static str) -> Error {
+        self.ahead(Error::new(Problem::Syntax(what)))
+    }
+
+    /// The error at the next byte, if there is one.
+    pub(super) fn ahead(&self, error: Error) -> Error {
         let ahead = self.read.saturating_add(1).min(self.text.len());
-        Error::after(self.text, ahead, what)
+        error.or_after(self.text, ahead)
+    }
+
+    /// Where the next value or key begins, in bytes.
+    pub(super) fn next_start(&mut self) -> usize {
+        self.peek();
+        self.read
     }
 
     /// The next byte that is no white space.
