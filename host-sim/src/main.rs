@@ -99,7 +99,7 @@ Ctrl-C ends it and says how far it came; the exit status is then 130.")]
     New(command::new::New),
     /// Say whether Envoy would accept a configuration
     ///
-    /// Prints `accepted` and what the filter logged of it, at any level; or the lines with which the filter refuses it. Where a line names
+    /// Prints `accepted` and what the filter logged of it, from level debug on; or the lines with which the filter refuses it. Where a line names
     /// a place (`line 3 column 11`), that line of the configuration is shown with a mark under the place.
     Check(command::check::Check),
     /// Show every callback and hostcall of one request, or of a scenario

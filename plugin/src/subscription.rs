@@ -142,11 +142,7 @@ impl Subscriptions {
         })
     }
 
-    /// The edition called `name`.
-    ///
-    /// # Errors
-    /// When there is none.
-    pub fn edition(&self, name: &EditionName) -> Result<&Edition, SubscriptionError> {
+    fn edition(&self, name: &EditionName) -> Result<&Edition, SubscriptionError> {
         self.editions.get(name).ok_or_else(|| {
             let known = self.editions.keys().map(EditionName::as_str);
             SubscriptionError::UnknownEdition {

@@ -45,7 +45,8 @@ impl Check {
             name: options.config_name(),
             text: String::from_utf8_lossy(&plugin.configuration).into_owned(),
         };
-        match plugin.builder(&module).start() {
+        let builder = plugin.builder(&module).log_level(LogLevel::Debug);
+        match builder.start() {
             Ok(simulator) => {
                 say!("accepted");
                 let log = simulator.log();

@@ -79,6 +79,8 @@ fn render(diagnostic: &dyn Diagnostic, colored: bool) -> String {
 pub(crate) struct Excerpt {
     source: NamedSource<String>,
     label: LabeledSpan,
+    /// The file, line and column.
+    place: String,
 }
 
 impl Excerpt {
@@ -114,18 +116,20 @@ impl Excerpt {
         let source = format!("{}{begin}{window}", "\n".repeat(before));
         let start = before.saturating_add(begin.len()).saturating_add(start);
         Some(Self {
+            place: format!("{name}:{line}:{column}"),
             source: NamedSource::new(name, source),
-            label: LabeledSpan::new(None, start, length),
+            label: LabeledSpan::new(Some("here".to_owned()), start, length),
         })
     }
 
     /// As it is shown on the standard output.
     pub(crate) fn rendered(&self) -> String {
         let rendered = render(self, std::io::stdout().is_terminal());
-        // Without a message there is an empty line for it.
-        let lines = rendered.split_inclusive('\n');
-        let lines = lines.skip_while(|line| !line.contains('╭'));
-        lines.collect()
+        // What is before the frame is an empty message, and its head counts the columns of what is shown, in bytes.
+        let (_, shown) = rendered.split_once('╭').unwrap_or_default();
+        let shown = shown.split_once('\n').unwrap_or_default().1;
+        let margin = " ".repeat(shown.find('│').unwrap_or_default());
+        format!("{margin}╭─[{}]\n{shown}", self.place)
     }
 }
 

@@ -230,7 +230,9 @@ fn a_line_that_names_a_place_shows_it() {
         check("bad.json"),
         (
             Some(1),
-            "unknown key `b` at line 2 column 8\n".to_owned()
+            "unknown key `b` at line 2 column 8\n   \
+             ╭─[bad.json:2:8]\n 1 │ \n 2 │ \"größe\": \"b\",\n   ·        ┬\n   ·        ╰── here\n   ╰────\n"
+                .to_owned()
         )
     );
     // A place that is not there is not shown.

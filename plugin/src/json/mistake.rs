@@ -53,7 +53,6 @@ fn start(text: &[u8], details: &Details) -> usize {
             let comma = before.iter().rposition(|byte| *byte == b',');
             comma.unwrap_or(read)
         }
-        Problem::Syntax("invalid unicode code point") => read,
         Problem::Syntax(_) => read.saturating_sub(1),
         Problem::Twice(key) => {
             let before = text.get(..read).unwrap_or(text).trim_ascii_end();

@@ -313,7 +313,7 @@ fn what_json_does_not_have_is_named() {
         ),
         (
             b"{\"day\" 1}",
-            "at `day` (line 1 column 8): `1`: expected `:`",
+            "at `.` (line 1 column 8): `1`: expected `:`",
         ),
         (
             b"{\"day\": {} \"usage\": 1}",
