@@ -62,16 +62,24 @@ redis.call('HSET', KEYS[1], 'held', all_held, 'used', all_used, 'lost_held', los
 redis.call('EXPIREAT', KEYS[1], a[10])
 local calls, others = 0, 0
 if a[15] >= 0 then
-  local late = false
+  local late, theirs = false, {}
   local shares = redis.call('HGETALL', KEYS[2])
   for i = 1, #shares, 2 do
     local last, share, till = string.match(shares[i + 1], '(%d+):(%d+):(%d+)')
     if shares[i] == id then
       late = tonumber(last) > message
-    elseif tonumber(till) > now then
-      others = others + tonumber(share)
     else
-      redis.call('HDEL', KEYS[2], shares[i])
+      table.insert(theirs, {id = shares[i], share = tonumber(share), till = tonumber(till)})
+    end
+  end
+  -- Of more proxies than there are, with one whose place another takes, those are gone that were heard longest ago.
+  table.sort(theirs, function(one, other) return one.till > other.till end)
+  local last = theirs[a[9]] and theirs[a[9]].till or 0
+  for _, its in ipairs(theirs) do
+    if its.till > now and its.till >= last then
+      others = others + its.share
+    else
+      redis.call('HDEL', KEYS[2], its.id)
     end
   end
   if not late then

@@ -214,7 +214,12 @@ impl Script {
         let (mut granted, mut others) = (0, 0);
         if limit >= 0 {
             let shares = self.calls.entry(calls.to_vec()).or_default();
-            shares.retain(|name, share| name == *id || share.until > now);
+            let theirs = shares.iter().filter(|(name, _)| *name != *id);
+            let mut theirs: Vec<_> = theirs.map(|(_, share)| share.until).collect();
+            theirs.sort_unstable_by_key(|until| std::cmp::Reverse(*until));
+            let most = usize::try_from(proxies)?;
+            let last = theirs.get(most - 1).copied().unwrap_or_default();
+            shares.retain(|name, share| name == *id || (share.until > now && share.until >= last));
             let rest = shares.iter().filter(|(name, _)| *name != *id);
             others = rest.map(|(_, share)| share.calls).sum();
             let late = shares.get(*id).is_some_and(|share| share.message > message);
