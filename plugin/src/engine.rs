@@ -26,15 +26,22 @@
 //!   to speak holds something or knows that others do.
 //! - A replica that takes over without the last messages is mended by the next ones; until then it may grant what the former primary had
 //!   granted since, so let a primary wait for its replica (`envoy/valkey.conf`).
-//! - Of what is left, each of N proxies is granted the 2N-th part at a time, and no more than `lease`, or what waiting calls need. So all
-//!   of them together hold at most half of what was left, and N leases, that is not used. It is there for others after `idle_seconds`
-//!   without a call, and ends with the day.
-//! - A proxy that ends without giving back (a crash; a restart within `idle_seconds` of its last call) takes its lease along: the engine
-//!   cannot know how much of it was used. These credits are there again on the next day.
+//! - Of what is left, each of N proxies is granted the 2N-th part at a time, and no more than `lease` and a 50 N-th of the allotment, or
+//!   what waiting calls need. What it does not need is there for others within three seconds, but for an eighth of the most, and that
+//!   after `idle_seconds` more without a call.
+//! - A proxy that ends without giving back takes along what it has reserved and not reported as used (`reserve.rs` says how much that
+//!   is): the engine cannot know how much of it was used. Until the day ends it is reserved, and not part of what the engine shows as
+//!   used; so that may lack what the proxy had used since its last report, which is never spent again. Envoy lets no message out at its
+//!   end: it ends the loop that would send it (seen on 1.40, with SIGTERM and `/quitquitquit`). One that ends while the engine is down
+//!   and calls go on without it ([`WhenDown`]) takes along that it has used anything since.
 //! - Calls in progress are shared like credits: each proxy holds a share, asks for more when it needs it, and leaves what it did not need
 //!   for a second. All together never exceed the limit; an organization whose calls move from one proxy to another may be refused early for
 //!   about a second. Asking the engine about every call would be exact in that too, and cost every call a network call. The share of a
-//!   proxy that is gone comes back after `concurrency.lease_seconds`. The limits of groups are those of each proxy.
+//!   proxy that is gone comes back after `concurrency.lease_seconds`, or as soon as N others have stated theirs since. The limits of groups are
+//!   those of each proxy.
+//! - Two versions of the module may run side by side, in one proxy and among many: what a message says, what the engine keeps and what
+//!   lies in shared data has the same form in both, and the script comes with each message. A version that reserves more, or keeps it
+//!   for longer, only does so with what it was granted.
 //!
 //! Nothing here calls anybody: [`Engine::take_due`] says what to send.
 
@@ -43,6 +50,7 @@ mod failure;
 mod message;
 mod post;
 mod recourse;
+mod reserve;
 mod resp;
 mod retelling;
 mod saying;
@@ -63,6 +71,7 @@ pub use failure::{Failure, FailureKind};
 pub use message::{Answer, Circumstances, Heard, Message, Wish};
 pub use post::{Learned, Parcel, Sent};
 pub use recourse::{Recourse, Short};
+use reserve::{Purpose, Reserve};
 use retelling::Told;
 pub use saying::Saying;
 use transport::Transport;
@@ -112,7 +121,7 @@ pub struct Settings {
     pub transport: Transport,
     /// How many proxies share it.
     pub envoys: u32,
-    /// The most that is reserved for an organization and not used.
+    /// The most that one proxy reserves for an organization and has not used.
     pub lease: Credits,
     /// How long an answer may take.
     pub deadline: Duration,
@@ -151,7 +160,9 @@ pub struct EnvoyId(pub [u8; 8]);
 struct Due {
     holder: Rc<AccountHolder>,
     wish: Wish,
-    gives_back: bool,
+    /// What several calls may need together.
+    together: Credits,
+    purpose: Purpose,
     /// The account on a day that is over, to be stated a last time.
     closes: Option<Account>,
 }
@@ -208,15 +219,9 @@ impl Engine {
         let (Some(lease), Some(allotment)) = (account.lease(), allotment) else {
             return;
         };
-        let next = self.next_grant(lease.left(allotment));
-        let low = next.get().checked_div(4).unwrap_or_default();
-        if account.free().get() < low && self.down.get().is_none() && !lease.is_awaited(now) {
-            self.put(Due {
-                holder: Rc::clone(holder),
-                wish: Wish::default(),
-                gives_back: false,
-                closes: None,
-            });
+        let reserve = Reserve::of(&self.settings, allotment, lease.left(allotment));
+        if reserve.is_low(account) && self.down.get().is_none() && !lease.is_awaited(now) {
+            self.put(Due::of(holder, Purpose::Refill));
         }
     }
 
@@ -224,10 +229,8 @@ impl Engine {
     pub fn closes(&self, holder: &Rc<AccountHolder>, former: Account) {
         if former.lease().is_some() {
             self.due.borrow_mut().push(Due {
-                holder: Rc::clone(holder),
-                wish: Wish::default(),
-                gives_back: true,
                 closes: Some(former),
+                ..Due::of(holder, Purpose::GiveBack)
             });
         }
     }
@@ -242,21 +245,19 @@ impl Engine {
             let Settings {
                 idle, share_lease, ..
             } = self.settings;
-            let gives_back = match account.saying(now, idle, share_lease) {
+            let stated = account.lease().map(|lease| lease.allotment);
+            let stated = stated.unwrap_or_default();
+            let least = Reserve::of(&self.settings, stated, stated).least;
+            let purpose = match account.saying(now, idle, share_lease, least) {
                 Saying::Nothing => {
                     self.active.borrow_mut().remove(&holder.key);
                     continue;
                 }
                 Saying::Later => continue,
-                Saying::Report => false,
-                Saying::GiveBack => true,
+                Saying::Report => Purpose::Report,
+                Saying::GiveBack => Purpose::GiveBack,
             };
-            self.put(Due {
-                holder,
-                wish: Wish::default(),
-                gives_back,
-                closes: None,
-            });
+            self.put(Due::of(&holder, purpose));
         }
         if let Some(missed) = self.missed.take() {
             self.put(missed);
@@ -277,13 +278,6 @@ impl Engine {
         let day = crate::day::DayNumber::new(i32::MIN);
         let account = Ledger::new(data).peek(key, day);
         account.is_ok_and(|account| account.lease().is_some_and(|lease| lease.is_awaited(now)))
-    }
-
-    /// What the engine would grant beyond what is needed, of what is left.
-    fn next_grant(&self, left: Credits) -> Credits {
-        let shares = u64::from(self.settings.envoys).saturating_mul(2);
-        let part = left.get().checked_div(shares).unwrap_or_default();
-        self.settings.lease.min(Credits::saturating(part))
     }
 
     /// Whose accounts there may be something to say about.
@@ -310,18 +304,32 @@ impl Engine {
             all.push(due);
             return;
         };
-        known.gives_back &= due.gives_back;
+        known.purpose = known.purpose.max(due.purpose);
         let wish = &mut known.wish;
         wish.least = match (wish.least.is_zero(), due.wish.least.is_zero()) {
             (true, _) => due.wish.least,
             (_, true) => wish.least,
             _ => wish.least.min(due.wish.least),
         };
-        wish.needs = wish
-            .needs
-            .checked_add(due.wish.needs)
-            .unwrap_or(Credits::MAX);
+        let needs = wish.needs.checked_add(due.wish.needs);
+        // What is more than may be needed together is asked for when this is answered.
+        if let Some(needs) = needs.filter(|all| wish.needs.is_zero() || *all <= due.together) {
+            wish.needs = needs;
+        }
         wish.calls = wish.calls.saturating_add(due.wish.calls);
+    }
+}
+
+impl Due {
+    /// Something to be said about the account of `holder` today, for which no call waits.
+    fn of(holder: &Rc<AccountHolder>, purpose: Purpose) -> Self {
+        Self {
+            holder: Rc::clone(holder),
+            wish: Wish::default(),
+            together: Credits::ZERO,
+            purpose,
+            closes: None,
+        }
     }
 }
 

@@ -152,13 +152,37 @@ impl Example {
     ///
     /// When there is no Envoy any more.
     pub fn kill_envoy(&self) -> anyhow::Result<()> {
+        self.signal_envoy("KILL")
+    }
+
+    /// Stops Envoy itself in its tracks.
+    ///
+    /// # Errors
+    ///
+    /// When there is no Envoy any more.
+    pub fn freeze_envoy(&self) -> anyhow::Result<()> {
+        self.signal_envoy("STOP")
+    }
+
+    /// Lets Envoy go on where it was stopped.
+    ///
+    /// # Errors
+    ///
+    /// When there is no Envoy any more.
+    pub fn thaw_envoy(&self) -> anyhow::Result<()> {
+        self.signal_envoy("CONT")
+    }
+
+    fn signal_envoy(&self, name: &str) -> anyhow::Result<()> {
         let run = self.run.id();
         let children = fs::read_to_string(format!("/proc/{run}/task/{run}/children"))
             .context("cannot find out who runs Envoy")?;
         let envoy = children.split_whitespace().next();
         let envoy = envoy.context("there is no Envoy")?;
-        let status = Command::new("kill").args(["-KILL", envoy]).status()?;
-        ensure!(status.success(), "cannot kill Envoy");
+        let status = Command::new("kill")
+            .args([&format!("-{name}"), envoy])
+            .status()?;
+        ensure!(status.success(), "cannot send {name} to Envoy");
         Ok(())
     }
 

@@ -51,12 +51,14 @@ pub struct Lease {
 /// What a message to the engine is to bring about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Asking {
-    /// Whether credits that were not used are given back.
-    pub gives_back: bool,
+    /// The most that is held beyond what was used; whatever is more is given back.
+    pub keeps: Credits,
     /// The allotment by which the engine is to answer.
     pub allotment: Credits,
     /// How many calls are in progress here; `None` where they are not counted.
     pub in_progress: Option<u16>,
+    /// For how long the engine keeps a share of them.
+    pub share_lease: Seconds,
     /// The time.
     pub now: Timestamp,
     /// How long an answer may take.
@@ -98,10 +100,19 @@ impl Moment {
         Self(self.0.saturating_add(milliseconds))
     }
 
-    /// How long ago the moment is; nothing if it is still to come.
+    /// By how many milliseconds a moment may be ahead of a worker that last looked at the time a while ago.
+    const AHEAD: u64 = 2_000;
+
+    /// How long ago the moment is; nothing if it is only just to come. One that is further ahead was left by a clock that has stepped
+    /// back, and is older than anything.
     #[must_use]
     pub fn age(self, now: Timestamp) -> Duration {
-        Duration::from_millis(Self::of(now).0.saturating_sub(self.0))
+        let now = Self::of(now).0;
+        if self.0.saturating_sub(now) > Self::AHEAD {
+            Duration::MAX
+        } else {
+            Duration::from_millis(now.saturating_sub(self.0))
+        }
     }
 }
 
@@ -154,6 +165,35 @@ impl Account {
         self.lease.as_ref()
     }
 
+    /// What was used since the last message.
+    #[must_use]
+    pub fn unreported(&self) -> Credits {
+        let reported = self.lease.map(|lease| lease.reported);
+        self.used.saturating_sub(reported.unwrap_or_default())
+    }
+
+    /// What was reserved for this proxy and not used after the last message.
+    #[must_use]
+    pub fn reserve(&self) -> Credits {
+        self.lease.map_or(Credits::ZERO, |lease| {
+            lease.held.saturating_sub(lease.reported)
+        })
+    }
+
+    /// How many calls may be in progress here after another message, if so many are. What was not needed since the last one is there for
+    /// the others, and so is what the engine does not keep any more.
+    #[must_use]
+    pub fn keeps_share(&self, in_progress: u16, now: Timestamp, share_lease: Seconds) -> u16 {
+        let lease = self.lease.unwrap_or_default();
+        let calls = self.used != lease.reported && lease.share_at(now, share_lease) > 0;
+        let needed = if calls {
+            lease.peak.max(in_progress)
+        } else {
+            in_progress
+        };
+        lease.share.min(needed)
+    }
+
     /// What is reserved for this proxy and not used.
     #[must_use]
     pub fn free(&self) -> Credits {
@@ -182,15 +222,15 @@ impl Account {
     pub fn ask(&self, asking: &Asking) -> Self {
         let lease = self.lease.unwrap_or_default();
         let lowered = asking.allotment < lease.allotment;
-        let held = if asking.gives_back || lowered || lease.held < self.used {
-            self.used
-        } else {
-            lease.held
-        };
+        let keeps = if lowered { Credits::ZERO } else { asking.keeps };
+        let most = self.used.checked_add(keeps).unwrap_or(Credits::MAX);
+        let held = lease.held.min(most).max(self.used);
         let (share, peak) = match asking.in_progress {
             None => (0, 0),
-            // What was not needed since the last message is there for the others.
-            Some(in_progress) => (lease.share.min(lease.peak.max(in_progress)), in_progress),
+            Some(in_progress) => {
+                let keeps = self.keeps_share(in_progress, asking.now, asking.share_lease);
+                (keeps, in_progress)
+            }
         };
         let lease = Lease {
             message: lease.message.wrapping_add(1),

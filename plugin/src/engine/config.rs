@@ -23,15 +23,17 @@ use crate::{
 pub struct EngineConfig {
     /// How it is reached.
     pub transport: TransportConfig,
-    /// How many proxies share it, from 1 to 1000: the most that there are at a time.
+    /// How many proxies share it, from 1 to 1000: the most that there are at a time. During a restart that overlaps, one more may be there.
     pub envoys: u32,
-    /// The most credits of an organization that one proxy reserves and has not used, at least 1. Fewer as the day's credits run out.
+    /// The most credits of an organization that one proxy reserves and has not used, at least 1. Never more than a 50th of the allotment
+    /// divided by `envoys`, fewer as the day's credits run out, and an eighth to begin with and once there have been no calls for three
+    /// seconds.
     #[serde(default = "thousand")]
     pub lease: Credits,
     /// How long a call waits for it at the most, in milliseconds.
     #[serde(default = "moment")]
     pub deadline_ms: TimeoutMs,
-    /// After how many seconds without a call credits are given back that were reserved and not used, from 1 to 3600.
+    /// After how many more seconds without a call all credits are given back that were reserved and not used, from 1 to 3600.
     #[serde(default = "ten")]
     pub idle_seconds: u32,
     /// What becomes of calls that what is reserved cannot pay for while it does not answer.

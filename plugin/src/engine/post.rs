@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Due, Engine, EnvoyId,
+    Due, Engine, EnvoyId, Purpose, Reserve,
     failure::{Failure, FailureKind},
     message::{Answer, Circumstances, Heard, Message, Wish},
 };
@@ -253,13 +253,18 @@ impl Engine {
             place: &self.place,
             birth,
         };
+        let keeps = |account: &Account| {
+            let left = account.lease().map_or(total, |lease| lease.left(total));
+            Reserve::of(&self.settings, total, left).after(account, due.purpose)
+        };
         let asking = |account: &Account| Asking {
-            gives_back: due.gives_back,
+            keeps: keeps(account),
             allotment: total,
             in_progress: holder.concurrency.map(|_| {
                 let calls = account.slots().in_progress(self.settings.share_lease, now);
                 u16::try_from(calls).unwrap_or(u16::MAX)
             }),
+            share_lease: self.settings.share_lease,
             now,
             patience: self.settings.deadline.saturating_add(Self::GRACE),
         };
@@ -279,11 +284,12 @@ impl Engine {
             }
             Ok(account.ask(&asking(account)))
         });
-        let account = posting.result.ok()?.after;
-        let wants = if due.gives_back || !refuses {
-            Credits::ZERO
+        let posted = posting.result.ok()?;
+        let account = posted.after;
+        let wants = if due.purpose == Purpose::Refill && refuses {
+            keeps(&posted.before).saturating_sub(account.free())
         } else {
-            self.settings.lease.saturating_sub(account.free())
+            Credits::ZERO
         };
         let wish = Wish { wants, ..due.wish };
         let message = Message::of(&holder.key, &account, wish, &circumstances)?;

@@ -4,7 +4,7 @@ use std::{rc::Rc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Due, Engine, WhenDown, message::Wish};
+use super::{Due, Engine, Purpose, Reserve, WhenDown, message::Wish};
 use crate::{
     account::{Account, Ceiling},
     credits::Credits,
@@ -101,11 +101,15 @@ impl Engine {
             wants: Credits::ZERO,
             calls,
         };
+        let purpose = if lacks.is_zero() {
+            Purpose::Share
+        } else {
+            Purpose::Refill
+        };
         let due = Due {
-            holder: Rc::clone(short.holder),
             wish,
-            gives_back: false,
-            closes: None,
+            together: Reserve::together(short.allotment),
+            ..Due::of(short.holder, purpose)
         };
         let late = short.waits_until.is_some_and(|until| now >= until);
         if self.is_down() || late {
@@ -142,9 +146,9 @@ impl Engine {
         if full || group_full {
             return None;
         }
-        let share = u32::from(lease.share_at(now, claim.lease));
-        let lacks = here.saturating_add(1).saturating_sub(share);
-        Some(u16::try_from(lacks).unwrap_or(u16::MAX))
+        let here = u16::try_from(here).unwrap_or(u16::MAX);
+        let keeps = short.account.keeps_share(here, now, claim.lease);
+        Some(here.saturating_add(1).saturating_sub(keeps))
     }
 
     /// Whether the engine is to be heard before `account` is shown to somebody who has waited until `waits_until`, if at all.
@@ -162,12 +166,7 @@ impl Engine {
             return false;
         }
         if !awaited {
-            self.put(Due {
-                holder: Rc::clone(holder),
-                wish: Wish::default(),
-                gives_back: false,
-                closes: None,
-            });
+            self.put(Due::of(holder, Purpose::Report));
         }
         true
     }

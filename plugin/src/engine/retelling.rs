@@ -12,11 +12,7 @@ use std::rc::Rc;
 
 use jiff::Timestamp;
 
-use super::{
-    Due, Engine,
-    message::{Message, Wish},
-    saying::PAUSE,
-};
+use super::{Due, Engine, Purpose, message::Message, saying::PAUSE};
 use crate::{
     account::Moment,
     day::{DayNumber, Seconds},
@@ -102,12 +98,13 @@ impl Engine {
             let Some(lease) = account.lease().filter(|lease| !lease.is_awaited(now)) else {
                 continue;
             };
-            self.put(Due {
-                gives_back: lease.heard_at.age(now).as_secs() >= self.settings.idle.get(),
-                holder,
-                wish: Wish::default(),
-                closes: None,
-            });
+            let idle = lease.heard_at.age(now).as_secs() >= self.settings.idle.get();
+            let purpose = if idle {
+                Purpose::GiveBack
+            } else {
+                Purpose::Report
+            };
+            self.put(Due::of(&holder, purpose));
         }
         // One worker greets for all.
         let greeting = |known: Acquaintance| {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::{account::Account, day::Seconds};
+use crate::{account::Account, credits::Credits, day::Seconds};
 
 /// What there is to say about an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub enum Saying {
     Nothing,
     /// Nothing yet.
     Later,
-    /// What was used, and what is still held.
+    /// What was used, and what is still held: no more than is needed.
     Report,
     /// That what is held and was not used is there for others.
     GiveBack,
@@ -23,10 +23,16 @@ pub enum Saying {
 pub(super) const PAUSE: Duration = Duration::from_millis(900);
 
 impl Account {
-    /// What there is to say about the account. What is reserved is given back after `idle`, and shares of the calls in progress are
-    /// renewed well before they end.
+    /// What there is to say about the account. What is reserved is given back after `idle`, what is more than `least` as soon as nothing
+    /// is used, and shares of the calls in progress are renewed well before they end.
     #[must_use]
-    pub fn saying(&self, now: Timestamp, idle: Seconds, share_lease: Seconds) -> Saying {
+    pub fn saying(
+        &self,
+        now: Timestamp,
+        idle: Seconds,
+        share_lease: Seconds,
+        least: Credits,
+    ) -> Saying {
         let Some(lease) = self.lease() else {
             return Saying::Nothing;
         };
@@ -38,7 +44,8 @@ impl Account {
         let share = u32::from(lease.share);
         let renews = share > 0 && age.as_secs().saturating_mul(3) >= share_lease.get();
         let unheard = lease.message != lease.heard;
-        if unheard || self.used() != lease.reported || share > in_progress || renews {
+        let spare = self.free() > least;
+        if unheard || spare || self.used() != lease.reported || share > in_progress || renews {
             return if age.as_secs() >= idle.get() && self.used() == lease.reported {
                 Saying::GiveBack
             } else {

@@ -30,9 +30,10 @@ fn at(milliseconds: i64) -> Timestamp {
 
 fn asking(milliseconds: i64) -> Asking {
     Asking {
-        gives_back: false,
+        keeps: Credits::MAX,
         allotment: credits(500),
         in_progress: None,
+        share_lease: Seconds::new(30),
         now: at(milliseconds),
         patience: Duration::from_millis(70),
     }
@@ -245,23 +246,64 @@ fn a_lowered_allotment_gives_back_whatever_was_not_used() {
 #[test]
 fn what_there_is_to_say_depends_on_what_was_said() {
     let (idle, lease) = (Seconds::new(10), Seconds::new(30));
-    let says = |account: &Account, milliseconds| account.saying(at(milliseconds), idle, lease);
+    let least = credits(100);
+    let says =
+        |account: &Account, milliseconds| account.saying(at(milliseconds), idle, lease, least);
     assert_eq!(says(&Account::opened(DAY), 0), Saying::Nothing);
     let account = leased();
     assert_eq!(says(&account, 5_000), Saying::Later);
     assert_eq!(says(&account, 10_001), Saying::GiveBack);
     let used = account.charge_more(DAY, credits(5), Some(credits(500)));
     assert_eq!(says(&used, 500), Saying::Later);
+    let spare = |least| account.saying(at(1_001), idle, lease, credits(least));
+    assert_eq!((spare(100), spare(99)), (Saying::Later, Saying::Report));
     assert_eq!(says(&used, 1_001), Saying::Report);
     let asked = used.ask(&asking(1_001));
     assert_eq!(says(&asked, 1_002), Saying::Later, "an answer is awaited");
     assert_eq!(says(&asked, 1_100), Saying::Report, "none came");
     let gives_back = Asking {
-        gives_back: true,
+        keeps: Credits::ZERO,
         ..asking(20_000)
     };
     let given_back = account.ask(&gives_back).hear(&granted(2, 0), at(20_001));
     assert_eq!(says(&given_back, 60_000), Saying::Nothing);
     assert_eq!(Lease::default().share_at(at(0), lease), 0);
     assert_eq!(Moment::of(Timestamp::MIN), Moment(0));
+}
+
+#[test]
+fn what_a_clock_that_has_stepped_back_left_is_older_than_anything() {
+    let moment = Moment::of(at(10_000));
+    for (milliseconds, expected) in [
+        (10_500, Duration::from_millis(500)),
+        (8_000, Duration::ZERO), // a worker that last looked at the time two seconds ago
+        (7_999, Duration::MAX),
+    ] {
+        assert_eq!(moment.age(at(milliseconds)), expected, "{milliseconds}");
+    }
+    let (idle, lease) = (Seconds::new(10), Seconds::new(30));
+    let stepped = leased().saying(at(-3_600_000), idle, lease, credits(100));
+    assert_eq!(stepped, Saying::GiveBack);
+}
+
+#[test]
+fn a_share_of_the_calls_in_progress_is_kept_as_far_as_it_was_needed_since_the_last_message() {
+    let counting = |in_progress, milliseconds| Asking {
+        in_progress: Some(in_progress),
+        ..asking(milliseconds)
+    };
+    let granted = Granted {
+        slots: 5,
+        ..granted(1, 100)
+    };
+    let account = Account::opened(DAY)
+        .ask(&counting(3, 0))
+        .hear(&granted, at(1));
+    let share = |account: &Account| account.lease().unwrap().share;
+    assert_eq!(share(&account), 5);
+    assert_eq!(share(&account.ask(&counting(1, 1_000))), 1, "no calls");
+    let called = account.charge_more(DAY, credits(1), Some(credits(500)));
+    assert_eq!(share(&called.ask(&counting(1, 1_000))), 3, "some calls");
+    let late = called.ask(&counting(1, 40_000));
+    assert_eq!(share(&late), 1, "the engine keeps no share for so long");
 }

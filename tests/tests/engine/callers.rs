@@ -56,23 +56,40 @@ impl Callers {
     ) -> anyhow::Result<Vec<Answered>> {
         let next = &next;
         let each = (0..callers).map(async |caller| {
-            let index = caller.checked_rem(self.apis.len()).context("no Envoy")?;
-            let api = self.apis.get(index).context("no Envoy")?;
-            let mut connection = Connection::open(*api, HttpVersion::One).await?;
+            let mut connection = self.connection(caller).await?;
             let mut answers = Vec::new();
             while let Some(path) = next(caller, &answers) {
-                let request = Request {
-                    path: path.to_owned(),
-                    headers: vec![("orgId".to_owned(), ORGANIZATION.to_owned())],
-                    ..Request::default()
-                };
                 let begun = Instant::now();
-                let response = connection.send(&request).await?;
+                let response = connection.send(&request(path)).await?;
                 answers.push(Answered::new(path, &response, begun.elapsed())?);
             }
             anyhow::Ok(answers)
         });
         Ok(try_join_all(each).await?.concat())
+    }
+
+    /// So many callers at once, each of which calls for one credit again and again until it is not answered any more.
+    pub(crate) async fn until_gone(&self, callers: usize) -> anyhow::Result<Sum> {
+        let each = (0..callers).map(async |caller| {
+            let mut connection = self.connection(caller).await?;
+            let mut answers = Vec::new();
+            loop {
+                let begun = Instant::now();
+                match connection.send(&request(CHEAP)).await {
+                    Ok(response) if response.status > 0 && !response.aborted => {
+                        answers.push(Answered::new(CHEAP, &response, begun.elapsed())?);
+                    }
+                    Ok(_) | Err(_) => return anyhow::Ok(answers),
+                }
+            }
+        });
+        Sum::of(&try_join_all(each).await?.concat())
+    }
+
+    async fn connection(&self, caller: usize) -> anyhow::Result<Connection> {
+        let index = caller.checked_rem(self.apis.len()).context("no Envoy")?;
+        let api = self.apis.get(index).context("no Envoy")?;
+        Connection::open(*api, HttpVersion::One).await
     }
 
     /// As many calls in turns, one after another, over as many connections as there are Envoys.
@@ -104,6 +121,14 @@ impl Callers {
             })
             .await?;
         Sum::of(&answers)
+    }
+}
+
+fn request(path: &str) -> Request {
+    Request {
+        path: path.to_owned(),
+        headers: vec![("orgId".to_owned(), ORGANIZATION.to_owned())],
+        ..Request::default()
     }
 }
 

@@ -89,49 +89,6 @@ pub(crate) fn what_an_idle_envoy_holds_comes_back(world: &World) -> anyhow::Resu
     })
 }
 
-pub(crate) fn an_envoy_that_dies_takes_its_lease_with_it_and_nothing_else(
-    world: &World,
-) -> anyhow::Result<()> {
-    const ALLOTMENT: u64 = 1_000;
-    const LEASE: u64 = 100;
-    let server = world
-        .runtime
-        .block_on(Server::start(&world.valkey, Settings::default()))?;
-    let config = config(ALLOTMENT, &json!({ "lease": LEASE, "idle_seconds": 1 }))?;
-    let way = Way::Resp(vec![(server.address, None)]);
-    let mut cluster = world
-        .runtime
-        .block_on(Cluster::start(&world.artifacts, &way, &config))?;
-    let before = world.runtime.block_on(async {
-        let callers = callers(&cluster);
-        let spent = Sum::of(&callers.times(300, CHEAP).await?)?;
-        assert_eq!(spent.admitted, 300);
-        if let Some(envoy) = cluster.envoys.first() {
-            envoy.kill_envoy()?;
-        }
-        anyhow::Ok(spent)
-    })?;
-    world
-        .runtime
-        .block_on(cluster.replace(0, &world.artifacts, &way, &config))?;
-    world.runtime.block_on(async {
-        let callers = callers(&cluster);
-        let mut spent = before.and(callers.exhaust(16).await?);
-        // What the others hold and do not use has come back by now.
-        let given_back = async || {
-            let (used, held) = counted(&server).await?;
-            Ok(held.saturating_sub(used) <= LEASE)
-        };
-        until("only the lost lease is held", given_back).await?;
-        spent = spent.and(callers.exhaust(4).await?);
-        ensure!(
-            spent.credits <= ALLOTMENT && spent.credits >= ALLOTMENT.saturating_sub(LEASE),
-            "{spent:?}: more than the lease of {LEASE} is lost, or more than {ALLOTMENT} spent"
-        );
-        Ok(())
-    })
-}
-
 pub(crate) fn the_day_turns_on_all_envoys(world: &World) -> anyhow::Result<()> {
     const ALLOTMENT: u64 = 200;
     let server = world

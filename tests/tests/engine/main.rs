@@ -6,6 +6,7 @@ mod concurrency;
 mod denials;
 mod exactness;
 mod faults;
+mod restarts;
 mod scene;
 mod servers;
 mod transports;
@@ -72,11 +73,6 @@ const TESTS: &[(&str, Needs, Test)] = &[
         exactness::what_an_idle_envoy_holds_comes_back,
     ),
     (
-        "exactness::an_envoy_that_dies_takes_its_lease_with_it_and_nothing_else",
-        Needs::Nothing,
-        exactness::an_envoy_that_dies_takes_its_lease_with_it_and_nothing_else,
-    ),
-    (
         "exactness::the_day_turns_on_all_envoys",
         Needs::Nothing,
         exactness::the_day_turns_on_all_envoys,
@@ -110,6 +106,26 @@ const TESTS: &[(&str, Needs, Test)] = &[
         "faults::a_replica_takes_over",
         Needs::Nothing,
         faults::a_replica_takes_over,
+    ),
+    (
+        "restarts::an_envoy_that_is_killed_under_load_takes_a_hundredth_along_at_most",
+        Needs::Nothing,
+        restarts::an_envoy_that_is_killed_under_load_takes_a_hundredth_along_at_most,
+    ),
+    (
+        "restarts::an_envoy_that_was_frozen_spends_what_it_had_reserved_and_no_more",
+        Needs::Nothing,
+        restarts::an_envoy_that_was_frozen_spends_what_it_had_reserved_and_no_more,
+    ),
+    (
+        "restarts::ten_restarts_in_a_row_leave_an_organization_nearly_everything",
+        Needs::Nothing,
+        restarts::ten_restarts_in_a_row_leave_an_organization_nearly_everything,
+    ),
+    (
+        "restarts::restarts_after_three_quiet_seconds_take_next_to_nothing_along",
+        Needs::Nothing,
+        restarts::restarts_after_three_quiet_seconds_take_next_to_nothing_along,
     ),
     (
         "servers::everybody_may_ask_for_the_role_and_nothing_else",

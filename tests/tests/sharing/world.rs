@@ -5,56 +5,19 @@ use std::rc::Rc;
 use api_credits::{
     callout::{CalloutId, Reply},
     engine::Parcel,
-    ledger::Ledger,
     meter::{Ending, Meter, RequestHead, ResponseHead, Step},
-    policy::Policy,
     refusal::Reason,
-    worker::Worker,
 };
 use api_credits_tests::engine::script::Script;
 use jiff::{SignedDuration, Timestamp};
 
 use super::event::{Event, Loss};
-use super::shared::Shared;
-
-pub(crate) const ALLOTMENT: u64 = 300;
-pub(crate) const LIMIT: u32 = 3;
-const LEASE: u64 = 40;
-/// What the engine calls the day.
-const DAY: &str = "api_credits:{1/default/organization/acme}:2026-11-22";
-
-/// When nothing comes back.
-const SILENCE: Reply<'_> = Reply {
-    status: None,
-    body: b"",
+use super::proxy::{
+    ALLOTMENT, Answered, Call, Crashed, Mail, OneWorker, Proxy, SILENCE, config, needs,
 };
 
-/// A call and what it asks for.
-pub(crate) struct Call {
-    meter: Meter,
-    path: String,
-}
-
-pub(crate) struct OneWorker {
-    policy: Rc<Policy>,
-    worker: Rc<Worker>,
-    pub(crate) held: Vec<Call>,
-    running: Vec<Call>,
-}
-
-pub(crate) struct Proxy {
-    number: u8,
-    shared: Shared,
-    pub(crate) workers: Vec<OneWorker>,
-}
-
-/// A message on its way to the engine.
-struct Mail {
-    proxy: u8,
-    worker: usize,
-    id: CalloutId,
-    body: Vec<u8>,
-}
+/// What the engine calls the day.
+const DAY: &str = "api_credits:{1/default/organization/acme}:2026-11-22";
 
 pub(crate) struct World {
     config: String,
@@ -69,52 +32,7 @@ pub(crate) struct World {
     now: Timestamp,
     /// What the engine had left to reserve after each message.
     left: Vec<(Timestamp, i64)>,
-    /// What was charged by proxies that have crashed.
-    pub(crate) gone: u64,
-    pub(crate) crashed: Vec<u8>,
-}
-
-fn config(proxies: usize, concurrency: bool) -> String {
-    let concurrency = if concurrency {
-        format!(r#","concurrency":{LIMIT}"#)
-    } else {
-        String::new()
-    };
-    format!(
-        r#"{{"identity":{{"header":"o"}},"editions":{{"E":{{"base":{ALLOTMENT}{concurrency}}}}},
-            "organizations":{{"acme":{{"edition":"E"}}}},
-            "engine":{{"transport":{{"resp":{{"cluster":"e","password":"p","database":3}}}},"envoys":{proxies},"lease":{LEASE}}},
-            "costs":{{"default":1,"rules":[
-              {{"name":"two","operations":["GET /2"],"cost":2}},
-              {{"name":"seven","operations":["GET /7"],"cost":7}},
-              {{"name":"fifty","operations":["GET /50"],"cost":50}}]}}}}"#
-    )
-}
-
-impl Proxy {
-    fn started(number: u8, config: &str) -> Self {
-        let worker = || OneWorker {
-            policy: Rc::new(Policy::from_json(config.as_bytes()).unwrap()),
-            worker: Rc::default(),
-            held: Vec::new(),
-            running: Vec::new(),
-        };
-        Self {
-            number,
-            shared: Shared::default(),
-            workers: vec![worker(), worker()],
-        }
-    }
-
-    /// What was charged here today, and how many calls are in progress.
-    fn charged(&self, now: Timestamp) -> (u64, u32) {
-        let policy = &self.workers[0].policy;
-        let holder = &policy.organizations["acme"];
-        let day = holder.day(now).number;
-        let account = Ledger::new(&self.shared).peek(&holder.key, day).unwrap();
-        let calls = account.slots().in_progress(policy.concurrency.lease, now);
-        (account.used().get(), calls)
-    }
+    pub(crate) crashed: Vec<Crashed>,
 }
 
 impl World {
@@ -132,15 +50,18 @@ impl World {
             lost: false,
             now: "2026-11-22T12:00:00Z".parse().unwrap(),
             left: vec![(Timestamp::MIN, i64::try_from(ALLOTMENT).unwrap())],
-            gone: 0,
             crashed: Vec::new(),
         }
     }
 
     /// Decides a call, and keeps it where it goes on.
     fn decide(&mut self, proxy: usize, worker: usize, mut call: Call) {
+        let now = self.now_at(proxy);
         let Proxy {
-            shared, workers, ..
+            shared,
+            workers,
+            waited,
+            ..
         } = &mut self.proxies[proxy];
         let head = RequestHead {
             method: "GET",
@@ -150,7 +71,7 @@ impl World {
             end_of_stream: true,
             ..RequestHead::default()
         };
-        let verdict = call.meter.on_request_headers(head, self.now, shared);
+        let verdict = call.meter.on_request_headers(head, now, shared);
         if let Step::Refuse(refusal) = &verdict.step
             && refusal.reason == Reason::DailyCredits
         {
@@ -166,7 +87,10 @@ impl World {
         }
         match verdict.step {
             Step::Forward => workers[worker].running.push(call),
-            Step::HoldForEngine(_) => workers[worker].held.push(call),
+            Step::HoldForEngine(_) => {
+                *waited = call.cost().max(*waited);
+                workers[worker].held.push(call);
+            }
             Step::Refuse(_) => {}
             other => panic!("{other:?}"),
         }
@@ -174,14 +98,18 @@ impl World {
 
     /// Sends what is to be said.
     fn send(&mut self, proxy: usize, worker: usize) {
+        let now = self.now_at(proxy);
         let Proxy {
             number,
             shared,
             workers,
-        } = &self.proxies[proxy];
+            needed,
+            ..
+        } = &mut self.proxies[proxy];
         let engine = workers[worker].policy.engine.as_ref().unwrap();
-        let parcels: Vec<Parcel> = engine.take_due(self.now, shared, || [*number; 8]);
+        let parcels: Vec<Parcel> = engine.take_due(now, shared, || [*number; 8]);
         for parcel in parcels {
+            *needed = (*needed).max(needs(&parcel.callout.body));
             self.calls_out += 1;
             let id = CalloutId(self.calls_out);
             self.mail.push(Mail {
@@ -195,15 +123,15 @@ impl World {
     }
 
     /// Carries a message out.
-    fn carry_out(&mut self, mail: &Mail) -> Vec<u8> {
-        let answer = self
+    fn carry_out(&mut self, mail: &Mail) -> Answered {
+        let body = self
             .engine
             .answer(&mail.body, self.now.as_second())
             .unwrap();
         let (held, _) = self.engine.day(DAY);
-        self.left
-            .push((self.now, i64::try_from(ALLOTMENT).unwrap() - held));
-        answer
+        let left = i64::try_from(ALLOTMENT).unwrap() - held;
+        self.left.push((self.now, left));
+        Answered { body, left }
     }
 
     /// The engine dies, and an empty one takes its place. Whatever was on its way to it may still arrive there when nobody waits for it.
@@ -214,7 +142,7 @@ impl World {
         self.engine.forget();
         self.lost = true;
         for mail in std::mem::take(&mut self.mail) {
-            self.hear(&mail, SILENCE);
+            self.hear(&mail, None);
             self.late.push(mail);
         }
     }
@@ -229,21 +157,49 @@ impl World {
         (0..100).for_each(|_| self.happen(Event::Deliver(0)));
     }
 
-    /// Lets the sender know, if it still runs.
-    fn hear(&mut self, mail: &Mail, reply: Reply<'_>) {
+    /// Lets the sender know, if it still runs and when it does.
+    fn hear(&mut self, mail: &Mail, answered: Option<&Answered>) {
         let running = self.proxies.iter().position(|p| p.number == mail.proxy);
         let Some(proxy) = running else {
             return;
         };
+        if self.proxies[proxy].frozen {
+            let unread = (mail.clone(), answered.cloned());
+            self.proxies[proxy].unread.push(unread);
+            return;
+        }
+        let reply = answered.map_or(SILENCE, |answered| Reply {
+            status: Some(200),
+            body: &answered.body,
+        });
+        let now = self.now_at(proxy);
         let engine = self.proxies[proxy].workers[mail.worker]
             .policy
             .engine
             .as_ref()
             .unwrap();
         engine
-            .learn(mail.id, reply, self.now, &self.proxies[proxy].shared)
+            .learn(mail.id, reply, now, &self.proxies[proxy].shared)
             .unwrap();
         self.resume(proxy);
+    }
+
+    /// A frozen proxy goes on. What was said to it comes in, and what it has waited for too long has not come.
+    fn thaw(&mut self, proxy: usize) {
+        self.proxies[proxy].frozen = false;
+        for (mail, answered) in std::mem::take(&mut self.proxies[proxy].unread) {
+            // Either may be noticed first: that it came, or that it came too late.
+            let answered = answered.filter(|_| mail.id.0.is_multiple_of(2));
+            if let Some(answered) = &answered {
+                self.left.push((self.now, answered.left));
+            }
+            self.hear(&mail, answered.as_ref());
+        }
+    }
+
+    /// The time, as a proxy's clock tells it.
+    fn now_at(&self, proxy: usize) -> Timestamp {
+        self.now + self.proxies[proxy].ahead
     }
 
     /// Decides again whatever waits on a proxy, as its workers do when they are answered or look again.
@@ -266,6 +222,9 @@ impl World {
                 cost,
             } => {
                 let proxy = proxy % proxies;
+                if self.proxies[proxy].frozen {
+                    return;
+                }
                 let OneWorker {
                     policy,
                     worker: memory,
@@ -283,26 +242,30 @@ impl World {
                 worker,
                 fails,
             } => {
+                let now = self.now_at(proxy % proxies);
                 let Proxy {
-                    shared, workers, ..
+                    shared,
+                    workers,
+                    frozen,
+                    refunded,
+                    ..
                 } = &mut self.proxies[proxy % proxies];
-                if let Some(mut call) = workers[worker].running.pop() {
+                if !*frozen && let Some(mut call) = workers[worker].running.pop() {
+                    if fails {
+                        *refunded += call.cost();
+                    }
                     let head = ResponseHead {
                         status: if fails { 503 } else { 200 },
                         ..ResponseHead::default()
                     };
-                    call.meter.on_response_headers(head, self.now, shared);
-                    call.meter.on_end(Ending::Unanswered, self.now, shared);
+                    call.meter.on_response_headers(head, now, shared);
+                    call.meter.on_end(Ending::Unanswered, now, shared);
                 }
             }
             Event::Deliver(which) if !self.mail.is_empty() => {
                 let mail = self.mail.remove(which % self.mail.len());
-                let body = self.carry_out(&mail);
-                let reply = Reply {
-                    status: Some(200),
-                    body: &body,
-                };
-                self.hear(&mail, reply);
+                let answered = self.carry_out(&mail);
+                self.hear(&mail, Some(&answered));
             }
             Event::Lose(which, loss) if !self.mail.is_empty() => {
                 let mail = self.mail.remove(which % self.mail.len());
@@ -310,7 +273,7 @@ impl World {
                     self.carry_out(&mail);
                 }
                 self.pass(60);
-                self.hear(&mail, SILENCE);
+                self.hear(&mail, None);
                 if matches!(loss, Loss::Late) {
                     self.late.push(mail);
                 }
@@ -320,6 +283,17 @@ impl World {
                 self.carry_out(&mail);
             }
             Event::Deliver(_) | Event::Lose(..) | Event::ArriveLate(_) => {}
+            Event::Freeze(proxy) => {
+                let proxy = proxy % proxies;
+                if self.proxies[proxy].frozen {
+                    self.thaw(proxy);
+                } else {
+                    self.proxies[proxy].frozen = true;
+                }
+            }
+            Event::Step(proxy, milliseconds) => {
+                self.proxies[proxy % proxies].ahead += SignedDuration::from_millis(milliseconds);
+            }
             Event::Tick(milliseconds) if self.lost && milliseconds >= 1_000 => {
                 for _ in 0..milliseconds / 1_000 {
                     self.deliver_all();
@@ -333,8 +307,12 @@ impl World {
             }
             Event::Crash(proxy) => {
                 let proxy = proxy % proxies;
-                self.gone += self.proxies[proxy].charged(self.now).0;
-                self.crashed.push(self.proxies[proxy].number);
+                let crashed = &self.proxies[proxy];
+                self.crashed.push(Crashed {
+                    number: crashed.number,
+                    charged: crashed.charged(self.now).0,
+                    most: crashed.most(proxies),
+                });
                 self.started += 1;
                 self.proxies[proxy] = Proxy::started(self.started, &self.config);
             }
@@ -347,10 +325,14 @@ impl World {
 
     fn tick(&mut self) {
         for proxy in 0..self.proxies.len() {
+            if self.proxies[proxy].frozen {
+                continue;
+            }
+            let now = self.now_at(proxy);
             for OneWorker { policy, worker, .. } in &self.proxies[proxy].workers {
                 let shared = &self.proxies[proxy].shared;
-                worker.tick(policy.concurrency.lease, self.now, shared);
-                policy.engine.as_ref().unwrap().tick(self.now, shared);
+                worker.tick(policy.concurrency.lease, now, shared);
+                policy.engine.as_ref().unwrap().tick(now, shared);
             }
             self.resume(proxy);
         }
@@ -359,9 +341,8 @@ impl World {
     /// What was charged in all, and how many calls are in progress on proxies that run.
     pub(crate) fn charged(&self) -> (u64, u32) {
         let all = self.proxies.iter().map(|proxy| proxy.charged(self.now));
-        all.fold((self.gone, 0), |(used, calls), (u, c)| {
-            (used + u, calls + c)
-        })
+        let gone = self.crashed.iter().map(|crashed| crashed.charged).sum();
+        all.fold((gone, 0), |(used, calls), (u, c)| (used + u, calls + c))
     }
 
     /// What the engine knows of the day: held and used.
@@ -370,17 +351,15 @@ impl World {
         (held.try_into().unwrap(), used.try_into().unwrap())
     }
 
-    /// What the engine holds for proxies that have crashed.
-    pub(crate) fn held_by_crashed(&self) -> u64 {
-        let held = self.crashed.iter().map(|number| {
-            let id = format!("{number:02x}").repeat(8);
-            self.engine.proxy(DAY, &id).0
-        });
-        held.sum::<i64>().try_into().unwrap()
+    /// What the engine holds for a proxy that has crashed.
+    pub(crate) fn held_by(&self, crashed: &Crashed) -> u64 {
+        let id = format!("{:02x}", crashed.number).repeat(8);
+        self.engine.proxy(DAY, &id).0.try_into().unwrap()
     }
 
     /// Ends every call, delivers every message, and lets everybody go idle.
     pub(crate) fn come_to_rest(&mut self) {
+        (0..self.proxies.len()).for_each(|proxy| self.thaw(proxy));
         for _ in 0..40 {
             for proxy in 0..self.proxies.len() {
                 for worker in 0..2 {
