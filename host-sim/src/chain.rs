@@ -29,6 +29,8 @@ pub(crate) struct Chain {
     pub(crate) filters: Filters,
     /// Streams on their way through several filters, by the stream's number in the first of them.
     passages: BTreeMap<u32, Passage>,
+    /// Streams that go on as others after an internal redirect, by the number that they began with.
+    redirected: BTreeMap<u32, u32>,
 }
 
 impl Chain {
@@ -36,18 +38,25 @@ impl Chain {
         Self {
             filters,
             passages: BTreeMap::new(),
+            redirected: BTreeMap::new(),
         }
     }
 
     /// Opens a stream and shows its request headers to the first filter.
     pub(crate) fn open(&mut self, request: &Request, arrival: Arrival) -> u32 {
-        let mut numbers = self.filters.next_stream(arrival.now);
+        let now = arrival.now;
+        self.enter(now, |root| HttpStream::new(request, root, arrival))
+    }
+
+    /// A stream enters, which is made once its root context in the first filter is known.
+    fn enter(&mut self, now: Instant, stream: impl FnOnce(u32) -> HttpStream) -> u32 {
+        let mut numbers = self.filters.next_stream(now);
         let Some(first) = numbers.next() else {
             return 0;
         };
         let others: Vec<_> = numbers.collect();
         let id = first.id;
-        let stream = Box::new(HttpStream::new(request, first.root, arrival));
+        let stream = Box::new(stream(first.root));
         if others.is_empty() {
             self.filters.open(0, first, stream);
         } else {
@@ -60,6 +69,18 @@ impl Chain {
 
     /// Goes on with a stream as far as it goes.
     pub(crate) fn pump(&mut self, id: u32) -> Progress {
+        loop {
+            let leg = self.leg(id);
+            let progress = self.pump_leg(leg);
+            let elsewhere = |part: &mut HttpStream| part.goes_elsewhere();
+            if progress != Progress::Complete || !self.first_part(id).is_some_and(elsewhere) {
+                return progress;
+            }
+            self.redirect(id, leg);
+        }
+    }
+
+    fn pump_leg(&mut self, id: u32) -> Progress {
         if let Some(mut passage) = self.passages.remove(&id) {
             let progress = passage.pump(&mut self.filters);
             self.passages.insert(id, passage);
@@ -69,11 +90,29 @@ impl Chain {
         first.map_or(Progress::Complete, |first| first.pump(id))
     }
 
+    /// The number under which a stream goes on.
+    fn leg(&self, id: u32) -> u32 {
+        self.redirected.get(&id).copied().unwrap_or(id)
+    }
+
+    /// A leg of a stream is over, and the next one begins.
+    fn redirect(&mut self, id: u32, leg: u32) {
+        let now = self.filters.vms().next().map(Worker::now);
+        let next = self.last_part(id).map(HttpStream::redirected);
+        self.end_leg(leg, |_| ());
+        if let (Some(now), Some(next)) = (now, next) {
+            let number = self.enter(now, |root| next.in_root(root));
+            self.redirected.insert(id, number);
+        }
+    }
+
     /// Ends a stream and says what was seen of it.
     pub(crate) fn close(&mut self, id: u32) -> Exchange {
-        if !self.passages.contains_key(&id) {
+        let leg = self.leg(id);
+        if !self.passages.contains_key(&leg) {
+            self.redirected.remove(&id);
             let first = self.filters.vm_of(0);
-            return first.map(|first| first.close(id)).unwrap_or_default();
+            return first.map(|first| first.close(leg)).unwrap_or_default();
         }
         let rules = self.filters.rules(0);
         let properties = rules.map(|rules| rules.properties.clone());
@@ -88,6 +127,11 @@ impl Chain {
 
     /// Ends a stream and takes what was seen of its part in the first filter.
     pub(crate) fn end<T>(&mut self, id: u32, seen: impl FnOnce(&mut HttpStream) -> T) -> Option<T> {
+        let leg = self.redirected.remove(&id).unwrap_or(id);
+        self.end_leg(leg, seen)
+    }
+
+    fn end_leg<T>(&mut self, id: u32, seen: impl FnOnce(&mut HttpStream) -> T) -> Option<T> {
         match self.passages.remove(&id) {
             Some(passage) => passage.end(&mut self.filters, seen),
             None => self.filters.vm_of(0)?.end(id, seen),
@@ -113,7 +157,7 @@ impl Chain {
 
     /// What the upstream has done with this stream.
     pub(crate) fn answered_with(&mut self, id: u32, behaviour: UpstreamBehaviour) {
-        if self.passages.contains_key(&id) {
+        if self.passages.contains_key(&self.leg(id)) {
             return self.on_parts(id, |part| part.answered_with(behaviour.clone()));
         }
         if let Some(part) = self.first_part(id) {
@@ -122,8 +166,9 @@ impl Chain {
     }
 
     fn on_parts(&mut self, id: u32, act: impl Fn(&mut HttpStream)) {
-        let Some(passage) = self.passages.get(&id) else {
-            return self.filters.stream(0, id).map_or((), act);
+        let leg = self.leg(id);
+        let Some(passage) = self.passages.get(&leg) else {
+            return self.filters.stream(0, leg).map_or((), act);
         };
         for (filter, part) in passage.parts().enumerate() {
             if let Some(part) = self.filters.stream(filter, part) {
@@ -141,7 +186,8 @@ impl Chain {
 
     /// The part of this stream in the first filter.
     pub(crate) fn first_part(&mut self, id: u32) -> Option<&mut HttpStream> {
-        self.filters.stream(0, id)
+        let leg = self.leg(id);
+        self.filters.stream(0, leg)
     }
 
     /// The request of this stream as it goes to the upstream.
@@ -151,7 +197,7 @@ impl Chain {
 
     /// More of this stream's request has come.
     pub(crate) fn receive(&mut self, id: u32, frame: Frame) {
-        if let Some(stream) = self.filters.stream(0, id) {
+        if let Some(stream) = self.first_part(id) {
             stream.request.arrive(frame);
         }
     }
@@ -185,12 +231,12 @@ impl Chain {
 
     /// What the client has got since this was last asked.
     pub(crate) fn take_sent(&mut self, id: u32) -> Option<Sent> {
-        self.filters.stream(0, id)?.take_sent()
+        self.first_part(id)?.take_sent()
     }
 
     /// How many bytes of this stream wait because a filter holds it.
     pub(crate) fn backlog(&mut self, id: u32) -> usize {
-        let stream = self.filters.stream(0, id);
+        let stream = self.first_part(id);
         stream.map_or(0, |stream| stream.backlog())
     }
 
@@ -202,9 +248,10 @@ impl Chain {
     /// The part of this stream in the last filter, once it has come so far.
     fn last_part(&mut self, id: u32) -> Option<&mut HttpStream> {
         let last = self.filters.len().checked_sub(1)?;
-        let part = match self.passages.get(&id) {
+        let leg = self.leg(id);
+        let part = match self.passages.get(&leg) {
             Some(passage) => passage.parts().nth(last)?,
-            None => id,
+            None => leg,
         };
         self.filters.stream(last, part)
     }

@@ -2,8 +2,6 @@
 //!
 //! Observed on Envoy 1.40 with one listener and one cluster. Only what a plugin, a client or an upstream can see of a plain configuration is here.
 
-use std::time::Duration;
-
 use itoa::Buffer;
 
 use crate::header_map::HeaderMap;
@@ -215,13 +213,11 @@ pub(crate) fn check_request(headers: &HeaderMap) -> Result<(), LocalResponse> {
     Ok(())
 }
 
-/// The request as the upstream gets it, without a body yet; `only` says that there will be none, and `timeout` how long the router
-/// waits for the answer. Over HTTP/1 the codec says how long the body is when nobody else does.
+/// The request as the upstream gets it, without a body yet; `only` says that there will be none. Over HTTP/1 the codec says how long the body is when nobody else does.
 pub(crate) fn upstream_request(
     headers: &HeaderMap,
     http: HttpVersion,
     only: bool,
-    timeout: Duration,
 ) -> UpstreamRequest {
     let mut sent = framed_once(headers);
     let method = headers.text(":method").unwrap_or_default().into_owned();
@@ -239,10 +235,6 @@ pub(crate) fn upstream_request(
     if let (HttpVersion::One, Some(authority)) = (http, headers.text(":authority")) {
         sent.insert(0, ("host".to_owned(), authority.into_owned()));
     }
-    sent.push((
-        "x-envoy-expected-rq-timeout-ms".to_owned(),
-        timeout.as_millis().to_string(),
-    ));
     UpstreamRequest {
         method,
         path: headers.text(":path").unwrap_or_default().into_owned(),

@@ -53,6 +53,10 @@
 //! [[step]]                                     # a call whose answer the upstream holds; also `count`
 //! open = { call = "a", request = { upstream = { status = 201, streams = true } } }   # or "reset", "timeout", "unreachable", …
 //!
+//! ## An upstream may not be asked at all: it is "no_healthy_upstream", the route answers ("direct_response", "redirect"), or a filter behind
+//! ## the last one does: `neighbour = { status = 403, headers = {}, body = "" }`. `upstream = { status = 307, internal_redirect =
+//! ## "http://api.example/b" }` answers with a redirect that Envoy follows by itself.
+//!
 //! [[step]]                                     # a call that the plugin itself holds, for as long as nothing resumes it
 //! open = { call = "b", request = {}, held = "filter" }
 //!
@@ -130,7 +134,7 @@ pub use service::ExpectCallouts;
 pub use step::{ExpectLog, Open, Parallel, Step};
 
 use crate::grpc::GrpcService;
-use crate::target::{Capability, LogLevel, Name, Service, Setup, Upstream};
+use crate::target::{Capability, LogLevel, Name, Service, Setup, Upstream, UpstreamBehaviour};
 use place::{line_and_column, named_step, start_of_step};
 use raw::RawScenario;
 
@@ -279,6 +283,12 @@ impl Scenario {
         self.path.parent().unwrap_or(Path::new(""))
     }
 
+    /// Whether a filter behind the last one answers some request.
+    fn has_neighbours(&self) -> bool {
+        let mut requests = self.steps().iter().flat_map(Step::requests);
+        requests.any(|request| matches!(request.upstream, UpstreamBehaviour::Neighbour(_)))
+    }
+
     /// From which level on lines are looked at. The plugin is told, and may log more when more is wanted.
     fn log_level(&self) -> LogLevel {
         let wants_all =
@@ -323,6 +333,7 @@ impl Scenario {
             properties: properties.into_iter().collect(),
             clock: self.clock,
             reconfigures,
+            neighbours: self.has_neighbours(),
             log_level: self.log_level(),
         })
     }

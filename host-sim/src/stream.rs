@@ -9,8 +9,10 @@ mod client;
 mod departure;
 mod link;
 mod live;
+mod redirect;
 mod router;
 mod seen;
+mod substitute;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -94,6 +96,8 @@ pub(crate) struct HttpStream {
     pub(crate) flags: u64,
     /// Whether the answer to a failed VM was sent; later callbacks are skipped.
     pub(crate) failure_answered: bool,
+    /// Whether Envoy has followed a redirect of the upstream's, so that the stream goes on as another.
+    redirected: bool,
     http: HttpVersion,
     grpc: bool,
     head: bool,
@@ -138,6 +142,7 @@ impl HttpStream {
             response_details: None,
             flags: 0,
             failure_answered: false,
+            redirected: false,
             limit,
             router: Router::new(request.upstream.clone(), false),
             client: Client::new(request.http),
@@ -153,7 +158,7 @@ impl HttpStream {
 
     /// What is due. Held parts may arrive meanwhile and exceed the buffer limit.
     pub(crate) fn next(&mut self) -> Next {
-        if self.client.ended || self.client.reset {
+        if self.is_over() {
             return Next::Complete;
         }
         let response = self.response.as_mut().map_or(Ok(None), Message::next_part);
@@ -175,6 +180,11 @@ impl HttpStream {
             None if self.awaits_client() => Next::ClientHeld,
             None => Next::Held(Side::Request, self.request.held().unwrap_or(Part::Body)),
         }
+    }
+
+    /// Whether nothing of it matters any more.
+    fn is_over(&self) -> bool {
+        self.client.ended || self.client.reset || self.redirected
     }
 
     fn within_limit<T>(&mut self, side: Side, outcome: Result<T, TooLarge>) -> Option<T> {
@@ -340,13 +350,20 @@ impl HttpStream {
         }
         match passed {
             Passed::Headers { end } => {
+                if let Some(local) = self.neighbours_answer() {
+                    return self.local_response(&local);
+                }
                 if let Err(local) = envoy::check_request(&self.request.headers) {
                     if local.status == 404 {
                         self.flags |= Flag::NoRouteFound.bit();
                     }
                     return self.local_response(&local);
                 }
-                self.router.forward(&self.request.headers, self.http, end);
+                if let Some(local) = self.routers_answer() {
+                    return self.local_response(&local);
+                }
+                self.router
+                    .forward(&mut self.request.headers, self.http, end);
             }
             Passed::Data { bytes, end } => self.router.forward_data(bytes, end),
             Passed::Trailers => self.router.forward_data(Vec::new(), true),

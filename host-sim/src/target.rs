@@ -356,6 +356,8 @@ pub struct Setup {
     pub clock: Option<Timestamp>,
     /// Whether the plugin will get new configurations, for which Envoy must be told to expect them.
     pub reconfigures: bool,
+    /// Whether a filter behind the last one answers some requests ([`UpstreamBehaviour::Neighbour`]).
+    pub neighbours: bool,
     /// From which level on the host writes what the plugin logs, which is what `proxy_get_log_level` tells the plugin.
     pub log_level: LogLevel,
 }
@@ -373,6 +375,7 @@ impl Default for Setup {
             properties: Vec::new(),
             clock: None,
             reconfigures: false,
+            neighbours: false,
             log_level: LogLevel::Debug,
         }
     }

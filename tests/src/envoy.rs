@@ -5,6 +5,7 @@ mod bootstrap;
 mod filter;
 mod log;
 mod named;
+mod neighbour;
 mod process;
 mod session;
 mod world;

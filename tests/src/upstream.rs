@@ -97,6 +97,14 @@ impl Upstream {
         lock(&self.state.seen).contains_key(exchange)
     }
 
+    /// Of how many legs an exchange is: of one more for each redirect that Envoy follows.
+    #[must_use]
+    pub fn legs(&self, exchange: &str) -> usize {
+        let plans = lock(&self.state.plans);
+        let redirects = plans.get(exchange).is_some_and(Plan::redirects);
+        1_usize.saturating_add(redirects.into())
+    }
+
     /// What it saw of this exchange, if anything.
     #[must_use]
     pub fn take(&self, exchange: &str) -> Option<UpstreamRequest> {
@@ -162,5 +170,6 @@ async fn answer(
     if let Some(request) = lock(&state.seen).get_mut(&exchange) {
         request.body = bytes;
     }
-    plan.act(&head.method).await
+    let place = head.uri.path_and_query().map(ToString::to_string);
+    plan.act(&head.method, &place.unwrap_or_default()).await
 }

@@ -168,6 +168,12 @@ impl Passage {
 
     /// A stream that was reset in one filter is reset in all.
     fn is_over(&self, filters: &mut Filters) -> bool {
+        if self
+            .part(filters, 0)
+            .is_some_and(|first| first.goes_elsewhere())
+        {
+            return true;
+        }
         let mut reset = None;
         for index in 0..self.parts.len() {
             if self

@@ -50,8 +50,8 @@ struct RawRequest {
     unfinished: bool,
     #[serde(default)]
     may_leave: bool,
-    #[serde(default)]
-    upstream: Behaviour,
+    upstream: Option<Behaviour>,
+    neighbour: Option<UpstreamTable>,
 }
 
 impl TryFrom<RawRequest> for Requests {
@@ -83,6 +83,13 @@ impl TryFrom<RawRequest> for Requests {
                 within.abs()
             )
         })?;
+        let upstream = match (raw.upstream, raw.neighbour) {
+            (Some(_), Some(_)) => {
+                return Err("expected at most one of `upstream` and `neighbour`, which answers in its place".to_owned());
+            }
+            (upstream, None) => upstream.unwrap_or_default().0,
+            (None, Some(UpstreamTable(answer))) => UpstreamBehaviour::Neighbour(answer),
+        };
         let default = Request::default();
         let method = raw.method.unwrap_or(default.method);
         if !fields::is_token(&method) {
@@ -100,7 +107,7 @@ impl TryFrom<RawRequest> for Requests {
                 trailers: raw.trailers.0,
                 http: raw.http,
                 worker: raw.worker,
-                upstream: raw.upstream.0,
+                upstream,
                 unfinished: raw.unfinished,
                 may_leave: raw.may_leave,
             },
@@ -120,6 +127,30 @@ struct RawUpstream {
     body_json: Option<Json>,
     trailers: Option<Fields>,
     streams: Option<bool>,
+    internal_redirect: Option<String>,
+}
+
+impl TryFrom<RawUpstream> for UpstreamBehaviour {
+    type Error = &'static str;
+
+    fn try_from(mut raw: RawUpstream) -> Result<Self, Self::Error> {
+        let Some(location) = raw.internal_redirect.take() else {
+            return AnswerOverride::try_from(raw).map(Self::Answer);
+        };
+        let status = raw.status.take().unwrap_or(302);
+        if AnswerOverride::try_from(raw)? != AnswerOverride::default() {
+            return Err("expected nothing but `status` beside `internal_redirect`");
+        }
+        if location
+            .strip_prefix("http://")
+            .is_none_or(|rest| !rest.contains('/'))
+        {
+            return Err(
+                "expected a whole address in `internal_redirect`, as in `http://api.example/things`",
+            );
+        }
+        Ok(Self::InternalRedirect { status, location })
+    }
 }
 
 impl TryFrom<RawUpstream> for AnswerOverride {
@@ -151,14 +182,27 @@ impl TryFrom<RawUpstream> for UpstreamTable {
     type Error = &'static str;
 
     fn try_from(raw: RawUpstream) -> Result<Self, Self::Error> {
-        if raw.streams.is_some() {
-            return Err("`streams` is for the upstream of a single request");
+        if raw.streams.is_some() || raw.internal_redirect.is_some() {
+            return Err(
+                "`streams` and `internal_redirect` are for the upstream of a single request",
+            );
         }
         Ok(Self(
             AnswerOverride::try_from(raw)?.over(&Upstream::default()),
         ))
     }
 }
+
+/// What an upstream that does not answer does.
+const NAMES: [&str; 7] = [
+    "reset",
+    "reset_after_headers",
+    "timeout",
+    "unreachable",
+    "no_healthy_upstream",
+    "direct_response",
+    "redirect",
+];
 
 /// What the upstream does with one request: a table that overrides its usual answer, or the name of a failure.
 #[derive(Clone, Debug, Default)]
@@ -173,7 +217,7 @@ impl<'de> Deserialize<'de> for Behaviour {
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(
-                    "a table with `status`, `headers`, `body`, …, or `reset`, `reset_after_headers`, `timeout` or `unreachable`",
+                    "a table with `status`, `headers`, `body`, …, or the name of what happens, as in `reset`",
                 )
             }
 
@@ -183,19 +227,17 @@ impl<'de> Deserialize<'de> for Behaviour {
                     "reset_after_headers" => UpstreamBehaviour::ResetAfterHeaders,
                     "timeout" => UpstreamBehaviour::Timeout,
                     "unreachable" => UpstreamBehaviour::Unreachable,
-                    other => {
-                        return Err(E::unknown_variant(
-                            other,
-                            &["reset", "reset_after_headers", "timeout", "unreachable"],
-                        ));
-                    }
+                    "no_healthy_upstream" => UpstreamBehaviour::NoHealthyUpstream,
+                    "direct_response" => UpstreamBehaviour::DirectResponse,
+                    "redirect" => UpstreamBehaviour::Redirect,
+                    other => return Err(E::unknown_variant(other, &NAMES)),
                 }))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Behaviour, A::Error> {
                 let raw = RawUpstream::deserialize(MapAccessDeserializer::new(map))?;
-                let answer = AnswerOverride::try_from(raw).map_err(de::Error::custom)?;
-                Ok(Behaviour(UpstreamBehaviour::Answer(answer)))
+                let behaviour = UpstreamBehaviour::try_from(raw).map_err(de::Error::custom)?;
+                Ok(Behaviour(behaviour))
             }
         }
 

@@ -226,7 +226,20 @@ fn wrong_steps_are_answered_with_their_place() {
         (
             "request = { upstream = 'rst' }",
             "f.toml:6:24: at `step[1].request.upstream`: unknown variant `rst`, \
-             expected one of `reset`, `reset_after_headers`, `timeout`, `unreachable`",
+             expected one of `reset`, `reset_after_headers`, `timeout`, `unreachable`, `no_healthy_upstream`, `direct_response`, `redirect`",
+        ),
+        (
+            "request = { neighbour = { status = 403 }, upstream = 'reset' }",
+            "f.toml:6:11: at `step[1].request`: expected at most one of `upstream` and `neighbour`, which answers in its place",
+        ),
+        (
+            "request = { upstream = { internal_redirect = '/a' } }",
+            "f.toml:6:24: at `step[1].request.upstream`: expected a whole address in `internal_redirect`, as in \
+             `http://api.example/things`",
+        ),
+        (
+            "request = { upstream = { internal_redirect = 'http://a/b', body = 'c' } }",
+            "f.toml:6:24: at `step[1].request.upstream`: expected nothing but `status` beside `internal_redirect`",
         ),
         (
             "request = { upstream = { body = '', body_json = 1 } }",
@@ -235,7 +248,7 @@ fn wrong_steps_are_answered_with_their_place() {
         (
             "request = { upstream = 1 }",
             "f.toml:6:24: at `step[1].request.upstream`: invalid type: integer `1`, expected a table with `status`, \
-             `headers`, `body`, …, or `reset`, `reset_after_headers`, `timeout` or `unreachable`",
+             `headers`, `body`, …, or the name of what happens, as in `reset`",
         ),
         (
             "open = { call = 'a', request = {}, count = 0 }",

@@ -74,6 +74,7 @@ impl HttpStream {
             response_details: self.response_details.clone(),
             flags: self.flags,
             failure_answered: false,
+            redirected: false,
             http: self.http,
             grpc: self.grpc,
             head: self.head,
@@ -198,6 +199,7 @@ impl HttpStream {
             flags: self.flags,
             attempts: self.router.attempts,
             contact: self.router.contact,
+            redirected: self.redirected,
         }
     }
 
@@ -207,6 +209,7 @@ impl HttpStream {
         self.response_details.clone_from(&facts.response_details);
         self.router.attempts = facts.attempts;
         self.router.contact = facts.contact;
+        self.redirected = facts.redirected;
     }
 
     /// The request as the upstream saw it.
@@ -247,6 +250,7 @@ pub(crate) struct Facts {
     flags: u64,
     attempts: u64,
     contact: Contact,
+    redirected: bool,
 }
 
 /// A stream that is over.

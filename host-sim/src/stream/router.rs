@@ -24,6 +24,7 @@ const SHORT_ROUTE_TIMEOUT: Duration = Duration::from_millis(300);
 /// Why a stream ended badly: the bits of `response.flags` (`StreamInfo::CoreResponseFlag`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flag {
+    NoHealthyUpstream = 1,
     UpstreamRequestTimeout = 2,
     UpstreamRemoteReset = 4,
     UpstreamConnectionFailure = 5,
@@ -89,7 +90,6 @@ pub(super) struct Forwarded {
     http: HttpVersion,
     /// Whether the headers are all of it.
     only: bool,
-    timeout: Duration,
     body: Vec<u8>,
 }
 
@@ -105,7 +105,7 @@ impl Forwarded {
     pub(super) fn request(&self) -> UpstreamRequest {
         UpstreamRequest {
             body: self.body.clone(),
-            ..envoy::upstream_request(&self.headers, self.http, self.only, self.timeout)
+            ..envoy::upstream_request(&self.headers, self.http, self.only)
         }
     }
 
@@ -132,13 +132,14 @@ impl Router {
         }
     }
 
-    /// The request's headers go to the upstream.
-    pub(super) fn forward(&mut self, headers: &HeaderMap, http: HttpVersion, end: bool) {
+    /// The request's headers go to the upstream, and say how long the router waits for the answer.
+    pub(super) fn forward(&mut self, headers: &mut HeaderMap, http: HttpVersion, end: bool) {
+        let timeout = self.timeout().as_millis().to_string();
+        headers.set("x-envoy-expected-rq-timeout-ms", timeout);
         self.request = Some(Forwarded {
             headers: headers.clone(),
             http,
             only: end,
-            timeout: self.timeout(),
             body: Vec::new(),
         });
         self.framing = Some(Framing::of(headers, http));
@@ -276,6 +277,15 @@ impl HttpStream {
                 self.answer(&usual, true);
                 self.router.rest = Some(Rest::Reset);
             }
+            UpstreamBehaviour::InternalRedirect { status, location } => {
+                let (status, location) = (*status, location.clone());
+                self.is_redirected(status, &location);
+            }
+            // They have answered before.
+            UpstreamBehaviour::NoHealthyUpstream
+            | UpstreamBehaviour::DirectResponse
+            | UpstreamBehaviour::Redirect
+            | UpstreamBehaviour::Neighbour(_) => {}
             UpstreamBehaviour::Timeout => self.upstream_timed_out(),
             UpstreamBehaviour::Reset => match self.http {
                 HttpVersion::One => self.upstream_failed(

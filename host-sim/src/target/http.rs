@@ -41,6 +41,21 @@ pub enum UpstreamBehaviour {
     Timeout,
     /// It refuses the connection.
     Unreachable,
+    /// It is not there: its cluster has no healthy host.
+    NoHealthyUpstream,
+    /// It is not asked: the route answers 404 by itself.
+    DirectResponse,
+    /// It is not asked: the route redirects the client to `/elsewhere`.
+    Redirect,
+    /// It is not asked: another filter, between the last one and the router, answers so. Envoy's Lua filter stands in for it.
+    Neighbour(Upstream),
+    /// It answers with this redirect, which the route follows by itself, and as usual when it is asked again.
+    InternalRedirect {
+        /// The status code, as in 302.
+        status: u16,
+        /// Where it redirects to, as in `http://api.example/things`.
+        location: String,
+    },
 }
 
 impl Default for UpstreamBehaviour {

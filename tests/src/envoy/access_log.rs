@@ -22,8 +22,8 @@ pub(super) struct AccessLog {
     file: Option<BufReader<File>>,
     /// The beginning of a line whose end is not written yet.
     partial: String,
-    /// Lines that nobody has asked for yet, by exchange.
-    lines: HashMap<String, BTreeMap<String, String>>,
+    /// Lines that nobody has asked for yet, by exchange. One that an upstream redirects has a line for each of its legs.
+    lines: HashMap<String, Vec<BTreeMap<String, String>>>,
 }
 
 impl AccessLog {
@@ -37,16 +37,19 @@ impl AccessLog {
         }
     }
 
-    /// The filter state of an exchange, as soon as it is over for Envoy. By then the plugin's own `on_log` has run.
+    /// The filter state of the last leg of an exchange that has so many, as soon as it is over for Envoy. By then the plugin's own
+    /// `on_log` has run.
     pub(super) async fn take(
         &mut self,
         exchange: &str,
+        legs: usize,
     ) -> anyhow::Result<BTreeMap<String, String>> {
         let found = timeout(PATIENCE, async {
             loop {
                 self.read()?;
-                if let Some(properties) = self.lines.remove(exchange) {
-                    return Ok(properties);
+                if self.lines.get(exchange).map_or(0, Vec::len) >= legs {
+                    let mut lines = self.lines.remove(exchange).unwrap_or_default();
+                    return Ok(lines.pop().unwrap_or_default());
                 }
                 sleep(INTERVAL).await;
             }
@@ -94,7 +97,7 @@ impl AccessLog {
             // What is not set is `null`.
             let set = properties
                 .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
-            self.lines.insert(exchange, set.collect());
+            self.lines.entry(exchange).or_default().push(set.collect());
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ use std::path::Path;
 use host_sim::target::Setup;
 use serde_json::{Map, Value, json};
 
+use super::neighbour;
 use crate::grpc::GrpcServer;
 use crate::service::Service;
 use crate::upstream::{EXCHANGE, Upstream};
@@ -20,6 +21,14 @@ pub(super) const ROUTE: &str = "x-route";
 pub(super) const IMPATIENT: &str = "impatient";
 /// The route to where nobody listens.
 pub(super) const NOWHERE: &str = "nowhere";
+/// The route to a cluster without any host.
+pub(super) const NOBODY: &str = "nobody";
+/// The route that answers by itself.
+pub(super) const DIRECT: &str = "direct";
+/// The route that redirects clients.
+pub(super) const ELSEWHERE: &str = "elsewhere";
+/// The route that follows redirects of the upstream's.
+pub(super) const FOLLOWS: &str = "follows";
 
 /// What differs from one process to the next.
 #[derive(Debug)]
@@ -57,6 +66,7 @@ impl Bootstrap<'_> {
         let mut clusters = vec![
             upstream_cluster("api", self.upstream.address),
             upstream_cluster(NOWHERE, self.upstream.nowhere),
+            json!({ "name": NOBODY, "load_assignment": { "cluster_name": NOBODY } }),
         ];
         let services = self.services.iter();
         clusters.extend(services.map(|(name, service)| service_cluster(name, service)));
@@ -77,7 +87,9 @@ impl Bootstrap<'_> {
             "typed_config": { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" },
         });
         let filters = metadata.into_iter().chain(self.filters.iter().cloned());
-        let filters: Vec<_> = filters.chain([router]).collect();
+        let neighbour = self.setup.neighbours.then(neighbour::filter);
+        let filters: Vec<_> = filters.chain(neighbour).chain([router]).collect();
+        let redirects = json!({ "redirect_response_codes": [301, 302, 303, 307, 308] });
         json!({
             "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
             "stat_prefix": "api",
@@ -86,8 +98,12 @@ impl Bootstrap<'_> {
                 "name": "api",
                 "domains": ["*"],
                 "routes": [
-                    route(IMPATIENT, json!({ "cluster": "api", "timeout": "0.3s" })),
-                    route(NOWHERE, json!({ "cluster": NOWHERE })),
+                    route(IMPATIENT, "route", json!({ "cluster": "api", "timeout": "0.3s" })),
+                    route(NOWHERE, "route", json!({ "cluster": NOWHERE })),
+                    route(NOBODY, "route", json!({ "cluster": NOBODY })),
+                    route(DIRECT, "direct_response", json!({ "status": 404 })),
+                    route(ELSEWHERE, "redirect", json!({ "path_redirect": "/elsewhere" })),
+                    route(FOLLOWS, "route", json!({ "cluster": "api", "internal_redirect_policy": redirects })),
                     { "match": { "prefix": "/" }, "route": { "cluster": "api" } },
                 ],
             }] },
@@ -134,10 +150,10 @@ impl Bootstrap<'_> {
 }
 
 /// A route that is chosen by [`ROUTE`], which the upstream does not see.
-fn route(name: &str, action: Value) -> Value {
+fn route(name: &str, kind: &str, action: Value) -> Value {
     json!({
         "match": { "prefix": "/", "headers": [{ "name": ROUTE, "string_match": { "exact": name } }] },
-        "route": action,
+        kind: action,
         "request_headers_to_remove": [ROUTE],
     })
 }

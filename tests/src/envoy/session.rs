@@ -18,8 +18,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::access_log::AccessLog;
-use super::bootstrap::{IMPATIENT, NOWHERE, ROUTE};
+use super::bootstrap::{DIRECT, ELSEWHERE, FOLLOWS, IMPATIENT, NOBODY, NOWHERE, ROUTE};
 use super::named::{Named, Open};
+use super::neighbour::{self, NEIGHBOUR};
 use super::world::World;
 use super::{NAME, failed, log};
 use crate::body::fields;
@@ -96,13 +97,22 @@ impl EnvoySession {
         request
             .headers
             .push((EXCHANGE.to_owned(), exchange.clone()));
-        let route = match request.upstream {
-            UpstreamBehaviour::Timeout => Some(IMPATIENT),
-            UpstreamBehaviour::Unreachable => Some(NOWHERE),
-            _ => None,
+        let route = |route: &str| Some((ROUTE.to_owned(), route.to_owned()));
+        let header = match &request.upstream {
+            UpstreamBehaviour::Timeout => route(IMPATIENT),
+            UpstreamBehaviour::Unreachable => route(NOWHERE),
+            UpstreamBehaviour::NoHealthyUpstream => route(NOBODY),
+            UpstreamBehaviour::DirectResponse => route(DIRECT),
+            UpstreamBehaviour::Redirect => route(ELSEWHERE),
+            UpstreamBehaviour::InternalRedirect { .. } => route(FOLLOWS),
+            UpstreamBehaviour::Neighbour(answer) => {
+                Some((NEIGHBOUR.to_owned(), neighbour::told(answer)))
+            }
+            UpstreamBehaviour::Answer(_)
+            | UpstreamBehaviour::Reset
+            | UpstreamBehaviour::ResetAfterHeaders => None,
         };
-        let route = route.map(|route| (ROUTE.to_owned(), route.to_owned()));
-        request.headers.extend(route);
+        request.headers.extend(header);
         let hold = if held || request.upstream != UpstreamBehaviour::default() {
             Some(
                 self.world
@@ -128,7 +138,8 @@ impl EnvoySession {
 
     /// Adds what the upstream and the access log know of an exchange to what the client got.
     async fn observe(&mut self, exchange: &str, response: Response) -> anyhow::Result<Exchange> {
-        let properties = self.access_log.take(exchange).await?;
+        let legs = self.world.upstream.legs(exchange);
+        let properties = self.access_log.take(exchange, legs).await?;
         Ok(Exchange {
             status: response.status,
             headers: fields(&response.headers),

@@ -35,6 +35,12 @@ pub(super) enum Action {
     Cut(Arc<Response>),
     /// It never answers.
     Nothing,
+    /// It redirects, and answers whoever asks at this place.
+    Redirect {
+        place: String,
+        redirect: Arc<Response>,
+        then: Arc<Response>,
+    },
 }
 
 /// What of a request is here.
@@ -119,6 +125,13 @@ pub(super) fn plan(action: Action, held: bool) -> (Plan, Hold) {
     (plan, hold)
 }
 
+/// Path and query of an address.
+fn place(address: &str) -> anyhow::Result<String> {
+    let address: http::Uri = address.parse()?;
+    let place = address.path_and_query().map(ToString::to_string);
+    Ok(place.unwrap_or_default())
+}
+
 impl Action {
     /// What this behaviour means for an upstream that usually answers so.
     pub(super) fn new(behaviour: &UpstreamBehaviour, usual: &Answer) -> anyhow::Result<Self> {
@@ -131,8 +144,22 @@ impl Action {
                     Self::Answer(response)
                 }
             }
-            // Who is unreachable gets no request; should one come, it is seen there, which the scenario does not expect.
-            UpstreamBehaviour::Reset | UpstreamBehaviour::Unreachable => Self::Reset,
+            UpstreamBehaviour::InternalRedirect { status, location } => Self::Redirect {
+                place: place(location)?,
+                redirect: Arc::new(Response::new(&Answer {
+                    status: *status,
+                    headers: vec![("location".to_owned(), location.clone())],
+                    ..Answer::default()
+                })?),
+                then: Arc::new(Response::new(usual)?),
+            },
+            // Who is not asked gets no request; should one come, it is seen there, which the scenario does not expect.
+            UpstreamBehaviour::Reset
+            | UpstreamBehaviour::Unreachable
+            | UpstreamBehaviour::NoHealthyUpstream
+            | UpstreamBehaviour::DirectResponse
+            | UpstreamBehaviour::Redirect
+            | UpstreamBehaviour::Neighbour(_) => Self::Reset,
             UpstreamBehaviour::ResetAfterHeaders => Self::Cut(Arc::new(Response::new(usual)?)),
             UpstreamBehaviour::Timeout => Self::Nothing,
         })
@@ -140,9 +167,19 @@ impl Action {
 }
 
 impl Action {
+    /// The same for a request at this place.
+    fn at(&self, asked: &str) -> Self {
+        match self {
+            Self::Redirect { place, then, .. } if place == asked => Self::Answer(Arc::clone(then)),
+            Self::Redirect { redirect, .. } => Self::Answer(Arc::clone(redirect)),
+            other => other.clone(),
+        }
+    }
+
     /// The same for a request that gets the headers only.
     fn without_body(&self) -> Self {
         match self {
+            Self::Redirect { .. } => self.clone(),
             Self::Answer(response) => Self::Answer(Arc::new(response.with_length().without_body())),
             Self::Stream(response) => Self::Stream(Arc::new(response.without_body())),
             Self::Cut(response) => Self::Cut(Arc::new(response.without_body())),
@@ -164,8 +201,18 @@ impl Plan {
         self.arrived.send_modify(more);
     }
 
-    /// Acts, once the whole request is here. An error hangs up.
-    pub(super) async fn act(mut self, method: &Method) -> anyhow::Result<http::Response<Reply>> {
+    /// Whether Envoy is to follow a redirect.
+    pub(super) fn redirects(&self) -> bool {
+        matches!(self.action, Action::Redirect { .. })
+    }
+
+    /// Acts, once the whole request is here, for this place. An error hangs up.
+    pub(super) async fn act(
+        mut self,
+        method: &Method,
+        place: &str,
+    ) -> anyhow::Result<http::Response<Reply>> {
+        self.action = self.action.at(place);
         if method == Method::HEAD {
             self.action = self.action.without_body();
         }
@@ -180,7 +227,7 @@ impl Plan {
                 return Ok(response.until(end));
             }
             Action::Nothing => std::future::pending().await,
-            Action::Reset => None,
+            Action::Reset | Action::Redirect { .. } => None,
             Action::Answer(response) | Action::Cut(response) => Some(Arc::clone(response)),
         };
         self.until(|allowed| allowed.released).await;
