@@ -71,13 +71,44 @@ impl Chain {
     pub(crate) fn pump(&mut self, id: u32) -> Progress {
         loop {
             let leg = self.leg(id);
+            self.expire(leg);
             let progress = self.pump_leg(leg);
+            self.touch(leg, progress);
             let elsewhere = |part: &mut HttpStream| part.goes_elsewhere();
             if progress != Progress::Complete || !self.first_part(id).is_some_and(elsewhere) {
                 return progress;
             }
             self.redirect(id, leg);
         }
+    }
+
+    /// Gives a stream up if it is time.
+    fn expire(&mut self, leg: u32) {
+        let now = self.filters.vms().next().map(Worker::now);
+        let first = self.filters.stream(0, leg);
+        if let Some((first, now)) = first.filter(|first| first.deadline().is_some()).zip(now) {
+            first.expire(now);
+        }
+    }
+
+    /// Takes note of the time at which something has come or gone.
+    fn touch(&mut self, leg: u32, progress: Progress) {
+        let (Progress::Held { moved, .. }
+        | Progress::Open { moved }
+        | Progress::Waits { moved, .. }) = progress
+        else {
+            return;
+        };
+        let now = self.filters.vms().next().map(Worker::now);
+        let first = self.filters.stream(0, leg).filter(|_| moved);
+        if let Some((first, now)) = first.zip(now) {
+            first.touch(now);
+        }
+    }
+
+    /// When a stream is given up.
+    pub(crate) fn deadline(&mut self, id: u32) -> Option<Instant> {
+        self.first_part(id)?.deadline()
     }
 
     fn pump_leg(&mut self, id: u32) -> Progress {

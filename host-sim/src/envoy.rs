@@ -27,7 +27,7 @@ pub(crate) fn request(
     let is_crumb =
         |name: &str| request.http == HttpVersion::Two && name.eq_ignore_ascii_case("cookie");
     for (name, value) in &request.headers {
-        if !is_crumb(name) {
+        if !is_crumb(name) && !is_from_inside(name) {
             headers.add(name, value);
         }
     }
@@ -76,6 +76,66 @@ fn request_id(connection: u64) -> [u8; 36] {
         rest >>= 4;
     }
     id
+}
+
+/// Headers that clients from outside may not send, so that Envoy takes them away before the first filter
+/// (`ConnectionManagerUtility::mutateRequestHeaders`).
+const FROM_INSIDE: [&str; 16] = [
+    "x-envoy-expected-rq-timeout-ms",
+    "x-envoy-force-trace",
+    "x-envoy-hedge-on-per-try-timeout",
+    "x-envoy-internal",
+    "x-envoy-ip-tags",
+    "x-envoy-max-retries",
+    "x-envoy-original-url",
+    "x-envoy-retriable-header-names",
+    "x-envoy-retriable-status-codes",
+    "x-envoy-retry-grpc-on",
+    "x-envoy-retry-on",
+    "x-envoy-upstream-alt-stat-name",
+    "x-envoy-upstream-rq-per-try-timeout-ms",
+    "x-envoy-upstream-rq-timeout-alt-response",
+    "x-envoy-upstream-rq-timeout-ms",
+    "x-forwarded-client-cert",
+];
+
+fn is_from_inside(name: &str) -> bool {
+    let starts = name
+        .get(..2)
+        .is_some_and(|start| start.eq_ignore_ascii_case("x-"));
+    starts
+        && FROM_INSIDE
+            .iter()
+            .any(|known| name.eq_ignore_ascii_case(known))
+}
+
+/// Whether a client upgrades its connection to one of these protocols. What comes behind the headers is no body then, so that nothing
+/// says how long it is.
+pub(crate) fn upgrade(headers: &mut HeaderMap, upgrades: &[String]) -> bool {
+    if upgrades.is_empty() {
+        return false;
+    }
+    let says = |name: &str, what: &str| {
+        let value = headers.text(name).unwrap_or_default();
+        value
+            .split(',')
+            .any(|token| token.trim().eq_ignore_ascii_case(what))
+    };
+    let upgrades =
+        says("connection", "upgrade") && upgrades.iter().any(|upgrade| says("upgrade", upgrade));
+    if upgrades {
+        headers.remove("content-length");
+        headers.remove("transfer-encoding");
+    }
+    upgrades
+}
+
+/// What follows the headers of such a request at once: an empty piece, which is not the last.
+pub(crate) fn upgraded() -> Vec<Frame> {
+    vec![Frame::Data {
+        bytes: Vec::new(),
+        end: false,
+    }]
 }
 
 /// The pieces of a body, none of which is the last.

@@ -181,6 +181,10 @@ impl Message {
         if self.iteration == Iteration::StopAll {
             return self.arrive_unseen().map(|()| None);
         }
+        // The peer waits until what is held has passed.
+        if self.watermark && self.over_limit() {
+            return Ok(None);
+        }
         Ok(match self.inbox.pop_front() {
             Some(Frame::Data { bytes, end }) => {
                 self.received = self.received.saturating_add(bytes.len());

@@ -28,6 +28,11 @@
 //! ## message_hex = "0801" }]` (or `message`, or `status` with `error`) or `down = "hang"` or `"unreachable"`. To a caller that streams:
 //! ## `messages`, or `messages_hex`, of which `unasked = 1` come first, `ends = true` to hang up, `initial_metadata`, `trailing_metadata`.
 //!
+//! ## What a client may upgrade its connection to: `upgrades = ["websocket"]`. The body of such a request has no end.
+//!
+//! ## After what time Envoy gives up, where not by default: `timeouts = { route = "1s", idle = "1s", max_stream_duration = "1s",
+//! ## grpc_timeout_header_max = "0s", request = "1s" }`.
+//!
 //! ## What names resolve to for a plugin that asks Envoy: `[[dns]]` tables with `name`, `addresses` and `ttl` in seconds.
 //!
 //! ## In place of `plugin` and `config`, several filters, first to last: [[filter]] tables with `plugin`, `config` (or its kin) and
@@ -134,7 +139,9 @@ pub use service::ExpectCallouts;
 pub use step::{ExpectLog, Open, Parallel, Step};
 
 use crate::grpc::GrpcService;
-use crate::target::{Capability, LogLevel, Name, Service, Setup, Upstream, UpstreamBehaviour};
+use crate::target::{
+    Capability, LogLevel, Name, Service, Setup, Timeouts, Upstream, UpstreamBehaviour,
+};
 use place::{line_and_column, named_step, start_of_step};
 use raw::RawScenario;
 
@@ -158,6 +165,10 @@ pub struct Scenario {
     pub grpc_services: Vec<GrpcService>,
     /// What names resolve to for the plugin.
     pub names: Vec<Name>,
+    /// Protocols that a client may upgrade to.
+    pub upgrades: Vec<String>,
+    /// After what time the host gives up.
+    pub timeouts: Timeouts,
     /// When the clock starts, if that matters.
     pub clock: Option<Timestamp>,
     /// What happens.
@@ -334,6 +345,8 @@ impl Scenario {
             clock: self.clock,
             reconfigures,
             neighbours: self.has_neighbours(),
+            upgrades: self.upgrades.clone(),
+            timeouts: self.timeouts,
             log_level: self.log_level(),
         })
     }

@@ -26,7 +26,7 @@ use crate::grpc::{GrpcRequest, GrpcService};
 use crate::host::{Counts, Host};
 use crate::module::Module;
 use crate::stream::Arrival;
-use crate::target::{Exchange, LogLine, Request, Service, UpstreamRequest};
+use crate::target::{Exchange, LogLine, Request, Service, Timeouts, UpstreamRequest};
 use crate::vm::VmFailure;
 use crate::worker::Configured;
 use calls::{Call, Goal};
@@ -56,6 +56,9 @@ pub struct Simulator {
     filters: Vec<Filter>,
     host: Rc<Host>,
     buffer_limit: usize,
+    timeouts: Timeouts,
+    /// Protocols that a client may upgrade to.
+    upgrades: Rc<[String]>,
     /// Whether configurations are tried in a canary VM first; of workers with threads of their own somebody else does.
     tries: bool,
     /// The main thread has a VM as well, which never serves a request.
@@ -137,6 +140,8 @@ impl Simulator {
             now,
             date: self.host.dates.of(now),
             streams,
+            timeouts: self.timeouts,
+            upgrades: Rc::clone(&self.upgrades),
         };
         let id = worker.open(request, arrival);
         Ok((index, id))

@@ -5,10 +5,14 @@
 //! pass through this very filter; while the response is held they go straight to the client; after its headers were sent all
 //! that is left is to reset the stream.
 
+mod asked;
 mod client;
+mod deadline;
 mod departure;
+mod flag;
 mod link;
 mod live;
+mod onward;
 mod redirect;
 mod router;
 mod seen;
@@ -22,16 +26,16 @@ use crate::abi::{DataStatus, HeadersStatus, StreamType, TrailersStatus};
 use crate::clock::Instant;
 use crate::envoy;
 use crate::filter_state::FilterState;
-use crate::framing::Framing;
 use crate::header_map::HeaderMap;
 use crate::local_response::LocalResponse;
-use crate::message::{Frame, Message, Part, Passed, TooLarge};
-use crate::target::{HttpVersion, Request};
+use crate::message::{Frame, Message, Part, TooLarge};
+use crate::target::{HttpVersion, Request, Timeouts};
 use client::Client;
+use deadline::Deadlines;
 pub(crate) use link::{Handed, Links};
 pub(crate) use live::{PassedOn, Sent};
 pub(crate) use router::Contact;
-use router::{Flag, Router};
+use router::Router;
 
 /// A direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +73,9 @@ pub(crate) struct Arrival {
     pub(crate) date: Rc<str>,
     /// Whether the request's body is still to come.
     pub(crate) streams: bool,
+    pub(crate) timeouts: Timeouts,
+    /// Protocols that a client may upgrade to.
+    pub(crate) upgrades: Rc<[String]>,
 }
 
 /// A stream.
@@ -96,8 +103,12 @@ pub(crate) struct HttpStream {
     pub(crate) flags: u64,
     /// Whether the answer to a failed VM was sent; later callbacks are skipped.
     pub(crate) failure_answered: bool,
-    /// Whether Envoy has followed a redirect of the upstream's, so that the stream goes on as another.
-    redirected: bool,
+    /// The headers of a redirect of the upstream's that Envoy has followed, so that the stream goes on as another.
+    redirected: Option<Rc<HeaderMap>>,
+    /// Of the first filter's part.
+    deadlines: Option<Deadlines>,
+    /// Whether all of the request has passed the filters.
+    request_passed: bool,
     http: HttpVersion,
     grpc: bool,
     head: bool,
@@ -117,14 +128,21 @@ impl HttpStream {
             now,
             date,
             streams,
+            timeouts,
+            upgrades,
         } = arrival;
-        let (headers, frames) = envoy::request(request, connection, streams);
-        let message = if streams || request.unfinished {
+        let (mut headers, mut frames) = envoy::request(request, connection, streams);
+        let upgraded = request.http == HttpVersion::One && envoy::upgrade(&mut headers, &upgrades);
+        if upgraded {
+            frames = envoy::upgraded();
+        }
+        let message = if streams || request.unfinished || upgraded {
             Message::streaming
         } else {
             Message::new
         };
         Self {
+            deadlines: Deadlines::of(&timeouts, &headers, now),
             grpc: envoy::is_grpc(&headers),
             head: headers.get(":method") == Some(b"HEAD"),
             request: message(headers, frames, limit),
@@ -142,9 +160,10 @@ impl HttpStream {
             response_details: None,
             flags: 0,
             failure_answered: false,
-            redirected: false,
+            redirected: None,
+            request_passed: false,
             limit,
-            router: Router::new(request.upstream.clone(), false),
+            router: Router::new(request.upstream.clone(), false, timeouts.route),
             client: Client::new(request.http),
             links: Links::default(),
             out: VecDeque::new(),
@@ -184,7 +203,7 @@ impl HttpStream {
 
     /// Whether nothing of it matters any more.
     fn is_over(&self) -> bool {
-        self.client.ended || self.client.reset || self.redirected
+        self.client.ended || self.client.reset || self.redirected.is_some()
     }
 
     fn within_limit<T>(&mut self, side: Side, outcome: Result<T, TooLarge>) -> Option<T> {
@@ -323,96 +342,4 @@ impl HttpStream {
             self.local_response(&LocalResponse::by_envoy(503, "", "wasm_fail_stream"));
         }
     }
-
-    /// Takes what has passed the filter to the upstream and to the client.
-    fn settle(&mut self) {
-        while let Some(passed) = self.request.passed.pop_front() {
-            if self.client.ended || self.client.reset {
-                return;
-            }
-            self.pass_request(passed);
-        }
-        while let Some(passed) = self
-            .response
-            .as_mut()
-            .and_then(|response| response.passed.pop_front())
-        {
-            if self.client.reset {
-                return;
-            }
-            self.pass_response(passed);
-        }
-    }
-
-    fn pass_request(&mut self, passed: Passed) {
-        if self.links.behind {
-            return self.hand_request(passed);
-        }
-        match passed {
-            Passed::Headers { end } => {
-                if let Some(local) = self.neighbours_answer() {
-                    return self.local_response(&local);
-                }
-                if let Err(local) = envoy::check_request(&self.request.headers) {
-                    if local.status == 404 {
-                        self.flags |= Flag::NoRouteFound.bit();
-                    }
-                    return self.local_response(&local);
-                }
-                if let Some(local) = self.routers_answer() {
-                    return self.local_response(&local);
-                }
-                self.router
-                    .forward(&mut self.request.headers, self.http, end);
-            }
-            Passed::Data { bytes, end } => self.router.forward_data(bytes, end),
-            Passed::Trailers => self.router.forward_data(Vec::new(), true),
-        }
-    }
-
-    fn pass_response(&mut self, passed: Passed) {
-        if self.links.before {
-            return self.hand_response(passed);
-        }
-        let Some(response) = &mut self.response else {
-            return;
-        };
-        match passed {
-            Passed::Headers { end } => {
-                if response.headers.get(":status").is_none() {
-                    let missing = "missing required header: :status";
-                    let details = format!(
-                        "filter_removed_required_response_headers{{{}}}",
-                        missing.replace(' ', "_")
-                    );
-                    return self.local_response(&LocalResponse::by_envoy(502, missing, &details));
-                }
-                // Where they stand, which takes no copy.
-                envoy::finish_response(&mut response.headers, &self.date);
-                let headers = response.headers.clone();
-                self.send_headers(headers, end);
-            }
-            Passed::Data { bytes, end } => self.client.take(bytes, end),
-            Passed::Trailers => self.client.take_trailers(response.trailers.clone()),
-        }
-        if self.client.refuses() {
-            self.refuse();
-        }
-    }
-
-    fn send_headers(&mut self, mut headers: HeaderMap, end: bool) {
-        envoy::finish_response(&mut headers, &self.date);
-        self.status = status_of(&headers);
-        let bodiless = self.head || matches!(self.status, Some(204 | 304));
-        let framing = if bodiless {
-            Framing::open(self.http)
-        } else {
-            Framing::of(&headers, self.http)
-        };
-        self.client.take_headers(headers, end, framing);
-    }
-}
-
-fn status_of(headers: &HeaderMap) -> Option<u16> {
-    headers.number(":status")
 }

@@ -8,6 +8,7 @@ mod http;
 mod log_line;
 mod plugin_settings;
 mod services;
+mod timeouts;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,6 +25,7 @@ pub use http::{
 pub use log_line::{LogLevel, LogLine};
 pub use plugin_settings::{FailurePolicy, PluginSettings};
 pub use services::{Service, ServiceAnswer, ServiceBehaviour, ServiceFunction};
+pub use timeouts::Timeouts;
 
 pub use crate::dns::Name;
 use crate::grpc::GrpcService;
@@ -358,6 +360,10 @@ pub struct Setup {
     pub reconfigures: bool,
     /// Whether a filter behind the last one answers some requests ([`UpstreamBehaviour::Neighbour`]).
     pub neighbours: bool,
+    /// Protocols that a client may upgrade its HTTP/1 connection to, as in `websocket`.
+    pub upgrades: Vec<String>,
+    /// After what time the host gives up.
+    pub timeouts: Timeouts,
     /// From which level on the host writes what the plugin logs, which is what `proxy_get_log_level` tells the plugin.
     pub log_level: LogLevel,
 }
@@ -376,6 +382,8 @@ impl Default for Setup {
             clock: None,
             reconfigures: false,
             neighbours: false,
+            upgrades: Vec::new(),
+            timeouts: Timeouts::default(),
             log_level: LogLevel::Debug,
         }
     }

@@ -164,7 +164,7 @@ impl Worker {
                     if now < until {
                         return Progress::Waits { until, moved };
                     }
-                    stream.upstream_acts(&rules.upstream);
+                    stream.upstream_timed_out();
                 }
                 // Who is to be told of a shared queue is told before anything comes from outside.
                 Next::Upstream if host.is_queue_ready(number) => {

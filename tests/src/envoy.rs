@@ -7,6 +7,7 @@ mod log;
 mod named;
 mod neighbour;
 mod process;
+mod routing;
 mod session;
 mod world;
 

@@ -45,6 +45,8 @@ struct State {
     seen: Mutex<HashMap<String, UpstreamRequest>>,
     /// What is to be done with requests that are not answered as usual.
     plans: Mutex<HashMap<String, Plan>>,
+    /// How often it has redirected requests in a way that Envoy follows.
+    redirected: Mutex<HashMap<String, usize>>,
     usual: Action,
 }
 
@@ -62,6 +64,7 @@ impl Upstream {
         let state = Arc::new(State {
             seen: Mutex::default(),
             plans: Mutex::default(),
+            redirected: Mutex::default(),
             usual: Action::new(&UpstreamBehaviour::default(), answer)?,
         });
         let server = tokio::spawn(serve(listener, Arc::clone(&state)));
@@ -100,9 +103,8 @@ impl Upstream {
     /// Of how many legs an exchange is: of one more for each redirect that Envoy follows.
     #[must_use]
     pub fn legs(&self, exchange: &str) -> usize {
-        let plans = lock(&self.state.plans);
-        let redirects = plans.get(exchange).is_some_and(Plan::redirects);
-        1_usize.saturating_add(redirects.into())
+        let redirected = lock(&self.state.redirected).remove(exchange);
+        redirected.unwrap_or(0).saturating_add(1)
     }
 
     /// What it saw of this exchange, if anything.
@@ -171,5 +173,11 @@ async fn answer(
         request.body = bytes;
     }
     let place = head.uri.path_and_query().map(ToString::to_string);
-    plan.act(&head.method, &place.unwrap_or_default()).await
+    let place = place.unwrap_or_default();
+    if plan.redirects(&place) {
+        let mut redirected = lock(&state.redirected);
+        let times = redirected.entry(exchange).or_default();
+        *times = times.saturating_add(1);
+    }
+    plan.act(&head.method, &place).await
 }

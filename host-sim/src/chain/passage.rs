@@ -235,6 +235,9 @@ impl Passage {
                     if now < until {
                         return Turn::Stays(Progress::Waits { until, moved });
                     }
+                    part.upstream_timed_out();
+                    self.agree(filters, last);
+                    return Turn::Acted;
                 }
             }
             // Who is to be told of a shared queue is told before anything comes from outside.

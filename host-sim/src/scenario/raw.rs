@@ -16,7 +16,7 @@ use super::request::UpstreamTable;
 use super::service::ServiceTable;
 use super::step::{Open, Step};
 use super::{Course, Scenario};
-use crate::target::{Name, PluginSettings};
+use crate::target::{Name, PluginSettings, Timeouts};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,6 +40,10 @@ pub(super) struct RawScenario {
     grpc_service: Vec<GrpcServiceTable>,
     #[serde(default)]
     dns: Vec<Name>,
+    #[serde(default)]
+    upgrades: Vec<String>,
+    #[serde(default)]
+    timeouts: Timeouts,
     clock: Option<Timestamp>,
     rejected: Option<Pattern>,
     step: Option<Vec<Step>>,
@@ -79,6 +83,8 @@ impl TryFrom<RawScenario> for Scenario {
             services: raw.service.into_iter().map(|table| table.0).collect(),
             grpc_services: raw.grpc_service.into_iter().map(|table| table.0).collect(),
             names: raw.dns,
+            upgrades: raw.upgrades,
+            timeouts: raw.timeouts,
             clock: raw.clock,
             course,
             known_difference: raw.known_difference,

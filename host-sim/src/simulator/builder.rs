@@ -12,7 +12,7 @@ use crate::dns::Name;
 use crate::grpc::GrpcService;
 use crate::limits::Limits;
 use crate::module::Module;
-use crate::target::{LogLevel, PluginSettings, Service, Upstream, UpstreamRequest};
+use crate::target::{LogLevel, PluginSettings, Service, Timeouts, Upstream, UpstreamRequest};
 use crate::usual_answer::UsualAnswer;
 
 pub use start::WorkerSeed;
@@ -72,6 +72,8 @@ pub struct Builder {
     limits: Limits,
     capabilities: Option<BTreeSet<String>>,
     properties: Vec<String>,
+    timeouts: Timeouts,
+    upgrades: Vec<String>,
     clock: Instant,
     seed: u64,
     log_level: LogLevel,
@@ -96,6 +98,8 @@ impl Builder {
             limits: Limits::default(),
             capabilities: None,
             properties: Vec::new(),
+            timeouts: Timeouts::default(),
+            upgrades: Vec::new(),
             clock: DEFAULT_START.parse().map_or(
                 Instant::from_timestamp(Timestamp::UNIX_EPOCH),
                 Instant::from_timestamp,
@@ -104,6 +108,20 @@ impl Builder {
             log_level: LogLevel::Info,
             traced: true,
         }
+    }
+
+    /// Protocols that a client may upgrade its HTTP/1 connection to, as in `websocket`.
+    #[must_use]
+    pub fn upgrades(mut self, upgrades: Vec<String>) -> Self {
+        self.upgrades = upgrades;
+        self
+    }
+
+    /// After what time Envoy gives up.
+    #[must_use]
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = timeouts;
+        self
     }
 
     /// Envoy's own settings of the plugin.

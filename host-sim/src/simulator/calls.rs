@@ -220,7 +220,9 @@ impl Simulator {
             else {
                 continue;
             };
-            round.moved |= match worker.pump(call.id) {
+            let progress = worker.pump(call.id);
+            round.until = earliest(round.until, worker.deadline(call.id));
+            round.moved |= match progress {
                 Progress::Complete => {
                     call.exchange = Some(worker.close(call.id));
                     true

@@ -45,6 +45,8 @@ impl Builder {
             .grpc_services(setup.grpc_services.clone())
             .names(setup.names.clone())
             .properties(setup.properties.clone())
+            .timeouts(setup.timeouts)
+            .upgrades(setup.upgrades.clone())
             .clock(started_at))
     }
 }

@@ -2,7 +2,7 @@
 //! not found as long as nobody has answered.
 
 use super::HttpStream;
-use super::router::Flag;
+use super::flag::Flag;
 use crate::envoy;
 use crate::local_response::LocalResponse;
 use crate::target::{Departure, ErrorCode, HttpVersion};

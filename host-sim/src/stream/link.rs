@@ -74,12 +74,18 @@ impl HttpStream {
             response_details: self.response_details.clone(),
             flags: self.flags,
             failure_answered: false,
-            redirected: false,
+            redirected: None,
+            deadlines: None,
+            request_passed: false,
             http: self.http,
             grpc: self.grpc,
             head: self.head,
             limit: self.limit,
-            router: Router::new(self.router.behaviour.clone(), self.router.held),
+            router: Router::new(
+                self.router.behaviour.clone(),
+                self.router.held,
+                self.router.route_timeout,
+            ),
             client: Client::new(self.http),
             links,
             out: Default::default(),
@@ -199,7 +205,8 @@ impl HttpStream {
             flags: self.flags,
             attempts: self.router.attempts,
             contact: self.router.contact,
-            redirected: self.redirected,
+            redirected: self.redirected.clone(),
+            request_passed: self.request_passed,
         }
     }
 
@@ -209,7 +216,10 @@ impl HttpStream {
         self.response_details.clone_from(&facts.response_details);
         self.router.attempts = facts.attempts;
         self.router.contact = facts.contact;
-        self.redirected = facts.redirected;
+        if let (None, Some(headers)) = (&self.redirected, &facts.redirected) {
+            self.follows(headers);
+        }
+        self.request_passed = facts.request_passed;
     }
 
     /// The request as the upstream saw it.
@@ -250,7 +260,8 @@ pub(crate) struct Facts {
     flags: u64,
     attempts: u64,
     contact: Contact,
-    redirected: bool,
+    redirected: Option<Rc<HeaderMap>>,
+    request_passed: bool,
 }
 
 /// A stream that is over.

@@ -7,9 +7,10 @@ use std::rc::Rc;
 use super::HttpStream;
 use super::client::Client;
 use super::router::Router;
+use crate::envoy;
 use crate::header_map::HeaderMap;
 use crate::message::{Frame, Message};
-use crate::target::UpstreamBehaviour;
+use crate::target::{Upstream, UpstreamBehaviour};
 
 impl HttpStream {
     /// The upstream answers with a redirect that the route follows.
@@ -33,12 +34,24 @@ impl HttpStream {
         }
         self.status = Some(status);
         self.response_details = Some("internal_redirect".to_owned());
-        self.redirected = true;
+        let redirect = Upstream {
+            status,
+            headers: vec![("location".to_owned(), location.to_owned())],
+            ..Upstream::default()
+        };
+        let (headers, _) = envoy::response(&redirect, self.head, self.http, false, &self.date);
+        self.follows(&Rc::new(headers));
+    }
+
+    /// Envoy follows a redirect with these headers, which are in the log, although nobody has got them.
+    pub(super) fn follows(&mut self, headers: &Rc<HeaderMap>) {
+        self.client.headers = Some(HeaderMap::clone(headers));
+        self.redirected = Some(Rc::clone(headers));
     }
 
     /// Whether it goes on elsewhere.
     pub(crate) fn goes_elsewhere(&self) -> bool {
-        self.redirected
+        self.redirected.is_some()
     }
 
     /// The same in this root context of the first filter.
@@ -69,12 +82,18 @@ impl HttpStream {
             response_details: None,
             flags: 0,
             failure_answered: false,
-            redirected: false,
+            redirected: None,
+            deadlines: None,
+            request_passed: false,
             http: self.http,
             grpc: self.grpc,
             head: self.head,
             limit: self.limit,
-            router: Router::new(UpstreamBehaviour::default(), held),
+            router: Router::new(
+                UpstreamBehaviour::default(),
+                held,
+                self.router.route_timeout,
+            ),
             client: Client::new(self.http),
             links: Default::default(),
             out: Default::default(),

@@ -5,6 +5,10 @@
 
 use std::time::Duration;
 
+use itoa::Buffer;
+
+use super::asked::Asked;
+use super::flag::Flag;
 use super::{HttpStream, Next};
 use crate::clock::Instant;
 use crate::envoy;
@@ -20,27 +24,6 @@ const ROUTE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The same on the route of requests whose upstream is to time out.
 const SHORT_ROUTE_TIMEOUT: Duration = Duration::from_millis(300);
-
-/// Why a stream ended badly: the bits of `response.flags` (`StreamInfo::CoreResponseFlag`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Flag {
-    NoHealthyUpstream = 1,
-    UpstreamRequestTimeout = 2,
-    UpstreamRemoteReset = 4,
-    UpstreamConnectionFailure = 5,
-    UpstreamConnectionTermination = 6,
-    NoRouteFound = 8,
-    DownstreamConnectionTermination = 14,
-    DownstreamProtocolError = 18,
-    UpstreamProtocolError = 23,
-    DownstreamRemoteReset = 28,
-}
-
-impl Flag {
-    pub(crate) fn bit(self) -> u64 {
-        1_u64.checked_shl(self as u32).unwrap_or(0)
-    }
-}
 
 /// How far Envoy has come with the upstream's host.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,6 +58,10 @@ pub(super) struct Router {
     breach: Option<Breach>,
     /// Whether the upstream's server refuses the request by its headers.
     refused: bool,
+    /// How long the route waits for an answer, where not by default.
+    pub(super) route_timeout: Option<Duration>,
+    /// How long it waits for that of this request, where the request says so.
+    asked_timeout: Option<Asked>,
     /// When the wait for an answer ends.
     gives_up: Option<Instant>,
     /// What the upstream does after the first part of its answer.
@@ -116,26 +103,46 @@ impl Forwarded {
 }
 
 impl Router {
-    pub(super) fn new(behaviour: UpstreamBehaviour, held: bool) -> Self {
+    pub(super) fn new(
+        behaviour: UpstreamBehaviour,
+        held: bool,
+        route_timeout: Option<Duration>,
+    ) -> Self {
         Self {
             behaviour,
             held,
+            route_timeout,
             ..Self::default()
         }
     }
 
-    /// How long it waits for an answer.
+    /// How long it waits for an answer; 0 is for ever.
     fn timeout(&self) -> Duration {
-        match self.behaviour {
+        let by_route = match self.behaviour {
             UpstreamBehaviour::Timeout => SHORT_ROUTE_TIMEOUT,
-            _ => ROUTE_TIMEOUT,
-        }
+            _ => self.route_timeout.unwrap_or(ROUTE_TIMEOUT),
+        };
+        self.asked_timeout.map_or(by_route, |asked| asked.timeout)
+    }
+
+    /// Whether it is known not to wait for long, so that an upstream that holds its answer may come too late.
+    fn hurries(&self) -> bool {
+        let set = self.route_timeout.is_some() || self.asked_timeout.is_some();
+        set && !self.timeout().is_zero()
     }
 
     /// The request's headers go to the upstream, and say how long the router waits for the answer.
     pub(super) fn forward(&mut self, headers: &mut HeaderMap, http: HttpVersion, end: bool) {
-        let timeout = self.timeout().as_millis().to_string();
-        headers.set("x-envoy-expected-rq-timeout-ms", timeout);
+        self.asked_timeout = Asked::take(headers, self.timeout());
+        let timeout = self.timeout();
+        if !timeout.is_zero() {
+            let milliseconds = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+            let mut digits = Buffer::new();
+            headers.set(
+                "x-envoy-expected-rq-timeout-ms",
+                digits.format(milliseconds),
+            );
+        }
         self.request = Some(Forwarded {
             headers: headers.clone(),
             http,
@@ -177,10 +184,10 @@ impl Router {
     pub(super) fn next(&self, answered: bool) -> Option<Next> {
         if answered {
             self.rest.as_ref()?;
-            return Some(if self.held {
-                Next::UpstreamHeld
-            } else {
-                Next::Upstream
+            return Some(match self.held {
+                true if self.hurries() => Next::UpstreamSilent,
+                true => Next::UpstreamHeld,
+                false => Next::Upstream,
             });
         }
         match self.behaviour {
@@ -190,6 +197,7 @@ impl Router {
             _ if !self.request_ended => None,
             UpstreamBehaviour::Timeout => Some(Next::UpstreamSilent),
             UpstreamBehaviour::Answer(ref answer) if answer.streams => Some(Next::Upstream),
+            _ if self.held && self.hurries() => Some(Next::UpstreamSilent),
             _ if self.held => Some(Next::UpstreamHeld),
             _ => Some(Next::Upstream),
         }
@@ -310,13 +318,17 @@ impl HttpStream {
         }
     }
 
-    fn upstream_timed_out(&mut self) {
+    /// The router has waited long enough.
+    pub(crate) fn upstream_timed_out(&mut self) {
+        self.router.get_in_touch();
+        self.router.rest = None;
         self.flags |= Flag::UpstreamRequestTimeout.bit();
-        self.local_response(&LocalResponse::by_envoy(
-            504,
-            "upstream request timeout",
-            "response_timeout",
-        ));
+        let details = match self.router.asked_timeout {
+            Some(Asked { per_try: true, .. }) => "upstream_per_try_timeout",
+            _ => "response_timeout",
+        };
+        let answer = LocalResponse::by_envoy(504, "upstream request timeout", details);
+        self.give_up(&answer);
     }
 
     fn upstream_failed(&mut self, status: u32, flag: Flag, reason: &str, details: &str) {

@@ -1,7 +1,7 @@
 //! Answers in the upstream's place: by its cluster, by its route, or by a filter between the last one and the router.
 
 use super::HttpStream;
-use super::router::Flag;
+use super::flag::Flag;
 use crate::local_response::LocalResponse;
 use crate::target::{Upstream, UpstreamBehaviour};
 
@@ -22,7 +22,7 @@ impl HttpStream {
             }
             UpstreamBehaviour::Redirect => {
                 let host = self.request.headers.get(":authority").unwrap_or_default();
-                let location = [b"http://", host, b"/elsewhere"].concat();
+                let location = [&b"http://"[..], host, b"/elsewhere"].concat();
                 Some(LocalResponse {
                     headers: vec![(b"location".to_vec(), location)],
                     ..LocalResponse::by_envoy(301, "", "direct_response")

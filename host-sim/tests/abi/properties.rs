@@ -247,7 +247,7 @@ fn what_is_around_a_request_becomes_known_as_it_goes() {
             "response.code: NOT_FOUND | OK 0xc800000000000000 | OK 0xc800000000000000",
             "response.grpc_status: NOT_FOUND | OK 0x0200000000000000 | OK 0x0200000000000000",
             "response.trailers: OK 0x00000000 | OK 0x00000000 | OK 0x00000000",
-            "request.total_size: OK 0x7600000000000000 | OK 0x0000000000000000 | OK 0x7600000000000000",
+            "request.total_size: OK 0x7600000000000000 | OK 0x0000000000000000 | OK 0x9900000000000000",
             r#"destination.address: OK "127.0.0.1:10000" | OK "127.0.0.1:10000" | OK "127.0.0.1:10000""#,
             "destination.port: OK 0x1027000000000000 | OK 0x1027000000000000 | OK 0x1027000000000000",
             "connection.mtls: OK 0x00 | OK 0x00 | OK 0x00",

@@ -6,29 +6,16 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use host_sim::target::Setup;
 use serde_json::{Map, Value, json};
 
 use super::neighbour;
+use super::routing::{DIRECT, ELSEWHERE, FOLLOWS, IMPATIENT, NOBODY, NOWHERE, ROUTE};
 use crate::grpc::GrpcServer;
 use crate::service::Service;
 use crate::upstream::{EXCHANGE, Upstream};
-
-/// The header that chooses the route of a request whose upstream fails in a way that needs one.
-pub(super) const ROUTE: &str = "x-route";
-/// The route that soon gives up waiting.
-pub(super) const IMPATIENT: &str = "impatient";
-/// The route to where nobody listens.
-pub(super) const NOWHERE: &str = "nowhere";
-/// The route to a cluster without any host.
-pub(super) const NOBODY: &str = "nobody";
-/// The route that answers by itself.
-pub(super) const DIRECT: &str = "direct";
-/// The route that redirects clients.
-pub(super) const ELSEWHERE: &str = "elsewhere";
-/// The route that follows redirects of the upstream's.
-pub(super) const FOLLOWS: &str = "follows";
 
 /// What differs from one process to the next.
 #[derive(Debug)]
@@ -89,11 +76,19 @@ impl Bootstrap<'_> {
         let filters = metadata.into_iter().chain(self.filters.iter().cloned());
         let neighbour = self.setup.neighbours.then(neighbour::filter);
         let filters: Vec<_> = filters.chain(neighbour).chain([router]).collect();
+        let times = &self.setup.timeouts;
+        let upgrades = self.setup.upgrades.iter();
+        let upgrades = upgrades.map(|protocol| json!({ "upgrade_type": protocol }));
+        let upgrades: Vec<_> = upgrades.collect();
         let redirects = json!({ "redirect_response_codes": [301, 302, 303, 307, 308] });
         json!({
             "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
             "stat_prefix": "api",
             "http_filters": filters,
+            "upgrade_configs": upgrades,
+            "stream_idle_timeout": times.idle.map(seconds),
+            "request_timeout": times.request.map(seconds),
+            "common_http_protocol_options": { "max_stream_duration": times.max_stream_duration.map(seconds) },
             "route_config": { "virtual_hosts": [{
                 "name": "api",
                 "domains": ["*"],
@@ -104,7 +99,14 @@ impl Bootstrap<'_> {
                     route(DIRECT, "direct_response", json!({ "status": 404 })),
                     route(ELSEWHERE, "redirect", json!({ "path_redirect": "/elsewhere" })),
                     route(FOLLOWS, "route", json!({ "cluster": "api", "internal_redirect_policy": redirects })),
-                    { "match": { "prefix": "/" }, "route": { "cluster": "api" } },
+                    { "match": { "prefix": "/" }, "route": {
+                        "cluster": "api",
+                        "timeout": times.route.map(seconds),
+                        "max_stream_duration": times.grpc_timeout_header_max.map(|most| json!({
+                            "grpc_timeout_header_max": seconds(most),
+                            "max_stream_duration": times.max_stream_duration.map(seconds),
+                        })),
+                    } },
                 ],
             }] },
             "access_log": [{
@@ -147,6 +149,11 @@ impl Bootstrap<'_> {
             .collect();
         json!({ "exchange": format!("%REQ({EXCHANGE})%"), "properties": properties })
     }
+}
+
+/// As the JSON form of Protocol Buffers has it.
+fn seconds(duration: Duration) -> String {
+    format!("{}s", duration.as_secs_f64())
 }
 
 /// A route that is chosen by [`ROUTE`], which the upstream does not see.

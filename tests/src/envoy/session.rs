@@ -18,11 +18,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::access_log::AccessLog;
-use super::bootstrap::{DIRECT, ELSEWHERE, FOLLOWS, IMPATIENT, NOBODY, NOWHERE, ROUTE};
 use super::named::{Named, Open};
-use super::neighbour::{self, NEIGHBOUR};
 use super::world::World;
-use super::{NAME, failed, log};
+use super::{NAME, failed, log, routing};
 use crate::body::fields;
 use crate::client::{Connection, Response};
 use crate::upstream::EXCHANGE;
@@ -97,22 +95,7 @@ impl EnvoySession {
         request
             .headers
             .push((EXCHANGE.to_owned(), exchange.clone()));
-        let route = |route: &str| Some((ROUTE.to_owned(), route.to_owned()));
-        let header = match &request.upstream {
-            UpstreamBehaviour::Timeout => route(IMPATIENT),
-            UpstreamBehaviour::Unreachable => route(NOWHERE),
-            UpstreamBehaviour::NoHealthyUpstream => route(NOBODY),
-            UpstreamBehaviour::DirectResponse => route(DIRECT),
-            UpstreamBehaviour::Redirect => route(ELSEWHERE),
-            UpstreamBehaviour::InternalRedirect { .. } => route(FOLLOWS),
-            UpstreamBehaviour::Neighbour(answer) => {
-                Some((NEIGHBOUR.to_owned(), neighbour::told(answer)))
-            }
-            UpstreamBehaviour::Answer(_)
-            | UpstreamBehaviour::Reset
-            | UpstreamBehaviour::ResetAfterHeaders => None,
-        };
-        request.headers.extend(header);
+        request.headers.extend(routing::header(&request.upstream));
         let hold = if held || request.upstream != UpstreamBehaviour::default() {
             Some(
                 self.world

@@ -201,9 +201,9 @@ impl Plan {
         self.arrived.send_modify(more);
     }
 
-    /// Whether Envoy is to follow a redirect.
-    pub(super) fn redirects(&self) -> bool {
-        matches!(self.action, Action::Redirect { .. })
+    /// Whether a request at this place is redirected in a way that Envoy follows.
+    pub(super) fn redirects(&self, asked: &str) -> bool {
+        matches!(&self.action, Action::Redirect { place, .. } if place != asked)
     }
 
     /// Acts, once the whole request is here, for this place. An error hangs up.

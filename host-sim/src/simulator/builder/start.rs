@@ -172,6 +172,8 @@ impl Builder {
             filters: self.filters(),
             host: Rc::new(host),
             buffer_limit: usize::try_from(limit).unwrap_or(usize::MAX),
+            timeouts: self.timeouts,
+            upgrades: self.upgrades.clone().into(),
             tries: true,
             main: None,
             workers: Vec::new(),
