@@ -388,9 +388,9 @@ fn time_of_day(time: Timestamp) -> String {
     time.strftime("%H:%M:%S").to_string()
 }
 
-/// The day that ends first and in no less than four seconds, which is time enough to use up its credits.
+/// The day that ends first and in no less than six seconds, which is time enough to use up its credits and to be refused.
 fn day_that_ends_soon(started: Timestamp) -> anyhow::Result<String> {
-    let earliest = Timestamp::now().checked_add(4.seconds())?;
+    let earliest = Timestamp::now().checked_add(6.seconds())?;
     for day in 0..DAYS {
         let (name, end) = day_of(started, day)?;
         if end >= earliest {

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::scene::{ROWS, SOMEBODY_ELSE, organization};
 
 /// Time-outs of Envoy's are as long as this.
-const SOON: &str = "0.3s";
+const SOON: &str = "1s";
 const HTTP: &str = "envoy.extensions.filters.http";
 const NETWORK: &str =
     "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
@@ -27,8 +27,6 @@ pub(crate) struct Places<'a> {
     pub(crate) nowhere: SocketAddr,
     /// What speaks bad HTTP, and denies what it is asked to authorize.
     pub(crate) odd: SocketAddr,
-    /// What takes connections and never reads.
-    pub(crate) silent: SocketAddr,
     /// Whose certificate HTTP/3 has.
     pub(crate) authority: &'a Authority,
     /// The access log.
@@ -238,13 +236,16 @@ impl Places<'_> {
             &mut api,
             json!({ "typed_extension_protocol_options": { OPTIONS: options } }),
         );
+        let mut full = cluster("full", address(self.upstream));
+        let none = json!({ "thresholds": [{ "max_requests": 0 }] });
+        merge(&mut full, json!({ "circuit_breakers": none }));
         vec![
             api,
             brief,
             cluster("one", address(self.upstream)),
             cluster("nowhere", address(self.nowhere)),
             cluster("odd", address(self.odd)),
-            cluster("silent", address(self.silent)),
+            full,
             json!({ "name": "empty", "load_assignment": { "cluster_name": "empty" } }),
             cluster(
                 "second",
@@ -287,8 +288,8 @@ fn routes() -> Value {
         to("over HTTP/1.1", "one", json!({})),
         to("nowhere", "nowhere", json!({})),
         to("odd", "odd", json!({})),
-        to("silent", "silent", json!({})),
         to("empty", "empty", json!({})),
+        to("full", "full", json!({})),
         to("second", "second", json!({})),
         to("redirects", "api", json!({ "internal_redirect_policy": { "max_internal_redirects": 1 } })),
         route("direct response", json!({ "direct_response": { "status": 404 } })),

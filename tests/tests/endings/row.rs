@@ -74,6 +74,8 @@ pub(crate) enum Request {
     Whole,
     /// `POST` with a body.
     WithBody,
+    /// `POST` with 500,000 bytes.
+    Large,
     /// `POST` with a body whose end never comes.
     Unfinished,
 }

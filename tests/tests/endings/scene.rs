@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -43,8 +43,6 @@ pub(crate) struct Scene {
     example: Option<Example>,
     upstream: Upstream,
     odd: Odd,
-    /// Takes connections, and never reads.
-    silent: TcpListener,
     log: PathBuf,
     frames: Mutex<Program>,
     node: Mutex<Program>,
@@ -98,7 +96,6 @@ impl Scene {
             let upstream = Upstream::start(&target::Upstream::default()).await?;
             anyhow::Ok((upstream, Odd::start().await?))
         })?;
-        let silent = TcpListener::bind(("127.0.0.1", 0))?;
         let mut scene = Self {
             example: None,
             frames: Mutex::new(Program::start(clients.python("leave.py"))?),
@@ -107,27 +104,25 @@ impl Scene {
             log: log.clone(),
             upstream,
             odd,
-            silent,
             authority,
             runtime,
             artifacts,
         };
-        let bootstrap = scene.places(&log)?.bootstrap();
+        let bootstrap = scene.places(&log).bootstrap();
         scene.example = Some(run(&scene.artifacts, &bootstrap)?);
         Ok(scene)
     }
 
     /// Where everything is that an Envoy with this log talks to.
-    pub(crate) fn places<'a>(&'a self, log: &'a Path) -> anyhow::Result<Places<'a>> {
-        Ok(Places {
+    pub(crate) fn places<'a>(&'a self, log: &'a Path) -> Places<'a> {
+        Places {
             module: &self.artifacts.module,
             upstream: self.upstream.address,
             nowhere: self.upstream.nowhere,
             odd: self.odd.address,
-            silent: self.silent.local_addr()?,
             authority: &self.authority,
             log,
-        })
+        }
     }
 
     pub(crate) fn artifacts(&self) -> &Artifacts {
@@ -379,9 +374,10 @@ pub(crate) fn wanted(
     call: &str,
     organization: &str,
 ) -> target::Request {
-    let (method, body) = match request {
-        Request::Whole => ("GET", Vec::new()),
-        Request::WithBody | Request::Unfinished => ("POST", vec![vec![b'x'; 60]]),
+    let (method, size) = match request {
+        Request::Whole => ("GET", 0),
+        Request::WithBody | Request::Unfinished => ("POST", 60),
+        Request::Large => ("POST", 500_000),
     };
     target::Request {
         http,
@@ -389,7 +385,7 @@ pub(crate) fn wanted(
         path: row.path.to_owned(),
         authority: row.authority.to_owned(),
         headers: fields(row, call, organization),
-        body,
+        body: vec![vec![b'x'; size]],
         ..target::Request::default()
     }
 }
@@ -402,7 +398,7 @@ fn text(row: &Row, request: Request, call: &str, organization: &str) -> String {
         .collect();
     let (method, rest) = match request {
         Request::Whole => ("GET", "\r\n"),
-        Request::WithBody => ("POST", "content-length: 2\r\n\r\nab"),
+        Request::WithBody | Request::Large => ("POST", "content-length: 2\r\n\r\nab"),
         Request::Unfinished => ("POST", "transfer-encoding: chunked\r\n\r\n2\r\nab\r\n"),
     };
     format!(
