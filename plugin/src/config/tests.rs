@@ -441,7 +441,7 @@ fn the_example_is_summed_up_and_gives_no_doubts() {
     assert_eq!(accepted.doubts, Vec::<String>::new());
     assert_eq!(
         accepted.summary,
-        "2 organizations of 7 editions; identified by the header \"orgid\"; 7 prices for 292 operations, otherwise 1; \
+        "2 organizations of 7 editions; identified by the header \"orgid\"; 7 prices for 291 operations, otherwise 1; \
          days in America/Los_Angeles from 00:00; usage details at /.well-known/api-credits"
     );
 }

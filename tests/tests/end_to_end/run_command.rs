@@ -74,6 +74,38 @@ pub(crate) fn make_run_serves_what_it_prints_and_stops_on_ctrl_c(
             ]
         );
 
+        // A browser's preflight is Envoy's to answer: nobody is charged, and the API does not see it.
+        let preflight = Request {
+            method: "OPTIONS".to_owned(),
+            path: "/api/v1/tickets".to_owned(),
+            headers: [
+                ("origin", "https://app.example.com"),
+                ("access-control-request-method", "GET"),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+            ..Request::default()
+        };
+        let address = *addresses.first().context("no call was printed")?;
+        let answer = Connection::open(address, HttpVersion::One)
+            .await?
+            .send(&preflight)
+            .await?;
+        let header = |name: &str| {
+            answer
+                .headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+        };
+        assert_eq!(
+            (
+                answer.status,
+                header("access-control-allow-origin"),
+                header(COST)
+            ),
+            (200, Some("https://app.example.com"), None)
+        );
+
         // Every call shows up below, the refused one with its reason.
         terminal.until(r#""status":429"#).await?;
         terminal.press(b"\x03").await?;
