@@ -8,7 +8,8 @@ use std::{borrow::Cow, rc::Rc};
 use crate::{
     attributes::{AttributeSources, Attributes},
     awaited::Awaited,
-    header_map::HeaderMap,
+    cost_table::BodyKind,
+    header_map::{self, HeaderMap},
     host::{self, HostSharedData, Level},
     meter::{Ending, Meter, RequestHead, ResponseHead, Step, Verdict},
     metrics::Counts,
@@ -162,6 +163,12 @@ impl Call {
             .map(|sources| read(sources, headers));
         self.is_post = method == "POST";
         let decided_for = telling::decided_for(&policy.subscriptions.namespace);
+        let field = |name| {
+            let is_read = !self.headers_only && !cfg!(feature = "headers_only");
+            let value = is_read.then(|| headers.joined(name))?;
+            value.map(|value| header_map::text(&value).into_owned())
+        };
+        let (content_type, content_encoding) = (field("content-type"), field("content-encoding"));
         let head = RequestHead {
             method: &method,
             path: &path,
@@ -171,6 +178,10 @@ impl Call {
             upgrade: headers.first("upgrade").is_some(),
             states_deadline: DEADLINES.iter().any(|name| headers.first(name).is_some()),
             decided_for: decided_for.as_deref(),
+            body: BodyKind {
+                content_type: content_type.as_deref(),
+                content_encoding: content_encoding.as_deref(),
+            },
         };
         let looked_at = policy
             .usage

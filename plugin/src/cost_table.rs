@@ -5,17 +5,22 @@
 //! are not consulted once one is found, so the table says in one place what an operation costs.
 //!
 //! Invariant: wherever a backend might read a call differently from how it is written (escapes, dot segments, repeated slashes, case,
-//! repeated parameters, numbers that are none), all readings are priced and the dearest counts. No spelling of a call is cheaper than
-//! the plain one.
+//! repeated parameters, numbers that are none), all readings are priced and the most expensive counts. No spelling of a call is cheaper
+//! than the plain one. Where there are more readings than are worth looking at, the most expensive price of the table counts.
 
 mod compile;
 mod config;
+mod folding;
+mod found;
+mod name;
 mod operation;
 mod path;
 mod price;
 mod query;
 mod quote;
+mod readings;
 mod records;
+mod rewriting;
 mod rule;
 mod target;
 mod trie;
@@ -27,13 +32,17 @@ pub use config::{
     BodyConfig, CostConfig, CostsConfig, Fallback, PerRecordConfig, RuleConfig, StepConfig,
     TiersConfig, When,
 };
-pub use quote::{Charge, PerRecordQuote, Quote};
+pub use quote::{BodyKind, Charge, PerRecordQuote, Quote};
 pub use records::UnreadableBody;
 
-use self::path::{Dots, Segments};
-use self::quote::Dearest;
+use std::sync::Arc;
+
+use self::found::Found;
+use self::path::{Slashes, segments};
+use self::quote::Highest;
+use self::rule::Rule;
 use self::target::Target;
-use self::trie::Node;
+use self::trie::{Matches, Node};
 use crate::config_error::ConfigErrors;
 use crate::credits::Credits;
 use crate::day::Seconds;
@@ -46,6 +55,8 @@ pub struct CostTable {
     body: BodyLimits,
     /// The rules; the default first.
     rules: Vec<RuleFacts>,
+    /// What they ask, in the order of the configuration.
+    all: Vec<Arc<Rule>>,
     root: Node,
 }
 
@@ -111,26 +122,59 @@ impl CostTable {
     #[must_use]
     pub fn quote(&self, method: &str, target: &str) -> Quote {
         let target = Target::read(target);
-        let query = target.query;
-        let mut dearest = Dearest::default();
-        let decoded = path::lenient(&target);
-        for dots in Dots::of(&target) {
-            self.read(
-                method,
-                &Segments::strict(&target, *dots),
-                query,
-                &mut dearest,
-            );
-            if let Some(decoded) = &decoded {
-                self.read(
-                    method,
-                    &Segments::lenient(decoded, *dots),
-                    query,
-                    &mut dearest,
-                );
+        let default = Charge {
+            cost: self.default,
+            rule: RuleId::DEFAULT,
+        };
+        let mut highest = Highest::default();
+        let mut matches = Matches::default();
+        let found = self.find(method, &target, &mut matches);
+        match (found, matches.all()) {
+            (Some(found), Ok(matches)) => {
+                if found != Found::Surely {
+                    highest.add(default);
+                }
+                matches
+                    .for_each(|candidates| candidates.quote(target.query, default, &mut highest));
+            }
+            _ => {
+                highest.add(default);
+                let all = self.all.iter();
+                all.for_each(|rule| rule.quote(None, target.query, &mut highest));
             }
         }
-        dearest.into_quote()
+        highest.into_quote()
+    }
+
+    /// Finds the operations that a call is in any reading; in how many of them it is one, and nothing if there are too many.
+    fn find<'t>(
+        &'t self,
+        method: &str,
+        target: &Target<'_>,
+        matches: &mut Matches<'t>,
+    ) -> Option<Found> {
+        // Some backends do not mind the case of methods.
+        let is_upper = !method.bytes().any(|byte| byte.is_ascii_lowercase());
+        let upper = (!is_upper).then(|| method.to_ascii_uppercase());
+        let mut find = |path: &[u8], slashes| {
+            let segments = segments(path, slashes);
+            let found = self.root.find(method, &segments, matches);
+            let other = upper
+                .as_ref()
+                .map(|upper| self.root.find(upper, &segments, matches));
+            found.min(other.unwrap_or(Found::Surely))
+        };
+        if target.is_plain {
+            return Some(find(target.path.as_bytes(), Slashes::Merged));
+        }
+        let mut least = Found::Surely;
+        for reading in readings::of(target.path).ok()? {
+            least = least.min(find(&reading, Slashes::Merged));
+            if reading.windows(2).any(|two| two == b"//") {
+                least = least.min(find(&reading, Slashes::Kept));
+            }
+        }
+        Some(least)
     }
 
     /// How the bodies of calls with a price per record are read.
@@ -166,23 +210,5 @@ impl CostTable {
     /// The names of all rules, the default's first.
     pub fn rule_names(&self) -> impl Iterator<Item = &str> {
         self.rules.iter().map(|rule| rule.name.as_str())
-    }
-
-    /// One reading of a path: without case, and with it where that may differ.
-    fn read(&self, method: &str, segments: &Segments<'_>, query: &str, dearest: &mut Dearest) {
-        let default = Charge {
-            cost: self.default,
-            rule: RuleId::DEFAULT,
-        };
-        for folded in [true, false] {
-            let found = self.root.find(method, segments.as_slice(), folded);
-            match found.candidates {
-                Some(candidates) => candidates.quote(query, default, dearest),
-                None => dearest.add(default),
-            }
-            if !found.case_matters {
-                return;
-            }
-        }
     }
 }

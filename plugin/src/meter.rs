@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::{
     attributes::{Attributes, InvalidAttributes},
-    cost_table::{Charge, PerRecordQuote, Quote, RuleId},
+    cost_table::{BodyKind, Charge, PerRecordQuote, Quote, RuleId},
     credits::Credits,
     directory::Directory,
     enforcement::Enforcement,
@@ -54,6 +54,8 @@ pub struct RequestHead<'a> {
     pub states_deadline: bool,
     /// The account holder for whom another instance of the filter with the same namespace has decided this call already.
     pub decided_for: Option<&'a str>,
+    /// What it says of the body.
+    pub body: BodyKind<'a>,
 }
 
 /// What to do with a call.
@@ -172,6 +174,7 @@ impl Meter {
         data: &impl SharedData,
     ) -> Verdict {
         let quote = self.policy.costs.quote(head.method, head.path);
+        let quote = quote.with_body(head.body);
         let payer = self.policy.payer(head.identity, head.attributes, now);
         if head.decided_for.is_some() && head.decided_for == payer.label() {
             return Verdict::of(Step::Forward);

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use super::config::{
     BodyConfig, CostConfig, CostsConfig, Fallback, PerRecordConfig, RuleConfig, TiersConfig, When,
 };
+use super::name::{Name, Names};
 use super::operation::Operation;
 use super::price::{PerRecord, Price, Tiers};
 use super::records::Arrays;
 use super::rule::{Condition, Rule};
-use super::trie::Node;
+use super::trie::{Conflict, Node};
 use super::{BodyLimits, CostTable, RuleFacts, RuleId};
 use crate::config_error::{ConfigError, ConfigErrors};
 use crate::credits::Credits;
@@ -54,6 +55,7 @@ pub(super) fn compile(costs: &CostsConfig) -> Result<CostTable, ConfigErrors> {
         default: costs.default,
         body: body_limits(&costs.body, &mut errors),
         rules: vec![RuleFacts::of_default()],
+        all: Vec::new(),
         root: Node::default(),
     };
     for (index, rule) in costs.rules.iter().enumerate() {
@@ -87,32 +89,49 @@ pub(super) fn compile(costs: &CostsConfig) -> Result<CostTable, ConfigErrors> {
             let Some(operation) = errors.take(operation) else {
                 continue;
             };
-            let inserted = table.root.insert(&operation, &compiled).map_err(|other| {
-                let other = place(&operation, other, costs);
-                let expected = format!(
-                    "an operation with another \"when\" than {other}, which prices the same calls"
-                );
+            let inserted = table.root.insert(&operation, &compiled).map_err(|conflict| {
+                let expected = match conflict {
+                    Conflict::Rule(id) => {
+                        let is_other = |rule: &RuleConfig, other: &Operation| {
+                            Some(rule) == id.config(costs) && other.folded() == operation.folded()
+                        };
+                        let other = place(costs, &is_other);
+                        format!("an operation with another \"when\" than {other}, which prices the same calls")
+                    }
+                    Conflict::Ambiguous { segment, other } => {
+                        let names = format!("`{segment}` and `{other}` have as much text around their parameters");
+                        let other = place(costs, &|_, known| known.segments.contains(&other));
+                        format!("no segment that could be one of {other} as well: {names}")
+                    }
+                };
                 ConfigError::invalid(path, json(text), expected)
             });
             errors.take(inserted);
         }
+        table.all.push(compiled);
     }
     errors.into_result()?;
     Ok(table)
 }
 
-/// Where the rule called `id` says that it prices `operation`, and its name.
-fn place(operation: &Operation, id: RuleId, costs: &CostsConfig) -> String {
-    let index = (id.0 as usize).saturating_sub(1);
-    let Some(rule) = costs.rules.get(index) else {
-        return String::new();
-    };
-    let same = |text: &String| {
-        Operation::parse(text).is_ok_and(|other| other.folded() == operation.folded())
-    };
-    let place = rule.operations.iter().position(same).unwrap_or_default();
-    let name = json(&rule.name);
-    format!("`costs.rules[{index}].operations[{place}]` (rule {name})")
+/// Where the first operation is that is looked for, and the name of its rule.
+fn place(costs: &CostsConfig, is_it: &dyn Fn(&RuleConfig, &Operation) -> bool) -> String {
+    for (index, rule) in costs.rules.iter().enumerate() {
+        let is_it =
+            |text: &String| Operation::parse(text).is_ok_and(|operation| is_it(rule, &operation));
+        if let Some(place) = rule.operations.iter().position(is_it) {
+            let name = json(&rule.name);
+            return format!("`costs.rules[{index}].operations[{place}]` (rule {name})");
+        }
+    }
+    String::new()
+}
+
+impl RuleId {
+    /// The rule as it is written.
+    fn config(self, costs: &CostsConfig) -> Option<&RuleConfig> {
+        costs.rules.get((self.0 as usize).checked_sub(1)?)
+    }
 }
 
 fn body_limits(body: &BodyConfig, errors: &mut ConfigErrors) -> BodyLimits {
@@ -171,16 +190,13 @@ fn conditions(when: &When, path: &str) -> Result<Vec<Condition>, ConfigError> {
                 "the name of a query parameter",
             ));
         }
-        let twice = |known: &Condition| known.name.eq_ignore_ascii_case(name);
+        let condition = Condition::new(name, (value != "*").then_some(value));
+        let twice = |known: &Condition| known.name.is_same(&condition.name);
         if conditions.iter().any(twice) {
             let expected = "each query parameter once (names are compared without case)";
             return Err(ConfigError::invalid(path, json(name), expected));
         }
-        let value = (value != "*").then(|| value.clone());
-        conditions.push(Condition {
-            name: name.clone(),
-            value,
-        });
+        conditions.push(condition);
     }
     Ok(conditions)
 }
@@ -226,7 +242,7 @@ fn tiers(config: &TiersConfig, path: &str) -> Result<Tiers, ConfigError> {
         steps.push((step.up_to, step.credits));
     }
     Ok(Tiers {
-        query: config.query.clone(),
+        query: Name::new(&config.query),
         steps,
         beyond: config.beyond,
     })
@@ -244,15 +260,18 @@ fn per_record(
             "at least one JSON Pointer",
         ));
     }
-    let mut arrays = Arrays::default();
+    let (mut arrays, mut names) = (Arrays::default(), Names::default());
     for (index, pointer) in config.arrays.iter().enumerate() {
-        arrays.insert(pointer).map_err(|expected| {
+        let keys = arrays.insert(pointer).map_err(|expected| {
             ConfigError::invalid(
                 format!("{path}.arrays[{index}]"),
                 json(pointer),
                 expected.to_string(),
             )
         })?;
+        if !keys.is_empty() {
+            names.add(&Name::of_keys(&keys));
+        }
     }
     // A record takes at least a byte in each array that it is in.
     let most =
@@ -275,6 +294,7 @@ fn per_record(
     }
     Ok(PerRecord {
         arrays,
+        names,
         credits: config.credits,
         records: config.records,
         at_least: config.at_least,

@@ -36,8 +36,8 @@ pub struct BodyConfig {
     pub timeout_seconds: u32,
     /// What becomes of a call whose body is longer; by default it is refused.
     pub too_large: Fallback,
-    /// What becomes of a call whose records cannot be counted: the body is not JSON, or what should be an array is not. By default it
-    /// is refused.
+    /// What becomes of a call whose records cannot be counted: the body is not JSON, by its content type or by itself, or what should
+    /// be an array is not. By default it is refused.
     pub unreadable: Fallback,
     /// What becomes of a call with a price per record in `api_credits_headers.wasm`, the module that reads no bodies, where it has
     /// one. Without this, that module refuses a configuration that has such prices. `api_credits.wasm` reads the bodies, and ignores it.
@@ -67,7 +67,7 @@ pub struct RuleConfig {
     )]
     pub name: String,
     /// Operations such as `GET /tickets/{ticketId}`: an upper-case method or `*`, a space, and a path template. `{name}` and `*` stand
-    /// for one segment, `**` at the end for any number of them.
+    /// for one segment, `**` at the end for any number of them, and one `{name}` may have text around it in its segment.
     #[cfg_attr(
         feature = "schema",
         schemars(inner(regex(pattern = r"^(\*|[A-Z][A-Z0-9-]*) /[^\s?#]*$")))
@@ -108,7 +108,7 @@ pub enum CostConfig {
 }
 
 /// A price by the value of a query parameter, such as the depth of a list. A call without the parameter is on the first step; a value
-/// that is not a whole number costs as much as the dearest step.
+/// that is not a whole number costs as much as the most expensive step.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]

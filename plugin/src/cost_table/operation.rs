@@ -1,7 +1,13 @@
 //! An operation of the priced API, `GET /tickets/{ticketId}`: a method and a path template.
 //!
 //! A template is compared with paths that were normalized, so anything that normalization removes (empty and dot segments,
-//! percent-escapes, segment parameters) would never match: it is refused here, with the reason.
+//! percent-escapes, segment parameters) would never match: it is refused here, with the reason. So are the templates of other systems.
+
+mod foreign;
+
+use std::fmt;
+
+use super::folding::fold;
 
 /// The longest template, in segments. It bounds the depth of a lookup whatever the path, and how much of a path must be kept.
 pub(super) const MAX_SEGMENTS: usize = 32;
@@ -22,8 +28,25 @@ pub(super) struct Operation {
 pub(super) enum Segment {
     /// This text.
     Literal(String),
+    /// A segment that begins and ends like this, with at least one character in between: `{id}:archive`, `export.{format}`.
+    Affixed {
+        /// What is before the parameter.
+        prefix: String,
+        /// What is behind it.
+        suffix: String,
+    },
     /// Any one segment: `{name}` or `*`. The name only documents.
     Parameter,
+}
+
+impl fmt::Display for Segment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Literal(text) => f.write_str(text),
+            Self::Affixed { prefix, suffix } => write!(f, "{prefix}{{…}}{suffix}"),
+            Self::Parameter => f.write_str("{…}"),
+        }
+    }
 }
 
 /// Why a text is not an operation; reads as what was expected.
@@ -32,7 +55,15 @@ pub(super) enum InvalidOperation {
     /// No method, or no template.
     #[error("a method, one space and a path template, such as \"GET /tickets/{{id}}\"")]
     Shape,
-    /// The method is no HTTP token, or lower-case.
+    /// What other systems write for something that is written otherwise here.
+    #[error("{instead}, found `{found}`")]
+    Foreign {
+        /// What is written here.
+        instead: String,
+        /// What was found.
+        found: String,
+    },
+    /// The method is no HTTP token.
     #[error("an upper-case HTTP method or `*`, found `{0}`")]
     Method(String),
     /// The template is relative.
@@ -57,11 +88,14 @@ pub(super) enum InvalidOperation {
     /// A space, a tab or the like.
     #[error("no whitespace and no control characters in a path template")]
     Whitespace,
-    /// `a{b}`, `{a`, `{}`.
-    #[error("a parameter to be a whole segment such as `{{id}}`, found `{0}`")]
+    /// `{a`, `{}`.
+    #[error("a parameter with a name in braces such as `{{id}}`, found `{0}`")]
     Braces(String),
+    /// `{a}{b}`, `{a}-{b}`.
+    #[error("at most one parameter in a segment, found `{0}`")]
+    Parameters(String),
     /// `a*`, `***`.
-    #[error("`*` and `**` to be whole segments, found `{0}`")]
+    #[error("`*` and `**` to be whole segments, and `{{name}}` for a part of one, found `{0}`")]
     Stars(String),
     /// `**` before the end.
     #[error("`**` only as the last segment")]
@@ -81,14 +115,17 @@ impl Operation {
         if method.is_empty() || template.is_empty() {
             return Err(InvalidOperation::Shape);
         }
+        foreign::check_method(method)?;
         let method = match method {
             "*" => None,
             token if token.bytes().all(is_upper_case_token) => Some(token.to_owned()),
             other => return Err(InvalidOperation::Method(other.to_owned())),
         };
+        foreign::check_template(template)?;
         let path = template
             .strip_prefix('/')
             .ok_or_else(|| InvalidOperation::Relative(template.to_owned()))?;
+        path.split('/').try_for_each(foreign::check_segment)?;
         check_characters(path)?;
         let mut operation = Self {
             method,
@@ -125,7 +162,11 @@ impl Operation {
     /// The operation as matching sees it: two with the same one would compete for the same calls.
     pub(super) fn folded(&self) -> Self {
         let fold = |segment: &Segment| match segment {
-            Segment::Literal(text) => Segment::Literal(text.to_ascii_lowercase()),
+            Segment::Literal(text) => Segment::Literal(fold(text)),
+            Segment::Affixed { prefix, suffix } => Segment::Affixed {
+                prefix: fold(prefix),
+                suffix: fold(suffix),
+            },
             Segment::Parameter => Segment::Parameter,
         };
         Self {
@@ -135,9 +176,9 @@ impl Operation {
     }
 }
 
-/// A character of a method (`tchar` of RFC 9110, section 5.6.2), without lower-case letters and `*`.
+/// A character of a method (`tchar` of RFC 9110, section 5.6.2), without lower-case letters and what no method has.
 fn is_upper_case_token(byte: u8) -> bool {
-    byte.is_ascii_uppercase() || byte.is_ascii_digit() || b"!#$%&'+-.^_`|~".contains(&byte)
+    byte.is_ascii_uppercase() || byte.is_ascii_digit() || b"-_.!".contains(&byte)
 }
 
 fn check_characters(path: &str) -> Result<(), InvalidOperation> {
@@ -166,15 +207,29 @@ fn parse_segment(text: &str) -> Result<(Segment, Option<&str>), InvalidOperation
         "*" => return Ok((Segment::Parameter, None)),
         _ => {}
     }
-    if let Some(name) = text
-        .strip_prefix('{')
-        .and_then(|text| text.strip_suffix('}'))
-        && !name.is_empty()
-        && !name.contains(['{', '}', '*'])
-    {
-        return Ok((Segment::Parameter, Some(name)));
+    if let Some((prefix, rest)) = text.split_once('{') {
+        let braces = || InvalidOperation::Braces(text.to_owned());
+        let (name, suffix) = rest.split_once('}').ok_or_else(braces)?;
+        if suffix.contains('{') && suffix.contains('}') {
+            return Err(InvalidOperation::Parameters(text.to_owned()));
+        }
+        let is_name = !name.is_empty() && !name.contains(['{', '*']);
+        if !is_name || prefix.contains('}') || suffix.contains(['{', '}']) {
+            return Err(braces());
+        }
+        if prefix.contains('*') || suffix.contains('*') {
+            return Err(InvalidOperation::Stars(text.to_owned()));
+        }
+        let segment = match (prefix, suffix) {
+            ("", "") => Segment::Parameter,
+            _ => Segment::Affixed {
+                prefix: prefix.to_owned(),
+                suffix: suffix.to_owned(),
+            },
+        };
+        return Ok((segment, Some(name)));
     }
-    if text.contains(['{', '}']) {
+    if text.contains('}') {
         return Err(InvalidOperation::Braces(text.to_owned()));
     }
     if text.contains('*') {
@@ -225,6 +280,20 @@ mod tests {
             &[Segment::Parameter, Segment::Parameter],
             false,
         );
+        let affixed = |prefix: &str, suffix: &str| Segment::Affixed {
+            prefix: prefix.to_owned(),
+            suffix: suffix.to_owned(),
+        };
+        check(
+            "POST /{id}:archive/export.{format}/a{b}c",
+            Some("POST"),
+            &[
+                affixed("", ":archive"),
+                affixed("export.", ""),
+                affixed("a", "c"),
+            ],
+            false,
+        );
     }
 
     #[test]
@@ -256,9 +325,8 @@ mod tests {
         check("GET", shape);
         check("GET ", shape);
         check(" /a", shape);
-        check("get /a", "an upper-case HTTP method or `*`, found `get`");
         check("G(T /a", "an upper-case HTTP method or `*`, found `G(T`");
-        check("** /a", "an upper-case HTTP method or `*`, found `**`");
+        check("*** /a", "an upper-case HTTP method or `*`, found `***`");
         check("GET a", "a path template that starts with `/`, found `a`");
         check(
             "GET  /a",
@@ -304,13 +372,21 @@ mod tests {
             "GET /a\u{7}",
             "no whitespace and no control characters in a path template",
         );
-        for braces in ["a{b}", "{a", "a}", "{}", "{a}{b}", "{a}.json", "{{a}}"] {
+        for braces in ["{a", "a}", "{}", "a{}b", "{a}}", "}{"] {
             let expected =
-                format!("a parameter to be a whole segment such as `{{id}}`, found `{braces}`");
+                format!("a parameter with a name in braces such as `{{id}}`, found `{braces}`");
             check(&format!("GET /x/{braces}"), &expected);
         }
-        check("GET /a*", "`*` and `**` to be whole segments, found `a*`");
-        check("GET /***", "`*` and `**` to be whole segments, found `***`");
+        for parameters in ["{a}{b}", "{a}-{b}", "x{a}y{b}z"] {
+            let expected = format!("at most one parameter in a segment, found `{parameters}`");
+            check(&format!("GET /x/{parameters}"), &expected);
+        }
+        for stars in ["a*", "***", "*.json", "{a}*", "*{a}"] {
+            let expected = format!(
+                "`*` and `**` to be whole segments, and `{{name}}` for a part of one, found `{stars}`"
+            );
+            check(&format!("GET /x/{stars}"), &expected);
+        }
         check("GET /**/a", "`**` only as the last segment");
         check(
             "GET /{id}/a/{id}",

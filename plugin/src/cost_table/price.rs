@@ -3,7 +3,8 @@
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
-use super::query::Reading;
+use super::name::{Name, Names};
+use super::query::Values;
 use super::records::{Arrays, UnreadableBody};
 use crate::credits::Credits;
 
@@ -22,7 +23,7 @@ pub(super) enum Price {
 #[derive(Debug)]
 pub(super) struct Tiers {
     /// The name of the parameter.
-    pub(super) query: String,
+    pub(super) query: Name,
     /// The largest value of each step and its price. Invariant: not empty, ascending.
     pub(super) steps: Vec<(u64, Credits)>,
     /// The price of any larger value.
@@ -34,6 +35,8 @@ pub(super) struct Tiers {
 pub(super) struct PerRecord {
     /// Where the records are.
     pub(super) arrays: Arrays,
+    /// What a query calls these arrays.
+    pub(super) names: Names,
     /// The price of each group of records.
     pub(super) credits: Credits,
     /// The number of records in a group.
@@ -43,14 +46,21 @@ pub(super) struct PerRecord {
 }
 
 impl Tiers {
-    /// The price in one reading of the query: the first step without a value, the dearest one for what is not a whole number.
-    pub(super) fn cost(&self, reading: Reading<'_>) -> Credits {
-        let value = reading.value(&self.query).unwrap_or_default().trim();
+    /// The most that any of the values costs: the first step without one, the most expensive step for what is not a whole number.
+    pub(super) fn cost(&self, values: &Values<'_>) -> Credits {
+        let first = || self.steps.first().map_or(self.beyond, |&(_, cost)| cost);
+        let absent = (!values.surely()).then(first);
+        let costs = values.found().map(|value| self.cost_of(value, first));
+        costs.chain(absent).max().unwrap_or_default()
+    }
+
+    fn cost_of(&self, value: &str, first: impl Fn() -> Credits) -> Credits {
+        let value = value.trim();
         if value.is_empty() {
-            return self.steps.first().map_or(self.beyond, |&(_, cost)| cost);
+            return first();
         }
         if !value.bytes().all(|byte| byte.is_ascii_digit()) {
-            return self.dearest();
+            return self.most();
         }
         // Digits that are no `u64` are a larger number than any step names.
         let Ok(value) = value.parse::<u64>() else {
@@ -61,7 +71,7 @@ impl Tiers {
     }
 
     /// The most that any value costs.
-    pub(super) fn dearest(&self) -> Credits {
+    pub(super) fn most(&self) -> Credits {
         self.steps
             .iter()
             .map(|&(_, cost)| cost)
@@ -70,17 +80,22 @@ impl Tiers {
 }
 
 impl PerRecord {
-    /// The price of a call with this body.
-    pub(super) fn cost(&self, body: &[u8]) -> Result<Credits, UnreadableBody> {
-        let groups = self.arrays.count(body)?.div_ceil(self.records.get());
-        Ok(self.credits.saturating_mul(groups).max(self.at_least))
+    /// The price of a call with this body, and with so many records in its query.
+    pub(super) fn cost(&self, body: &[u8], in_query: u64) -> Result<Credits, UnreadableBody> {
+        Ok(self.cost_of(self.arrays.count(body)?.saturating_add(in_query)))
+    }
+
+    /// The price of a call with so many records.
+    pub(super) fn cost_of(&self, records: u64) -> Credits {
+        let groups = records.div_ceil(self.records.get());
+        self.credits.saturating_mul(groups).max(self.at_least)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cost_table::query::each_reading;
+    use crate::cost_table::query::Parameters;
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -92,7 +107,7 @@ mod tests {
     fn tiers_go_by_the_value_of_a_parameter() {
         fn check(query: &str, expected: u64) {
             let tiers = Tiers {
-                query: "from".to_owned(),
+                query: Name::new("from"),
                 steps: vec![
                     (2000, credits(3)),
                     (10_000, credits(200)),
@@ -100,17 +115,16 @@ mod tests {
                 ],
                 beyond: credits(100),
             };
-            let mut cost = None;
-            each_reading(query, &["from".to_owned()], |reading| {
-                cost = Some(tiers.cost(reading))
-            })
-            .unwrap();
-            assert_eq!(cost, Some(credits(expected)), "{query}");
+            let mut names = Names::default();
+            names.add(&tiers.query);
+            let parameters = Parameters::read(query, &names).unwrap();
+            let cost = tiers.cost(parameters.values(0));
+            assert_eq!(cost, credits(expected), "{query}");
         }
         check("", 3);
         check("from", 3);
         check("from=", 3);
-        check("from=+", 3);
+        check("from=%20", 3);
         check("from=0", 3);
         check("from=2000", 3);
         check("from=0002000", 3);
@@ -124,7 +138,7 @@ mod tests {
         check("from=18446744073709551616", 100);
         check(&format!("from={}", "9".repeat(5000)), 100);
         for strange in [
-            "-1", "%2B1", "1.0", "1e3", "0x10", "abc", "1%00", "%D9%A1", "1%201", "1,2",
+            "-1", "%2B1", "+", "+1", "1.0", "1e3", "0x10", "abc", "1%00", "%D9%A1", "1%201", "1,2",
         ] {
             check(&format!("from={strange}"), 200);
         }
@@ -139,12 +153,13 @@ mod tests {
             let records = NonZeroU64::new(records).unwrap();
             let price = PerRecord {
                 arrays,
+                names: Names::default(),
                 credits: credits(amount),
                 records,
                 at_least: credits(at_least),
             };
             assert_eq!(
-                price.cost(body.as_bytes()).unwrap(),
+                price.cost(body.as_bytes(), 0).unwrap(),
                 credits(expected),
                 "{body}"
             );

@@ -32,14 +32,65 @@ pub enum Quote {
 pub struct PerRecordQuote {
     at_least: Charge,
     /// Not empty; more than one only where readings of the call differ.
-    prices: Vec<(RuleId, Arc<PerRecord>)>,
+    prices: Vec<RecordPrice>,
+    /// Whether the body is what records can be counted in, by what the call says of it.
+    is_json: bool,
 }
 
-/// Gathers what the readings of a call cost and keeps the dearest.
+/// A price per record that may apply.
+#[derive(Clone, Debug)]
+struct RecordPrice {
+    rule: RuleId,
+    price: Arc<PerRecord>,
+    /// How many records the query names.
+    in_query: u64,
+}
+
+/// Gathers what the readings of a call cost and keeps the most expensive.
 #[derive(Debug, Default)]
-pub(super) struct Dearest {
+pub(super) struct Highest {
     known: Option<Charge>,
-    prices: Vec<(RuleId, Arc<PerRecord>)>,
+    prices: Vec<RecordPrice>,
+}
+
+/// What a call says of its body.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BodyKind<'h> {
+    /// Its `content-type`, all values joined.
+    pub content_type: Option<&'h str>,
+    /// Its `content-encoding`, all values joined.
+    pub content_encoding: Option<&'h str>,
+}
+
+impl BodyKind<'_> {
+    /// Whether backends read it as JSON in UTF-8. A body that says nothing of itself may be.
+    fn is_json(self) -> bool {
+        let is_identity = |coding: &str| {
+            coding.trim().is_empty() || coding.trim().eq_ignore_ascii_case("identity")
+        };
+        if !self.content_encoding.is_none_or(is_identity) {
+            return false;
+        }
+        let Some(content_type) = self.content_type else {
+            return true;
+        };
+        let mut parts = content_type
+            .split(';')
+            .map(|part| part.trim().to_ascii_lowercase());
+        let kind = parts.next().unwrap_or_default();
+        let is_json = matches!(kind.as_str(), "" | "application/json" | "text/json")
+            || (kind.starts_with("application/") && kind.ends_with("+json") && !kind.contains(','));
+        let is_utf_8 = |parameter: String| match parameter.split_once('=') {
+            Some((name, charset)) if name.trim() == "charset" => {
+                matches!(
+                    charset.trim().trim_matches('"'),
+                    "utf-8" | "utf8" | "us-ascii"
+                )
+            }
+            _ => true,
+        };
+        is_json && parts.all(is_utf_8)
+    }
 }
 
 impl Quote {
@@ -51,11 +102,20 @@ impl Quote {
             Self::PerRecord(quote) => quote.at_least().rule,
         }
     }
+
+    /// The quote for a call that says this of its body: records are counted in JSON alone.
+    #[must_use]
+    pub fn with_body(mut self, kind: BodyKind<'_>) -> Self {
+        if let Self::PerRecord(quote) = &mut self {
+            quote.is_json = kind.is_json();
+        }
+        self
+    }
 }
 
 impl Charge {
-    /// The dearer of two charges; of two equal ones, that of a rule rather than the default.
-    fn dearer(self, other: Self) -> Self {
+    /// The higher of two charges; of two equal ones, that of a rule rather than the default.
+    fn or_higher(self, other: Self) -> Self {
         let rank = |charge: Self| (charge.cost, charge.rule != RuleId::DEFAULT);
         if rank(other) > rank(self) {
             other
@@ -76,7 +136,7 @@ impl PerRecordQuote {
     pub fn prices(&self) -> impl Iterator<Item = (Credits, NonZeroU64)> {
         self.prices
             .iter()
-            .map(|(_, price)| (price.credits, price.records))
+            .map(|RecordPrice { price, .. }| (price.credits, price.records))
     }
 
     /// What the call costs with this body; an empty one has no records.
@@ -85,14 +145,22 @@ impl PerRecordQuote {
     ///
     /// The records cannot be counted: the configured fallback applies, see [`PerRecordQuote::fall_back`].
     pub fn settle(&self, body: &[u8]) -> Result<Charge, UnreadableBody> {
-        let mut dearest = self.at_least;
-        for (rule, price) in &self.prices {
-            dearest = dearest.dearer(Charge {
-                cost: price.cost(body)?,
+        if !self.is_json && !body.is_empty() {
+            return Err(UnreadableBody::ContentType);
+        }
+        let mut highest = self.at_least;
+        for RecordPrice {
+            rule,
+            price,
+            in_query,
+        } in &self.prices
+        {
+            highest = highest.or_higher(Charge {
+                cost: price.cost(body, *in_query)?,
                 rule: *rule,
             });
         }
-        Ok(dearest)
+        Ok(highest)
     }
 
     /// What the call costs if its records cannot be counted: never less than with a body that has none. None if it is refused.
@@ -104,32 +172,36 @@ impl PerRecordQuote {
                 let rule = self
                     .prices
                     .first()
-                    .map_or(self.at_least.rule, |&(rule, _)| rule);
-                Some(self.at_least.dearer(Charge { cost, rule }))
+                    .map_or(self.at_least.rule, |price| price.rule);
+                Some(self.at_least.or_higher(Charge { cost, rule }))
             }
         }
     }
 }
 
-impl Dearest {
+impl Highest {
     /// The call may cost this.
     pub(super) fn add(&mut self, charge: Charge) {
-        self.known = Some(self.known.map_or(charge, |known| known.dearer(charge)));
+        self.known = Some(self.known.map_or(charge, |known| known.or_higher(charge)));
     }
 
-    /// The call may cost this per record.
-    pub(super) fn add_per_record(&mut self, rule: RuleId, price: &Arc<PerRecord>) {
-        if self.prices.iter().any(|(known, _)| *known == rule) {
+    /// The call may cost this per record, and its query names so many.
+    pub(super) fn add_per_record(&mut self, rule: RuleId, price: &Arc<PerRecord>, in_query: u64) {
+        if self.prices.iter().any(|known| known.rule == rule) {
             return;
         }
         self.add(Charge {
-            cost: price.at_least,
+            cost: price.cost_of(in_query),
             rule,
         });
-        self.prices.push((rule, Arc::clone(price)));
+        self.prices.push(RecordPrice {
+            rule,
+            price: Arc::clone(price),
+            in_query,
+        });
     }
 
-    /// The dearest of everything added; nothing added is the default at no cost.
+    /// The most expensive of everything added; nothing added is the default at no cost.
     pub(super) fn into_quote(self) -> Quote {
         let at_least = self.known.unwrap_or(Charge {
             cost: Credits::ZERO,
@@ -141,12 +213,14 @@ impl Dearest {
         Quote::PerRecord(PerRecordQuote {
             at_least,
             prices: self.prices,
+            is_json: true,
         })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::name::Names;
     use super::super::records::Arrays;
     use super::*;
     #[cfg(target_arch = "wasm32")]
@@ -165,6 +239,7 @@ mod tests {
         let (credits, at_least) = (Credits::saturating(credits), Credits::saturating(at_least));
         Arc::new(PerRecord {
             arrays,
+            names: Names::default(),
             credits,
             records: NonZeroU64::MIN,
             at_least,
@@ -172,12 +247,12 @@ mod tests {
     }
 
     #[test]
-    fn the_dearest_reading_counts() {
-        let mut dearest = Dearest::default();
+    fn the_most_expensive_reading_counts() {
+        let mut highest = Highest::default();
         for reading in [charge(1, 0), charge(3, 1), charge(2, 2), charge(3, 3)] {
-            dearest.add(reading);
+            highest.add(reading);
         }
-        let Quote::Known(known) = dearest.into_quote() else {
+        let Quote::Known(known) = highest.into_quote() else {
             panic!()
         };
         assert_eq!(known, charge(3, 1));
@@ -186,17 +261,17 @@ mod tests {
     #[test]
     fn a_rule_is_named_rather_than_the_default() {
         for order in [[charge(1, 0), charge(1, 4)], [charge(1, 4), charge(1, 0)]] {
-            assert_eq!(order[0].dearer(order[1]), charge(1, 4));
+            assert_eq!(order[0].or_higher(order[1]), charge(1, 4));
         }
     }
 
     #[test]
     fn a_known_cost_and_a_price_per_record_are_compared_when_the_body_is_there() {
-        let mut dearest = Dearest::default();
-        dearest.add(charge(10, 1));
-        dearest.add_per_record(RuleId(2), &per_record(6, 7));
-        dearest.add_per_record(RuleId(3), &per_record(4, 30));
-        let Quote::PerRecord(quote) = dearest.into_quote() else {
+        let mut highest = Highest::default();
+        highest.add(charge(10, 1));
+        highest.add_per_record(RuleId(2), &per_record(6, 7), 0);
+        highest.add_per_record(RuleId(3), &per_record(4, 30), 0);
+        let Quote::PerRecord(quote) = highest.into_quote() else {
             panic!()
         };
         assert_eq!(quote.at_least(), charge(30, 3));
@@ -210,10 +285,59 @@ mod tests {
     }
 
     #[test]
+    fn records_in_the_query_count_too() {
+        let mut highest = Highest::default();
+        highest.add_per_record(RuleId(2), &per_record(6, 7), 3);
+        let Quote::PerRecord(quote) = highest.into_quote() else {
+            panic!()
+        };
+        assert_eq!(quote.at_least(), charge(18, 2));
+        assert_eq!(quote.settle(b"[1,2]").unwrap(), charge(30, 2));
+    }
+
+    #[test]
+    fn only_json_can_be_counted() {
+        let check = |content_type: Option<&str>, content_encoding: Option<&str>, expected: bool| {
+            let kind = BodyKind {
+                content_type,
+                content_encoding,
+            };
+            assert_eq!(kind.is_json(), expected, "{kind:?}");
+        };
+        check(None, None, true);
+        for json in [
+            "application/json",
+            "Application/JSON; charset=UTF-8",
+            "text/json",
+            "application/vnd.api+json;v=1",
+            "application/json; charset=\"utf8\"",
+            "",
+        ] {
+            check(Some(json), None, true);
+        }
+        for other in [
+            "application/x-www-form-urlencoded",
+            "text/plain",
+            "multipart/form-data; boundary=a",
+            "application/json,text/plain",
+            "json",
+            "application/json; charset=utf-16",
+            "application/jsonp",
+            "application/x-ndjson",
+            "text/x+json",
+            "application/a,b+json",
+        ] {
+            check(Some(other), None, false);
+        }
+        check(Some("application/json"), Some("identity"), true);
+        check(Some("application/json"), Some("gzip"), false);
+    }
+
+    #[test]
     fn a_fallback_is_never_cheaper_than_no_records() {
-        let mut dearest = Dearest::default();
-        dearest.add_per_record(RuleId(2), &per_record(6, 7));
-        let Quote::PerRecord(quote) = dearest.into_quote() else {
+        let mut highest = Highest::default();
+        highest.add_per_record(RuleId(2), &per_record(6, 7), 0);
+        let Quote::PerRecord(quote) = highest.into_quote() else {
             panic!()
         };
         assert_eq!(quote.fall_back(Fallback::Refuse), None);

@@ -5,6 +5,7 @@
 
 use serde::de::Unexpected;
 
+use super::folding::{self, fold};
 use crate::json::{self, Kind, Reader};
 
 /// The most keys in a pointer: no body that can be read is nested more deeply (the reader's own limit is 128).
@@ -20,6 +21,7 @@ pub(super) struct Arrays {
 
 #[derive(Debug)]
 struct Child {
+    /// As it is compared without case.
     key: String,
     /// The key as the index of an element.
     index: Option<u64>,
@@ -46,6 +48,9 @@ pub(super) enum InvalidPointer {
 /// Why the records of a body cannot be counted.
 #[derive(Debug, thiserror::Error)]
 pub enum UnreadableBody {
+    /// It is something else, by its content type or encoding.
+    #[error("not JSON by its content-type or content-encoding")]
+    ContentType,
     /// It is not text.
     #[error("not UTF-8: {0}")]
     Encoding(#[from] std::str::Utf8Error),
@@ -61,10 +66,11 @@ static NOTHING: Arrays = Arrays {
 };
 
 impl Arrays {
-    /// Also counts the elements of the array at `pointer`.
-    pub(super) fn insert(&mut self, pointer: &str) -> Result<(), InvalidPointer> {
+    /// Also counts the elements of the array at `pointer`, to which the keys that are returned lead.
+    pub(super) fn insert(&mut self, pointer: &str) -> Result<Vec<String>, InvalidPointer> {
         if pointer.is_empty() {
-            return self.insert_at(&[]);
+            self.insert_at(&[])?;
+            return Ok(Vec::new());
         }
         let path = pointer.strip_prefix('/').ok_or(InvalidPointer::Relative)?;
         let keys = path
@@ -74,7 +80,8 @@ impl Arrays {
         if keys.len() > MAX_DEPTH {
             return Err(InvalidPointer::TooDeep(keys.len()));
         }
-        self.insert_at(&keys)
+        self.insert_at(&keys)?;
+        Ok(keys)
     }
 
     fn insert_at(&mut self, keys: &[String]) -> Result<(), InvalidPointer> {
@@ -94,7 +101,7 @@ impl Arrays {
             .ok()
             .filter(|index: &u64| index.to_string() == *key);
         let mut child = Child {
-            key: key.clone(),
+            key: fold(key),
             index,
             arrays: Self::default(),
         };
@@ -172,7 +179,7 @@ impl Arrays {
 
 impl Child {
     fn is_at(&self, key: &str) -> bool {
-        self.key.eq_ignore_ascii_case(key)
+        folding::is(key, &self.key)
     }
 }
 
@@ -228,6 +235,12 @@ mod tests {
         );
         check(&["/ids"], r#"{"ids":[1,2],"ids":[3]}"#, 3);
         check(&["/ids"], r#"{"\u0069ds":[1],"IDS":[2]}"#, 2);
+        // As Go folds them: the Kelvin sign and the long s.
+        check(
+            &["/tickets"],
+            r#"{"tic\u212aet\u017f":[1],"TICKETS":[2]}"#,
+            2,
+        );
         check(
             &["/ids", "/ticketIds"],
             r#"{"ids":[1],"ticketIds":[2,3]}"#,

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use super::RuleId;
+use super::folding::{self, fold};
+use super::found::Found;
+use super::name::{Name, Names};
 use super::price::Price;
-use super::query::{Reading, each_reading};
-use super::quote::{Charge, Dearest};
+use super::query::{Parameters, Values, count_records};
+use super::quote::{Charge, Highest};
 
 /// One price, and the query parameters that a call must have for it.
 #[derive(Debug)]
@@ -19,18 +22,33 @@ pub(super) struct Rule {
 #[derive(Debug)]
 pub(super) struct Condition {
     /// The name of the parameter.
-    pub(super) name: String,
+    pub(super) name: Name,
     /// Its value, or none if any value will do.
-    pub(super) value: Option<String>,
+    value: Option<Value>,
+}
+
+/// A value that a parameter must have.
+#[derive(Debug)]
+struct Value {
+    text: String,
+    folded: String,
 }
 
 /// The rules that price one operation. At most one of them is without conditions.
 #[derive(Debug, Default)]
 pub(super) struct Candidates {
     /// Those with the most conditions first.
-    rules: Vec<Arc<Rule>>,
+    rules: Vec<Candidate>,
     /// The query parameters that the choice or the price depends on.
-    names: Vec<String>,
+    names: Names,
+}
+
+/// A rule that prices one operation.
+#[derive(Debug)]
+struct Candidate {
+    rule: Arc<Rule>,
+    /// Where among the names of all candidates those of the rule are: of its conditions, and of its tiers.
+    places: Vec<usize>,
 }
 
 impl Rule {
@@ -40,41 +58,22 @@ impl Rule {
         self.conditions.len() == other.conditions.len() && self.conditions.iter().all(among)
     }
 
-    fn holds(&self, reading: Reading<'_>) -> bool {
-        self.conditions
-            .iter()
-            .all(|condition| condition.holds(reading))
+    /// Adds what it asks for the most expensive of all values; `values` are those of the parameter that it goes by, if they are known.
+    pub(super) fn quote(&self, values: Option<&Values<'_>>, query: &str, highest: &mut Highest) {
+        let cost = match &self.price {
+            Price::Fixed(cost) => *cost,
+            Price::Tiers(tiers) => values.map_or_else(|| tiers.most(), |values| tiers.cost(values)),
+            Price::PerRecord(price) => {
+                return highest.add_per_record(self.id, price, count_records(query, &price.names));
+            }
+        };
+        highest.add(Charge {
+            cost,
+            rule: self.id,
+        });
     }
 
-    fn quote(&self, reading: Reading<'_>, dearest: &mut Dearest) {
-        match &self.price {
-            Price::Fixed(cost) => dearest.add(Charge {
-                cost: *cost,
-                rule: self.id,
-            }),
-            Price::Tiers(tiers) => dearest.add(Charge {
-                cost: tiers.cost(reading),
-                rule: self.id,
-            }),
-            Price::PerRecord(price) => dearest.add_per_record(self.id, price),
-        }
-    }
-
-    fn quote_dearest(&self, dearest: &mut Dearest) {
-        match &self.price {
-            Price::Fixed(cost) => dearest.add(Charge {
-                cost: *cost,
-                rule: self.id,
-            }),
-            Price::Tiers(tiers) => dearest.add(Charge {
-                cost: tiers.dearest(),
-                rule: self.id,
-            }),
-            Price::PerRecord(price) => dearest.add_per_record(self.id, price),
-        }
-    }
-
-    fn names(&self) -> impl Iterator<Item = &String> {
+    fn names(&self) -> impl Iterator<Item = &Name> {
         let tiers = match &self.price {
             Price::Tiers(tiers) => Some(&tiers.query),
             Price::Fixed(_) | Price::PerRecord(_) => None,
@@ -87,21 +86,59 @@ impl Rule {
 }
 
 impl Condition {
-    fn is_same(&self, other: &Self) -> bool {
-        let same = match (&self.value, &other.value) {
-            (None, None) => true,
-            (Some(value), Some(other)) => value.eq_ignore_ascii_case(other),
-            _ => false,
-        };
-        same && self.name.eq_ignore_ascii_case(&other.name)
+    /// A condition on the parameter `name`: that it has a value, or any.
+    pub(super) fn new(name: &str, value: Option<&str>) -> Self {
+        let value = value.map(|value| Value {
+            text: value.to_owned(),
+            folded: fold(value),
+        });
+        Self {
+            name: Name::new(name),
+            value,
+        }
     }
 
-    fn holds(&self, reading: Reading<'_>) -> bool {
-        match (reading.value(&self.name), &self.value) {
-            (None, _) => false,
-            (Some(_), None) => true,
-            (Some(found), Some(wanted)) => reading.same(found, wanted),
+    fn is_same(&self, other: &Self) -> bool {
+        let folded = |condition: &Self| condition.value.as_ref().map(|value| value.folded.clone());
+        folded(self) == folded(other) && self.name.is_same(&other.name)
+    }
+
+    fn holds(&self, values: &Values<'_>) -> Found {
+        let Some(wanted) = &self.value else {
+            return values.any();
+        };
+        if values.surely() && values.found().all(|value| value == wanted.text) {
+            Found::Surely
+        } else if values.found().any(|value| wanted.may_be(value)) {
+            Found::Maybe
+        } else {
+            Found::No
         }
+    }
+}
+
+impl Value {
+    /// Whether some backend takes a value for this one: without case, without blanks around it, as one of a list.
+    fn may_be(&self, value: &str) -> bool {
+        let is = |value: &str| {
+            let value = value.split('\0').next().unwrap_or_default();
+            folding::is(value, &self.folded) || folding::is(value.trim(), &self.folded)
+        };
+        is(value) || (value.contains(',') && value.split(',').any(is))
+    }
+}
+
+impl Candidate {
+    fn holds(&self, parameters: &Parameters<'_>) -> Found {
+        let conditions = self.rule.conditions.iter().zip(&self.places);
+        let holds = conditions.map(|(condition, place)| condition.holds(parameters.values(*place)));
+        holds.min().unwrap_or(Found::Surely)
+    }
+
+    /// What its price goes by, if it goes by a parameter.
+    fn values<'p, 'q>(&self, parameters: &'p Parameters<'q>) -> Option<&'p Values<'q>> {
+        let place = self.places.get(self.rule.conditions.len())?;
+        Some(parameters.values(*place))
     }
 }
 
@@ -111,45 +148,44 @@ impl Candidates {
     /// # Errors
     /// When another one has the same conditions; its id.
     pub(super) fn insert(&mut self, rule: &Arc<Rule>) -> Result<(), RuleId> {
-        if let Some(other) = self.rules.iter().find(|other| other.is_for_same(rule)) {
-            return Err(other.id);
+        let same = |other: &&Candidate| other.rule.is_for_same(rule);
+        if let Some(other) = self.rules.iter().find(same) {
+            return Err(other.rule.id);
         }
-        for name in rule.names() {
-            if !self.names.contains(name) {
-                self.names.push(name.clone());
-            }
-        }
-        let more = |other: &Arc<Rule>| other.conditions.len() >= rule.conditions.len();
+        let places = rule.names().map(|name| self.names.add(name)).collect();
+        let more = |other: &Candidate| other.rule.conditions.len() >= rule.conditions.len();
         let place = self.rules.partition_point(more);
-        self.rules.insert(place, Arc::clone(rule));
+        let rule = Arc::clone(rule);
+        self.rules.insert(place, Candidate { rule, places });
         Ok(())
     }
 
     /// Adds what a call with this query costs, in every reading of it; `otherwise` where no rule's conditions hold.
-    pub(super) fn quote(&self, query: &str, otherwise: Charge, dearest: &mut Dearest) {
-        let readings = each_reading(query, &self.names, |reading| {
-            self.quote_reading(reading, otherwise, dearest)
-        });
-        if readings.is_err() {
-            dearest.add(otherwise);
-            self.rules
-                .iter()
-                .for_each(|rule| rule.quote_dearest(dearest));
-        }
-    }
-
-    /// The rule with the most conditions prices the call; of several with as many, the dearest.
-    fn quote_reading(&self, reading: Reading<'_>, otherwise: Charge, dearest: &mut Dearest) {
+    pub(super) fn quote(&self, query: &str, otherwise: Charge, highest: &mut Highest) {
+        let Ok(parameters) = Parameters::read(query, &self.names) else {
+            highest.add(otherwise);
+            let rules = self.rules.iter();
+            return rules.for_each(|candidate| candidate.rule.quote(None, query, highest));
+        };
+        // Where rules surely hold, how many conditions they have: of several with as many the most expensive counts, and none with fewer.
         let mut most = None;
-        for rule in self.rules.iter().filter(|rule| rule.holds(reading)) {
-            if most.is_some_and(|most| rule.conditions.len() < most) {
+        for candidate in &self.rules {
+            let count = candidate.rule.conditions.len();
+            if most.is_some_and(|most| count < most) {
                 break;
             }
-            most = Some(rule.conditions.len());
-            rule.quote(reading, dearest);
+            let found = candidate.holds(&parameters);
+            if found != Found::No {
+                candidate
+                    .rule
+                    .quote(candidate.values(&parameters), query, highest);
+            }
+            if found == Found::Surely {
+                most = Some(count);
+            }
         }
         if most.is_none() {
-            dearest.add(otherwise);
+            highest.add(otherwise);
         }
     }
 }
@@ -168,13 +204,8 @@ mod tests {
     }
 
     fn rule(id: u32, when: &[(&str, &str)], price: Price) -> Arc<Rule> {
-        let condition = |&(name, value): &(&str, &str)| {
-            let value = (value != "*").then(|| value.to_owned());
-            Condition {
-                name: name.to_owned(),
-                value,
-            }
-        };
+        let condition =
+            |&(name, value): &(&str, &str)| Condition::new(name, (value != "*").then_some(value));
         Arc::new(Rule {
             id: RuleId(id),
             conditions: when.iter().map(condition).collect(),
@@ -191,13 +222,13 @@ mod tests {
         rules
             .iter()
             .for_each(|rule| candidates.insert(rule).unwrap());
-        let mut dearest = Dearest::default();
+        let mut highest = Highest::default();
         let otherwise = Charge {
             cost: credits(1),
             rule: RuleId::DEFAULT,
         };
-        candidates.quote(query, otherwise, &mut dearest);
-        let Quote::Known(charge) = dearest.into_quote() else {
+        candidates.quote(query, otherwise, &mut highest);
+        let Quote::Known(charge) = highest.into_quote() else {
             panic!()
         };
         (charge.cost.get(), charge.rule.0)
@@ -232,10 +263,10 @@ mod tests {
     }
 
     #[test]
-    fn no_reading_of_the_query_is_cheaper_than_the_dearest() {
+    fn no_reading_of_the_query_costs_more_than_is_charged() {
         let steps = vec![(2000, credits(3))];
         let tiers = Price::Tiers(Tiers {
-            query: "from".to_owned(),
+            query: Name::new("from"),
             steps,
             beyond: credits(50),
         });
@@ -255,7 +286,8 @@ mod tests {
         check("from=1;from=9999", (50, 1));
         check("FROM=9999", (50, 1));
         // More than are worth looking at.
-        check(&"from=1&".repeat(17), (50, 1));
-        check(&format!("preview=true&{}", "from=1&".repeat(17)), (50, 1));
+        let many: String = (0..33).map(|from| format!("from={from}&")).collect();
+        check(&many, (50, 1));
+        check(&format!("preview=true&{many}"), (50, 1));
     }
 }

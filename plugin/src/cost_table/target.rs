@@ -1,4 +1,4 @@
-//! A request target: its path, its query, and which characters of the path make its readings differ.
+//! A request target: its path, its query, and whether the path can be read in more than one way.
 //!
 //! It is looked at once, byte by byte: paths are short, and what is made to search long texts takes more instructions before the first
 //! byte is compared than most paths have bytes.
@@ -10,32 +10,67 @@ pub(super) struct Target<'t> {
     pub(super) path: &'t str,
     /// What is behind the first `?`, without a fragment.
     pub(super) query: &'t str,
-    /// Whether the path has `%`.
-    pub(super) is_escaped: bool,
-    /// Whether the path has `%`, `\` or `;`, of which some backends make more than others.
-    pub(super) is_tricky: bool,
-    /// Whether a segment of the path may be `.` or `..`.
-    pub(super) may_have_dots: bool,
+    /// Whether all backends read the path alike: it has no escapes, no characters of which some make more than others, and no
+    /// segments that some drop.
+    pub(super) is_plain: bool,
 }
+
+/// What a byte of a path is.
+#[derive(Clone, Copy)]
+enum Kind {
+    Letter,
+    Slash,
+    Dot,
+    End,
+    /// Some backends make more of it than others.
+    Other,
+}
+
+const KINDS: [Kind; 256] = {
+    let mut kinds = [Kind::Letter; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "the table is made when this is compiled"
+        )]
+        let kind = &mut kinds[byte];
+        *kind = match byte as u8 {
+            b'/' => Kind::Slash,
+            b'.' => Kind::Dot,
+            b'?' | b'#' => Kind::End,
+            b'%' | b'\\' | b';' | 0..=b' ' | 0x7f.. => Kind::Other,
+            _ => Kind::Letter,
+        };
+        byte += 1;
+    }
+    kinds
+};
 
 impl<'t> Target<'t> {
     /// The target of a request; the fragment is dropped.
     pub(super) fn read(target: &'t str) -> Self {
-        let (mut is_escaped, mut is_tricky, mut may_have_dots) = (false, false, false);
-        let mut before = 0_u8;
+        let (mut is_plain, mut has_dot) = (true, false);
         let mut end = target.len();
-        for (place, &byte) in target.as_bytes().iter().enumerate() {
-            match byte {
-                b'?' | b'#' => {
+        let bytes = target.as_bytes();
+        let before = |place: usize| place.checked_sub(1).and_then(|before| bytes.get(before));
+        for (place, &byte) in bytes.iter().enumerate() {
+            match KINDS.get(usize::from(byte)) {
+                Some(Kind::Letter) => {}
+                Some(Kind::Slash) => {
+                    let drops = matches!(before(place), Some(b'/' | b'.'));
+                    is_plain &= !(drops || (has_dot && is_script(target, place)));
+                }
+                Some(Kind::Dot) => {
+                    has_dot = true;
+                    is_plain &= before(place) != Some(&b'/');
+                }
+                Some(Kind::End) => {
                     end = place;
                     break;
                 }
-                b'%' => is_escaped = true,
-                b'\\' | b';' => is_tricky = true,
-                b'.' if matches!(before, b'/' | b'\\') => may_have_dots = true,
-                _ => {}
+                Some(Kind::Other) | None => is_plain = false,
             }
-            before = byte;
         }
         let (path, rest) = target.split_at_checked(end).unwrap_or((target, ""));
         let query = rest.strip_prefix('?').unwrap_or_default();
@@ -43,11 +78,19 @@ impl<'t> Target<'t> {
         Self {
             path,
             query: end.and_then(|end| query.get(..end)).unwrap_or(query),
-            is_escaped,
-            is_tricky: is_tricky || is_escaped,
-            may_have_dots: may_have_dots || is_escaped,
+            is_plain: is_plain && !path.ends_with('.'),
         }
     }
+}
+
+/// Whether the segment that ends there is the name of a script.
+fn is_script(target: &str, end: usize) -> bool {
+    let name = target.as_bytes().get(..end).unwrap_or_default();
+    let extension = name
+        .len()
+        .checked_sub(4)
+        .and_then(|start| name.get(start..));
+    extension.is_some_and(|extension| extension.eq_ignore_ascii_case(b".php"))
 }
 
 #[cfg(test)]
@@ -70,16 +113,34 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_readings_differ_is_seen_in_the_path_alone() {
-        let marks = |target| {
-            let target = Target::read(target);
-            [target.is_escaped, target.is_tricky, target.may_have_dots]
-        };
-        assert_eq!(marks("/a.b/c..d//e?/.%;\\"), [false, false, false]);
-        assert_eq!(marks("/a%2Fb"), [true, true, true]);
-        assert_eq!(marks("/a;x=1"), [false, true, false]);
-        assert_eq!(marks("/a\\b"), [false, true, false]);
-        assert_eq!(marks("/a/.b"), [false, false, true]);
-        assert_eq!(marks("\\..\\a"), [false, true, true]);
+    fn what_can_be_read_in_several_ways_is_seen_in_the_path_alone() {
+        for plain in [
+            "/a.b/c..d/e?/.%;\\",
+            "/",
+            "",
+            "/a/",
+            "/api/v1.0/x.json",
+            "/a.phpx/b",
+            "/a.php",
+        ] {
+            assert!(Target::read(plain).is_plain, "{plain}");
+        }
+        for other in [
+            "/a%2Fb",
+            "/a;x=1",
+            "/a\\b",
+            "/a/.b",
+            "\\..\\a",
+            "//a",
+            "/a//b",
+            "/ä",
+            "/a b",
+            "/a\u{7f}",
+            "/a./b",
+            "/a.",
+            "/index.PHP/a",
+        ] {
+            assert!(!Target::read(other).is_plain, "{other}");
+        }
     }
 }

@@ -1,26 +1,33 @@
 //! The priced operations as a tree of path segments.
 //!
-//! At each segment a literal beats a parameter and a parameter beats `**`; where a more specific branch has no entry for the method,
-//! the next less specific one is tried. Every node is visited at most once in a lookup and children are found by their hash, so
-//! the time depends on the depth of the path and hardly on the number of operations, and no path can make it explode.
+//! At each segment a literal beats a parameter with text around it, that one a parameter by itself, and that one `**`; where a more
+//! specific branch has no entry for the method, the next less specific one is tried. Every node is visited at most once in a lookup and
+//! literals are found by their hash, so the time depends on the depth of the path and hardly on the number of operations.
+//!
+//! What is the same only without case, or with a format behind it (`/tickets.json`), may be the same to a backend or not: such a branch
+//! counts, and so does what is found without it.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::Hasher as _;
 use std::sync::Arc;
 
 use super::RuleId;
+use super::folding::fold;
+use super::found::Found;
 use super::operation::{Operation, Segment};
+use super::path;
 use super::rule::{Candidates, Rule};
 use crate::spread::{BuildSpread, Spread};
 
 /// A node: the operations whose templates start with the segments that lead here.
 #[derive(Debug, Default)]
 pub(super) struct Node {
-    /// By the hash of their texts without case, or the next number that is free where two have the same hash. With a search among sorted
+    /// By the hash of their folded texts, or the next number that is free where two have the same hash. With a search among sorted
     /// texts, which mostly have their beginnings in common, a table of 10,000 operations took 12 % more instructions for a call
     /// than one of 10.
     literals: HashMap<u64, Literal, BuildSpread>,
+    /// Those with the most text first.
+    affixed: Vec<Affixed>,
     parameter: Option<Box<Node>>,
     /// Operations that end here.
     here: Methods,
@@ -30,8 +37,19 @@ pub(super) struct Node {
 
 #[derive(Debug, Default)]
 struct Literal {
-    /// As the operations spell it: the same texts but for the case, at least one.
+    folded: String,
+    /// As the operations spell it: the same texts folded, at least one.
     spellings: Vec<Vec<u8>>,
+    node: Node,
+}
+
+/// A parameter with text before or behind it.
+#[derive(Debug)]
+struct Affixed {
+    prefix: String,
+    suffix: String,
+    /// As the operations spell them.
+    spellings: Vec<(String, String)>,
     node: Node,
 }
 
@@ -42,33 +60,79 @@ struct Methods {
     any: Option<Candidates>,
 }
 
-/// What a lookup found.
-#[derive(Debug)]
-pub(super) struct Found<'t> {
-    /// The rules of the most specific operation.
-    pub(super) candidates: Option<&'t Candidates>,
-    /// Whether a lookup that minds the case may find something else.
-    pub(super) case_matters: bool,
+/// Why an operation cannot be one of a tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Conflict {
+    /// The rule prices the same calls.
+    Rule(RuleId),
+    /// A segment could be either of these, and neither has more text.
+    Ambiguous {
+        /// The segment of the operation.
+        segment: Segment,
+        /// The one of an operation that is there.
+        other: Segment,
+    },
 }
 
-struct Lookup<'a> {
+/// What all readings of a call find.
+#[derive(Debug, Default)]
+pub(super) struct Matches<'t> {
+    /// Most calls have one.
+    first: Option<&'t Candidates>,
+    more: Vec<&'t Candidates>,
+}
+
+/// The readings of a call find too many operations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TooManyMatches;
+
+struct Lookup<'a, 't> {
     method: &'a str,
-    /// Whether literals and methods are compared without case.
-    folded: bool,
-    /// Whether something was equal but for the case.
-    case_matters: bool,
+    matches: &'a mut Matches<'t>,
+}
+
+impl<'t> Matches<'t> {
+    /// More than any honest call finds.
+    const MOST: usize = 24;
+
+    fn add(&mut self, candidates: &'t Candidates) {
+        let known = |known: &&Candidates| std::ptr::eq(*known, candidates);
+        match &self.first {
+            None => self.first = Some(candidates),
+            Some(first) if known(first) => {}
+            Some(_) if self.more.len() > Self::MOST || self.more.iter().any(known) => {}
+            Some(_) => self.more.push(candidates),
+        }
+    }
+
+    /// Each of them once.
+    ///
+    /// # Errors
+    ///
+    /// There are more than are worth pricing.
+    pub(super) fn all(&self) -> Result<impl Iterator<Item = &'t Candidates>, TooManyMatches> {
+        if self.more.len() > Self::MOST {
+            return Err(TooManyMatches);
+        }
+        Ok(self.first.into_iter().chain(self.more.iter().copied()))
+    }
 }
 
 impl Node {
     /// Lets `rule` price `operation`.
     ///
     /// # Errors
-    /// When another rule prices the same calls; its id.
-    pub(super) fn insert(&mut self, operation: &Operation, rule: &Arc<Rule>) -> Result<(), RuleId> {
+    /// When another rule prices the same calls, or one segment could be either of two.
+    pub(super) fn insert(
+        &mut self,
+        operation: &Operation,
+        rule: &Arc<Rule>,
+    ) -> Result<(), Conflict> {
         let mut node = self;
         for segment in &operation.segments {
             node = match segment {
                 Segment::Literal(text) => node.literal_mut(text),
+                Segment::Affixed { prefix, suffix } => node.affixed_mut(prefix, suffix)?,
                 Segment::Parameter => node.parameter.get_or_insert_default(),
             };
         }
@@ -80,59 +144,160 @@ impl Node {
         methods
             .candidates_mut(operation.method.as_deref())
             .insert(rule)
+            .map_err(Conflict::Rule)
     }
 
-    /// The most specific operation for a method and the segments of a path; `folded` compares without case.
-    pub(super) fn find(&self, method: &str, segments: &[Cow<'_, [u8]>], folded: bool) -> Found<'_> {
-        let mut lookup = Lookup {
-            method,
-            folded,
-            case_matters: false,
+    /// Adds the most specific operations for a method and the segments of a path.
+    pub(super) fn find<'t>(
+        &'t self,
+        method: &str,
+        segments: &[path::Segment<'_>],
+        matches: &mut Matches<'t>,
+    ) -> Found {
+        self.walk(segments, &mut Lookup { method, matches })
+    }
+
+    fn walk<'t>(&'t self, segments: &[path::Segment<'_>], lookup: &mut Lookup<'_, 't>) -> Found {
+        let Some((segment, below)) = segments.split_first() else {
+            let here = self.here.find(lookup);
+            return if here == Found::Surely {
+                here
+            } else {
+                here.max(self.rest.find(lookup))
+            };
         };
-        let candidates = self.walk(segments, &mut lookup);
-        Found {
-            candidates,
-            case_matters: lookup.case_matters,
+        let mut found = Found::No;
+        // Whether that settles it.
+        let mut descend = |node: &'t Self, surely: bool, lookup: &mut Lookup<'_, 't>| {
+            let there = node.walk(below, lookup);
+            found = found.max(if surely {
+                there
+            } else {
+                there.min(Found::Maybe)
+            });
+            found == Found::Surely
+        };
+        if let Some((literal, surely)) = self.literal(segment)
+            && descend(&literal.node, surely, lookup)
+        {
+            return Found::Surely;
         }
+        for affixed in &self.affixed {
+            if let Some(surely) = affixed.matches(segment)
+                && descend(&affixed.node, surely, lookup)
+            {
+                return Found::Surely;
+            }
+        }
+        if below.is_empty()
+            && let Some(plain) = without_format(segment)
+        {
+            if let Some((literal, _)) = self.literal(&plain) {
+                descend(&literal.node, false, lookup);
+            }
+            for affixed in &self.affixed {
+                if affixed.matches(&plain).is_some() {
+                    descend(&affixed.node, false, lookup);
+                }
+            }
+        }
+        if let Some(parameter) = self.parameter.as_deref()
+            && descend(parameter, !segment.text.is_empty(), lookup)
+        {
+            return Found::Surely;
+        }
+        found.max(self.rest.find(lookup))
     }
 
-    fn walk(&self, segments: &[Cow<'_, [u8]>], lookup: &mut Lookup<'_>) -> Option<&Candidates> {
-        let Some((segment, segments)) = segments.split_first() else {
-            return self.here.find(lookup).or_else(|| self.rest.find(lookup));
-        };
-        let literal = self.literal(segment, lookup);
-        [literal, self.parameter.as_deref()]
-            .into_iter()
-            .flatten()
-            .find_map(|node| node.walk(segments, lookup))
-            .or_else(|| self.rest.find(lookup))
-    }
-
-    fn literal(&self, segment: &[u8], lookup: &mut Lookup<'_>) -> Option<&Self> {
-        let mut key = hash(segment);
+    /// The literal that a segment is, and whether it is surely.
+    fn literal(&self, segment: &path::Segment<'_>) -> Option<(&Literal, bool)> {
+        if self.literals.is_empty() {
+            return None;
+        }
+        let text = segment
+            .folded
+            .as_ref()
+            .map_or(segment.text, |folded| folded.as_bytes());
+        let mut key = hash(text);
         loop {
             let literal = self.literals.get(&key)?;
-            let exact = literal.spells(segment);
-            if exact || literal.is(segment) {
-                return lookup.allows(exact).then_some(&literal.node);
+            let spelled = literal.spells(segment.text);
+            if spelled || literal.folded.as_bytes().eq_ignore_ascii_case(text) {
+                return Some((literal, spelled));
             }
             key = key.wrapping_add(1);
         }
     }
 
     fn literal_mut(&mut self, text: &str) -> &mut Self {
-        let spelling = text.as_bytes();
-        let mut key = hash(spelling);
-        let other = |known: &Literal| !known.is(spelling);
-        while self.literals.get(&key).is_some_and(other) {
+        let folded = fold(text);
+        let mut key = hash(folded.as_bytes());
+        while self
+            .literals
+            .get(&key)
+            .is_some_and(|known| known.folded != folded)
+        {
             key = key.wrapping_add(1);
         }
         let literal = self.literals.entry(key).or_default();
-        if !literal.spells(spelling) {
-            literal.spellings.push(spelling.to_vec());
+        literal.folded = folded;
+        if !literal.spells(text.as_bytes()) {
+            literal.spellings.push(text.as_bytes().to_vec());
         }
         &mut literal.node
     }
+
+    fn affixed_mut(&mut self, prefix: &str, suffix: &str) -> Result<&mut Self, Conflict> {
+        let new = Affixed {
+            prefix: fold(prefix),
+            suffix: fold(suffix),
+            spellings: vec![(prefix.to_owned(), suffix.to_owned())],
+            node: Self::default(),
+        };
+        let place = match self.affixed.iter().position(|known| known.is(&new)) {
+            Some(place) => place,
+            None => {
+                if let Some(other) = self.affixed.iter().find(|known| known.rivals(&new)) {
+                    return Err(Conflict::Ambiguous {
+                        segment: new.segment(),
+                        other: other.segment(),
+                    });
+                }
+                let place = self
+                    .affixed
+                    .partition_point(|known| known.length() >= new.length());
+                self.affixed.insert(place, new);
+                place
+            }
+        };
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "the segment at `place` was found or inserted above"
+        )]
+        let affixed = &mut self.affixed[place];
+        if !affixed
+            .spellings
+            .iter()
+            .any(|(p, s)| p == prefix && s == suffix)
+        {
+            affixed
+                .spellings
+                .push((prefix.to_owned(), suffix.to_owned()));
+        }
+        Ok(&mut affixed.node)
+    }
+}
+
+/// The segment without the format behind it, `tickets` of `tickets.json`: some frameworks take it for the type of the answer, and any
+/// text for a format.
+fn without_format<'p>(segment: &path::Segment<'p>) -> Option<path::Segment<'p>> {
+    let end = segment.text.iter().rposition(|byte| *byte == b'.')?;
+    let text = segment.text.get(..end).filter(|text| !text.is_empty())?;
+    let folded = segment.folded.as_ref().map(|folded| {
+        let end = folded.rfind('.').unwrap_or(folded.len());
+        folded.get(..end).unwrap_or(folded).to_owned()
+    });
+    Some(path::Segment { text, folded })
 }
 
 impl Literal {
@@ -140,35 +305,71 @@ impl Literal {
     fn spells(&self, text: &[u8]) -> bool {
         self.spellings.iter().any(|spelling| spelling == text)
     }
+}
 
-    /// Whether it is the text but for the case.
-    fn is(&self, text: &[u8]) -> bool {
-        let spelling = self.spellings.first();
-        spelling.is_some_and(|spelling| spelling.eq_ignore_ascii_case(text))
+impl Affixed {
+    /// Whether the segment begins and ends so: surely, or perhaps.
+    fn matches(&self, segment: &path::Segment<'_>) -> Option<bool> {
+        let text = segment
+            .folded
+            .as_ref()
+            .map_or(segment.text, |folded| folded.as_bytes());
+        let length = self.prefix.len().checked_add(self.suffix.len())?;
+        let value = text.len().checked_sub(length)?;
+        let (prefix, rest) = text.split_at_checked(self.prefix.len())?;
+        let (_, suffix) = rest.split_at_checked(value)?;
+        let is = |text: &[u8], folded: &str| text.eq_ignore_ascii_case(folded.as_bytes());
+        if !is(prefix, &self.prefix) || !is(suffix, &self.suffix) {
+            return None;
+        }
+        let spells = |(prefix, suffix): &(String, String)| {
+            segment.text.starts_with(prefix.as_bytes()) && segment.text.ends_with(suffix.as_bytes())
+        };
+        Some(value > 0 && self.spellings.iter().any(spells))
+    }
+
+    fn is(&self, other: &Self) -> bool {
+        self.prefix == other.prefix && self.suffix == other.suffix
+    }
+
+    fn length(&self) -> usize {
+        self.prefix.len().saturating_add(self.suffix.len())
+    }
+
+    /// Whether some segment is both, and neither has more text than the other.
+    fn rivals(&self, other: &Self) -> bool {
+        let nested = |one: &str, other: &str| one.starts_with(other) || other.starts_with(one);
+        let reversed = |text: &str| text.chars().rev().collect::<String>();
+        self.length() == other.length()
+            && nested(&self.prefix, &other.prefix)
+            && nested(&reversed(&self.suffix), &reversed(&other.suffix))
+    }
+
+    /// As an operation writes it.
+    fn segment(&self) -> Segment {
+        let (prefix, suffix) = self.spellings.first().cloned().unwrap_or_default();
+        Segment::Affixed { prefix, suffix }
     }
 }
 
 impl Methods {
-    /// The candidates for the method, else for GET if it is HEAD, else for every method.
-    fn find(&self, lookup: &mut Lookup<'_>) -> Option<&Candidates> {
-        if self.named.is_empty() {
-            return self.any.as_ref();
-        }
-        self.named(lookup.method, lookup)
-            .or_else(|| {
-                let head = lookup.method.eq_ignore_ascii_case("HEAD");
-                let allowed = head && lookup.allows(lookup.method == "HEAD");
-                allowed.then(|| self.named("GET", lookup)).flatten()
-            })
+    /// Adds the candidates for the method, else for GET if it is HEAD, else for every method.
+    fn find<'t>(&'t self, lookup: &mut Lookup<'_, 't>) -> Found {
+        let named = |method: &str| self.named.iter().find(|(name, _)| name == method);
+        let found = named(lookup.method).or_else(|| {
+            let head = lookup.method == "HEAD";
+            head.then(|| named("GET")).flatten()
+        });
+        match found
+            .map(|(_, candidates)| candidates)
             .or(self.any.as_ref())
-    }
-
-    fn named(&self, method: &str, lookup: &mut Lookup<'_>) -> Option<&Candidates> {
-        let (name, candidates) = self
-            .named
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case(method))?;
-        lookup.allows(name == method).then_some(candidates)
+        {
+            Some(candidates) => {
+                lookup.matches.add(candidates);
+                Found::Surely
+            }
+            None => Found::No,
+        }
     }
 
     fn candidates_mut(&mut self, method: Option<&str>) -> &mut Candidates {
@@ -192,16 +393,8 @@ impl Methods {
     }
 }
 
-impl Lookup<'_> {
-    /// Whether something that is equal without case counts; `exact` says whether it is equal with it as well.
-    fn allows(&mut self, exact: bool) -> bool {
-        self.case_matters |= !exact;
-        exact || self.folded
-    }
-}
-
 /// A hash that is the same for texts that differ in case alone.
-fn hash(text: &[u8]) -> u64 {
+pub(super) fn hash(text: &[u8]) -> u64 {
     // The bit by which the cases of a letter differ. Other characters that differ in it alone have the same hash as well.
     const CASE: u64 = 0x2020_2020_2020_2020;
     let (words, rest) = text.as_chunks::<8>();
@@ -217,168 +410,4 @@ fn hash(text: &[u8]) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::price::Price;
-    use super::super::quote::{Charge, Dearest, Quote};
-    use super::super::{
-        RuleId,
-        path::{Dots, Segments},
-        target::Target,
-    };
-    use super::*;
-    use crate::credits::Credits;
-    #[cfg(target_arch = "wasm32")]
-    use wasm_bindgen_test::wasm_bindgen_test as test;
-
-    /// A tree in which the n-th operation is priced by rule n, counting from 1.
-    fn tree(operations: &[&str]) -> Node {
-        let mut root = Node::default();
-        for (id, operation) in (1..).zip(operations) {
-            let price = Price::Fixed(Credits::ZERO);
-            let rule = Arc::new(Rule {
-                id: RuleId(id),
-                conditions: Vec::new(),
-                price,
-            });
-            root.insert(&Operation::parse(operation).unwrap(), &rule)
-                .unwrap();
-        }
-        root
-    }
-
-    /// The rule that prices a call, 0 for none.
-    fn find(root: &Node, method: &str, path: &str, folded: bool) -> u32 {
-        let segments = Segments::strict(&Target::read(path), Dots::Last);
-        let mut dearest = Dearest::default();
-        let otherwise = Charge {
-            cost: Credits::ZERO,
-            rule: RuleId::DEFAULT,
-        };
-        if let Some(candidates) = root.find(method, segments.as_slice(), folded).candidates {
-            candidates.quote("", otherwise, &mut dearest);
-        }
-        let Quote::Known(charge) = dearest.into_quote() else {
-            panic!()
-        };
-        charge.rule.0
-    }
-
-    #[test]
-    fn the_most_specific_operation_wins() {
-        let root = tree(&[
-            "GET /tickets/{id}",
-            "GET /tickets/count",
-            "GET /{module}/search",
-            "GET /tickets/{id}/threads",
-            "GET /**",
-            "GET /tickets/**",
-            "GET /",
-        ]);
-        let check = |path: &str, expected: u32| {
-            assert_eq!(find(&root, "GET", path, true), expected, "{path}")
-        };
-        check("/tickets/5", 1);
-        check("/tickets/count", 2);
-        check("/tickets/search", 1);
-        check("/agents/search", 3);
-        check("/tickets/count/threads", 4);
-        check("/tickets/5/threads", 4);
-        check("/tickets/5/threads/6", 6);
-        check("/tickets", 6);
-        check("/agents", 5);
-        check("/agents/search/deep", 5);
-        check("/", 7);
-        assert_eq!(find(&root, "POST", "/tickets/5", true), 0);
-    }
-
-    #[test]
-    fn a_branch_without_the_method_falls_back_to_the_next() {
-        let root = tree(&[
-            "POST /a/b",
-            "PUT /a/{x}",
-            "GET /{x}/{y}",
-            "* /a/**",
-            "PATCH /a/b/c",
-        ]);
-        let check = |method: &str, path: &str, expected: u32| {
-            assert_eq!(find(&root, method, path, true), expected, "{method} {path}")
-        };
-        check("POST", "/a/b", 1);
-        check("PUT", "/a/b", 2);
-        check("GET", "/a/b", 4);
-        check("GET", "/b/b", 3);
-        check("DELETE", "/a/b", 4);
-        check("PATCH", "/a/b", 4);
-        check("PATCH", "/a/b/c", 5);
-        check("DELETE", "/b/b", 0);
-    }
-
-    #[test]
-    fn a_method_by_name_beats_get_for_head_beats_every_method() {
-        let root = tree(&["* /a", "GET /a", "* /b", "HEAD /c", "GET /c", "GET /d"]);
-        let check = |method: &str, path: &str, expected: u32| {
-            assert_eq!(find(&root, method, path, true), expected, "{method} {path}")
-        };
-        check("GET", "/a", 2);
-        check("HEAD", "/a", 2);
-        check("POST", "/a", 1);
-        check("HEAD", "/b", 3);
-        check("HEAD", "/c", 4);
-        check("HEAD", "/d", 6);
-        check("POST", "/d", 0);
-    }
-
-    #[test]
-    fn case_is_minded_on_request() {
-        let root = tree(&[
-            "GET /Tickets/{id}",
-            "GET /{module}/{id}",
-            "POST /tickets/all",
-        ]);
-        let check = |method: &str, path: &str, expected: [u32; 2], case_matters: bool| {
-            assert_eq!(
-                [true, false].map(|folded| find(&root, method, path, folded)),
-                expected,
-                "{method} {path}"
-            );
-            let found = root.find(
-                method,
-                Segments::strict(&Target::read(path), Dots::Last).as_slice(),
-                true,
-            );
-            assert_eq!(found.case_matters, case_matters, "{method} {path}");
-        };
-        check("GET", "/Tickets/ALL", [1, 1], true);
-        check("GET", "/tickets/5", [1, 1], false);
-        check("GET", "/TICKETS/5", [1, 2], true);
-        check("GET", "/agents/5", [2, 2], false);
-        check("get", "/agents/5", [2, 0], true);
-        check("head", "/agents/5", [2, 0], true);
-    }
-
-    #[test]
-    fn texts_that_share_a_hash_are_told_apart() {
-        // The bit by which cases differ is not in it, for these characters either.
-        assert_eq!(hash(b"a[@]"), hash(b"A{`}"));
-        assert_ne!(hash(b"ab"), hash(b"ba"));
-        let root = tree(&["GET /x@y", "GET /X`y", "GET /x@Y/z"]);
-        let check = |path: &str, expected: u32| {
-            assert_eq!(find(&root, "GET", path, true), expected, "{path}");
-        };
-        check("/X@Y", 1);
-        check("/x`y", 2);
-        check("/x@y/z", 3);
-        check("/x\u{60}y/z", 0);
-        check("/y@x", 0);
-    }
-
-    #[test]
-    fn a_path_deeper_than_any_template_matches_only_the_rest() {
-        let deepest = format!("GET {}", "/{p}".replace("{p}", "*").repeat(32));
-        let root = tree(&[&deepest, "GET /a/**"]);
-        assert_eq!(find(&root, "GET", &"/b".repeat(32), true), 1);
-        assert_eq!(find(&root, "GET", &"/b".repeat(33), true), 0);
-        assert_eq!(find(&root, "GET", &"/a".repeat(32), true), 2);
-        assert_eq!(find(&root, "GET", &"/a".repeat(5000), true), 2);
-    }
-}
+mod tests;

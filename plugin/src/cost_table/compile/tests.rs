@@ -78,7 +78,7 @@ fn an_operation_can_match_and_is_priced_once() {
     );
     check_rule(
         &operation("get /c"),
-        "invalid configuration at `costs.rules[1].operations[1]`: \"get /c\": expected an upper-case HTTP method or `*`, found `get`",
+        "invalid configuration at `costs.rules[1].operations[1]`: \"get /c\": expected a method in upper case, `GET`, found `get`",
     );
     let taken = |value: &str, place: &str, rule: &str| {
         format!(
@@ -93,6 +93,15 @@ fn an_operation_can_match_and_is_priced_once() {
     check_rule(
         &operation("GET /Tickets/*"),
         &taken("GET /Tickets/*", "costs.rules[0].operations[1]", "a"),
+    );
+}
+
+#[test]
+fn a_segment_is_one_of_two_only_where_one_has_more_text_around_its_parameter() {
+    check_rule(
+        r#""name":"b","operations":["GET /{x}.csv","POST /a/abcd{x}","GET /abcd{y}/b"],"cost":1"#,
+        "invalid configuration at `costs.rules[1].operations[2]`: \"GET /abcd{y}/b\": expected no segment that could be one of \
+         `costs.rules[1].operations[0]` (rule \"b\") as well: `abcd{…}` and `{…}.csv` have as much text around their parameters",
     );
 }
 
