@@ -34,19 +34,23 @@ pub struct ConfigErrors {
 impl ConfigError {
     /// An error at `path` about `value`, as JSON or as words that name it, where `expected` would be right.
     #[cold]
-    #[inline(never)]
     pub(crate) fn invalid(
         path: impl Into<String>,
         value: impl Into<String>,
         expected: impl fmt::Display,
     ) -> Self {
-        let value: String = value.into();
-        Self::new(path, format!("{}: expected {expected}", cut(&value)))
+        Self::unexpected(path.into(), &value.into(), &expected)
+    }
+
+    // Once for all types.
+    #[cold]
+    #[inline(never)]
+    fn unexpected(path: String, value: &str, expected: &dyn fmt::Display) -> Self {
+        Self::new(path, format!("{}: expected {expected}", cut(value)))
     }
 
     /// An error at `path`, in these words.
     #[cold]
-    #[inline(never)]
     pub(crate) fn new(path: impl Into<String>, what: impl Into<String>) -> Self {
         Self {
             path: path.into(),
@@ -86,6 +90,8 @@ impl ConfigErrors {
     const MOST: usize = 20;
 
     /// Adds an error.
+    #[cold]
+    #[inline(never)]
     pub fn add(&mut self, error: ConfigError) {
         if self.listed.len() < Self::MOST {
             self.listed.push(error);
@@ -99,12 +105,17 @@ impl ConfigErrors {
         match outcome {
             Ok(good) => Some(good),
             Err(errors) => {
-                let Self { listed, more } = errors.into();
-                listed.into_iter().for_each(|error| self.add(error));
-                self.more = self.more.saturating_add(more);
+                self.add_all(errors.into());
                 None
             }
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn add_all(&mut self, errors: Self) {
+        errors.listed.into_iter().for_each(|error| self.add(error));
+        self.more = self.more.saturating_add(errors.more);
     }
 
     /// Nothing, unless there is an error.
@@ -122,9 +133,13 @@ impl ConfigErrors {
     /// The same with their lines and columns in the `text` of the configuration, in that order.
     #[must_use]
     pub(crate) fn in_text(self, text: &[u8]) -> Self {
-        let located = self.listed.into_iter().map(|error| error.in_text(text));
-        let mut listed: Vec<_> = located.collect();
-        listed.sort_by_key(|error| error.position);
+        // They are few, and the sort of the standard library is 7 KB of code.
+        let mut listed = Vec::<ConfigError>::new();
+        for error in self.listed {
+            let error = error.in_text(text);
+            let place = listed.partition_point(|before| before.position <= error.position);
+            listed.insert(place, error);
+        }
         Self { listed, ..self }
     }
 

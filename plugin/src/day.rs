@@ -151,13 +151,6 @@ impl Calendar {
         })
     }
 
-    /// The names of all time zones.
-    #[must_use]
-    pub fn time_zones() -> Vec<String> {
-        let names = TimeZoneDatabase::bundled();
-        names.available().map(|name| name.to_string()).collect()
-    }
-
     /// The time zone.
     #[must_use]
     pub fn time_zone(&self) -> &TimeZone {

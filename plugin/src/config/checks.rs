@@ -14,6 +14,7 @@ use crate::{
 };
 
 /// Adds what can only be a mistake.
+#[inline(never)]
 pub(super) fn mistakes(config: &Config, errors: &mut ConfigErrors) {
     limits_of_no_calls(config, errors);
     refunds(config, errors);
@@ -23,6 +24,7 @@ pub(super) fn mistakes(config: &Config, errors: &mut ConfigErrors) {
 }
 
 /// A limit of no calls at all admits none, ever, and refuses each with an answer that says to try again.
+#[inline(never)]
 fn limits_of_no_calls(config: &Config, errors: &mut ConfigErrors) {
     let mut check = |limit: Option<u32>, path: String| {
         if limit == Some(0) {
@@ -46,6 +48,7 @@ fn limits_of_no_calls(config: &Config, errors: &mut ConfigErrors) {
 }
 
 /// Only failures are given back: who was answered has got what the call costs.
+#[inline(never)]
 fn refunds(config: &Config, errors: &mut ConfigErrors) {
     let statuses = &config.refunds.statuses;
     for (index, status) in statuses.iter().enumerate() {
@@ -64,6 +67,7 @@ fn refunds(config: &Config, errors: &mut ConfigErrors) {
     }
 }
 
+#[inline(never)]
 fn data_centers(config: &Config, errors: &mut ConfigErrors) {
     let stated = config.attributes.as_ref();
     let stated = stated.is_some_and(|attributes| attributes.data_center.is_some());
@@ -76,6 +80,7 @@ fn data_centers(config: &Config, errors: &mut ConfigErrors) {
 }
 
 /// The fields of responses are removed from requests, so that nothing that authenticates a caller can be in them.
+#[inline(never)]
 fn fields(config: &Config, errors: &mut ConfigErrors) {
     let attributes = config.attributes.iter().flat_map(|attributes| {
         let optional = [
@@ -106,6 +111,7 @@ fn fields(config: &Config, errors: &mut ConfigErrors) {
 }
 
 /// What the filter answers itself never has a price.
+#[inline(never)]
 fn usage(config: &Config, errors: &mut ConfigErrors) {
     let Some(usage) = &config.usage else {
         return;
@@ -131,6 +137,7 @@ fn usage(config: &Config, errors: &mut ConfigErrors) {
 }
 
 /// What is probably not meant.
+#[inline(never)]
 pub(super) fn doubts(config: &Config) -> Vec<ConfigError> {
     let mut doubts = Vec::new();
     let used = |group: &str| {
@@ -220,6 +227,7 @@ pub(super) fn doubts(config: &Config) -> Vec<ConfigError> {
 }
 
 /// Rules whose least price is more than anybody has in a day.
+#[inline(never)]
 pub(super) fn unaffordable(costs: &CostsConfig, policy: &Policy) -> Vec<ConfigError> {
     if policy.directory.is_some() || policy.attributes.is_some() || policy.organizations.is_empty()
     {

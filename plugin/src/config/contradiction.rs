@@ -2,11 +2,9 @@
 
 use crate::{
     allotment::AllotmentError,
-    choice::did_you_mean,
     config_error::ConfigError,
     credits::Credits,
     day::{Calendar, CalendarError},
-    json::cut,
     organization::Organization,
     subscription::SubscriptionError,
 };
@@ -18,17 +16,11 @@ pub(super) fn calendar(
     starts_at: &str,
 ) -> Result<Calendar, ConfigError> {
     Calendar::new(time_zone, starts_at).map_err(|error| match error {
-        CalendarError::UnknownTimeZone { zone } => {
-            let known = Calendar::time_zones();
-            let hint = did_you_mean(&zone, '"', known.iter().map(String::as_str));
-            let zone = cut(&zone);
-            ConfigError::new(
-                format!("{path}.time_zone"),
-                format!(
-                    "{zone:?}: {hint}expected the IANA name of a time zone, such as \"America/Los_Angeles\""
-                ),
-            )
-        }
+        CalendarError::UnknownTimeZone { zone } => ConfigError::invalid(
+            format!("{path}.time_zone"),
+            format!("{zone:?}"),
+            "the IANA name of a time zone, such as \"America/Los_Angeles\"",
+        ),
         CalendarError::NotATimeOfDay { starts_at } => ConfigError::invalid(
             format!("{path}.starts_at"),
             format!("{starts_at:?}"),

@@ -309,7 +309,7 @@ fn all_that_contradicts_something_is_told_at_once_in_the_order_of_the_text() {
         "`refunds.statuses[1]` (line 3 column 33): 200: expected a status that says that the call failed, from 400 to 599",
         "`refunds.statuses[2]` (line 3 column 38): 503: expected each status once",
         "`refunds.statuses[3]` (line 3 column 43): 99: expected a status that says that the call failed, from 400 to 599",
-        "`day.time_zone` (line 4 column 24): \"America/Los_Angles\": did you mean \"America/Los_Angeles\"? expected the IANA name of a time zone, such as \"America/Los_Angeles\"",
+        "`day.time_zone` (line 4 column 24): \"America/Los_Angles\": expected the IANA name of a time zone, such as \"America/Los_Angeles\"",
         "`concurrency.groups.exports` (line 5 column 41): 0: expected at least 1 call in progress (leave it out for no limit)",
         "`editions.Free.concurrency` (line 6 column 51): 0: expected at least 1 call in progress (leave it out for no limit)",
         "`organizations[\"a.b\"].edition` (line 8 column 24): \"Fre\": did you mean \"Free\"? expected one of the `editions`: \"Free\", \"Pro\"",

@@ -43,6 +43,8 @@ struct Name<'a>(&'a str);
 struct Untagged<'r, 'de> {
     reader: &'r Reader<'de>,
     tag: Cow<'de, str>,
+    /// Where it begins, in bytes.
+    start: usize,
 }
 
 impl<'de> Reader<'de> {
@@ -112,17 +114,13 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        if self.kind()? != Kind::Bool {
-            return Err(self.unexpected(&visitor));
-        }
+        self.require(Kind::Bool, &visitor)?;
         let value = self.bool()?;
         visitor.visit_bool(value).map_err(|wrong| self.here(wrong))
     }
 
     fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        if self.kind()? != Kind::Number {
-            return Err(self.unexpected(&visitor));
-        }
+        self.require(Kind::Number, &visitor)?;
         self.visit_number(visitor)
     }
 
@@ -135,9 +133,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     }
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        if self.kind()? != Kind::Text {
-            return Err(self.unexpected(&visitor));
-        }
+        self.require(Kind::Text, &visitor)?;
         self.visit_text(visitor)
     }
 
@@ -158,9 +154,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     }
 
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        if self.kind()? != Kind::Null {
-            return Err(self.unexpected(&visitor));
-        }
+        self.require(Kind::Null, &visitor)?;
         self.null()?;
         visitor.visit_unit().map_err(|wrong| self.here(wrong))
     }
@@ -174,16 +168,12 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        if self.kind()? != Kind::Array {
-            return Err(self.unexpected(&visitor));
-        }
+        self.require(Kind::Array, &visitor)?;
         self.visit_array(visitor)
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        if self.kind()? != Kind::Object {
-            return Err(self.unexpected(&visitor));
-        }
+        self.require(Kind::Object, &visitor)?;
         self.visit_object(visitor)
     }
 
@@ -193,9 +183,8 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        if self.kind()? != Kind::Object {
-            return Err(self.unexpected(&visitor).such_as(fields));
-        }
+        self.require(Kind::Object, &visitor)
+            .map_err(|wrong| wrong.such_as(fields))?;
         self.visit_object(visitor)
     }
 
@@ -207,8 +196,10 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     ) -> Result<V::Value, Error> {
         match self.kind()? {
             Kind::Text => {
+                let start = self.next_start();
                 let tag = self.text()?;
-                visitor.visit_enum(Untagged { reader: self, tag })
+                let reader = self;
+                visitor.visit_enum(Untagged { reader, tag, start })
             }
             Kind::Object => {
                 self.enter()?;
@@ -253,7 +244,7 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
         let start = self.reader.next_start();
         seed.deserialize(&mut *self.reader)
             .map(Some)
-            .map_err(|wrong| wrong.starting(start).in_element(index))
+            .map_err(|wrong| wrong.in_element(index, start))
     }
 }
 
@@ -286,14 +277,14 @@ impl<'de> MapAccess<'de> for Members<'_, 'de> {
         }
         seed.deserialize(Name(&self.key))
             .map(Some)
-            .map_err(|wrong| wrong.starting(self.key_start).in_member(&self.key))
+            .map_err(|wrong| wrong.in_member(&self.key, self.key_start))
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
         self.reader.colon()?;
         let start = self.reader.next_start();
         seed.deserialize(&mut *self.reader)
-            .map_err(|wrong| wrong.starting(start).in_member(&self.key))
+            .map_err(|wrong| wrong.in_member(&self.key, start))
     }
 }
 
@@ -326,13 +317,13 @@ impl<'de> VariantAccess<'de> for Tagged<'_, 'de> {
     fn unit_variant(self) -> Result<(), Error> {
         let start = self.reader.next_start();
         de::Deserialize::deserialize(self.reader)
-            .map_err(|wrong: Error| wrong.starting(start).in_member(&self.tag))
+            .map_err(|wrong: Error| wrong.in_member(&self.tag, start))
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Error> {
         let start = self.reader.next_start();
         seed.deserialize(self.reader)
-            .map_err(|wrong| wrong.starting(start).in_member(&self.tag))
+            .map_err(|wrong| wrong.in_member(&self.tag, start))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Error> {
@@ -361,7 +352,7 @@ impl<'de> EnumAccess<'de> for Untagged<'_, 'de> {
 
 impl Untagged<'_, '_> {
     fn without_value(&self, expected: &'static str) -> Error {
-        Error::new(Problem::WithoutValue(expected)).in_member(&self.tag)
+        Error::new(Problem::WithoutValue(expected)).in_member(&self.tag, self.start)
     }
 }
 

@@ -101,23 +101,27 @@ impl Error {
         self
     }
 
-    /// The same, in the member called `key`.
+    /// The same, in the member called `key`, about what begins at `start`.
     #[cold]
     #[inline(never)]
-    pub(super) fn in_member(mut self, key: &str) -> Self {
-        self.0.path.push(Segment::Member(key.to_owned()));
-        self
+    pub(super) fn in_member(self, key: &str, start: usize) -> Self {
+        let mut error = self.starting(start);
+        error.0.path.push(Segment::Member(key.to_owned()));
+        error
     }
 
-    /// The same, in an element of an array.
+    /// The same, in an element of an array that begins at `start`.
     #[cold]
     #[inline(never)]
-    pub(super) fn in_element(mut self, index: usize) -> Self {
-        self.0.path.push(Segment::Element(index));
-        self
+    pub(super) fn in_element(self, index: usize, start: usize) -> Self {
+        let mut error = self.starting(start);
+        error.0.path.push(Segment::Element(index));
+        error
     }
 
     /// The same about what should have been an object with these members.
+    #[cold]
+    #[inline(never)]
     pub(super) fn such_as(mut self, members: &'static [&'static str]) -> Self {
         self.0.members = members;
         self

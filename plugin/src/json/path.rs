@@ -90,9 +90,9 @@ fn push_member(path: &mut String, key: &str) {
 fn split(path: &str) -> Option<(Segment, &str)> {
     if let Some(rest) = path.strip_prefix('[') {
         if rest.starts_with('"') {
-            let mut keys = serde_json::Deserializer::from_str(rest).into_iter::<String>();
-            let key = keys.next()?.ok()?;
-            let rest = rest.get(keys.byte_offset()..)?.strip_prefix(']')?;
+            let mut reader = Reader::new(rest.as_bytes());
+            let key = reader.text().ok()?.into_owned();
+            let rest = rest.get(reader.next_start()..)?.strip_prefix(']')?;
             return Some((Segment::Member(key), rest));
         }
         let (index, rest) = rest.split_once(']')?;

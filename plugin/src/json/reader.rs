@@ -201,6 +201,15 @@ impl<'de> Reader<'de> {
         outermost && (null || !only.contains(&key))
     }
 
+    /// The next value is of this kind.
+    #[inline(never)]
+    pub(crate) fn require(&mut self, kind: Kind, expected: &dyn Expected) -> Result<(), Error> {
+        if self.kind()? == kind {
+            return Ok(());
+        }
+        Err(self.unexpected(expected))
+    }
+
     /// The error that the next value is of a type that is not `expected`.
     pub(crate) fn unexpected(&mut self, expected: &dyn Expected) -> Error {
         self.found(expected).unwrap_or_else(|wrong| wrong)
@@ -248,6 +257,7 @@ impl<'de> Reader<'de> {
     }
 
     /// Where the next value or key begins, in bytes.
+    #[inline(never)]
     pub(super) fn next_start(&mut self) -> usize {
         self.peek();
         self.read
