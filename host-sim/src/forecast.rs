@@ -6,8 +6,12 @@
 //! the default ones are those of the API credits filter, and any other module is forecast with a mapping of its own:
 //!
 //! ```toml
+//! [identity]                                     # JSON Pointers into the configuration, which says where it is stated who calls
+//! sources = ["/caller"]                          # a member such as { "header": "x-customer" }, which a line's value then fills
+//! header = "/header"
+//!
 //! [request]
-//! headers = { x-customer = "%organization" }     # what of a line becomes a header of the request
+//! headers = { x-region = "eu" }                  # what else is sent; `%name` is the field of that name
 //!
 //! [properties]                                   # keys that the module gives to proxy_set_property
 //! verdict = "quota.outcome"                      # what became of the call

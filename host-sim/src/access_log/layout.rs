@@ -29,6 +29,8 @@ pub(super) struct Layout {
     /// How many values stand behind the format's own, where that matters and is known.
     extras: Option<usize>,
     extra_slots: Vec<Vec<Slot>>,
+    /// What captured values stand for.
+    capture_slots: Vec<Vec<Slot>>,
     /// What extras that say their names stand for.
     named_slots: Vec<(String, Vec<Slot>)>,
 }
@@ -97,6 +99,9 @@ impl Layout {
             quotes,
             extras: None,
             extra_slots: Vec::new(),
+            capture_slots: (1..=MOST_EXTRAS)
+                .map(|number| fields.slots(&capture(number)))
+                .collect(),
             named_slots: Vec::new(),
         };
         layout.name_extras();
@@ -357,12 +362,10 @@ impl Layout {
     }
 
     fn captures<'l>(&self, text: &'l str, put: &mut impl FnMut(&[Slot], Cow<'l, str>)) -> &'l str {
-        let mut number = 0_usize;
+        let mut slots = self.capture_slots.iter();
         captured(text, &mut |value| {
-            number = number.saturating_add(1);
-            let slots = self.fields.slots(&capture(number));
-            if !slots.is_empty() {
-                put(&slots, Cow::Borrowed(value));
+            if let Some(slots) = slots.next().filter(|slots| !slots.is_empty()) {
+                put(slots, Cow::Borrowed(value));
             }
         })
     }

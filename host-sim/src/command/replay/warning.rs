@@ -56,10 +56,21 @@ pub(super) fn warnings(document: &Document) -> Vec<String> {
         warnings.extend(guesses(file));
     }
     if log.without_durations {
-        warnings.push(
-            "Concurrency is not forecast: no durations (say --field duration_ms=NAME, or duration_s, duration_us or duration_ns)."
-                .to_owned(),
-        );
+        let names = log.names();
+        let extras: Vec<_> = names
+            .into_iter()
+            .filter(|name| name.starts_with("extra"))
+            .collect();
+        let extras = match extras.as_slice() {
+            [] => String::new(),
+            extras => format!(
+                "; behind the format's own values stand {}",
+                extras.join(", ")
+            ),
+        };
+        warnings.push(format!(
+            "Concurrency is not forecast: no durations (say --field duration_ms=NAME, or duration_s, duration_us or duration_ns{extras})."
+        ));
     } else if log.calls_without_duration > 0 {
         warnings.push(format!(
             "{} of {} have no duration that can be read, and are taken to be over at once.",
