@@ -17,6 +17,21 @@ pub(crate) struct Limits {
     pub(crate) instructions: u64,
 }
 
+impl Limits {
+    /// How many times as long a callback may take at the start: a configuration may be megabytes long.
+    const AT_THE_START: u64 = 30;
+
+    /// How many instructions this callback may execute.
+    pub(crate) fn instructions_of(self, callback: &str) -> u64 {
+        match callback {
+            "proxy_on_vm_start" | "proxy_on_configure" => {
+                self.instructions.saturating_mul(Self::AT_THE_START)
+            }
+            _ => self.instructions,
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {

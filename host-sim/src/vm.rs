@@ -183,7 +183,7 @@ impl Vm {
         if state.host.traced {
             Self::trace(&self.store, format_args!("[host->vm] {name}({arguments})"));
         }
-        let limit = state.identity.limits.instructions;
+        let limit = state.identity.limits.instructions_of(name);
         // Asking an engine that does not count makes an error each time.
         let fuel = self.metered.then(|| self.store.get_fuel().ok()).flatten();
         // An engine that counts takes and gives fuel.
@@ -364,8 +364,8 @@ fn failure_of(callback: &str, error: &wasmtime::Error, state: &VmState) -> VmFai
             reason: fatal.to_string(),
         },
         None if error.downcast_ref() == Some(&Trap::OutOfFuel) => VmFailure::Endless {
+            instructions: state.identity.limits.instructions_of(&callback),
             callback,
-            instructions: state.identity.limits.instructions,
         },
         None => {
             let mut trap = error

@@ -88,8 +88,8 @@ impl Account {
         }
     }
 
-    /// The account as of `today`: with nothing used if it is from an earlier day. An account never goes back to an earlier day,
-    /// whatever the clock does. Calls in progress stay in progress.
+    /// The account as of `today`: with nothing used if it is from an earlier day. It never goes back to an earlier day, because a clock
+    /// that steps back a little comes to the later day once more. Calls in progress stay in progress.
     #[must_use]
     pub fn on(self, today: DayNumber) -> Self {
         if self.day < today {
@@ -101,6 +101,21 @@ impl Account {
         } else {
             self
         }
+    }
+
+    /// The account as of `today` when the clock has run ahead by more than a day and is right again: with all that was used, because what
+    /// of it was used today is not known. `None` for an account that is not so far ahead, and waits until the clock has caught up.
+    ///
+    /// What had been used today before the clock ran ahead is forgotten: a record holds one day.
+    #[must_use]
+    pub fn brought_back_to(&self, today: DayNumber) -> Option<Self> {
+        let ahead = self.day.get().saturating_sub(today.get());
+        (ahead > 1).then(|| Self {
+            day: today,
+            slots: self.slots.clone(),
+            lease: self.lease.map(Lease::on_another_day),
+            ..*self
+        })
     }
 
     /// Charges a call and gives it its slot, both or neither. Invariant: an account that pays has used at most the allotment.

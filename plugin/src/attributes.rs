@@ -4,6 +4,7 @@ use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
 use crate::{
     edition::EditionName,
+    json::cut,
     organization::{Agents, Organization, OrganizationId},
     policy::AccountHolder,
     property_path::PropertyPath,
@@ -40,7 +41,7 @@ pub struct Attributes {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidAttributes {
     /// Not a number where one is expected.
-    #[error("{attribute} is {value:?}, expected a whole number")]
+    #[error("{attribute} is {value:?}, expected a whole number", value = cut(value))]
     NotANumber {
         /// Which attribute.
         attribute: &'static str,

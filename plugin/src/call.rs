@@ -14,7 +14,7 @@ use crate::{
     meter::{Ending, Meter, RequestHead, ResponseHead, Step, Verdict},
     metrics::Counts,
     plugin::Running,
-    property_path::{self, PropertyPath},
+    property_path::PropertyPath,
     refunds::DEADLINES,
     usage::answer::{Request, Resource},
 };
@@ -156,7 +156,7 @@ impl Call {
         let policy = Rc::clone(&self.running.policy);
         let (method, path) = (headers.text(":method"), headers.text(":path"));
         let identity = stated(&policy.identity, headers);
-        let identity = identity.as_deref().map(property_path::text);
+        let identity = identity.as_deref().map(|value| policy.identity.text(value));
         let attributes = policy
             .attributes
             .as_ref()
@@ -367,9 +367,8 @@ fn stated<'a>(path: &PropertyPath, headers: &'a HeaderMap) -> Option<Cow<'a, [u8
 
 /// What the authentication filter states about the call's organization.
 fn read(sources: &AttributeSources, headers: &HeaderMap) -> Attributes {
-    let value = |path: &PropertyPath| {
-        stated(path, headers).map(|value| property_path::text(&value).into_owned())
-    };
+    let value =
+        |path: &PropertyPath| stated(path, headers).map(|value| path.text(&value).into_owned());
     Attributes {
         edition: value(&sources.edition),
         agents: sources.agents.as_ref().and_then(value),

@@ -225,9 +225,39 @@ impl<'a, S: SharedData> Ledger<'a, S> {
         today: DayNumber,
         step: impl Fn(&Account) -> Result<Account, E>,
     ) -> Posting<E> {
+        self.take(key, AsOf::Day(today), step)
+    }
+
+    /// The same where the clock says that it is `today`: an account is [brought back](Account::brought_back_to) that is far ahead. What
+    /// comes late for a day that has passed must not do that.
+    pub fn post_now<E>(
+        &self,
+        key: &AccountKey,
+        today: DayNumber,
+        step: impl Fn(&Account) -> Result<Account, E>,
+    ) -> Posting<E> {
+        self.take(key, AsOf::Now(today), step)
+    }
+
+    /// The same for something that was posted on `day` before: whatever day the account is on, it stays there.
+    pub fn amend<E>(
+        &self,
+        key: &AccountKey,
+        day: DayNumber,
+        step: impl Fn(&Account) -> Result<Account, E>,
+    ) -> Posting<E> {
+        self.take(key, AsOf::Posted(day), step)
+    }
+
+    fn take<E>(
+        &self,
+        key: &AccountKey,
+        as_of: AsOf,
+        step: impl Fn(&Account) -> Result<Account, E>,
+    ) -> Posting<E> {
         let mut retries = 0;
         while retries < Self::ATTEMPTS {
-            match self.attempt(key, today, &step) {
+            match self.attempt(key, as_of, &step) {
                 Ok(Some(posted)) => {
                     return Posting {
                         result: Ok(posted),
@@ -257,7 +287,8 @@ impl<'a, S: SharedData> Ledger<'a, S> {
     /// # Errors
     /// When what is stored is no account, or the host refuses the call.
     pub fn peek(&self, key: &AccountKey, today: DayNumber) -> Result<Account, PostingFailure> {
-        self.load(key, today).map(|loaded| loaded.account)
+        self.load(key, AsOf::Day(today))
+            .map(|loaded| loaded.account)
     }
 
     /// The name of this proxy in `namespace`: `drawn`, unless another worker has drawn one.
@@ -324,14 +355,26 @@ impl<'a, S: SharedData> Ledger<'a, S> {
     fn attempt<E>(
         &self,
         key: &AccountKey,
-        today: DayNumber,
+        as_of: AsOf,
         step: &impl Fn(&Account) -> Result<Account, E>,
     ) -> Result<Option<Posted>, NotPosted<E>> {
         let Loaded {
             account: before,
             former,
             cas,
-        } = self.load(key, today)?;
+        } = self.load(key, as_of)?;
+        if let AsOf::Now(today) = as_of
+            && let Some(back) = before.brought_back_to(today)
+        {
+            // Stored by itself, so that it holds for a call that is refused as well, and then tried again.
+            return match self
+                .data
+                .compare_and_set(key.as_str(), &back.to_record(), cas)
+            {
+                Ok(()) | Err(SetError::Mismatch) => Ok(None),
+                Err(SetError::Refused(refused)) => Err(PostingFailure::from(refused).into()),
+            };
+        }
         let after = step(&before).map_err(NotPosted::Declined)?;
         let posted = Posted {
             before,
@@ -351,9 +394,10 @@ impl<'a, S: SharedData> Ledger<'a, S> {
         }
     }
 
-    fn load(&self, key: &AccountKey, today: DayNumber) -> Result<Loaded, PostingFailure> {
+    fn load(&self, key: &AccountKey, as_of: AsOf) -> Result<Loaded, PostingFailure> {
+        let (AsOf::Day(day) | AsOf::Now(day) | AsOf::Posted(day)) = as_of;
         let opened = |cas| Loaded {
-            account: Account::opened(today),
+            account: Account::opened(day),
             former: None,
             cas,
         };
@@ -362,15 +406,33 @@ impl<'a, S: SharedData> Ledger<'a, S> {
             Some(emptied) if emptied.value.is_empty() => Ok(opened(emptied.cas)),
             Some(stored) => {
                 let account = Account::from_record(&stored.value)?;
-                let former = (account.day() < today).then(|| account.clone());
+                if let AsOf::Posted(_) = as_of {
+                    return Ok(Loaded {
+                        account,
+                        former: None,
+                        cas: stored.cas,
+                    });
+                }
+                let former = (account.day() < day).then(|| account.clone());
                 Ok(Loaded {
-                    account: account.on(today),
+                    account: account.on(day),
                     former,
                     cas: stored.cas,
                 })
             }
         }
     }
+}
+
+/// As of which day an account is taken.
+#[derive(Clone, Copy, Debug)]
+enum AsOf {
+    /// This one, or a later one on which it is already.
+    Day(DayNumber),
+    /// This one, by the clock.
+    Now(DayNumber),
+    /// The one on which it is, or this one if it is new.
+    Posted(DayNumber),
 }
 
 /// An account as of a day, and how it is stored.
@@ -381,6 +443,8 @@ struct Loaded {
     cas: Cas,
 }
 
+#[cfg(test)]
+mod clocks;
 #[cfg(test)]
 pub(crate) mod fake;
 #[cfg(test)]

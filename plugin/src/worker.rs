@@ -201,7 +201,7 @@ impl Worker {
 
     fn settle(&self, data: &impl SharedData) {
         for owed in self.owed.take() {
-            let posting = Ledger::new(data).post(&owed.key, owed.day, |account| {
+            let posting = Ledger::new(data).amend(&owed.key, owed.day, |account| {
                 Ok::<_, Infallible>(owed.correction.apply(account, owed.day))
             });
             if posting.result.is_err() {

@@ -276,7 +276,7 @@ impl Builder {
     }
 
     /// How many instructions a callback may execute until it counts as one that never returns; otherwise a thousand million, which
-    /// takes a second or so.
+    /// takes a second or so. What a plugin does at its start may take thirty times as many.
     #[must_use]
     pub fn instruction_limit(mut self, instructions: u64) -> Self {
         self.limits.instructions = instructions;

@@ -15,7 +15,8 @@ pub enum SourceConfig {
     /// A request header, set by whatever authenticates the caller.
     Header(HeaderName),
     /// A property (an Envoy attribute), as path segments: for the claim of a JWT, for instance,
-    /// `["metadata", "filter_metadata", "envoy.filters.http.jwt_authn", "payload", "org"]`.
+    /// `["metadata", "filter_metadata", "envoy.filters.http.jwt_authn", "payload", "org"]`. A claim that is a whole number is read as
+    /// one; an id of 16 digits is better a string, because the bytes of some such numbers are those of eight letters.
     Property(Vec<String>),
 }
 

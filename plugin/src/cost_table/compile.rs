@@ -1,5 +1,6 @@
 //! From the costs as they are written to a table that answers quickly; whatever contradicts itself or could never apply is an error.
 
+use std::collections::HashMap;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
@@ -51,6 +52,8 @@ impl CostsConfig {
 /// Builds the table.
 pub(super) fn compile(costs: &CostsConfig) -> Result<CostTable, ConfigErrors> {
     let mut errors = ConfigErrors::default();
+    // A table may have thousands of rules.
+    let mut names = HashMap::new();
     let mut table = CostTable {
         default: costs.default,
         body: body_limits(&costs.body, &mut errors),
@@ -63,7 +66,8 @@ pub(super) fn compile(costs: &CostsConfig) -> Result<CostTable, ConfigErrors> {
         let conditions = errors.take(conditions(&rule.when, &format!("{path}.when")));
         let max_bytes = costs.body.max_bytes;
         let price = errors.take(price(&rule.cost, &format!("{path}.cost"), max_bytes));
-        errors.take(name(&rule.name, &path, &table.rules));
+        errors.take(name(&rule.name, &path, names.get(rule.name.as_str())));
+        names.entry(rule.name.as_str()).or_insert(index);
         let id = RuleId(u32::try_from(table.rules.len()).unwrap_or(u32::MAX));
         table.rules.push(RuleFacts {
             name: rule.name.clone(),
@@ -158,8 +162,8 @@ fn body_limits(body: &BodyConfig, errors: &mut ConfigErrors) -> BodyLimits {
     }
 }
 
-/// Whether a rule after these can be called so.
-fn name(name: &str, path: &str, rules: &[RuleFacts]) -> Result<(), ConfigError> {
+/// Whether a rule can be called so; `other` is the rule before it that is called so too.
+fn name(name: &str, path: &str, other: Option<&usize>) -> Result<(), ConfigError> {
     let invalid = |expected: &str| {
         let path = format!("{path}.name");
         Err(ConfigError::invalid(path, json(name), expected))
@@ -173,8 +177,7 @@ fn name(name: &str, path: &str, rules: &[RuleFacts]) -> Result<(), ConfigError> 
     if name == RuleId::DEFAULT_NAME {
         return invalid("another name: this is what calls without a rule are listed under");
     }
-    if let Some(other) = rules.iter().position(|known| known.name == name) {
-        let other = other.saturating_sub(1);
+    if let Some(other) = other {
         return invalid(&format!("another name than that of `costs.rules[{other}]`"));
     }
     Ok(())

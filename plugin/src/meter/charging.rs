@@ -114,7 +114,7 @@ impl Meter {
         };
         let thresholds = &self.policy.warnings;
         let seen = RefCell::new(None);
-        let posting = Ledger::new(data).post(&holder.key, day.number, |account| {
+        let posting = Ledger::new(data).post_now(&holder.key, day.number, |account| {
             let charged = account.admit(&admission).inspect_err(|_| {
                 seen.replace(Some(account.clone()));
             })?;

@@ -221,7 +221,7 @@ impl Meter {
             engine.watch(&permit.holder);
         }
         let (key, day) = (permit.holder.key.clone(), permit.day);
-        let posting = Ledger::new(data).post(&key, day, |account| {
+        let posting = Ledger::new(data).amend(&key, day, |account| {
             Ok::<_, std::convert::Infallible>(correction.apply(account, day))
         });
         let after = posting.result.ok();

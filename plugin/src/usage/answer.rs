@@ -13,7 +13,7 @@ use super::{
     page::{self, Page},
     preview::Call,
 };
-use crate::cost_table::CostTable;
+use crate::{cost_table::CostTable, json::cut};
 
 /// Answers requests for usage details.
 #[derive(Clone, Debug)]
@@ -164,6 +164,7 @@ impl Usage {
     }
 
     fn wrong_method(&self, method: &str) -> Answer {
+        let method = cut(method);
         let message = format!("invalid method {method:?}, expected GET or HEAD");
         let mut answer = self.error(405, "METHOD_NOT_ALLOWED", &message);
         answer.headers.push(("allow", "GET, HEAD".to_owned()));
@@ -172,6 +173,7 @@ impl Usage {
 
     fn not_found(&self, path: &str) -> Answer {
         let usage = self.config.path.as_str();
+        let path = cut(path);
         let message = format!("no such path {path:?}, expected {usage:?} or \"{usage}/cost\"");
         self.error(404, "NOT_FOUND", &message)
     }

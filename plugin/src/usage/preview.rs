@@ -6,6 +6,7 @@ use super::{details::Details, json};
 use crate::{
     cost_table::{CostTable, Quote},
     credits::Credits,
+    json::cut,
     terms::Model,
 };
 
@@ -34,19 +35,19 @@ pub enum InvalidQuestion {
         name: &'static str,
     },
     /// Another parameter is there, most likely a part of a path that is not percent-encoded.
-    #[error("unknown parameter {name:?}, expected {EXPECTED}")]
+    #[error("unknown parameter {name:?}, expected {EXPECTED}", name = cut(name))]
     Unknown {
         /// Its name.
         name: String,
     },
     /// Not a method.
-    #[error("invalid method {method:?}, expected a token such as GET")]
+    #[error("invalid method {method:?}, expected a token such as GET", method = cut(method))]
     Method {
         /// What is there instead.
         method: String,
     },
     /// Not an absolute path.
-    #[error("invalid path {path:?}, expected one that begins with a slash")]
+    #[error("invalid path {path:?}, expected one that begins with a slash", path = cut(path))]
     Path {
         /// What is there instead.
         path: String,

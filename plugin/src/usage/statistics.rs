@@ -151,14 +151,25 @@ impl Statistics {
         }
     }
 
-    /// The statistics as of `today`: empty if they are of an earlier day. Like an account, they never go back to an earlier day.
+    /// By how many days statistics may be ahead of what is to be counted. What is farther ahead was counted while the clock was wrong;
+    /// what is less may be behind because the call lasted for so long.
+    const AHEAD: i32 = 31;
+
+    /// The statistics as of `today`: empty if they are of an earlier day, and of today if they are far ahead. Otherwise they never go
+    /// back to an earlier day, like an account.
     #[must_use]
     pub fn on(self, today: DayNumber) -> Self {
         if self.day < today {
             Self::opened(today)
+        } else if self.is_far_ahead_of(today) {
+            Self { day: today, ..self }
         } else {
             self
         }
+    }
+
+    pub(super) fn is_far_ahead_of(&self, day: DayNumber) -> bool {
+        self.day.get().saturating_sub(day.get()) > Self::AHEAD
     }
 
     /// Counts `event`.
@@ -178,6 +189,9 @@ impl Statistics {
     /// Adds what another worker counted. Of two different days the later one stays: what comes late for a day that is over is
     /// nobody's business any more.
     pub fn merge(&mut self, other: &Self) {
+        if self.is_far_ahead_of(other.day) {
+            self.day = other.day;
+        }
         if other.day > self.day {
             self.clone_from(other);
         } else if other.day == self.day {

@@ -135,7 +135,12 @@ impl Stored {
         }
         Ok(match self.statistics()? {
             // Nobody shows yesterday any more.
-            Some(statistics) if statistics.day() > pending.day() => None,
+            Some(statistics)
+                if statistics.day() > pending.day()
+                    && !statistics.is_far_ahead_of(pending.day()) =>
+            {
+                None
+            }
             Some(mut statistics) => {
                 statistics.merge(pending);
                 Some(statistics.to_record())
