@@ -121,13 +121,13 @@ fn check(request: &Request, status: u16, callbacks: usize, hostcalls: usize, fue
 #[test]
 fn a_get() {
     let request = call(ORGANIZATION, "GET", "/api/v1/tickets/4711", "");
-    check(&request, 200, 5, 22, 25_000);
+    check(&request, 200, 5, 22, 26_000);
 }
 
 #[test]
 fn a_list() {
     let request = call(ORGANIZATION, "GET", "/api/v1/tickets?from=20&limit=50", "");
-    check(&request, 200, 5, 22, 29_000);
+    check(&request, 200, 5, 22, 30_000);
 }
 
 #[test]
@@ -265,7 +265,7 @@ fn counters_are_defined_once_for_all_configurations_of_a_vm() {
 /// Five eighths of it are code, which Envoy compiles before it takes the first call, and the rest is mostly the data of all time zones.
 #[test]
 fn the_module_does_not_grow() {
-    let budget = 1_050_000;
+    let budget = 1_110_000;
     assert!(
         BYTES.len() <= budget,
         "{} bytes, budgeted are {budget}",
