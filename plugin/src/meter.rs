@@ -35,6 +35,10 @@ use charging::Aim;
 use settlement::Permit;
 pub use settlement::{Ending, ResponseHead};
 
+/// The longest body, in bytes, that is held without asking whether the least that its call can cost is left: what it takes is little, and a
+/// client reads the true price in its refusal.
+const SHORT: u64 = 4096;
+
 /// The head of a request.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RequestHead<'a> {
@@ -48,6 +52,8 @@ pub struct RequestHead<'a> {
     pub attributes: Option<&'a Attributes>,
     /// Whether no body follows.
     pub end_of_stream: bool,
+    /// The length of the body in bytes, where the head states it; not looked for if no body follows.
+    pub content_length: Option<u64>,
     /// Whether it asks to be upgraded to another protocol: what follows its head then has no end.
     pub upgrade: bool,
     /// Whether it states its own deadline, by one of the [`DEADLINES`](crate::refunds::DEADLINES).
@@ -209,7 +215,11 @@ impl Meter {
                 } else if let Some(unread) = self.policy.costs.body().unread {
                     self.leave_unread(unread, holder, quote, now, data)
                 } else {
-                    self.admit(holder, quote.at_least(), Aim::Hold(quote), now, data)
+                    let mut least = quote.at_least();
+                    if head.content_length.is_some_and(|length| length <= SHORT) {
+                        least.cost = Credits::ZERO;
+                    }
+                    self.admit(holder, least, Aim::Hold(quote), now, data)
                 }
             }
         }

@@ -115,14 +115,21 @@ impl Meter {
         let thresholds = &self.policy.warnings;
         let seen = RefCell::new(None);
         let posting = Ledger::new(data).post_now(&holder.key, day.number, |account| {
-            let charged = account.admit(&admission).inspect_err(|_| {
+            let slot_alone = Admission {
+                cost: Credits::ZERO,
+                allotment: None,
+                ..admission
+            };
+            let held = matches!(aim, Aim::Hold(_));
+            let asked = if held && charge.cost.is_zero() {
+                &slot_alone
+            } else {
+                &admission
+            };
+            let charged = account.admit(asked).inspect_err(|_| {
                 seen.replace(Some(account.clone()));
             })?;
-            if let Aim::Hold(_) = aim {
-                let slot_alone = Admission {
-                    cost: Credits::ZERO,
-                    ..admission
-                };
+            if held {
                 return account.admit(&slot_alone);
             }
             let used = charged.used_by_all();

@@ -166,8 +166,14 @@ fn a_configuration_is_checked_against_the_deployed_one_without_a_log() {
             String::from_utf8(output.stdout).unwrap(),
         )
     };
-    let changed = "accepted\n1 operation has another price than in deployed.json:\n  GET /api/v1/tickets: 3 -> 5\n";
-    assert_eq!(said("next.json"), (Some(0), changed.to_owned()));
-    let same = "accepted\nno operation has another price than in deployed.json\n";
-    assert_eq!(said("deployed.json"), (Some(0), same.to_owned()));
+    let accepted = "accepted\ndebug: 1 organization of 2 editions; identified by the header \"orgid\"; 1 price for 1 operation, otherwise 1; \
+                    days in UTC from 00:00\n";
+    let changed =
+        "1 operation has another price than in deployed.json:\n  GET /api/v1/tickets: 3 -> 5\n";
+    assert_eq!(said("next.json"), (Some(0), format!("{accepted}{changed}")));
+    let same = "no operation has another price than in deployed.json\n";
+    assert_eq!(
+        said("deployed.json"),
+        (Some(0), format!("{accepted}{same}"))
+    );
 }

@@ -94,3 +94,35 @@ fn however_a_held_call_ends_its_slot_comes_back() {
     }
     assert_eq!(desk.call("GET /one", "7"), "admitted 7 cost 1 left 3");
 }
+
+#[test]
+fn a_short_body_is_read_before_it_is_refused() {
+    let desk = narrow_desk();
+    for _ in 0..3 {
+        let (mut meter, _) = desk.head("GET /list", Some("7"), true);
+        end(&mut meter, &desk);
+    }
+    for (content_length, held) in [(Some(4096), true), (Some(4097), false), (None, false)] {
+        let head = RequestHead {
+            method: "POST",
+            path: "/bulk",
+            identity: Some("7"),
+            content_length,
+            ..RequestHead::default()
+        };
+        let mut meter = Meter::new(Rc::clone(&desk.policy), Rc::clone(&desk.worker));
+        let verdict = meter.on_request_headers(head, desk.now, &desk.data);
+        assert_eq!(
+            verdict.step == Step::HoldForBody,
+            held,
+            "{content_length:?}"
+        );
+        if held {
+            let verdict = meter.on_request_body(br#"{"ids":[1,2]}"#, desk.now, &desk.data);
+            assert_eq!(refused(&verdict), Some(Reason::DailyCredits));
+            assert_eq!(words(&meter), "daily_credits 7 cost 0 left 1");
+        }
+        end(&mut meter, &desk);
+    }
+    assert_eq!(desk.call("GET /one", "7"), "admitted 7 cost 1 left 0");
+}
