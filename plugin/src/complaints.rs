@@ -8,8 +8,8 @@ use crate::day::Seconds;
 
 /// What was complained of lately.
 ///
-/// Of each thing once a minute; of things beyond [`Complaints::MOST`] in one minute, one a minute in all, so that whoever thinks up new ones
-/// fills neither the log nor the memory. Every worker complains for itself.
+/// Of each thing once a minute; of things beyond 256 in one minute, one a minute in all, so that whoever thinks up new ones fills neither the
+/// log nor the memory. Every worker complains for itself.
 #[derive(Debug, Default)]
 pub struct Complaints {
     latest: RefCell<HashMap<String, Timestamp>>,

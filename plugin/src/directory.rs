@@ -5,7 +5,7 @@
 //! credits by an answer that is older than a second, so that a purchase counts for the very next call.
 //!
 //! Each worker asks about an organization once at a time and remembers a bounded number of answers, of failures too. Ids that the directory
-//! has not known may be made up: of them only so many are [asked about](asking) at a time, and if it does not answer, all of them share
+//! has not known may be made up: of them only so many are asked about at a time, and if it does not answer, all of them share
 //! one account. Nothing here calls anybody: [`Directory::take_due`] says whom to ask about.
 
 mod answer;
