@@ -175,9 +175,7 @@ impl Call {
             identity: identity.as_deref(),
             attributes: attributes.as_ref(),
             end_of_stream: self.headers_only,
-            content_length: (!self.headers_only)
-                .then(|| headers.text("content-length").parse().ok())
-                .flatten(),
+            content_length: headers.first("content-length"),
             upgrade: headers.first("upgrade").is_some(),
             states_deadline: DEADLINES.iter().any(|name| headers.first(name).is_some()),
             decided_for: decided_for.as_deref(),

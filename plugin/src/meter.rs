@@ -39,6 +39,11 @@ pub use settlement::{Ending, ResponseHead};
 /// client reads the true price in its refusal.
 const SHORT: u64 = 4096;
 
+fn is_short(content_length: &[u8]) -> bool {
+    let length = std::str::from_utf8(content_length).ok();
+    length.is_some_and(|length| length.parse().is_ok_and(|length: u64| length <= SHORT))
+}
+
 /// The head of a request.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RequestHead<'a> {
@@ -52,8 +57,8 @@ pub struct RequestHead<'a> {
     pub attributes: Option<&'a Attributes>,
     /// Whether no body follows.
     pub end_of_stream: bool,
-    /// The length of the body in bytes, where the head states it; not looked for if no body follows.
-    pub content_length: Option<u64>,
+    /// The length of the body in bytes, as the head states it.
+    pub content_length: Option<&'a [u8]>,
     /// Whether it asks to be upgraded to another protocol: what follows its head then has no end.
     pub upgrade: bool,
     /// Whether it states its own deadline, by one of the [`DEADLINES`](crate::refunds::DEADLINES).
@@ -216,7 +221,7 @@ impl Meter {
                     self.leave_unread(unread, holder, quote, now, data)
                 } else {
                     let mut least = quote.at_least();
-                    if head.content_length.is_some_and(|length| length <= SHORT) {
+                    if head.content_length.is_some_and(is_short) {
                         least.cost = Credits::ZERO;
                     }
                     self.admit(holder, least, Aim::Hold(quote), now, data)

@@ -23,7 +23,7 @@ fn a_module_that_never_returns_is_reported_as_such() {
     };
     assert_eq!(
         failure.to_string(),
-        "proxy_on_configure did not return within 1000 instructions"
+        "proxy_on_configure did not return within 30000 instructions"
     );
 }
 

@@ -133,7 +133,7 @@ fn a_list() {
 #[test]
 fn a_refusal() {
     let request = call("7", "GET", "/api/v1/tickets/4711", "");
-    check(&request, 429, 5, 13, 34_500);
+    check(&request, 429, 5, 13, 35_500);
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn a_bulk_call() {
         "/api/v1/closeTickets",
         r#"{"ids":[1,2,3,4,5]}"#,
     );
-    check(&request, 200, 7, 28, 37_500);
+    check(&request, 200, 7, 28, 38_500);
 }
 
 #[test]

@@ -102,12 +102,17 @@ fn a_short_body_is_read_before_it_is_refused() {
         let (mut meter, _) = desk.head("GET /list", Some("7"), true);
         end(&mut meter, &desk);
     }
-    for (content_length, held) in [(Some(4096), true), (Some(4097), false), (None, false)] {
+    for (content_length, held) in [
+        (Some("4096"), true),
+        (Some("4097"), false),
+        (Some("many"), false),
+        (None, false),
+    ] {
         let head = RequestHead {
             method: "POST",
             path: "/bulk",
             identity: Some("7"),
-            content_length,
+            content_length: content_length.map(str::as_bytes),
             ..RequestHead::default()
         };
         let mut meter = Meter::new(Rc::clone(&desk.policy), Rc::clone(&desk.worker));
