@@ -106,8 +106,9 @@ pub(crate) fn make_run_serves_what_it_prints_and_stops_on_ctrl_c(
             (200, Some("https://app.example.com"), None)
         );
 
-        // Every call shows up below, the refused one with its reason.
+        // Every call shows up below, the refused one with its reason, and the preflight too.
         terminal.until(r#""status":429"#).await?;
+        terminal.until(r#""method":"OPTIONS""#).await?;
         terminal.press(b"\x03").await?;
         let (rest, status) = terminal.finish().await?;
         // The terminal itself shows the key.
@@ -133,8 +134,8 @@ pub(crate) fn a_refused_configuration_is_explained(world: &World) -> anyhow::Res
 
     assert_eq!(
         String::from_utf8(output.stderr)?,
-        "make run: Envoy refuses the filter's configuration: invalid configuration at `costs.default`: invalid type: integer \
-         `-1`, expected a whole number of credits from 0 to 999999999999999 at line 1 column 24\n"
+        "make run: Envoy refuses the filter's configuration: invalid configuration at `costs.default` (line 1 column 23): -1: \
+         expected a whole number of credits from 0 to 999999999999999\n"
     );
     assert_eq!(
         (
