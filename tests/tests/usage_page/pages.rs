@@ -241,7 +241,8 @@ pub(crate) const PAGES: &[Page] = &[
             Agents 12 × 500 | 6,000 | 6,000\nAdditional | 999,999,999,918,998 | 999,999,999,918,999\n\
             Total | 999,999,999,999,998 | 999,999,999,999,999",
         operations: "</title><script>alert(\"1\")</script><b style='color:red'>&amp; | 3 | 999,999,999,999,996\n\
-            a-rule-name-without-any-blank-that-would-not-fit-on-the-screen-of-a-phone | 1 | 1",
+            a-rule-name-without-any-blank-that-would-not-fit-on-the-screen-of-a-phone | 1 | 1\n\
+            Not itemized yet calls in progress or just ended | – | 1",
         may_scroll: true,
         image: "999,999,999,999,998 of 999,999,999,999,999 credits used, 99.9 percent",
     },
