@@ -41,21 +41,26 @@
 //! the calls in progress, and the lines that wait for their turn ([`Reordering`]).
 
 mod body;
+mod bound;
 mod departure;
 mod details;
 mod error;
 mod mapping;
 mod organization;
 mod outcome;
+mod outgoing;
 mod pricer;
 mod prices;
 mod remedy;
 mod reordering;
 mod replay;
 mod report;
+mod roll;
 mod series;
 mod sources;
 mod strays;
+mod talk;
+mod tally;
 mod template;
 mod wish;
 
@@ -72,8 +77,10 @@ pub use remedy::{Plan, Remedy, Start, remedies};
 pub use reordering::Reordering;
 pub use replay::Replay;
 pub use report::{Change, Forecast, Prospect};
+pub use roll::{Caller, Roll, Who};
 pub use series::{Bucket, Series};
 pub use sources::{IdentityMapping, MetadataValue, Place, Source, put_member};
 pub use strays::Strays;
+pub use tally::Tally;
 pub use template::Template;
 pub use wish::{Wish, with_wishes};

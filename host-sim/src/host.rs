@@ -54,6 +54,10 @@ pub(crate) struct Host {
     threads: bool,
     /// Whether something was put into a shared queue, and nobody has looked since.
     enqueued: Cell<bool>,
+    /// Whether anything was logged that nobody has taken.
+    logged: Cell<bool>,
+    /// Whether a VM has ever called a service or put something into a queue.
+    reached_out: Cell<bool>,
     vms: Shared<u32>,
     log: Shared<Vec<LogLine>>,
     trace: Shared<Vec<String>>,
@@ -91,6 +95,8 @@ impl Host {
             gate: None,
             threads: false,
             enqueued: Cell::default(),
+            logged: Cell::default(),
+            reached_out: Cell::default(),
             vms: commons.vms,
             log: commons.log,
             trace: commons.trace,
@@ -163,6 +169,17 @@ impl Host {
     /// Something was put into a shared queue.
     pub(crate) fn note_enqueued(&self) {
         self.enqueued.set(true);
+        self.reach_out();
+    }
+
+    /// A VM calls a service, or somebody beyond its own calls.
+    pub(crate) fn reach_out(&self) {
+        self.reached_out.set(true);
+    }
+
+    /// Whether any has.
+    pub(crate) fn has_reached_out(&self) -> bool {
+        self.reached_out.get()
     }
 
     /// Whether something was put into a shared queue since this was last asked.
@@ -179,6 +196,7 @@ impl Host {
 
     pub(crate) fn log(&self, level: LogLevel, text: String) {
         if level >= self.log_level {
+            self.logged.set(true);
             self.log.borrow_mut().push(LogLine { level, text });
         }
     }
@@ -187,7 +205,12 @@ impl Host {
         self.log.borrow().clone()
     }
 
+    pub(crate) fn has_logged(&self) -> bool {
+        self.logged.get()
+    }
+
     pub(crate) fn take_log(&self) -> Vec<LogLine> {
+        self.logged.set(false);
         self.log.take()
     }
 

@@ -78,6 +78,7 @@ pub use explanation::Explanation;
 pub use host::Counts;
 pub use imports::{Imports, Support};
 pub use module::{LoadError, Module};
+pub use shared_data::Written;
 pub use sim_target::SimTarget;
 pub use simulator::{
     Builder, CallId, CalloutId, Ending, Happening, Passing, Piece, SimulationError, Simulator,

@@ -5,9 +5,10 @@
 //!   number creates it**.
 //! - Keys live in the namespace of the plugin's `vm_id`. Nothing is ever deleted.
 
+use std::hash::BuildHasher as _;
 use std::num::NonZeroU32;
 
-use foldhash::fast::RandomState;
+use foldhash::fast::{FixedState, RandomState};
 
 /// Keys are looked up several times in every call.
 type HashMap<K, V> = std::collections::HashMap<K, V, RandomState>;
@@ -19,6 +20,19 @@ type Entries = HashMap<Vec<u8>, Entry>;
 pub(crate) struct Entry {
     pub(crate) value: Vec<u8>,
     pub(crate) cas: NonZeroU32,
+    /// How often it has been written.
+    writes: u32,
+}
+
+/// What has been written under a key of shared data, as numbers that tell keys and values apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Which key.
+    pub key: u64,
+    /// What stands there now.
+    pub value: u64,
+    /// How often it was written.
+    pub writes: u32,
 }
 
 /// Somebody else wrote in between.
@@ -100,6 +114,7 @@ impl SharedData {
                 entry.value.clear();
                 entry.value.extend_from_slice(value);
                 entry.cas = next;
+                entry.writes = entry.writes.saturating_add(1);
             }
             None => {
                 let known = match vm_id {
@@ -107,7 +122,12 @@ impl SharedData {
                     other => self.of_others.entry(other.to_owned()).or_default(),
                 };
                 let value = value.to_vec();
-                known.insert(key.to_vec(), Entry { value, cas: next });
+                let entry = Entry {
+                    value,
+                    cas: next,
+                    writes: 1,
+                };
+                known.insert(key.to_vec(), entry);
             }
         }
         self.next_cas = after(next);
@@ -119,6 +139,22 @@ impl SharedData {
     pub(crate) fn is_overtaken(&self, vm_id: &str, key: &[u8], cas: u32) -> bool {
         let of_past = |entry: &Entry| cas.wrapping_sub(entry.cas.get()) > u32::MAX / 2;
         cas != 0 && self.conflicts_to_inject == 0 && self.get(vm_id, key).is_some_and(of_past)
+    }
+
+    /// What has been written under each key, told shortly: the same in any store in which the same was written as often.
+    pub(crate) fn written(&self) -> impl Iterator<Item = Written> {
+        let others = self.of_others.iter();
+        let others = others.flat_map(|(vm_id, entries)| entries.iter().map(move |of| (vm_id, of)));
+        const NONE: &String = &String::new();
+        let own = self.entries.iter().map(|of| (NONE, of));
+        own.chain(others).map(|(vm_id, (key, entry))| {
+            let hasher = FixedState::default();
+            Written {
+                key: hasher.hash_one((vm_id, key)),
+                value: hasher.hash_one(&entry.value),
+                writes: entry.writes,
+            }
+        })
     }
 
     /// Makes the next `count` conditional writes meet a conflict: another worker seems to have written the very same value

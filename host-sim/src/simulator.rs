@@ -25,6 +25,7 @@ use crate::dns::Name;
 use crate::grpc::{GrpcRequest, GrpcService};
 use crate::host::{Counts, Host};
 use crate::module::Module;
+use crate::shared_data::Written;
 use crate::stream::Arrival;
 use crate::target::{Exchange, LogLine, Request, Service, Timeouts, UpstreamRequest};
 use crate::vm::VmFailure;
@@ -237,6 +238,18 @@ impl Simulator {
             .map(|entry| entry.value.clone())
     }
 
+    /// What has been written to shared data, under all keys.
+    #[must_use]
+    pub fn written(&self) -> Vec<Written> {
+        self.host.shared_data.borrow().written().collect()
+    }
+
+    /// Whether the plugin has ever called a service, asked for a name, or put something into a shared queue.
+    #[must_use]
+    pub fn has_reached_out(&self) -> bool {
+        self.host.has_reached_out()
+    }
+
     /// From now on this service behaves so.
     pub fn serve(&mut self, service: &Service) {
         let mut services = self.host.services.borrow_mut();
@@ -253,6 +266,12 @@ impl Simulator {
     pub fn take_callouts(&mut self, cluster: &str) -> Vec<UpstreamRequest> {
         let mut seen = self.host.callouts.borrow_mut();
         seen.remove(cluster).unwrap_or_default()
+    }
+
+    /// Forgets what services have seen, at which nobody will look.
+    pub fn forget_callouts(&mut self) {
+        self.host.callouts.borrow_mut().clear();
+        self.host.grpc_calls.borrow_mut().clear();
     }
 
     /// From now on this gRPC service behaves so.

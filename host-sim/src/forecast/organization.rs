@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::details::Details;
+use super::outgoing::Outgoing;
 use super::series::Series;
 
 /// An organization.
@@ -29,8 +30,10 @@ pub struct Organization {
     pub peak_concurrency: u64,
     /// Over time.
     pub series: Series,
+    /// Its number on the roll.
+    pub(super) number: usize,
     pub(super) in_progress: u64,
-    /// The headers by which the module knows it.
+    /// The headers by which the module knows it, of one that may have been refused a call.
     pub(super) headers: Vec<(String, String)>,
     /// What filters before the module say of it, by namespace.
     pub(super) metadata: Vec<(String, Value)>,
@@ -106,6 +109,14 @@ const MOST_OPERATIONS: usize = 200;
 const OTHERS: &str = "(others)";
 
 impl Organization {
+    /// Keeps how the module knows it, if that is not known yet: most are never asked for again.
+    pub(super) fn remember(&mut self, sent: &Outgoing) {
+        if self.headers.is_empty() && self.metadata.is_empty() {
+            self.headers.clone_from(&sent.request.headers);
+            self.metadata.clone_from(&sent.metadata);
+        }
+    }
+
     /// All days together.
     fn sum(&self, of: impl Fn(&Day) -> u64) -> u64 {
         self.days.iter().map(of).fold(0, u64::saturating_add)

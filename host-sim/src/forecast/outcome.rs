@@ -16,7 +16,7 @@ impl Replay {
         ending: &Ending,
         entry: Option<&Entry>,
     ) {
-        let Some(organization) = self.organizations.get_mut(number) else {
+        let Some(organization) = self.tally.organizations.get_mut(number) else {
             return;
         };
         let property = |at: usize| ending.properties.get(at).and_then(Option::as_deref);
@@ -39,20 +39,23 @@ impl Replay {
         let cost = property(1).and_then(|cost| cost.parse().ok()).unwrap_or(0);
         let refused = u64::from(reason.is_some());
         let noted = verdict.is_some_and(|verdict| verdict.starts_with(shadow));
-        self.noted = self.noted.saturating_add(noted.into());
-        for bucket in [organization.series.at(came.at), self.series.at(came.at)] {
+        self.tally.noted = self.tally.noted.saturating_add(noted.into());
+        for bucket in [
+            organization.series.at(came.at),
+            self.tally.series.at(came.at),
+        ] {
             bucket.calls = bucket.calls.saturating_add(1);
             bucket.refused = bucket.refused.saturating_add(refused);
             bucket.cost = bucket.cost.saturating_add(cost);
         }
         if came.bare && property(2).is_some_and(|kind| self.priced_by_body.contains(kind)) {
-            self.without_body = self.without_body.saturating_add(1);
+            self.tally.without_body = self.tally.without_body.saturating_add(1);
         }
         if came.unsettled
             && reason.is_none()
             && property(2).is_some_and(|kind| self.settling.contains_key(kind))
         {
-            self.unsettled = self.unsettled.saturating_add(1);
+            self.tally.unsettled = self.tally.unsettled.saturating_add(1);
         }
         if let Some(operation) = organization.operation(property(2).unwrap_or("-")) {
             operation.calls = operation.calls.saturating_add(1);
@@ -83,8 +86,8 @@ impl Replay {
             let pricer = self.pricer.as_mut().filter(|_| entry.is_some());
             let alone = pricer.and_then(|pricer| {
                 pricer.price(
-                    &self.request,
-                    &self.metadata,
+                    &self.outgoing.request,
+                    &self.outgoing.metadata,
                     came.at,
                     &self.keys,
                     &self.mapping,

@@ -6,16 +6,23 @@ use serde_json::Value;
 
 use super::details::number_in;
 use super::mapping::Mapping;
-use crate::simulator::{Ending, Simulator};
+use crate::simulator::{Builder, Ending, Simulator};
 use crate::target::Request;
 
 /// The same plugin over again, in which each call ends before the next one comes. What a call costs is what it is charged there, or what
 /// its refusal says that it would have cost.
-pub(super) struct Pricer(Simulator);
+pub(super) struct Pricer {
+    /// What it is started with when it is first asked.
+    builder: Option<Box<Builder>>,
+    simulator: Option<Simulator>,
+}
 
 impl Pricer {
-    pub(super) fn new(simulator: Simulator) -> Self {
-        Self(simulator)
+    pub(super) fn new(builder: Builder) -> Self {
+        Self {
+            builder: Some(Box::new(builder)),
+            simulator: None,
+        }
     }
 
     /// The price of a call; `None` if the module does not tell it. `keys` begin with the verdict's and the cost's.
@@ -27,7 +34,10 @@ impl Pricer {
         keys: &[Vec<u8>],
         mapping: &Mapping,
     ) -> Option<u64> {
-        let Self(simulator) = self;
+        if let Some(builder) = self.builder.take() {
+            self.simulator = builder.clock(at).start_worker().ok();
+        }
+        let simulator = self.simulator.as_mut()?;
         simulator.advance_to(at);
         for (namespace, value) in metadata {
             simulator.set_metadata(namespace, value.clone());

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::organization::{Day, FirstRefusal, Operation, Organization};
 use super::remedy::Remedy;
-use super::replay::Replay;
 use super::series::Series;
+use super::tally::Tally;
 
 /// What one configuration would have done.
 #[derive(Clone, Debug, Serialize)]
@@ -110,8 +110,8 @@ pub struct Change {
 impl Forecast {
     /// What a replay came to that has ended.
     #[must_use]
-    pub fn new(name: &str, replay: &Replay, mut remedies: BTreeMap<usize, Remedy>) -> Self {
-        let all = replay.organizations();
+    pub fn new(name: &str, tally: &Tally, mut remedies: BTreeMap<usize, Remedy>) -> Self {
+        let all = tally.organizations();
         let mut organizations: Vec<_> = all
             .iter()
             .enumerate()
@@ -127,25 +127,25 @@ impl Forecast {
                 .cmp(&key(a))
                 .then_with(|| a.organization.cmp(&b.organization))
         });
-        let (lines_logged, logged) = replay.logged();
+        let (lines_logged, logged) = tally.logged();
         let sum = |of: fn(&Prospect) -> u64| organizations.iter().chain(&nobody).map(of).sum();
         Self {
             name: name.to_owned(),
             calls: sum(|of| of.calls),
             refused: sum(|of| of.refused),
-            noted: replay.noted(),
+            noted: tally.noted,
             cost: sum(|of| of.cost),
-            unit: replay.unit().map(str::to_owned),
+            unit: tally.unit.clone(),
             organizations_refused: organizations.iter().filter(|of| of.refused > 0).count(),
-            without_body: replay.without_body(),
-            unsettled: replay.unsettled(),
-            missing_services: replay.calls_to_missing_services(),
-            words: replay.words().clone(),
-            series: replay.series().clone(),
+            without_body: tally.without_body,
+            unsettled: tally.unsettled,
+            missing_services: tally.missing_services.clone(),
+            words: tally.words.clone(),
+            series: tally.series.clone(),
             organizations,
             nobody,
             lines_logged,
-            logged: logged.to_vec(),
+            logged,
         }
     }
 

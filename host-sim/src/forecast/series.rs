@@ -17,6 +17,14 @@ pub struct Bucket {
     pub cost: u64,
 }
 
+impl Bucket {
+    fn add(&mut self, other: Self) {
+        self.calls = self.calls.saturating_add(other.calls);
+        self.refused = self.refused.saturating_add(other.refused);
+        self.cost = self.cost.saturating_add(other.cost);
+    }
+}
+
 /// Buckets by time. They are an hour long, and longer where that would be too many.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Series {
@@ -51,9 +59,24 @@ impl Series {
         self.hours = self.hours.saturating_mul(2);
         for (number, bucket) in std::mem::take(&mut self.buckets) {
             let wider = self.buckets.entry(number.div_euclid(2)).or_default();
-            wider.calls = wider.calls.saturating_add(bucket.calls);
-            wider.refused = wider.refused.saturating_add(bucket.refused);
-            wider.cost = wider.cost.saturating_add(bucket.cost);
+            wider.add(bucket);
+        }
+    }
+
+    /// Adds another series, as if all had been counted in this one.
+    pub(super) fn add(&mut self, other: &Self) {
+        let mut other = other.clone();
+        while self.hours < other.hours {
+            self.widen();
+        }
+        while other.hours < self.hours {
+            other.widen();
+        }
+        for (number, bucket) in other.buckets {
+            self.buckets.entry(number).or_default().add(bucket);
+        }
+        while self.buckets.len() > MOST {
+            self.widen();
         }
     }
 
@@ -123,5 +146,25 @@ mod tests {
         assert_eq!(series.seconds(), 4 * 3600);
         assert_eq!(series.iter().count(), 300);
         assert!(series.iter().all(|(_, bucket)| bucket.calls == 4));
+    }
+
+    #[test]
+    fn two_series_make_the_one_that_all_of_it_makes() {
+        for hours in [400, 700, 2500] {
+            let mut all = Series::default();
+            let mut parts = [Series::default(), Series::default()];
+            for hour in 0..hours {
+                let at = Timestamp::from_second(hour * 3600).unwrap();
+                // The second one has few, which lie far apart.
+                let part = &mut parts[usize::from(hour % 100 == 0)];
+                part.at(at).cost += 1;
+                all.at(at).cost += 1;
+            }
+            let [mut one, two] = parts;
+            let mut other = two.clone();
+            other.add(&one);
+            one.add(&two);
+            assert_eq!((&one, &other), (&all, &all));
+        }
     }
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 pub struct Template(Vec<Piece>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Piece {
+pub(super) enum Piece {
     Text(String),
     Field(String),
 }
@@ -28,6 +28,10 @@ impl Template {
             Piece::Field(name) => Some(name.as_str()),
             Piece::Text(_) => None,
         })
+    }
+
+    pub(super) fn pieces(&self) -> &[Piece] {
+        &self.0
     }
 
     /// Writes the text with the fields' values behind what is there; whether all of them have one.

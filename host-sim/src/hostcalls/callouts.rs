@@ -42,6 +42,7 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
                 let body = call.text(region(body, body_length))?;
                 call.read(region(trailers, trailers_length))?;
                 call.argument(timeout);
+                call.state().host.reach_out();
                 if !call.state().host.services.borrow().contains_key(&cluster) {
                     call.state().host.miss_service(&cluster);
                     return Err(Refused::UnknownCluster(cluster).into());

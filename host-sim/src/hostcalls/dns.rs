@@ -28,6 +28,7 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
                             root,
                             answer,
                         };
+                        call.state().host.reach_out();
                         call.state_mut().lookups.push(lookup);
                         Ok(())
                     }

@@ -212,6 +212,7 @@ fn start(
         Named::Config(cluster) => (cluster, false),
     };
     let state = call.state_mut();
+    state.host.reach_out();
     let exists = state.host.grpc_services.borrow().contains_key(&cluster);
     if !exists && must_exist {
         return Err(Refused::NoGrpcService(cluster).into());

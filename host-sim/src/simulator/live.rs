@@ -344,6 +344,12 @@ impl Simulator {
         self.host.take_log()
     }
 
+    /// Whether the module has logged anything that has not been taken.
+    #[must_use]
+    pub fn has_logged(&self) -> bool {
+        self.host.has_logged()
+    }
+
     /// How much memory each worker's VM has, in bytes.
     #[must_use]
     pub fn memory_bytes(&self) -> Vec<usize> {

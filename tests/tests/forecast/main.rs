@@ -13,6 +13,7 @@ mod proof;
 mod recomputed;
 mod remedies;
 mod servers;
+mod threads;
 
 use host_sim::forecast::Mapping;
 

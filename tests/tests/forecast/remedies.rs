@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use host_sim::access_log::{Fields, Format, Reader};
-use host_sim::forecast::{Change, Forecast, Mapping, Reordering, Replay, remedies};
+use host_sim::forecast::{Change, Forecast, Mapping, Reordering, Replay, Roll, Tally, remedies};
 use host_sim::target::PluginSettings;
-use host_sim::{Module, Simulator, StartError};
+use host_sim::{Builder, Module, Simulator, StartError};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ fn module() -> Module {
 
 const DETAILS: &str = "/.well-known/api-credits";
 
-fn start(module: &Module, configuration: &[u8], at: Timestamp) -> Result<Simulator, StartError> {
+fn builder(module: &Module, configuration: &[u8]) -> Builder {
     let settings = PluginSettings {
         allow_on_headers_stop_iteration: true,
         ..PluginSettings::default()
@@ -27,7 +27,11 @@ fn start(module: &Module, configuration: &[u8], at: Timestamp) -> Result<Simulat
     let builder = Simulator::builder(module)
         .configuration(configuration)
         .settings(settings);
-    builder.untraced().clock(at).start()
+    builder.untraced()
+}
+
+fn start(module: &Module, configuration: &[u8], at: Timestamp) -> Result<Simulator, StartError> {
+    builder(module, configuration).clock(at).start()
 }
 
 /// The mapping, with what lines say put where a configuration says that it is stated.
@@ -37,7 +41,7 @@ fn mapping_for(configuration: &Value) -> Mapping {
     mapping.with_sources(&sources)
 }
 
-fn replay(module: &Module, log: &str, configuration: &Value) -> Replay {
+fn replay(module: &Module, log: &str, configuration: &Value) -> Tally {
     let mapping = mapping_for(configuration);
     let wanted = mapping.wanted();
     let format = Format::named("json").unwrap();
@@ -56,14 +60,15 @@ fn replay(module: &Module, log: &str, configuration: &Value) -> Replay {
     )
     .unwrap();
     let bytes = configuration.to_string().into_bytes();
-    let pricing = start(module, &bytes, entries[0].started).unwrap();
+    let pricing = builder(module, &bytes);
     let mut replay =
         Replay::new(simulator, &mapping, &wanted, Some(DETAILS.to_owned())).priced_by(pricing);
-    for entry in &entries {
-        replay.take(entry).unwrap();
+    let mut roll = Roll::new(&mapping, &wanted);
+    for (number, entry) in (1..).zip(&entries) {
+        replay.take(number, roll.caller(entry), entry).unwrap();
     }
     replay.finish().unwrap();
-    replay
+    replay.into_tally()
 }
 
 /// Eight calls of one organization in eight seconds, each of which takes five.

@@ -2,7 +2,7 @@
 
 use std::process;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
@@ -19,19 +19,37 @@ pub(super) struct Patience {
 /// What the filter is run for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Work {
-    Start = 1,
-    Call = 2,
-    Remedy = 3,
+    Start,
+    Remedy,
+    /// A call of the log, counted from 1.
+    Call(u64),
 }
 
 #[derive(Default)]
 struct State {
     /// How often the filter has returned.
     returns: AtomicU64,
-    /// The calls among them.
-    calls: AtomicU64,
-    /// What it is run for; 0 between two times.
-    work: AtomicU8,
+    /// What it is run for, as a number; 0 between two times.
+    work: AtomicU64,
+}
+
+impl Work {
+    fn to_number(self) -> u64 {
+        match self {
+            Self::Start => 1,
+            Self::Remedy => 2,
+            Self::Call(call) => call.saturating_add(2),
+        }
+    }
+
+    fn from_number(number: u64) -> Option<Self> {
+        match number {
+            0 => None,
+            1 => Some(Self::Start),
+            2 => Some(Self::Remedy),
+            call => Some(Self::Call(call.saturating_sub(2))),
+        }
+    }
 }
 
 impl Patience {
@@ -44,11 +62,11 @@ impl Patience {
             let mut before = None;
             while end.recv_timeout(longest) == Err(RecvTimeoutError::Timeout) {
                 let returns = seen.returns.load(Ordering::Relaxed);
-                let work = seen.work.load(Ordering::Relaxed);
-                if work != 0 && before == Some(returns) {
-                    give_up(work, seen.calls.load(Ordering::Relaxed), longest);
+                let work = Work::from_number(seen.work.load(Ordering::Relaxed));
+                if let Some(work) = work.filter(|_| before == Some(returns)) {
+                    give_up(work, longest);
                 }
-                before = (work != 0).then_some(returns);
+                before = work.is_some().then_some(returns);
             }
         });
         Self {
@@ -59,31 +77,22 @@ impl Patience {
 
     /// Does something with the filter that is over soon unless the filter never returns.
     pub(super) fn watch<R>(&self, work: Work, run: impl FnOnce() -> R) -> R {
-        let State { returns, calls, .. } = &*self.state;
-        self.state.work.store(work as u8, Ordering::Relaxed);
+        let State { returns, work: now } = &*self.state;
+        now.store(work.to_number(), Ordering::Relaxed);
         let result = run();
-        self.state.work.store(0, Ordering::Relaxed);
+        now.store(0, Ordering::Relaxed);
         // Nobody else counts.
-        let one_more = |count: &AtomicU64| {
-            let before = count.load(Ordering::Relaxed);
-            count.store(before.saturating_add(1), Ordering::Relaxed);
-        };
-        one_more(returns);
-        if work == Work::Call {
-            one_more(calls);
-        }
+        let before = returns.load(Ordering::Relaxed);
+        returns.store(before.saturating_add(1), Ordering::Relaxed);
         result
     }
 }
 
-fn give_up(work: u8, calls: u64, waited: Duration) {
-    let call = calls.saturating_add(1);
+fn give_up(work: Work, waited: Duration) {
     let doing = match work {
-        work if work == Work::Call as u8 => {
-            format!("from call {call} of the log, in the order of time")
-        }
-        work if work == Work::Remedy as u8 => "when it starts under another plan".to_owned(),
-        _ => "when it starts".to_owned(),
+        Work::Call(call) => format!("from call {call} of the log, in the order of time"),
+        Work::Remedy => "when it starts under another plan".to_owned(),
+        Work::Start => "when it starts".to_owned(),
     };
     eprintln!(
         "error: the filter does not return {doing}: waited for {} (--timeout)",

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use host_sim::forecast::{Mapping, Organization, Remedy, Replay, Wish, with_wishes};
+use host_sim::forecast::{Mapping, Organization, Remedy, Tally, Wish, with_wishes};
 use serde_json::Value;
 
 /// How often something else is tried for those whom a recommendation does not spare.
@@ -19,12 +19,11 @@ pub(super) struct Proof<'p> {
     pub(super) configuration: &'p Value,
     /// Whether the module takes a configuration.
     pub(super) is_taken: &'p dyn Fn(&[u8]) -> bool,
-    /// Replays all calls of the organizations of these names under each of these configurations.
+    /// Replays all calls of the organizations at these places under each of these configurations.
     pub(super) replay: Replaying<'p>,
 }
 
-type Replaying<'r> =
-    &'r mut dyn FnMut(&[Vec<u8>], &BTreeSet<String>) -> anyhow::Result<Vec<Replay>>;
+type Replaying<'r> = &'r mut dyn FnMut(&[Vec<u8>], &BTreeSet<usize>) -> anyhow::Result<Vec<Tally>>;
 
 /// Whether it is about plans or about purchases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,13 +49,11 @@ impl Proof<'_> {
                 .iter()
                 .map(|(_, wishes)| self.configuration_with(wishes.iter()))
                 .collect();
-            let names = rounds.iter().flat_map(|(_, wishes)| wishes.keys());
-            let names =
-                names.filter_map(|number| Some(self.organizations.get(*number)?.name.clone()));
-            let replays = (self.replay)(&configurations, &names.collect())?;
-            for ((about, wishes), replay) in rounds.iter().zip(&replays) {
+            let numbers = rounds.iter().flat_map(|(_, wishes)| wishes.keys().copied());
+            let tallies = (self.replay)(&configurations, &numbers.collect())?;
+            for ((about, wishes), tally) in rounds.iter().zip(&tallies) {
                 for number in wishes.keys() {
-                    self.judge(remedies, *about, *number, replay);
+                    self.judge(remedies, *about, *number, tally);
                 }
             }
         }
@@ -126,15 +123,10 @@ impl Proof<'_> {
         remedies: &mut BTreeMap<usize, Remedy>,
         about: About,
         number: usize,
-        replay: &Replay,
+        tally: &Tally,
     ) {
-        let (Some(before), Some(remedy)) =
-            (self.organizations.get(number), remedies.get_mut(&number))
+        let (Some(after), Some(remedy)) = (tally.organization(number), remedies.get_mut(&number))
         else {
-            return;
-        };
-        let mut after = replay.organizations().iter();
-        let Some(after) = after.find(|after| after.is_named && after.name == before.name) else {
             return;
         };
         let refused = after

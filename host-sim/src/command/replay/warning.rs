@@ -23,7 +23,7 @@ pub(super) fn warnings(document: &Document) -> Vec<String> {
     if let Some(window) = log.window_needed {
         let misplaced = log.late.saturating_add(log.astray);
         let all = log.calls.saturating_add(log.astray);
-        let remedy = if log.calls > super::MOST_HELD_BACK as u64 {
+        let remedy = if log.calls > super::calls::MOST_HELD_BACK as u64 {
             "sort its lines by time".to_owned()
         } else {
             format!("say --window {window}")

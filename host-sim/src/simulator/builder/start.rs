@@ -158,6 +158,22 @@ impl Builder {
         }
     }
 
+    /// Starts one worker alone: no canary tries its configuration, which somebody has seen to work, and the main thread, which never serves
+    /// a request, has no VM.
+    ///
+    /// # Errors
+    ///
+    /// When Envoy would not start with this plugin.
+    pub fn start_worker(self) -> Result<Simulator, StartError> {
+        let host = self.host();
+        let mut simulator = self.empty(host);
+        match simulator.chain("") {
+            Ok(worker) => simulator.workers.push(worker),
+            Err(error) => return Err(error.traced(simulator.take_trace())),
+        }
+        Ok(simulator)
+    }
+
     fn host(&self) -> Host {
         Host::new(self.clock, self.seed, self.log_level, self.traced)
     }

@@ -1,0 +1,128 @@
+//! A configuration that is tried: what a replay of it is made of.
+
+use std::collections::BTreeSet;
+
+use anyhow::bail;
+use host_sim::forecast::{Mapping, Organization, Replay, Source, Tally};
+use host_sim::target::{LogLevel, Service};
+use host_sim::{Builder, Module, Simulator};
+
+use super::configuration::Configuration;
+use super::names::{self, Wanted};
+use super::summary::LogSummary;
+use crate::command::plugin::Plugin;
+
+/// A configuration that is tried.
+pub(super) struct Candidate {
+    pub(super) name: String,
+    pub(super) plugin: Plugin,
+    pub(super) configuration: Configuration,
+    services: Vec<Service>,
+    pub(super) mapping: Mapping,
+    /// Where its configuration says that facts are stated.
+    sources: Vec<Source>,
+}
+
+/// The fields that lines must have for all of these.
+pub(super) fn fields_of(candidates: &[Candidate]) -> Vec<String> {
+    let wanted = candidates
+        .iter()
+        .flat_map(|candidate| candidate.mapping.wanted());
+    let settling = candidates
+        .iter()
+        .flat_map(|candidate| candidate.configuration.settling.values().cloned());
+    let wanted: BTreeSet<_> = wanted.chain(settling).collect();
+    wanted.into_iter().collect()
+}
+
+/// What is looked for among the names of a log.
+pub(super) fn looked_for(candidates: &[Candidate]) -> Wanted {
+    let first = candidates.first();
+    Wanted {
+        sources: first.map_or_else(Vec::new, |candidate| candidate.sources.clone()),
+        settling: candidates
+            .iter()
+            .flat_map(|candidate| candidate.configuration.settling.values().cloned())
+            .collect(),
+        organizations: candidates
+            .iter()
+            .flat_map(|candidate| candidate.configuration.organizations.iter().cloned())
+            .collect(),
+    }
+}
+
+impl Candidate {
+    pub(super) fn new(
+        name: String,
+        plugin: Plugin,
+        mapping: &Mapping,
+        services: Vec<Service>,
+    ) -> Self {
+        let configuration = Configuration::new(&plugin.configuration, mapping);
+        let sources = mapping.sources(&configuration.document);
+        Self {
+            name,
+            configuration,
+            plugin,
+            services,
+            mapping: mapping.clone().with_sources(&sources),
+            sources,
+        }
+    }
+
+    /// A log that names nobody whom the configuration knows says nothing of who would be refused.
+    pub(super) fn ensure_callers_are_known(
+        &self,
+        tally: &Tally,
+        log: &LogSummary,
+    ) -> anyhow::Result<()> {
+        let organizations = tally.organizations();
+        let field = self.mapping.organization.names().next().unwrap_or_default();
+        let names = log.names();
+        if organizations
+            .iter()
+            .all(|organization| !organization.is_named)
+        {
+            let place = self.sources.first().map(|source| &source.place);
+            bail!("{}", names::nobody(field, place, &names));
+        }
+        let of_identity = |reason: &String| self.mapping.verdicts.by_identity.contains(reason);
+        let unknown = |organization: &Organization| {
+            let mut reasons = organization.refusals.keys();
+            organization.calls() == organization.refused() && reasons.all(of_identity)
+        };
+        if organizations.iter().all(unknown) {
+            let mut named = organizations
+                .iter()
+                .filter(|organization| organization.is_named);
+            let first = named
+                .next()
+                .map_or("", |organization| organization.name.as_str());
+            bail!(
+                "{}: nobody whom the log names is known to the configuration, such as {first:?}; the names in the log are {}: say which \
+                 one names who called with --field {field}=NAME",
+                self.name,
+                names.join(", ")
+            );
+        }
+        Ok(())
+    }
+
+    /// A replay of a simulation of it that has just started.
+    pub(super) fn replay(&self, simulator: Simulator, wanted: &[String]) -> Replay {
+        let path = self.configuration.details_path.clone();
+        let replay = Replay::new(simulator, &self.mapping, wanted, path);
+        let replay = replay.with_settling(self.configuration.settling.clone());
+        replay.with_kinds_priced_by_body(self.configuration.priced_by_body.clone())
+    }
+
+    /// What it is simulated with.
+    pub(super) fn builder(&self, module: &Module) -> Builder {
+        self.plugin
+            .builder(module)
+            .configuration(&self.configuration.bytes)
+            .services(self.services.clone())
+            .untraced()
+            .log_level(LogLevel::Warn)
+    }
+}
