@@ -6,13 +6,15 @@
 use std::time::Duration;
 
 use crate::clock::Instant;
-use crate::envoy;
-use crate::header_map::HeaderMap;
 use crate::host::Host;
-use crate::local_response::LocalResponse;
-use crate::message::Frame;
+use crate::http::asked::Patience;
+use crate::http::header_map::HeaderMap;
+use crate::http::local_response::LocalResponse;
+use crate::http::message::Frame;
+use crate::http::retry::{Failure, Retries, Verdict};
+use crate::http::{answer, outgoing};
 use crate::resp::RespBehaviour;
-use crate::target::{HttpVersion, ServiceBehaviour, UpstreamRequest};
+use crate::target::{HttpVersion, ServiceBehaviour, Upstream, UpstreamRequest};
 
 /// A call that has not come back yet.
 #[derive(Debug)]
@@ -21,8 +23,13 @@ pub(crate) struct Callout {
     pub(crate) root: u32,
     pub(crate) cluster: String,
     pub(crate) request: UpstreamRequest,
-    pub(crate) timeout: Option<Duration>,
+    pub(crate) patience: Patience,
     pub(crate) fate: Fate,
+    retries: Retries,
+    /// What Envoy answers instead of sending it.
+    refusal: Option<LocalResponse>,
+    /// Whether no service ever has all of it, because its headers say of the body what is not so.
+    never_ends: bool,
 }
 
 /// How far it is.
@@ -55,16 +62,12 @@ pub(crate) struct BrokenOff;
 pub(crate) type Outcome = Result<Reply, BrokenOff>;
 
 impl Reply {
-    /// What comes back of a service that refuses connections.
-    pub(crate) fn unreachable() -> Self {
-        Self::by_envoy(
-            503,
-            "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure",
-        )
+    fn by_envoy(status: u32, body: &str) -> Self {
+        Self::local(&LocalResponse::by_envoy(status, body, ""))
     }
 
-    fn by_envoy(status: u32, body: &str) -> Self {
-        let (headers, body) = LocalResponse::by_envoy(status, body, "").render(false, false);
+    fn local(response: &LocalResponse) -> Self {
+        let (headers, body) = response.render(false, false);
         Self {
             headers,
             body: body.unwrap_or_default(),
@@ -72,61 +75,169 @@ impl Reply {
     }
 }
 
+const ERROR: &str = "upstream connect error or disconnect/reset before headers.";
+
 impl Callout {
-    /// The service gets it, as it behaves now.
+    /// A call with these headers and this body, for whose answer the plugin waits so long.
+    pub(crate) fn new(
+        root: u32,
+        cluster: String,
+        mut headers: HeaderMap,
+        body: Vec<u8>,
+        timeout: Duration,
+    ) -> Self {
+        if !body.is_empty() {
+            headers.set("content-length", body.len().to_string());
+        }
+        let length: Option<usize> = headers.number("content-length");
+        let chunked = headers.get("transfer-encoding").is_some();
+        // A body goes as it is, whatever else is said of it.
+        let never_ends = chunked || length.is_some_and(|length| length > body.len());
+        headers.set("x-envoy-internal", "true");
+        let patience = Patience {
+            whole: timeout,
+            ..Patience::default()
+        };
+        let patience = Patience::take(&mut headers, patience);
+        let retries = Retries::take(&mut headers, None);
+        let request = outgoing::upstream_request(&headers, HttpVersion::One, body.is_empty());
+        Self {
+            root,
+            cluster,
+            request: UpstreamRequest { body, ..request },
+            patience,
+            fate: Fate::Unsent,
+            retries,
+            refusal: outgoing::refusal(&headers),
+            never_ends,
+        }
+    }
+
+    /// The service gets it, as it behaves now, and gets it again where the call asks for that.
     pub(crate) fn send(&mut self, host: &Host) {
+        if let Some(refusal) = &self.refusal {
+            self.fate = Fate::Answered(Reply::local(refusal));
+            return;
+        }
+        loop {
+            let verdict = self.try_once(host);
+            if verdict != Verdict::Again {
+                return;
+            }
+        }
+    }
+
+    /// What Envoy answers instead of sending it, if it does not.
+    pub(crate) fn refused(&self) -> Option<Reply> {
+        self.refusal.as_ref().map(Reply::local)
+    }
+
+    fn try_once(&mut self, host: &Host) -> Verdict {
         let now = host.clock.get();
         let services = host.services.borrow();
         let behaviour = services.get(&self.cluster);
         let behaviour = behaviour.map_or(ServiceBehaviour::Unreachable, |behaviour| {
             behaviour.towards(&self.request)
         });
+        let is_http = !matches!(behaviour, ServiceBehaviour::Resp(_));
+        if is_http && self.never_ends && !matches!(behaviour, ServiceBehaviour::Unreachable) {
+            self.fate = Fate::Hangs(self.gives_up(now));
+            return Verdict::Final;
+        }
         if let Some(seen) = seen(&behaviour, &self.request) {
             let mut all = host.callouts.borrow_mut();
             all.entry(self.cluster.clone()).or_default().push(seen);
         }
-        const ERROR: &str =
-            "upstream connect error or disconnect/reset before headers. reset reason:";
-        let given_up = self.timeout.map(|timeout| now.after(timeout));
-        self.fate = match &behaviour {
-            ServiceBehaviour::Hang => Fate::Hangs(given_up),
-            ServiceBehaviour::Resp(RespBehaviour::Hang) => Fate::Stalls(given_up),
-            ServiceBehaviour::ResetAfterHeaders => Fate::Broken,
-            ServiceBehaviour::Reset => Fate::Answered(Reply::by_envoy(
-                503,
-                &format!("{ERROR} connection termination"),
-            )),
+        let (fate, verdict) = match &behaviour {
+            ServiceBehaviour::Hang => (Fate::Hangs(self.gives_up(now)), Verdict::Final),
+            ServiceBehaviour::Resp(RespBehaviour::Hang) => {
+                (Fate::Stalls(self.gives_up(now)), Verdict::Final)
+            }
+            ServiceBehaviour::ResetAfterHeaders => (Fate::Broken, Verdict::Final),
+            ServiceBehaviour::Reset => self.failed(Failure::Reset, "connection termination"),
             // A function that answers with a function has not decided.
             ServiceBehaviour::Unreachable
             | ServiceBehaviour::Resp(RespBehaviour::Unreachable)
-            | ServiceBehaviour::Function(_) => Fate::Answered(Reply::by_envoy(
-                503,
-                &format!("{ERROR} remote connection failure"),
-            )),
+            | ServiceBehaviour::Function(_) => {
+                self.failed(Failure::Connect, "remote connection failure")
+            }
             ServiceBehaviour::Answers(_) => {
                 let answer = behaviour.answer(&self.request.path).unwrap_or_default();
-                let head = self.request.method == "HEAD";
-                let (headers, frames) =
-                    envoy::response(&answer, head, HttpVersion::One, false, &host.dates.of(now));
-                let pieces = frames.into_iter().map(|frame| match frame {
-                    Frame::Data { bytes, .. } => bytes,
-                    Frame::Trailers(_) => Vec::new(),
-                });
-                Fate::Answered(Reply {
-                    headers,
-                    body: pieces.flatten().collect(),
-                })
+                self.answered(&answer, &host.dates.of(now))
             }
             ServiceBehaviour::Resp(server) => {
                 let mut headers = HeaderMap::of_response();
                 headers.add(":status", "200");
                 headers.add("x-envoy-upstream-service-time", "0");
-                Fate::Answered(Reply {
-                    headers,
-                    body: server.answer(&self.request.body).unwrap_or_default(),
-                })
+                let body = server.answer(&self.request.body).unwrap_or_default();
+                let reply = Reply { headers, body };
+                (Fate::Answered(reply), Verdict::Final)
             }
         };
+        self.fate = fate;
+        verdict
+    }
+
+    /// What becomes of it now that its service has failed without an answer.
+    fn failed(&mut self, failure: Failure, reason: &str) -> (Fate, Verdict) {
+        let verdict = self.retries.after_failure(failure);
+        let latest = match self.retries.has_retried() {
+            true => "retried and the latest reset reason",
+            false => "reset reason",
+        };
+        let reply = Reply::by_envoy(503, &format!("{ERROR} {latest}: {reason}"));
+        (Fate::Answered(reply), verdict)
+    }
+
+    /// What becomes of it now that its service has answered.
+    fn answered(&mut self, answer: &Upstream, date: &str) -> (Fate, Verdict) {
+        if answer::check(answer, HttpVersion::One).is_err() {
+            let reason = format!("{ERROR} reset reason: protocol error");
+            return (
+                Fate::Answered(Reply::by_envoy(502, &reason)),
+                Verdict::Final,
+            );
+        }
+        let verdict = self.retries.after_answer(answer.status, &answer.headers);
+        let head = self.request.method == "HEAD";
+        let (headers, frames) = answer::response(answer, head, HttpVersion::One, false, date);
+        let pieces = frames.into_iter().map(|frame| match frame {
+            Frame::Data { bytes, .. } => bytes,
+            Frame::Trailers(_) => Vec::new(),
+        });
+        let reply = Reply {
+            headers,
+            body: pieces.flatten().collect(),
+        };
+        (Fate::Answered(reply), verdict)
+    }
+
+    /// A service outside of the simulation has done this: it has answered, or cannot be reached.
+    pub(crate) fn is_answered(&mut self, answer: Option<&Upstream>, date: &str) {
+        let (fate, verdict) = match answer {
+            None => self.failed(Failure::Connect, "remote connection failure"),
+            Some(answer) => self.answered(answer, date),
+        };
+        let again = verdict == Verdict::Again;
+        self.fate = if again { Fate::Unsent } else { fate };
+    }
+
+    /// It was too slow for one try, and is asked again if the call wants that.
+    pub(crate) fn is_tried_again(&mut self, now: Instant) -> bool {
+        let due = matches!(self.fate, Fate::Hangs(Some(until)) if until <= now);
+        due && self.patience.per_try.is_some()
+            && self.retries.after_failure(Failure::Slow) == Verdict::Again
+    }
+
+    /// When Envoy gives it up, if it is sent now.
+    pub(crate) fn gives_up(&self, now: Instant) -> Option<Instant> {
+        self.timeout().map(|timeout| now.after(timeout))
+    }
+
+    /// After how long Envoy gives it up, if ever.
+    pub(crate) fn timeout(&self) -> Option<Duration> {
+        let whole = Some(self.patience.whole).filter(|whole| !whole.is_zero());
+        self.patience.per_try.or(whole)
     }
 
     /// What comes back by now.

@@ -17,7 +17,7 @@ mod passage;
 use std::collections::BTreeMap;
 
 use crate::clock::Instant;
-use crate::message::Frame;
+use crate::http::message::Frame;
 use crate::stream::{Arrival, HttpStream, PassedOn, Sent};
 use crate::target::{Departure, Exchange, Request, UpstreamBehaviour, UpstreamRequest};
 use crate::worker::{Progress, Worker};
@@ -57,7 +57,17 @@ impl Chain {
         let others: Vec<_> = numbers.collect();
         let id = first.id;
         let stream = Box::new(stream(first.root));
-        if others.is_empty() {
+        if stream.is_refused() && !stream.is_logged() {
+            self.filters.open_unheard(0, id, stream);
+            return id;
+        }
+        if others.is_empty() && stream.is_refused() {
+            self.filters.open_unseen(0, first, stream);
+        } else if stream.is_refused() {
+            let passage = Passage::new(id).numbered([vec![first], others].concat());
+            self.passages.insert(id, passage);
+            self.filters.open_unseen(0, first, stream.linked());
+        } else if others.is_empty() {
             self.filters.open(0, first, stream);
         } else {
             let passage = Passage::new(id).numbered([vec![first], others].concat());

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::clock::Instant;
 use crate::grpc::{GrpcAnswer, GrpcBehaviour, GrpcRequest};
-use crate::header_map::HeaderMap;
+use crate::http::header_map::HeaderMap;
 
 const UNIMPLEMENTED: u32 = 12;
 const INTERNAL: u32 = 13;

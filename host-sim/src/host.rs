@@ -9,7 +9,7 @@ use crate::clock::Instant;
 use crate::dns::Names;
 use crate::explore::{Access, Gate};
 use crate::grpc::{GrpcBehaviour, GrpcRequest};
-use crate::http_date::HttpDates;
+use crate::http::date::HttpDates;
 use crate::metadata::Metadata;
 use crate::metrics::Metrics;
 use crate::random::Random;

@@ -127,6 +127,7 @@ impl MetricIds {
 impl Metrics {
     /// Where the value of this metric is, which is made if there is none.
     fn place(&mut self, name: &str, kind: MetricType) -> usize {
+        let name = plain(name);
         let next = self.values.len();
         let place = self.places.entry((name.to_owned(), kind)).or_insert(next);
         if *place == next {
@@ -143,6 +144,7 @@ impl Metrics {
 
     /// The value of the counter of this name, or else of the gauge, or else how many values the histogram took.
     pub(crate) fn value(&self, name: &str) -> Option<u64> {
+        let name = plain(name);
         let of = |kind| {
             let place = self.places.get(&(name.to_owned(), kind))?;
             self.values.get(*place).copied()
@@ -151,6 +153,11 @@ impl Metrics {
             .or_else(|| of(MetricType::Gauge))
             .or_else(|| of(MetricType::Histogram))
     }
+}
+
+/// A name as Envoy keeps it: without dots at its end.
+fn plain(name: &str) -> &str {
+    name.trim_end_matches('.')
 }
 
 #[cfg(test)]
@@ -174,6 +181,12 @@ mod tests {
         ids.increment(8, 3, &mut metrics).unwrap();
         assert_eq!(metrics.value("c"), Some(5));
         assert_eq!(metrics.value("never"), None);
+        let dotted = ids.define(MetricType::Counter, "c..".to_owned(), &mut metrics);
+        ids.increment(dotted, 1, &mut metrics).unwrap();
+        assert_eq!(
+            (metrics.value("c"), metrics.value("c.")),
+            (Some(6), Some(6))
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Lists of pairs as they cross the ABI: `u32 n | n × (u32 key length, u32 value length) | n × (key \0 value \0)`, little endian.
 
-use crate::header_map::HeaderMap;
+use crate::http::header_map::HeaderMap;
 
 /// Envoy takes no more than this from a guest.
 const MAX_BYTES: usize = 1024 * 1024;

@@ -33,6 +33,9 @@
 //! ## After what time Envoy gives up, where not by default: `timeouts = { route = "1s", idle = "1s", max_stream_duration = "1s",
 //! ## grpc_timeout_header_max = "0s", request = "1s" }`.
 //!
+//! ## How the connection manager and the route are set up, in Envoy's own words: `connection_manager = { use_remote_address = true,
+//! ## http_protocol_options = { accept_http_10 = true } }`, `route = { retry_policy = { retry_on = "5xx", num_retries = 2 } }`.
+//!
 //! ## What names resolve to for a plugin that asks Envoy: `[[dns]]` tables with `name`, `addresses` and `ttl` in seconds.
 //!
 //! ## In place of `plugin` and `config`, several filters, first to last: [[filter]] tables with `plugin`, `config` (or its kin) and
@@ -140,7 +143,8 @@ pub use step::{ExpectLog, Open, Parallel, Step};
 
 use crate::grpc::GrpcService;
 use crate::target::{
-    Capability, LogLevel, Name, Service, Setup, Timeouts, Upstream, UpstreamBehaviour,
+    Capability, ConnectionManager, LogLevel, Name, RouteSettings, Service, Setup, Timeouts,
+    Upstream, UpstreamBehaviour,
 };
 use place::{line_and_column, named_step, start_of_step};
 use raw::RawScenario;
@@ -169,6 +173,10 @@ pub struct Scenario {
     pub upgrades: Vec<String>,
     /// After what time the host gives up.
     pub timeouts: Timeouts,
+    /// How the connection manager before the filters is set up.
+    pub connection_manager: ConnectionManager,
+    /// How the route behind them is.
+    pub route: RouteSettings,
     /// When the clock starts, if that matters.
     pub clock: Option<Timestamp>,
     /// What happens.
@@ -347,6 +355,8 @@ impl Scenario {
             neighbours: self.has_neighbours(),
             upgrades: self.upgrades.clone(),
             timeouts: self.timeouts,
+            connection_manager: self.connection_manager.clone(),
+            route: self.route.clone(),
             log_level: self.log_level(),
         })
     }

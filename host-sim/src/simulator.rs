@@ -24,10 +24,11 @@ use crate::chain::{Chain, Filters};
 use crate::dns::Name;
 use crate::grpc::{GrpcRequest, GrpcService};
 use crate::host::{Counts, Host};
+use crate::http::Proxy;
 use crate::module::Module;
 use crate::shared_data::Written;
 use crate::stream::Arrival;
-use crate::target::{Exchange, LogLine, Request, Service, Timeouts, UpstreamRequest};
+use crate::target::{Exchange, LogLine, Request, Service, UpstreamRequest};
 use crate::vm::VmFailure;
 use crate::worker::Configured;
 use calls::{Call, Goal};
@@ -56,10 +57,8 @@ pub struct Simulator {
     /// First to last.
     filters: Vec<Filter>,
     host: Rc<Host>,
-    buffer_limit: usize,
-    timeouts: Timeouts,
-    /// Protocols that a client may upgrade to.
-    upgrades: Rc<[String]>,
+    /// How Envoy is set up around the filters.
+    proxy: Rc<Proxy>,
     /// Whether configurations are tried in a canary VM first; of workers with threads of their own somebody else does.
     tries: bool,
     /// The main thread has a VM as well, which never serves a request.
@@ -136,13 +135,11 @@ impl Simulator {
         self.connections = connection.saturating_add(1);
         let now = self.host.clock.get();
         let arrival = Arrival {
-            buffer_limit: self.buffer_limit,
             connection,
             now,
             date: self.host.dates.of(now),
             streams,
-            timeouts: self.timeouts,
-            upgrades: Rc::clone(&self.upgrades),
+            proxy: Rc::clone(&self.proxy),
         };
         let id = worker.open(request, arrival);
         Ok((index, id))

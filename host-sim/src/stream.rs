@@ -5,31 +5,32 @@
 //! pass through this very filter; while the response is held they go straight to the client; after its headers were sent all
 //! that is left is to reset the stream.
 
-mod asked;
 mod client;
 mod deadline;
 mod departure;
-mod flag;
 mod link;
 mod live;
 mod onward;
 mod redirect;
+mod refusal;
 mod router;
 mod seen;
 mod substitute;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
 use crate::abi::{DataStatus, HeadersStatus, StreamType, TrailersStatus};
 use crate::clock::Instant;
-use crate::envoy;
 use crate::filter_state::FilterState;
-use crate::header_map::HeaderMap;
-use crate::local_response::LocalResponse;
-use crate::message::{Frame, Message, Part, TooLarge};
-use crate::target::{HttpVersion, Request, Timeouts};
+use crate::http::admission::{self, Admission};
+use crate::http::header_map::HeaderMap;
+use crate::http::local_response::LocalResponse;
+use crate::http::message::{Frame, Message, Part, TooLarge};
+use crate::http::{Proxy, is_grpc, protocol};
+use crate::target::{HttpVersion, Request};
 use client::Client;
 use deadline::Deadlines;
 pub(crate) use link::{Handed, Links};
@@ -66,16 +67,14 @@ pub(crate) enum Next {
 /// What a new stream brings along besides its request.
 #[derive(Clone, Debug)]
 pub(crate) struct Arrival {
-    pub(crate) buffer_limit: usize,
     pub(crate) connection: u64,
     pub(crate) now: Instant,
     /// The time as headers say it.
     pub(crate) date: Rc<str>,
     /// Whether the request's body is still to come.
     pub(crate) streams: bool,
-    pub(crate) timeouts: Timeouts,
-    /// Protocols that a client may upgrade to.
-    pub(crate) upgrades: Rc<[String]>,
+    /// How Envoy is set up around the filters.
+    pub(crate) proxy: Rc<Proxy>,
 }
 
 /// A stream.
@@ -92,6 +91,8 @@ pub(crate) struct HttpStream {
     /// All filters of a chain share it.
     pub(crate) filter_state: Rc<RefCell<FilterState>>,
     pub(crate) connection: u64,
+    /// Whom its headers name as the client.
+    client_address: Option<IpAddr>,
     pub(crate) protocol: &'static str,
     pub(crate) started: Instant,
     /// The same as headers say it.
@@ -105,6 +106,10 @@ pub(crate) struct HttpStream {
     pub(crate) failure_answered: bool,
     /// The headers of a redirect of the upstream's that Envoy has followed, so that the stream goes on as another.
     redirected: Option<Rc<HeaderMap>>,
+    /// Whether no filter ever sees it.
+    refused: bool,
+    /// Whether filters log it.
+    is_logged: bool,
     /// Of the first filter's part.
     deadlines: Option<Deadlines>,
     /// Whether all of the request has passed the filters.
@@ -112,7 +117,10 @@ pub(crate) struct HttpStream {
     http: HttpVersion,
     grpc: bool,
     head: bool,
+    /// Whether the client's connection is closed behind the answer; `None` for one of HTTP/1.0 that is kept.
+    closes: Option<bool>,
     limit: usize,
+    proxy: Rc<Proxy>,
     router: Router,
     client: Client,
     links: Links,
@@ -123,28 +131,32 @@ pub(crate) struct HttpStream {
 impl HttpStream {
     pub(crate) fn new(request: &Request, root: u32, arrival: Arrival) -> Self {
         let Arrival {
-            buffer_limit: limit,
             connection,
             now,
             date,
             streams,
-            timeouts,
-            upgrades,
+            proxy,
         } = arrival;
-        let (mut headers, mut frames) = envoy::request(request, connection, streams);
-        let upgraded = request.http == HttpVersion::One && envoy::upgrade(&mut headers, &upgrades);
-        if upgraded {
-            frames = envoy::upgraded();
-        }
-        let message = if streams || request.unfinished || upgraded {
+        let limit = proxy.buffer_limit;
+        let Admission {
+            headers,
+            frames,
+            client,
+            is_upgraded,
+            closes,
+            refusal,
+        } = admission::admit(request, connection, streams, &proxy);
+        let message = if streams || request.unfinished || is_upgraded {
             Message::streaming
         } else {
             Message::new
         };
-        Self {
-            deadlines: Deadlines::of(&timeouts, &headers, now),
-            grpc: envoy::is_grpc(&headers),
-            head: headers.get(":method") == Some(b"HEAD"),
+        let timeouts = &proxy.timeouts;
+        let kept = request.http_10 && !closes;
+        let mut stream = Self {
+            deadlines: Deadlines::of(timeouts, &headers, now),
+            grpc: is_grpc(&headers),
+            head: request.method == "HEAD",
             request: message(headers, frames, limit),
             response: None,
             root,
@@ -152,7 +164,8 @@ impl HttpStream {
             logging: false,
             filter_state: Rc::default(),
             connection,
-            protocol: envoy::protocol(request.http),
+            client_address: client,
+            protocol: protocol(request.http, request.http_10),
             http: request.http,
             started: now,
             date,
@@ -161,18 +174,30 @@ impl HttpStream {
             flags: 0,
             failure_answered: false,
             redirected: None,
+            refused: false,
+            is_logged: true,
             request_passed: false,
+            closes: (!kept).then_some(closes),
             limit,
-            router: Router::new(request.upstream.clone(), false, timeouts.route),
+            router: Router::new(request.upstream.clone(), false, &proxy),
+            proxy,
             client: Client::new(request.http),
             links: Links::default(),
             out: VecDeque::new(),
+        };
+        if let Some(refusal) = refusal {
+            stream.refuse_at_once(&refusal);
         }
+        stream
     }
 
     /// Where its client is.
     pub(crate) fn source(&self) -> String {
-        envoy::source_address(self.connection)
+        match self.client_address {
+            // Its port is not known.
+            Some(address) => SocketAddr::new(address, 0).to_string(),
+            None => source_address(self.connection),
+        }
     }
 
     /// What is due. Held parts may arrive meanwhile and exceed the buffer limit.
@@ -317,6 +342,7 @@ impl HttpStream {
         self.request.close();
         self.router.cancel();
         self.response_details = Some(local.details.clone());
+        self.close_behind(local);
         let (headers, body) = local.render(self.grpc, self.head);
         if self.client.headers.is_none() {
             self.status = local.code();
@@ -342,4 +368,13 @@ impl HttpStream {
             self.local_response(&LocalResponse::by_envoy(503, "", "wasm_fail_stream"));
         }
     }
+}
+
+/// Where the client of a connection is.
+fn source_address(connection: u64) -> String {
+    let port = connection
+        .checked_rem(20_000)
+        .unwrap_or(0)
+        .saturating_add(40_000);
+    format!("127.0.0.1:{port}")
 }

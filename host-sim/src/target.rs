@@ -3,6 +3,7 @@
 //! The simulator implements [`Target`] in this crate; a test package can implement it for a real proxy. Nothing here says
 //! what is right or wrong: a target only acts and observes, and the [runner](crate::runner) compares.
 
+mod connection_manager;
 mod departure;
 mod http;
 mod log_line;
@@ -18,6 +19,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Deserialize;
 
+pub use connection_manager::{
+    CidrRange, CommonHttpOptions, ConnectionManager, EscapedSlashes, Http1Options,
+    InternalAddressConfig, RetryPolicy, RouteSettings, ServerHeaderTransformation, Underscores,
+};
 pub use departure::{Departure, ErrorCode};
 pub use http::{
     AnswerOverride, Exchange, HttpVersion, Request, Upstream, UpstreamBehaviour, UpstreamRequest,
@@ -364,6 +369,10 @@ pub struct Setup {
     pub upgrades: Vec<String>,
     /// After what time the host gives up.
     pub timeouts: Timeouts,
+    /// How the connection manager before the filters is set up.
+    pub connection_manager: ConnectionManager,
+    /// How the route behind them is.
+    pub route: RouteSettings,
     /// From which level on the host writes what the plugin logs, which is what `proxy_get_log_level` tells the plugin.
     pub log_level: LogLevel,
 }
@@ -384,6 +393,8 @@ impl Default for Setup {
             neighbours: false,
             upgrades: Vec::new(),
             timeouts: Timeouts::default(),
+            connection_manager: ConnectionManager::default(),
+            route: RouteSettings::default(),
             log_level: LogLevel::Debug,
         }
     }

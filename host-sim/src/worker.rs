@@ -22,7 +22,7 @@ use wasmtime::WasmParams;
 
 use crate::abi::{AbiVersion, DataStatus, HeadersStatus, TrailersStatus};
 use crate::clock::Instant;
-use crate::message::Part;
+use crate::http::message::Part;
 use crate::module::Module;
 use crate::stream::{HttpStream, Next, Side};
 use crate::target::{Exchange, FailurePolicy};
@@ -108,6 +108,11 @@ impl Worker {
     pub(crate) fn open_orphan(&mut self, id: u32, stream: Box<HttpStream>) {
         self.orphans.insert(id, stream);
         self.show(id, Side::Request, Part::Headers);
+    }
+
+    /// Takes a stream of which the VM never hears.
+    pub(crate) fn take_unheard(&mut self, id: u32, stream: Box<HttpStream>) {
+        self.orphans.insert(id, stream);
     }
 
     /// Makes a context for a stream that never reached this filter and is over.

@@ -64,6 +64,15 @@ pub fn sdk_noop() -> anyhow::Result<PathBuf> {
     build("sdk-noop", &[])
 }
 
+/// The plugin that does what its configuration says.
+///
+/// # Errors
+///
+/// When it does not compile.
+pub fn scripted() -> anyhow::Result<PathBuf> {
+    build("scripted", &[])
+}
+
 /// The folder for what is built.
 #[must_use]
 pub fn target() -> PathBuf {

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use host_sim::target::{HttpVersion, Request};
 use http::header::HOST;
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderMap, Method, Uri};
+use http::{HeaderMap, Method, Uri, Version};
 use http_body_util::BodyExt as _;
 use hyper::body::{Bytes, Frame};
 use hyper::client::conn::{http1, http2};
@@ -243,13 +243,16 @@ fn encode(request: &Request, end: oneshot::Receiver<()>) -> anyhow::Result<http:
     let mut headers = header_map(&request.headers)?;
     let uri = match request.http {
         HttpVersion::One => {
-            if !headers.contains_key(HOST) {
+            if !headers.contains_key(HOST) && !request.hostless {
                 headers.insert(HOST, request.authority.parse()?);
             }
             Uri::from(path)
         }
         HttpVersion::Two => Uri::builder()
-            .scheme(Scheme::HTTP)
+            .scheme(match &request.scheme {
+                Some(scheme) => scheme.parse()?,
+                None => Scheme::HTTP,
+            })
             .authority(request.authority.parse::<Authority>()?)
             .path_and_query(path)
             .build()?,
@@ -266,5 +269,8 @@ fn encode(request: &Request, end: oneshot::Receiver<()>) -> anyhow::Result<http:
     *encoded.method_mut() = Method::from_bytes(request.method.as_bytes())?;
     *encoded.uri_mut() = uri;
     *encoded.headers_mut() = headers;
+    if request.http_10 {
+        *encoded.version_mut() = Version::HTTP_10;
+    }
     Ok(encoded)
 }

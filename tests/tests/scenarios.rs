@@ -3,7 +3,7 @@
 //! Those in `tests/scenarios` are about the module that ships. Those in `tests/guests/a` are about the hosts, which are to treat
 //! the guest `tests/guests/a.wat` alike; they are called `sim::guests/a/b` and `envoy::guests/a/b`. Those in `tests/crashes` are about
 //! the module with workers that crash when a call or its answer asks for it, in the header `x-crash-when`; those in `tests/headers`
-//! about the module that reads no bodies.
+//! about the module that reads no bodies; those in `tests/scripted/scenarios` about the hosts, by what `tests/scripted` is told to do.
 //!
 //! `cargo test --test scenarios envoy::a` runs some of them. A scenario that a host cannot run, because a step needs what
 //! only the other one can do, is shown as ignored there; a missing Envoy is a failure.
@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::{fs, thread};
 
 use anyhow::Context as _;
-use api_credits_tests::artifacts::{Artifacts, crashing_module, headers_module, root};
+use api_credits_tests::artifacts::{Artifacts, crashing_module, headers_module, root, scripted};
 use api_credits_tests::envoy::EnvoyTarget;
 use host_sim::runner::run;
 use host_sim::scenario::Scenario;
@@ -47,6 +47,11 @@ fn main() -> anyhow::Result<ExitCode> {
         name: "headers/".to_owned(),
         folder: root().join("tests/headers"),
         module: headers_module()?,
+    });
+    suites.push(Suite {
+        name: "scripted/".to_owned(),
+        folder: root().join("tests/scripted/scenarios"),
+        module: scripted()?,
     });
     suites.extend(of_guests(guests.path())?);
     let mut trials = Vec::new();

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::clock::Instant;
 use crate::host::Host;
-use crate::message::Part;
+use crate::http::message::Part;
 use crate::module::Module;
 use crate::stream::{HttpStream, Side};
 use crate::vm::{StartError, VmFailure};
@@ -225,6 +225,14 @@ impl Filters {
         {
             stream.seat = seat;
             vm.open_unseen(number.id, stream);
+        }
+    }
+
+    /// Takes a stream of which no filter ever hears.
+    pub(crate) fn open_unheard(&mut self, filter: usize, id: u32, mut stream: Box<HttpStream>) {
+        if let Some((vm, seat)) = self.at_mut(filter) {
+            stream.seat = seat;
+            vm.take_unheard(id, stream);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::filters::{Filters, Numbered};
-use crate::local_response::LocalResponse;
+use crate::http::local_response::LocalResponse;
 use crate::stream::{Handed, HttpStream, Links, Next, Side};
 use crate::worker::{Progress, Worker};
 
@@ -252,7 +252,8 @@ impl Passage {
                 if held.is_none() && self.part(filters, 0).is_some_and(awaits) {
                     return Turn::Stays(Progress::Open { moved });
                 }
-                let (side, part) = held.unwrap_or((Side::Request, crate::message::Part::Body));
+                let (side, part) =
+                    held.unwrap_or((Side::Request, crate::http::message::Part::Body));
                 return Turn::Stays(Progress::Held { side, part, moved });
             }
         }

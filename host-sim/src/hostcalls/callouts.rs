@@ -7,10 +7,9 @@ use wasmtime::{Caller, Linker};
 use super::call::{answer, region};
 use super::error::Refused;
 use super::quoted::quoted;
-use crate::callout::{Callout, Fate};
-use crate::header_map::HeaderMap;
+use crate::callout::Callout;
+use crate::http::header_map::HeaderMap;
 use crate::pairs;
-use crate::target::UpstreamRequest;
 use crate::vm_state::VmState;
 
 pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
@@ -47,36 +46,13 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
                     call.state().host.miss_service(&cluster);
                     return Err(Refused::UnknownCluster(cluster).into());
                 }
-                let pseudo = |name: &'static str| {
-                    let value = headers.text(name);
-                    let value = value.ok_or(Refused::CalloutWithout(name))?;
-                    Ok::<_, Refused>(value.into_owned())
-                };
-                let authority = pseudo(":authority")?;
-                let (method, path) = (pseudo(":method")?, pseudo(":path")?);
+                for name in [":authority", ":method", ":path"] {
+                    headers.get(name).ok_or(Refused::CalloutWithout(name))?;
+                }
                 let timeout = u64::try_from(timeout).map_err(|_| Refused::NegativeTimeout)?;
-                headers.set("x-envoy-internal", "true");
-                if timeout > 0 {
-                    headers.set("x-envoy-expected-rq-timeout-ms", timeout.to_string());
-                }
-                let mut sent = vec![("host".to_owned(), authority)];
-                sent.extend(headers.without_pseudo());
-                if !body.is_empty() && headers.get("content-length").is_none() {
-                    sent.push(("content-length".to_owned(), body.len().to_string()));
-                }
+                let timeout = Duration::from_millis(timeout);
                 let state = call.state_mut();
-                let callout = Callout {
-                    root: state.root_id(),
-                    cluster,
-                    request: UpstreamRequest {
-                        method,
-                        path,
-                        headers: sent,
-                        body,
-                    },
-                    timeout: (timeout > 0).then(|| Duration::from_millis(timeout)),
-                    fate: Fate::Unsent,
-                };
+                let callout = Callout::new(state.root_id(), cluster, headers, body, timeout);
                 let id = state.add_callout(callout);
                 call.answered(id);
                 call.write(token, &id.to_le_bytes())

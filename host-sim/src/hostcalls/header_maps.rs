@@ -6,7 +6,7 @@ use super::call::{Call, answer, region, returned};
 use super::error::{Failure, Refused};
 use super::quoted::quoted;
 use crate::abi::{AbiVersion, MapType};
-use crate::header_map::HeaderMap;
+use crate::http::header_map::HeaderMap;
 use crate::pairs;
 use crate::vm_state::VmState;
 

@@ -6,7 +6,7 @@ use super::call::{Call, answer, region};
 use super::error::Refused;
 use super::quoted::quoted;
 use crate::abi::{AbiVersion, StreamType};
-use crate::local_response::LocalResponse;
+use crate::http::local_response::LocalResponse;
 use crate::pairs;
 use crate::stream::Side;
 use crate::vm_state::{Deferred, VmState};

@@ -3,7 +3,7 @@
 use super::encoding::{empty_map, integer, size, text};
 use super::{Found, NOT_FOUND, NOT_SERIALIZABLE, PropertyError};
 use crate::clock::Instant;
-use crate::header_map::HeaderMap;
+use crate::http::header_map::HeaderMap;
 use crate::pairs;
 use crate::stream::HttpStream;
 

@@ -3,8 +3,8 @@
 use super::encoding::{integer, size, text};
 use super::request::of_map;
 use super::{Found, NOT_FOUND, NOT_SERIALIZABLE};
-use crate::header_map::HeaderMap;
-use crate::local_response::grpc_status_for;
+use crate::http::header_map::HeaderMap;
+use crate::http::local_response::grpc_status_for;
 use crate::stream::HttpStream;
 
 pub(super) fn get(stream: &HttpStream, rest: &[&str]) -> Found {
@@ -24,6 +24,9 @@ pub(super) fn get(stream: &HttpStream, rest: &[&str]) -> Found {
         ["grpc_status"] => grpc_status(stream, headers, trailers).map_or(NOT_FOUND, integer),
         ["flags"] => integer(stream.flags),
         ["code_details"] => stream.response_details.as_deref().map_or(NOT_FOUND, text),
+        ["backend_latency"] if stream.logging => {
+            stream.backend_latency().map_or(NOT_FOUND, integer)
+        }
         ["size"] => size(stream.sent_bytes()),
         ["total_size"] => {
             let of_map = |map: Option<&HeaderMap>| map.map_or(0, HeaderMap::byte_size);

@@ -16,7 +16,7 @@ use super::request::UpstreamTable;
 use super::service::ServiceTable;
 use super::step::{Open, Step};
 use super::{Course, Scenario};
-use crate::target::{Name, PluginSettings, Timeouts};
+use crate::target::{ConnectionManager, Name, PluginSettings, RouteSettings, Timeouts};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -44,6 +44,10 @@ pub(super) struct RawScenario {
     upgrades: Vec<String>,
     #[serde(default)]
     timeouts: Timeouts,
+    #[serde(default)]
+    connection_manager: ConnectionManager,
+    #[serde(default)]
+    route: RouteSettings,
     clock: Option<Timestamp>,
     rejected: Option<Pattern>,
     step: Option<Vec<Step>>,
@@ -85,6 +89,8 @@ impl TryFrom<RawScenario> for Scenario {
             names: raw.dns,
             upgrades: raw.upgrades,
             timeouts: raw.timeouts,
+            connection_manager: raw.connection_manager,
+            route: raw.route,
             clock: raw.clock,
             course,
             known_difference: raw.known_difference,

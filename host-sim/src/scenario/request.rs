@@ -33,7 +33,8 @@ pub struct Requests {
 struct RawRequest {
     method: Option<String>,
     path: Option<String>,
-    authority: Option<String>,
+    authority: Option<Authority>,
+    scheme: Option<String>,
     #[serde(default)]
     headers: Fields,
     body: Option<String>,
@@ -42,7 +43,7 @@ struct RawRequest {
     #[serde(default)]
     trailers: Fields,
     #[serde(default)]
-    http: HttpVersion,
+    http: Version,
     worker: Option<u32>,
     repeat: Option<u32>,
     within: Option<SignedDuration>,
@@ -52,6 +53,37 @@ struct RawRequest {
     may_leave: bool,
     upstream: Option<Behaviour>,
     neighbour: Option<UpstreamTable>,
+}
+
+/// The host that a request names, or `false`.
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "expected a host such as `api.example`, or `false` for none"
+)]
+enum Authority {
+    Name(String),
+    None(bool),
+}
+
+/// A version of HTTP, and whether it is 1.0.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(try_from = "toml::Value")]
+struct Version(HttpVersion, bool);
+
+impl TryFrom<toml::Value> for Version {
+    type Error = String;
+
+    fn try_from(value: toml::Value) -> Result<Self, Self::Error> {
+        match value {
+            toml::Value::Float(1.0) => Ok(Self(HttpVersion::One, true)),
+            toml::Value::Float(1.1) => Ok(Self(HttpVersion::One, false)),
+            other => match HttpVersion::deserialize(other) {
+                Ok(http) => Ok(Self(http, false)),
+                Err(error) => Err(error.message().to_owned()),
+            },
+        }
+    }
 }
 
 impl TryFrom<RawRequest> for Requests {
@@ -101,11 +133,17 @@ impl TryFrom<RawRequest> for Requests {
             request: Request {
                 method,
                 path: raw.path.unwrap_or(default.path),
-                authority: raw.authority.unwrap_or(default.authority),
+                hostless: matches!(raw.authority, Some(Authority::None(false))),
+                authority: match raw.authority {
+                    Some(Authority::Name(name)) => name,
+                    _ => default.authority,
+                },
+                scheme: raw.scheme,
                 headers: raw.headers.0,
                 body,
                 trailers: raw.trailers.0,
-                http: raw.http,
+                http: raw.http.0,
+                http_10: raw.http.1,
                 worker: raw.worker,
                 upstream,
                 unfinished: raw.unfinished,

@@ -12,7 +12,10 @@ use crate::dns::Name;
 use crate::grpc::GrpcService;
 use crate::limits::Limits;
 use crate::module::Module;
-use crate::target::{LogLevel, PluginSettings, Service, Timeouts, Upstream, UpstreamRequest};
+use crate::target::{
+    ConnectionManager, LogLevel, PluginSettings, RouteSettings, Service, Timeouts, Upstream,
+    UpstreamRequest,
+};
 use crate::usual_answer::UsualAnswer;
 
 pub use start::WorkerSeed;
@@ -74,6 +77,8 @@ pub struct Builder {
     properties: Vec<String>,
     timeouts: Timeouts,
     upgrades: Vec<String>,
+    connection_manager: ConnectionManager,
+    route: RouteSettings,
     clock: Instant,
     seed: u64,
     log_level: LogLevel,
@@ -100,6 +105,8 @@ impl Builder {
             properties: Vec::new(),
             timeouts: Timeouts::default(),
             upgrades: Vec::new(),
+            connection_manager: ConnectionManager::default(),
+            route: RouteSettings::default(),
             clock: DEFAULT_START.parse().map_or(
                 Instant::from_timestamp(Timestamp::UNIX_EPOCH),
                 Instant::from_timestamp,
@@ -114,6 +121,20 @@ impl Builder {
     #[must_use]
     pub fn upgrades(mut self, upgrades: Vec<String>) -> Self {
         self.upgrades = upgrades;
+        self
+    }
+
+    /// How the connection manager before the filters is set up.
+    #[must_use]
+    pub fn connection_manager(mut self, settings: ConnectionManager) -> Self {
+        self.connection_manager = settings;
+        self
+    }
+
+    /// How the route behind the filters is.
+    #[must_use]
+    pub fn route(mut self, settings: RouteSettings) -> Self {
+        self.route = settings;
         self
     }
 

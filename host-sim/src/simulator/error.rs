@@ -1,6 +1,6 @@
 //! How simulations fail.
 
-use crate::message::Part;
+use crate::http::message::Part;
 use crate::module::LoadError;
 use crate::stream::Side;
 use crate::target::{LogLine, Request};

@@ -47,6 +47,8 @@ impl Builder {
             .properties(setup.properties.clone())
             .timeouts(setup.timeouts)
             .upgrades(setup.upgrades.clone())
+            .connection_manager(setup.connection_manager.clone())
+            .route(setup.route.clone())
             .clock(started_at))
     }
 }

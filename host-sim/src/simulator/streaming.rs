@@ -3,8 +3,8 @@
 use super::live::{CallId, Happening, LiveCall};
 use super::{SimulationError, Simulator};
 use crate::chain::Chain;
-use crate::header_map::HeaderMap;
-use crate::message::Frame;
+use crate::http::header_map::HeaderMap;
+use crate::http::message::Frame;
 use crate::target::{HttpVersion, Request, UpstreamRequest};
 
 /// What comes behind the headers of a request or an answer.

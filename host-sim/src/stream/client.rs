@@ -1,7 +1,7 @@
 //! What the client of a stream got so far.
 
-use crate::framing::{Breach, Framing};
-use crate::header_map::HeaderMap;
+use crate::http::framing::{Breach, Framing};
+use crate::http::header_map::HeaderMap;
 use crate::target::HttpVersion;
 
 /// What it got.
@@ -83,7 +83,7 @@ impl Client {
 
     /// Whether it never got the whole answer.
     pub(super) fn is_cut_off(&self) -> bool {
-        self.reset || self.breach.is_some()
+        self.reset && !self.framing.is_complete() || self.breach.is_some()
     }
 
     /// Whether it waits for the rest of an answer that is over for Envoy.

@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use super::HttpStream;
-use super::flag::Flag;
 use crate::clock::Instant;
-use crate::header_map::HeaderMap;
-use crate::local_response::LocalResponse;
+use crate::http::flag::Flag;
+use crate::http::header_map::HeaderMap;
+use crate::http::local_response::LocalResponse;
 use crate::target::Timeouts;
 
 /// The gRPC status of a call that takes too long.

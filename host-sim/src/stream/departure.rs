@@ -2,9 +2,9 @@
 //! not found as long as nobody has answered.
 
 use super::HttpStream;
-use super::flag::Flag;
-use crate::envoy;
-use crate::local_response::LocalResponse;
+use crate::http::admission;
+use crate::http::flag::Flag;
+use crate::http::local_response::LocalResponse;
 use crate::target::{Departure, ErrorCode, HttpVersion};
 
 impl HttpStream {
@@ -47,7 +47,7 @@ impl HttpStream {
 
     /// The client sends what is missing of its request.
     pub(crate) fn complete(&mut self, trailers: &[(String, String)]) {
-        self.request.arrive(envoy::end(trailers, self.http));
+        self.request.arrive(admission::end(trailers, self.http));
     }
 
     fn leave(&mut self) {

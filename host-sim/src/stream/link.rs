@@ -9,9 +9,9 @@ use std::rc::Rc;
 use super::client::Client;
 use super::router::{Contact, Router};
 use super::{HttpStream, Side};
-use crate::header_map::HeaderMap;
-use crate::local_response::LocalResponse;
-use crate::message::{Frame, Message, Part, Passed};
+use crate::http::header_map::HeaderMap;
+use crate::http::local_response::LocalResponse;
+use crate::http::message::{Frame, Message, Part, Passed};
 use crate::target::UpstreamRequest;
 
 /// Whether other filters stand between this one and the ends.
@@ -67,6 +67,7 @@ impl HttpStream {
             logging: false,
             filter_state: Rc::clone(&self.filter_state),
             connection: self.connection,
+            client_address: self.client_address,
             protocol: self.protocol,
             started: self.started,
             date: Rc::clone(&self.date),
@@ -75,17 +76,17 @@ impl HttpStream {
             flags: self.flags,
             failure_answered: false,
             redirected: None,
+            refused: false,
+            is_logged: true,
             deadlines: None,
             request_passed: false,
             http: self.http,
             grpc: self.grpc,
             head: self.head,
+            closes: self.closes,
             limit: self.limit,
-            router: Router::new(
-                self.router.behaviour.clone(),
-                self.router.held,
-                self.router.route_timeout,
-            ),
+            proxy: Rc::clone(&self.proxy),
+            router: Router::new(self.router.behaviour.clone(), self.router.held, &self.proxy),
             client: Client::new(self.http),
             links,
             out: Default::default(),
@@ -140,6 +141,7 @@ impl HttpStream {
 
     /// A local response goes to the client past all filters.
     pub(crate) fn send_locally(&mut self, local: &LocalResponse) {
+        self.close_behind(local);
         let (headers, body) = local.render(self.grpc, self.head);
         self.send_headers(headers, body.is_none());
         self.client.take(body.unwrap_or_default(), true);
@@ -154,6 +156,7 @@ impl HttpStream {
             response.close();
         }
         self.response_details = Some(local.details.clone());
+        self.close_behind(local);
         if !sent {
             self.status = local.code();
         }

@@ -1,9 +1,9 @@
 //! Streams whose upstream is outside of the simulation.
 
 use super::HttpStream;
-use crate::envoy;
-use crate::header_map::HeaderMap;
-use crate::message::Message;
+use crate::http::answer;
+use crate::http::header_map::HeaderMap;
+use crate::http::message::Message;
 use crate::simulator::Ending;
 use crate::target::{UpstreamBehaviour, UpstreamRequest};
 
@@ -86,7 +86,7 @@ impl HttpStream {
         let told = client.told;
         let head = (!told).then(|| {
             let status = self.status.unwrap_or_default();
-            let sent = envoy::on_the_wire(headers, self.http, client.headers_only, self.head);
+            let sent = answer::on_the_wire(headers, self.http, client.headers_only, self.head);
             (status, sent)
         });
         let bytes = std::mem::take(&mut client.body);

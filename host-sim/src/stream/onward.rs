@@ -1,12 +1,14 @@
 //! Where the parts of a message go that have passed the filter: to the upstream and to the client, or to the filters next to this one.
 
 use super::HttpStream;
-use super::flag::Flag;
-use crate::envoy;
-use crate::framing::Framing;
-use crate::header_map::HeaderMap;
-use crate::local_response::LocalResponse;
-use crate::message::Passed;
+use crate::http::answer;
+use crate::http::flag::Flag;
+use crate::http::framing::Framing;
+use crate::http::header_map::HeaderMap;
+use crate::http::local_response::LocalResponse;
+use crate::http::message::Passed;
+use crate::http::{is_upgrade, outgoing};
+use crate::target::HttpVersion;
 
 impl HttpStream {
     /// Takes what has passed the filter to the upstream and to the client.
@@ -38,17 +40,20 @@ impl HttpStream {
                 if let Some(local) = self.neighbours_answer() {
                     return self.local_response(&local);
                 }
-                if let Err(local) = envoy::check_request(&self.request.headers) {
-                    if local.status == 404 {
-                        self.flags |= Flag::NoRouteFound.bit();
-                    }
+                if !outgoing::has_route(&self.request.headers) {
+                    self.flags |= Flag::NoRouteFound.bit();
+                    let local = LocalResponse::by_envoy(404, "", "route_not_found");
                     return self.local_response(&local);
                 }
                 if let Some(local) = self.routers_answer() {
                     return self.local_response(&local);
                 }
-                self.router
-                    .forward(&mut self.request.headers, self.http, end);
+                let headers = &mut self.request.headers;
+                let forwarded = self.router.forward(headers, self.http, end, &self.proxy);
+                if let Err(local) = forwarded {
+                    self.flags |= Flag::DownstreamProtocolError.bit();
+                    return self.local_response(&local);
+                }
             }
             Passed::Data { bytes, end } => self.router.forward_data(bytes, end),
             Passed::Trailers => self.router.forward_data(Vec::new(), true),
@@ -65,7 +70,7 @@ impl HttpStream {
         };
         match passed {
             Passed::Headers { end } => {
-                if response.headers.get(":status").is_none() {
+                if answer::status(&response.headers).is_none() {
                     let missing = "missing required header: :status";
                     let details = format!(
                         "filter_removed_required_response_headers{{{}}}",
@@ -74,9 +79,15 @@ impl HttpStream {
                     return self.local_response(&LocalResponse::by_envoy(502, missing, &details));
                 }
                 // Where they stand, which takes no copy.
-                envoy::finish_response(&mut response.headers, &self.date);
+                let rules = &self.proxy.connection_manager;
+                answer::finish(
+                    &mut response.headers,
+                    &self.request.headers,
+                    rules,
+                    &self.date,
+                );
                 let headers = response.headers.clone();
-                self.send_headers(headers, end);
+                self.send_finished(headers, end);
             }
             Passed::Data { bytes, end } => self.client.take(bytes, end),
             Passed::Trailers => self.client.take_trailers(response.trailers.clone()),
@@ -87,18 +98,32 @@ impl HttpStream {
     }
 
     pub(super) fn send_headers(&mut self, mut headers: HeaderMap, end: bool) {
-        envoy::finish_response(&mut headers, &self.date);
-        self.status = status_of(&headers);
+        let rules = &self.proxy.connection_manager;
+        answer::finish(&mut headers, &self.request.headers, rules, &self.date);
+        self.send_finished(headers, end);
+    }
+
+    fn send_finished(&mut self, mut headers: HeaderMap, end: bool) {
+        self.status = answer::status(&headers);
+        self.say_whether_it_closes(&mut headers);
         let bodiless = self.head || matches!(self.status, Some(204 | 304));
         let framing = if bodiless {
-            Framing::open(self.http)
+            Framing::without_body(self.http)
         } else {
             Framing::of(&headers, self.http)
         };
         self.client.take_headers(headers, end, framing);
     }
-}
 
-fn status_of(headers: &HeaderMap) -> Option<u16> {
-    headers.number(":status")
+    /// Over HTTP/1 the client is told that its connection is closed behind the answer, also where Envoy does not have all of the request.
+    fn say_whether_it_closes(&self, headers: &mut HeaderMap) {
+        if self.http == HttpVersion::Two || is_upgrade(headers) {
+            return;
+        }
+        match self.closes {
+            None => headers.set("connection", "keep-alive"),
+            Some(false) if self.request.has_ended() => {}
+            Some(_) => headers.set("connection", "close"),
+        }
+    }
 }

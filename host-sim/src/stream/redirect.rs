@@ -7,9 +7,9 @@ use std::rc::Rc;
 use super::HttpStream;
 use super::client::Client;
 use super::router::Router;
-use crate::envoy;
-use crate::header_map::HeaderMap;
-use crate::message::{Frame, Message};
+use crate::http::answer;
+use crate::http::header_map::HeaderMap;
+use crate::http::message::{Frame, Message};
 use crate::target::{Upstream, UpstreamBehaviour};
 
 impl HttpStream {
@@ -39,7 +39,7 @@ impl HttpStream {
             headers: vec![("location".to_owned(), location.to_owned())],
             ..Upstream::default()
         };
-        let (headers, _) = envoy::response(&redirect, self.head, self.http, false, &self.date);
+        let (headers, _) = answer::response(&redirect, self.head, self.http, false, &self.date);
         self.follows(&Rc::new(headers));
     }
 
@@ -75,6 +75,7 @@ impl HttpStream {
             logging: false,
             filter_state: Rc::default(),
             connection: self.connection,
+            client_address: self.client_address,
             protocol: self.protocol,
             started: self.started,
             date: Rc::clone(&self.date),
@@ -83,17 +84,17 @@ impl HttpStream {
             flags: 0,
             failure_answered: false,
             redirected: None,
+            refused: false,
+            is_logged: true,
             deadlines: None,
             request_passed: false,
             http: self.http,
             grpc: self.grpc,
             head: self.head,
+            closes: self.closes,
             limit: self.limit,
-            router: Router::new(
-                UpstreamBehaviour::default(),
-                held,
-                self.router.route_timeout,
-            ),
+            proxy: Rc::clone(&self.proxy),
+            router: Router::new(UpstreamBehaviour::default(), held, &self.proxy),
             client: Client::new(self.http),
             links: Default::default(),
             out: Default::default(),

@@ -5,17 +5,17 @@
 
 use std::time::Duration;
 
-use itoa::Buffer;
-
-use super::asked::Asked;
-use super::flag::Flag;
 use super::{HttpStream, Next};
 use crate::clock::Instant;
-use crate::envoy;
-use crate::framing::{Breach, Framing};
-use crate::header_map::HeaderMap;
-use crate::local_response::LocalResponse;
-use crate::message::{Frame, Message};
+use crate::http::answer;
+use crate::http::asked::Patience;
+use crate::http::flag::Flag;
+use crate::http::framing::{Breach, Framing};
+use crate::http::header_map::HeaderMap;
+use crate::http::local_response::LocalResponse;
+use crate::http::message::{Frame, Message};
+use crate::http::retry::{Failure, Retries, Verdict};
+use crate::http::{Proxy, outgoing};
 use crate::target::{HttpVersion, Upstream, UpstreamBehaviour, UpstreamRequest};
 use crate::usual_answer::UsualAnswer;
 
@@ -59,11 +59,15 @@ pub(super) struct Router {
     /// Whether the upstream's server refuses the request by its headers.
     refused: bool,
     /// How long the route waits for an answer, where not by default.
-    pub(super) route_timeout: Option<Duration>,
-    /// How long it waits for that of this request, where the request says so.
-    asked_timeout: Option<Asked>,
-    /// When the wait for an answer ends.
-    gives_up: Option<Instant>,
+    route_timeout: Option<Duration>,
+    /// How long it waits for that of this request, once it has the request.
+    patience: Option<Patience>,
+    /// Whether the request says so itself.
+    is_asked: bool,
+    /// When it asks again.
+    retries: Retries,
+    /// When the wait for an answer ends, and that for the answer to this try.
+    gives_up: Option<(Option<Instant>, Option<Instant>)>,
     /// What the upstream does after the first part of its answer.
     rest: Option<Rest>,
     /// Whether somebody outside has the headers already, and the end.
@@ -92,7 +96,7 @@ impl Forwarded {
     pub(super) fn request(&self) -> UpstreamRequest {
         UpstreamRequest {
             body: self.body.clone(),
-            ..envoy::upstream_request(&self.headers, self.http, self.only)
+            ..outgoing::upstream_request(&self.headers, self.http, self.only)
         }
     }
 
@@ -103,45 +107,53 @@ impl Forwarded {
 }
 
 impl Router {
-    pub(super) fn new(
-        behaviour: UpstreamBehaviour,
-        held: bool,
-        route_timeout: Option<Duration>,
-    ) -> Self {
+    pub(super) fn new(behaviour: UpstreamBehaviour, held: bool, proxy: &Proxy) -> Self {
         Self {
             behaviour,
             held,
-            route_timeout,
+            route_timeout: proxy.timeouts.route,
             ..Self::default()
         }
     }
 
-    /// How long it waits for an answer; 0 is for ever.
-    fn timeout(&self) -> Duration {
-        let by_route = match self.behaviour {
-            UpstreamBehaviour::Timeout => SHORT_ROUTE_TIMEOUT,
-            _ => self.route_timeout.unwrap_or(ROUTE_TIMEOUT),
-        };
-        self.asked_timeout.map_or(by_route, |asked| asked.timeout)
+    /// How long it waits for an answer.
+    fn patience(&self) -> Patience {
+        self.patience.unwrap_or_else(|| Patience {
+            whole: match self.behaviour {
+                UpstreamBehaviour::Timeout => SHORT_ROUTE_TIMEOUT,
+                _ => self.route_timeout.unwrap_or(ROUTE_TIMEOUT),
+            },
+            ..Patience::default()
+        })
     }
 
     /// Whether it is known not to wait for long, so that an upstream that holds its answer may come too late.
     fn hurries(&self) -> bool {
-        let set = self.route_timeout.is_some() || self.asked_timeout.is_some();
-        set && !self.timeout().is_zero()
+        let set = self.route_timeout.is_some() || self.is_asked;
+        set && self.patience().ends()
     }
 
-    /// The request's headers go to the upstream, and say how long the router waits for the answer.
-    pub(super) fn forward(&mut self, headers: &mut HeaderMap, http: HttpVersion, end: bool) {
-        self.asked_timeout = Asked::take(headers, self.timeout());
-        let timeout = self.timeout();
-        if !timeout.is_zero() {
-            let milliseconds = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
-            let mut digits = Buffer::new();
-            headers.set(
-                "x-envoy-expected-rq-timeout-ms",
-                digits.format(milliseconds),
-            );
+    /// The request's headers go to the upstream, and say how long the router waits for the answer, unless they cannot be sent.
+    pub(super) fn forward(
+        &mut self,
+        headers: &mut HeaderMap,
+        http: HttpVersion,
+        end: bool,
+        proxy: &Proxy,
+    ) -> Result<(), LocalResponse> {
+        let policy = proxy.route.retry_policy.as_ref();
+        let by_route = Patience {
+            per_try: policy.and_then(|policy| policy.per_try_timeout),
+            ..self.patience()
+        };
+        let patience = Patience::take(headers, by_route);
+        self.is_asked = patience != self.patience();
+        self.patience = Some(patience);
+        self.retries = Retries::take(headers, policy);
+        self.attempts = 1;
+        if let Some(refusal) = outgoing::refusal(headers) {
+            self.contact = Contact::Connected;
+            return Err(refusal);
         }
         self.request = Some(Forwarded {
             headers: headers.clone(),
@@ -150,10 +162,18 @@ impl Router {
             body: Vec::new(),
         });
         self.framing = Some(Framing::of(headers, http));
-        self.attempts = 1;
         self.forward_data(Vec::new(), end);
         // A server finds that out before anybody sees the request.
         self.refused = self.breach == Some(Breach::Malformed);
+        Ok(())
+    }
+
+    /// The upstream is asked again.
+    fn ask_again(&mut self) {
+        self.attempts = self.attempts.saturating_add(1);
+        if let Some((_, per_try)) = &mut self.gives_up {
+            *per_try = None;
+        }
     }
 
     /// A piece of the request's body goes to the upstream.
@@ -232,11 +252,14 @@ impl HttpStream {
 
     /// When the router gives up waiting for an upstream that is silent as of now.
     pub(crate) fn gives_up(&mut self, now: Instant) -> Instant {
-        let timeout = self.router.timeout();
-        *self
-            .router
-            .gives_up
-            .get_or_insert_with(|| now.after(timeout))
+        let patience = self.router.patience();
+        let whole = (!patience.whole.is_zero()).then(|| now.after(patience.whole));
+        let (whole, per_try) = self.router.gives_up.get_or_insert((whole, None));
+        if let Some(timeout) = patience.per_try {
+            per_try.get_or_insert_with(|| now.after(timeout));
+        }
+        let due = [*whole, *per_try];
+        due.into_iter().flatten().min().unwrap_or(now)
     }
 
     /// Whether there is no response yet, and may still be one.
@@ -263,12 +286,7 @@ impl HttpStream {
         let connected = self.router.contact == Contact::Connected;
         match self.router.breach.filter(|_| connected) {
             Some(Breach::Malformed) => {
-                return self.upstream_failed(
-                    502,
-                    Flag::UpstreamProtocolError,
-                    "protocol error",
-                    "protocol_error",
-                );
+                return self.upstream_is_malformed();
             }
             Some(Breach::Starved) => return self.upstream_timed_out(),
             None => {}
@@ -283,7 +301,9 @@ impl HttpStream {
             UpstreamBehaviour::ResetAfterHeaders => {
                 let usual = usual();
                 self.answer(&usual, true);
-                self.router.rest = Some(Rest::Reset);
+                if self.response.is_some() {
+                    self.router.rest = Some(Rest::Reset);
+                }
             }
             UpstreamBehaviour::InternalRedirect { status, location } => {
                 let (status, location) = (*status, location.clone());
@@ -321,31 +341,84 @@ impl HttpStream {
     /// The router has waited long enough.
     pub(crate) fn upstream_timed_out(&mut self) {
         self.router.get_in_touch();
+        let patience = self.router.patience();
+        let (whole, per_try) = self.router.gives_up.unwrap_or_default();
+        let by_try = per_try.is_some_and(|by_try| whole.is_none_or(|whole| by_try < whole));
+        if by_try && self.response.is_none() && self.is_retried(Failure::Slow) {
+            return;
+        }
         self.router.rest = None;
         self.flags |= Flag::UpstreamRequestTimeout.bit();
-        let details = match self.router.asked_timeout {
-            Some(Asked { per_try: true, .. }) => "upstream_per_try_timeout",
-            _ => "response_timeout",
+        let details = match by_try {
+            true => "upstream_per_try_timeout",
+            false => "response_timeout",
         };
-        let answer = LocalResponse::by_envoy(504, "upstream request timeout", details);
+        let answer = match patience.is_silent {
+            true => LocalResponse::by_envoy(204, "", details),
+            false => LocalResponse::by_envoy(504, "upstream request timeout", details),
+        };
         self.give_up(&answer);
     }
 
+    /// Whether a try that has failed is followed by another one.
+    fn is_retried(&mut self, failure: Failure) -> bool {
+        let verdict = self.router.retries.after_failure(failure);
+        self.goes_on_after(verdict)
+    }
+
+    fn goes_on_after(&mut self, verdict: Verdict) -> bool {
+        match verdict {
+            Verdict::Again => self.router.ask_again(),
+            Verdict::Exhausted => self.flags |= Flag::UpstreamRetryLimitExceeded.bit(),
+            Verdict::Final => {}
+        }
+        verdict == Verdict::Again
+    }
+
     fn upstream_failed(&mut self, status: u32, flag: Flag, reason: &str, details: &str) {
+        let failure = match flag {
+            Flag::UpstreamConnectionFailure => Failure::Connect,
+            _ => Failure::Reset,
+        };
+        if self.is_retried(failure) {
+            return;
+        }
         self.flags |= flag.bit();
+        let latest = match self.router.retries.has_retried() {
+            true => "retried and the latest reset reason",
+            false => "reset reason",
+        };
         self.local_response(&LocalResponse::by_envoy(
             status,
             &format!(
-                "upstream connect error or disconnect/reset before headers. reset reason: {reason}"
+                "upstream connect error or disconnect/reset before headers. {latest}: {reason}"
             ),
             &format!("upstream_reset_before_response_started{{{details}}}"),
         ));
     }
 
+    /// The upstream breaks the protocol before its answer starts.
+    fn upstream_is_malformed(&mut self) {
+        self.upstream_failed(
+            502,
+            Flag::UpstreamProtocolError,
+            "protocol error",
+            "protocol_error",
+        );
+    }
+
     /// An answer starts, and ends unless it streams.
     fn answer(&mut self, answer: &Upstream, streams: bool) {
+        if answer::check(answer, self.http).is_err() {
+            return self.upstream_is_malformed();
+        }
+        let retries = &mut self.router.retries;
+        let verdict = retries.after_answer(answer.status, &answer.headers);
+        if self.goes_on_after(verdict) {
+            return;
+        }
         let (headers, mut frames) =
-            envoy::response(answer, self.head, self.http, streams, &self.date);
+            answer::response(answer, self.head, self.http, streams, &self.date);
         self.status = Some(answer.status);
         self.response_details = Some("via_upstream".to_owned());
         // Over HTTP/1 such an answer is over with its headers, while over HTTP/2 its end may come later.
@@ -380,7 +453,7 @@ impl HttpStream {
             headers: headers.to_vec(),
             ..Upstream::default()
         };
-        let (headers, _) = envoy::response(&upstream, self.head, self.http, !end, &self.date);
+        let (headers, _) = answer::response(&upstream, self.head, self.http, !end, &self.date);
         self.router.contact = Contact::Connected;
         self.status = Some(status);
         self.response_details = Some("via_upstream".to_owned());

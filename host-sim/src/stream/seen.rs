@@ -1,14 +1,20 @@
 //! What was seen of a stream.
 
 use super::HttpStream;
-use crate::envoy;
-use crate::header_map::HeaderMap;
+use crate::http::answer;
+use crate::http::header_map::HeaderMap;
 use crate::target::{Exchange, HttpVersion};
 
 impl HttpStream {
     /// The response headers as they were sent.
     pub(crate) fn sent_headers(&self) -> Option<&HeaderMap> {
         self.client.headers.as_ref()
+    }
+
+    /// How long the upstream took for all of its answer, in nanoseconds, if it gave one: no time, by a clock that stands still.
+    pub(crate) fn backend_latency(&self) -> Option<u64> {
+        let answered = self.response_details.as_deref() == Some("via_upstream");
+        answered.then_some(0)
     }
 
     /// The body bytes that were sent.
@@ -20,7 +26,7 @@ impl HttpStream {
     pub(crate) fn exchange(&self, properties: &[String]) -> Exchange {
         let sent = self.client.seen_headers();
         let headers = sent.map(|headers| {
-            envoy::on_the_wire(headers, self.http, self.client.headers_only, self.head)
+            answer::on_the_wire(headers, self.http, self.client.headers_only, self.head)
         });
         // Without being told otherwise Envoy sends no trailers over HTTP/1.
         let trailers = self

@@ -1,8 +1,8 @@
 //! Answers in the upstream's place: by its cluster, by its route, or by a filter between the last one and the router.
 
 use super::HttpStream;
-use super::flag::Flag;
-use crate::local_response::LocalResponse;
+use crate::http::flag::Flag;
+use crate::http::local_response::LocalResponse;
 use crate::target::{Upstream, UpstreamBehaviour};
 
 impl HttpStream {

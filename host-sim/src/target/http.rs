@@ -101,6 +101,10 @@ pub struct Request {
     pub path: String,
     /// The `Host` header or `:authority`.
     pub authority: String,
+    /// Whether there is none of them.
+    pub hostless: bool,
+    /// `:scheme`, which only HTTP/2 has; `http` by default.
+    pub scheme: Option<String>,
     /// Headers in order, several values of a name kept apart.
     pub headers: Vec<(String, String)>,
     /// The body in chunks. One chunk is sent with `content-length`; several are sent as separate writes, over HTTP/1 with
@@ -110,6 +114,8 @@ pub struct Request {
     pub trailers: Vec<(String, String)>,
     /// The version of HTTP.
     pub http: HttpVersion,
+    /// Whether it is HTTP/1.0, of the version 1.
+    pub http_10: bool,
     /// Which worker serves it, counted from 0; only for hosts with [`Capability::PinWorker`](super::Capability::PinWorker).
     pub worker: Option<u32>,
     /// What the upstream does with it.
@@ -129,10 +135,13 @@ impl Default for Request {
             method: "GET".to_owned(),
             path: "/".to_owned(),
             authority: "api.example".to_owned(),
+            hostless: false,
+            scheme: None,
             headers: Vec::new(),
             body: Vec::new(),
             trailers: Vec::new(),
             http: HttpVersion::One,
+            http_10: false,
             worker: None,
             upstream: UpstreamBehaviour::default(),
             unfinished: false,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize as _, Serializer};
 
 /// Time-outs of the route and of the connection manager before it. What is `None` is as Envoy has it by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -27,7 +27,18 @@ pub struct Timeouts {
     pub request: Option<Duration>,
 }
 
-fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+/// As Envoy writes it.
+pub(super) fn serialize<S: Serializer>(
+    duration: &Option<Duration>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let text = duration.map(|duration| format!("{}s", duration.as_secs_f64()));
+    text.serialize(serializer)
+}
+
+pub(super) fn duration<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Duration>, D::Error> {
     let signed = SignedDuration::deserialize(deserializer)?;
     let refused = |_| serde::de::Error::custom("a time-out cannot be over before it begins");
     Duration::try_from(signed).map(Some).map_err(refused)

@@ -35,7 +35,13 @@ impl Worker {
     /// Gives the plugin every answer that is there, a time-out among them. Says whether there was any.
     pub(super) fn deliver_answers(&mut self) -> bool {
         let state = self.vm.store.data_mut();
-        let now = state.host.clock.get();
+        let host = Rc::clone(&state.host);
+        let now = host.clock.get();
+        for callout in state.callouts.values_mut() {
+            if callout.is_tried_again(now) {
+                callout.send(&host);
+            }
+        }
         let due: Vec<_> = state
             .callouts
             .iter()

@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use super::Worker;
-use crate::callout::{Fate, Reply};
-use crate::envoy;
-use crate::message::Frame;
-use crate::target::{HttpVersion, ServiceBehaviour, Upstream, UpstreamRequest};
+use crate::callout::Fate;
+use crate::target::{ServiceBehaviour, Upstream, UpstreamRequest};
 
 /// A callout that somebody outside is to answer.
 #[derive(Debug)]
@@ -27,12 +25,16 @@ impl Worker {
             if !matches!(callout.fate, Fate::Unsent) {
                 continue;
             }
-            callout.fate = Fate::Hangs(callout.timeout.map(|timeout| now.after(timeout)));
+            if let Some(reply) = callout.refused() {
+                callout.fate = Fate::Answered(reply);
+                continue;
+            }
+            callout.fate = Fate::Hangs(callout.gives_up(now));
             taken.push(Unsent {
                 token: *token,
                 cluster: callout.cluster.clone(),
                 request: callout.request.clone(),
-                timeout: callout.timeout,
+                timeout: callout.timeout(),
             });
         }
         taken
@@ -46,23 +48,7 @@ impl Worker {
         let Some(callout) = state.callouts.get_mut(&token) else {
             return;
         };
-        let reply = match answer {
-            None => Reply::unreachable(),
-            Some(answer) => {
-                let head = callout.request.method == "HEAD";
-                let (headers, frames) =
-                    envoy::response(answer, head, HttpVersion::One, false, &date);
-                let pieces = frames.into_iter().map(|frame| match frame {
-                    Frame::Data { bytes, .. } => bytes,
-                    Frame::Trailers(_) => Vec::new(),
-                });
-                Reply {
-                    headers,
-                    body: pieces.flatten().collect(),
-                }
-            }
-        };
-        callout.fate = Fate::Answered(reply);
+        callout.is_answered(answer, &date);
     }
 
     /// The service of the simulation gets a callout, and its answer is there.

@@ -63,7 +63,9 @@ fn before_the_response_it_passes_through_the_filters_own_callbacks() {
             ("content-type", "text/plain"),
             ("seen", "by-ourselves"),
             DATE,
-            SERVER
+            SERVER,
+            // There is more of the request to come.
+            ("connection", "close"),
         ])
     );
     assert_eq!(

@@ -58,13 +58,13 @@ fn attributes_of_the_request_and_the_plugin() {
     simulator
         .exchange(&Request {
             headers,
-            ..get("/a?b=c#d")
+            ..get("/a?b=c")
         })
         .unwrap();
     assert_eq!(
         hostcalls(&mut simulator),
         [
-            r#"proxy_get_property("request.path") -> OK "/a?b=c#d""#,
+            r#"proxy_get_property("request.path") -> OK "/a?b=c""#,
             r#"proxy_get_property("request.url_path") -> OK "/a""#,
             r#"proxy_get_property("request.query") -> OK "b=c""#,
             r#"proxy_get_property("request.host") -> OK "api.example""#,

@@ -32,7 +32,7 @@ fn paused_headers_hold_everything_until_they_are_resumed() {
         callbacks(&mut simulator),
         // The body that came meanwhile is shown as one piece.
         [
-            "proxy_on_request_headers(2, 7, false)",
+            "proxy_on_request_headers(2, 6, false)",
             "proxy_on_tick(1)",
             "proxy_on_request_body(2, 3, true)"
         ]
@@ -59,7 +59,7 @@ fn headers_alone_can_be_held_while_the_body_goes_on() {
     assert_eq!(
         callbacks(&mut simulator),
         [
-            "proxy_on_request_headers(2, 7, false)",
+            "proxy_on_request_headers(2, 6, false)",
             "proxy_on_request_body(2, 2, false)",
             "proxy_on_request_body(2, 3, false)",
             "proxy_on_request_body(2, 3, true)",

@@ -15,6 +15,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How often the file is looked at. Envoy flushes as often.
 pub(super) const INTERVAL: Duration = Duration::from_millis(5);
 
+/// What requests are called whose headers Envoy has not read.
+const NAMELESS: &str = "";
+
 /// A log that is being written.
 #[derive(Debug)]
 pub(super) struct AccessLog {
@@ -47,6 +50,9 @@ impl AccessLog {
         let found = timeout(PATIENCE, async {
             loop {
                 self.read()?;
+                if let Some(line) = self.take_nameless() {
+                    return Ok(line);
+                }
                 if self.lines.get(exchange).map_or(0, Vec::len) >= legs {
                     let mut lines = self.lines.remove(exchange).unwrap_or_default();
                     return Ok(lines.pop().unwrap_or_default());
@@ -63,11 +69,19 @@ impl AccessLog {
     pub(super) async fn over(&mut self, exchange: &str) -> anyhow::Result<()> {
         loop {
             self.read()?;
-            if self.lines.contains_key(exchange) {
+            if [exchange, NAMELESS]
+                .iter()
+                .any(|of| self.lines.contains_key(*of))
+            {
                 return Ok(());
             }
             sleep(INTERVAL).await;
         }
+    }
+
+    /// The line of a request that was refused before its headers were read, which can only be the one that was sent last.
+    fn take_nameless(&mut self) -> Option<BTreeMap<String, String>> {
+        self.lines.remove(NAMELESS)?.pop()
     }
 
     fn read(&mut self) -> anyhow::Result<()> {

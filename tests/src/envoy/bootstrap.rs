@@ -81,14 +81,13 @@ impl Bootstrap<'_> {
         let upgrades = upgrades.map(|protocol| json!({ "upgrade_type": protocol }));
         let upgrades: Vec<_> = upgrades.collect();
         let redirects = json!({ "redirect_response_codes": [301, 302, 303, 307, 308] });
-        json!({
+        let mut manager = json!({
             "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
             "stat_prefix": "api",
             "http_filters": filters,
             "upgrade_configs": upgrades,
             "stream_idle_timeout": times.idle.map(seconds),
             "request_timeout": times.request.map(seconds),
-            "common_http_protocol_options": { "max_stream_duration": times.max_stream_duration.map(seconds) },
             "route_config": { "virtual_hosts": [{
                 "name": "api",
                 "domains": ["*"],
@@ -101,6 +100,7 @@ impl Bootstrap<'_> {
                     route(FOLLOWS, "route", json!({ "cluster": "api", "internal_redirect_policy": redirects })),
                     { "match": { "prefix": "/" }, "route": {
                         "cluster": "api",
+                        "retry_policy": self.setup.route.retry_policy,
                         "timeout": times.route.map(seconds),
                         "max_stream_duration": times.grpc_timeout_header_max.map(|most| json!({
                             "grpc_timeout_header_max": seconds(most),
@@ -117,7 +117,17 @@ impl Bootstrap<'_> {
                     "log_format": { "json_format": self.access_log_line() },
                 },
             }],
-        })
+        });
+        let mut settings = json!(self.setup.connection_manager);
+        let common = settings.pointer_mut("/common_http_protocol_options");
+        if let Some(common) = common.and_then(Value::as_object_mut) {
+            let longest = json!(times.max_stream_duration.map(seconds));
+            common.insert("max_stream_duration".to_owned(), longest);
+        }
+        if let (Some(manager), Value::Object(settings)) = (manager.as_object_mut(), settings) {
+            manager.extend(settings);
+        }
+        manager
     }
 
     /// The filter that says of every request what filters before the plugin say.

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use super::Builder;
 use crate::chain::Recipe;
-use crate::envoy::DEFAULT_BUFFER_LIMIT;
+
 use crate::explore::Gate;
 use crate::host::Host;
+use crate::http::{DEFAULT_BUFFER_LIMIT, Proxy};
 use crate::module::Module;
 use crate::shared::Commons;
 use crate::simulator::Simulator;
@@ -187,9 +188,13 @@ impl Builder {
         let mut simulator = Simulator {
             filters: self.filters(),
             host: Rc::new(host),
-            buffer_limit: usize::try_from(limit).unwrap_or(usize::MAX),
-            timeouts: self.timeouts,
-            upgrades: self.upgrades.clone().into(),
+            proxy: Rc::new(Proxy {
+                timeouts: self.timeouts,
+                upgrades: self.upgrades.clone(),
+                connection_manager: self.connection_manager.clone(),
+                route: self.route.clone(),
+                buffer_limit: usize::try_from(limit).unwrap_or(usize::MAX),
+            }),
             tries: true,
             main: None,
             workers: Vec::new(),

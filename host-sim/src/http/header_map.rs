@@ -11,7 +11,7 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::str::FromStr;
 
-use crate::inline_headers::MapOf;
+use crate::http::inline_headers::MapOf;
 
 /// A map of headers or trailers.
 #[derive(Clone, Debug, Default)]

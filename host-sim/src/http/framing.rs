@@ -5,7 +5,7 @@
 //! the message, and for the rest of one that is too short the receiver waits in vain. Over HTTP/2 such a message is malformed
 //! (RFC 9113, section 8.1.1): the receiver resets the stream with `PROTOCOL_ERROR`, and nothing of the frame that shows it counts.
 
-use crate::header_map::HeaderMap;
+use crate::http::header_map::HeaderMap;
 use crate::target::HttpVersion;
 
 /// What a receiver expects of a body.
@@ -14,6 +14,8 @@ pub(crate) struct Framing {
     http: HttpVersion,
     /// How many bytes are still to come; unknown without `content-length`.
     left: Option<usize>,
+    /// Whether it takes no body at all, whatever comes.
+    bodiless: bool,
 }
 
 /// How a body breaks the promise of its `content-length`.
@@ -31,16 +33,37 @@ impl Framing {
         Self {
             http,
             left: headers.number("content-length"),
+            bodiless: false,
         }
     }
 
     /// Anything may come.
     pub(crate) fn open(http: HttpVersion) -> Self {
-        Self { http, left: None }
+        Self {
+            http,
+            left: None,
+            bodiless: false,
+        }
+    }
+
+    /// Nothing is to come, and what comes is no part of the message.
+    pub(crate) fn without_body(http: HttpVersion) -> Self {
+        Self {
+            bodiless: true,
+            ..Self::open(http)
+        }
+    }
+
+    /// Whether the receiver has all of it, although nobody has said that it ends.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.http == HttpVersion::One && (self.bodiless || self.left == Some(0))
     }
 
     /// Leaves of these bytes what the receiver takes; `end` says that no more come.
     pub(crate) fn take(&mut self, bytes: &mut Vec<u8>, end: bool) -> Result<(), Breach> {
+        if self.bodiless {
+            bytes.clear();
+        }
         let Some(left) = &mut self.left else {
             return Ok(());
         };

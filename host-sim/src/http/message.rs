@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 
 use crate::abi::{DataStatus, HeadersStatus, TrailersStatus};
-use crate::header_map::HeaderMap;
+use crate::http::header_map::HeaderMap;
 
 /// What a peer sends after the headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,6 +140,11 @@ impl Message {
             Frame::Trailers(_) => true,
         };
         self.ended || self.chunk_end || self.inbox.back().is_some_and(is_last)
+    }
+
+    /// Whether Envoy has taken in all of it.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended
     }
 
     /// How many bytes have come that the filter has not been shown or that it holds.

@@ -10,6 +10,7 @@ pub(crate) enum Flag {
     UpstreamConnectionTermination = 6,
     NoRouteFound = 8,
     DownstreamConnectionTermination = 14,
+    UpstreamRetryLimitExceeded = 15,
     StreamIdleTimeout = 16,
     DownstreamProtocolError = 18,
     UpstreamProtocolError = 23,

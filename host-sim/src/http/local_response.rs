@@ -2,7 +2,7 @@
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 
-use crate::header_map::HeaderMap;
+use crate::http::header_map::HeaderMap;
 use crate::pairs::Pairs;
 
 /// What is to be answered.
@@ -36,7 +36,10 @@ impl LocalResponse {
         let mut headers = HeaderMap::of_response();
         headers.add(":status", self.status.to_string());
         for (name, value) in &self.headers {
-            headers.add(name, value);
+            // The status is said once.
+            if !name.eq_ignore_ascii_case(b":status") {
+                headers.add(name, value);
+            }
         }
         if grpc {
             self.shape_for_grpc(&mut headers, head);
