@@ -137,8 +137,29 @@ impl Table {
         self.unended
     }
 
+    /// Passes the end of the row before, of which the reader leaves the LF behind a CR, and lines without anything.
+    fn pass_line_ends(&mut self, input: &mut impl BufRead) -> io::Result<()> {
+        loop {
+            let available = input.fill_buf()?;
+            let is_end = |byte: &&u8| matches!(**byte, b'\r' | b'\n');
+            let ends = available.iter().take_while(is_end);
+            let (mut count, mut lines) = (0_usize, 0_u64);
+            for end in ends {
+                count = count.saturating_add(1);
+                lines = lines.saturating_add(u64::from(*end == b'\n'));
+            }
+            if count == 0 {
+                return Ok(());
+            }
+            self.reader
+                .set_line(self.reader.line().saturating_add(lines));
+            input.consume(count);
+        }
+    }
+
     /// Reads a row, of which no more is kept than a line may be long.
     fn row(&mut self, input: &mut impl BufRead) -> io::Result<Option<Row>> {
+        self.pass_line_ends(input)?;
         let mut row = Row {
             line: self.reader.line(),
             bytes: 0,

@@ -191,3 +191,28 @@ fn what_is_taken_back_is_written_over() {
     reader.take_back([long]);
     assert_eq!(reader.spare.len(), 1, "what is large is not kept");
 }
+
+#[test]
+fn rows_of_a_table_are_told_by_the_lines_that_they_begin_on() {
+    for end in ["\n", "\r\n"] {
+        let lines = [
+            "time,organization,method,path,status,duration_ms",
+            "",
+            "oops",
+            "2026-11-22T12:00:00.25Z,7,GET,\"/a",
+            "b\",404,40",
+            "again",
+            "",
+        ];
+        let read = read(&lines.join(end), &fields());
+        let unread: Vec<_> = read.iter().filter_map(|line| line.as_ref().err()).collect();
+        assert_eq!(
+            unread,
+            [
+                "line 3: 1 column, and the heading has 6",
+                "line 6: 1 column, and the heading has 6"
+            ]
+        );
+        assert_eq!(read.len(), 3);
+    }
+}
