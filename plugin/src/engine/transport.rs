@@ -199,6 +199,11 @@ impl RespTransport {
             let text = format!("{} of {expected} replies", replies.len());
             return Err(Failure::BrokenOff(text));
         }
+        if replies.len() > expected {
+            // Which of them answers what, nobody knows.
+            let text = format!("{} replies instead of {expected}", replies.len());
+            return Err(Failure::Garbage(text));
+        }
         let answers = replies.iter().skip(self.prelude.len());
         let read = |(message, reply): (&Message, &resp::Reply)| {
             let numbers = reply.numbers()?;
