@@ -156,7 +156,9 @@ impl Call {
         let policy = Rc::clone(&self.running.policy);
         let (method, path) = (headers.text(":method"), headers.text(":path"));
         let identity = stated(&policy.identity, headers);
-        let identity = identity.as_deref().map(|value| policy.identity.text(value));
+        let identity = identity
+            .as_deref()
+            .map(|value| policy.identity.text(value, host::property));
         let attributes = policy
             .attributes
             .as_ref()
@@ -166,7 +168,7 @@ impl Call {
         let field = |name| {
             let is_read = !self.headers_only && !cfg!(feature = "headers_only");
             let value = is_read.then(|| headers.joined(name))?;
-            value.map(|value| header_map::text(&value).into_owned())
+            value.map(|value| header_map::short_text(&value).into_owned())
         };
         let (content_type, content_encoding) = (field("content-type"), field("content-encoding"));
         let head = RequestHead {
@@ -345,8 +347,8 @@ impl Call {
         headers: &HeaderMap,
     ) -> Verdict {
         let accept = headers.joined("accept");
-        let accept = accept.as_deref().map(String::from_utf8_lossy);
-        let if_none_match = headers.first("if-none-match").map(String::from_utf8_lossy);
+        let accept = accept.as_deref().map(header_map::short_text);
+        let if_none_match = headers.first("if-none-match").map(header_map::short_text);
         let request = Request {
             method: head.method,
             accept: accept.as_deref(),
@@ -368,8 +370,9 @@ fn stated<'a>(path: &PropertyPath, headers: &'a HeaderMap) -> Option<Cow<'a, [u8
 
 /// What the authentication filter states about the call's organization.
 fn read(sources: &AttributeSources, headers: &HeaderMap) -> Attributes {
-    let value =
-        |path: &PropertyPath| stated(path, headers).map(|value| path.text(&value).into_owned());
+    let value = |path: &PropertyPath| {
+        stated(path, headers).map(|value| path.text(&value, host::property).into_owned())
+    };
     Attributes {
         edition: value(&sources.edition),
         agents: sources.agents.as_ref().and_then(value),

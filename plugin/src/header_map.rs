@@ -103,6 +103,17 @@ pub fn text(bytes: &[u8]) -> Cow<'_, str> {
     std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
+/// Bytes as a text where none that means anything is long, as of ids, names, numbers and media types: of a longer one the beginning, with
+/// `…` behind it. Otherwise each byte of it would cost a client less than the proxy.
+#[must_use]
+pub fn short_text(bytes: &[u8]) -> Cow<'_, str> {
+    const LONGEST: usize = 1_024;
+    match bytes.split_at_checked(LONGEST) {
+        Some((beginning, [_, ..])) => Cow::Owned(text(beginning).into_owned() + "…"),
+        _ => text(bytes),
+    }
+}
+
 /// Fields as hosts read them.
 #[must_use]
 pub fn serialize(fields: &[(&str, &str)]) -> Vec<u8> {
@@ -162,6 +173,12 @@ mod tests {
                 "{absent}"
             );
         }
+    }
+
+    #[test]
+    fn a_long_text_is_cut_where_none_is_long() {
+        assert_eq!(short_text(&[b'a'; 1_024]), "a".repeat(1_024));
+        assert_eq!(short_text(&[b'a'; 1_025]), "a".repeat(1_024) + "…");
     }
 
     #[test]

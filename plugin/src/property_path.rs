@@ -1,5 +1,7 @@
 //! Properties: where the host finds what an authentication filter has stated about a call.
 
+mod metadata;
+
 use std::borrow::Cow;
 
 use crate::header_map;
@@ -84,26 +86,46 @@ impl PropertyPath {
         &self.path
     }
 
-    /// A value of the property as text.
+    /// A value of the property as text. `ask` is the host's answer about another property.
     ///
-    /// Of metadata, eight visible ASCII characters are text, although they may be the bytes of a whole number as well: one of those from
-    /// 2^51 on, which are 16 digits long, in two of a thousand cases. An id of 16 digits is better a string in a token.
+    /// Eight bytes of metadata may be a text or a whole number. If they may be both, the host is asked which; where it does not tell,
+    /// what is printable is a text: no number of up to 15 digits is. 2^53 is no number: a double of this value may have been 2^53 + 1,
+    /// and so another organization's id.
     #[must_use]
-    pub fn text<'a>(&self, value: &'a [u8]) -> Cow<'a, str> {
-        const EXACT: f64 = 9_007_199_254_740_992.0;
+    pub fn text<'a>(
+        &self,
+        value: &'a [u8],
+        ask: impl FnOnce(&str) -> Option<Vec<u8>>,
+    ) -> Cow<'a, str> {
         match (self.encoding, <[u8; 8]>::try_from(value)) {
             (Encoding::Integer, Ok(bytes)) => i64::from_le_bytes(bytes).to_string().into(),
-            (Encoding::Json, Ok(bytes)) if !bytes.iter().all(u8::is_ascii_graphic) => {
-                let number = f64::from_le_bytes(bytes);
-                if number == 0.0 || (number.fract() == 0.0 && (1.0..=EXACT).contains(&number)) {
-                    // A whole number, which needs no code that prints fractions (15 KB of it).
-                    return (number as u64).to_string().into();
-                }
-                header_map::text(value)
-            }
-            _ => header_map::text(value),
+            (Encoding::Json, Ok(bytes)) => match whole(bytes) {
+                Some(number) if self.is_number(&bytes, ask) => number.to_string().into(),
+                _ => header_map::short_text(value),
+            },
+            _ => header_map::short_text(value),
         }
     }
+
+    /// Whether the bytes of a whole number are one in metadata.
+    fn is_number(&self, bytes: &[u8], ask: impl FnOnce(&str) -> Option<Vec<u8>>) -> bool {
+        let Ok(text) = std::str::from_utf8(bytes) else {
+            return true;
+        };
+        let split = self.path.split_once("\0filter_metadata\0");
+        let told =
+            split.and_then(|(message, keys)| metadata::is_number(&ask(message)?, keys.split('\0')));
+        told.unwrap_or_else(|| text.contains(char::is_control))
+    }
+}
+
+/// The number that a double is, if it is a whole one that no other number can have become.
+fn whole(bytes: [u8; 8]) -> Option<u64> {
+    const MOST: f64 = 9_007_199_254_740_991.0;
+    let number = f64::from_le_bytes(bytes);
+    let is_whole = number == 0.0 || (number.fract() == 0.0 && (1.0..=MOST).contains(&number));
+    // A whole number needs no code that prints fractions (15 KB of it).
+    is_whole.then_some(number as u64)
 }
 
 #[cfg(test)]
@@ -138,11 +160,14 @@ mod tests {
 
     #[test]
     fn a_number_in_a_token_is_read_as_one() {
-        for number in [0.0, 1.0, 7.0, 12.0, 2_389_290.0, 9_007_199_254_740_992.0] {
+        for number in [0.0, 1.0, 7.0, 12.0, 2_389_290.0, 9_007_199_254_740_991.0] {
             let bytes = f64::to_le_bytes(number);
-            assert_eq!(claim().text(&bytes), format!("{number}"));
+            assert_eq!(claim().text(&bytes, |_| None), format!("{number}"));
             // Not where there are no numbers.
-            assert_eq!(header().text(&bytes), String::from_utf8_lossy(&bytes));
+            assert_eq!(
+                header().text(&bytes, |_| None),
+                String::from_utf8_lossy(&bytes)
+            );
         }
     }
 
@@ -150,16 +175,14 @@ mod tests {
     fn eight_characters_are_a_text() {
         for plain in PLAIN {
             for path in [claim(), header()] {
-                assert_eq!(path.text(plain.as_bytes()), plain);
+                assert_eq!(path.text(plain.as_bytes(), |_| None), plain);
             }
         }
     }
 
-    /// Six characters, one of 0x21 to 0x3f, and `C`: every form of eight visible characters that is the double of a whole number up to
-    /// 2^53.
-    #[test]
-    fn no_text_is_a_number_in_any_attribute_that_may_name_somebody() {
-        let paths = [
+    /// Wherever somebody may be named, by a text or by a text or number.
+    fn places() -> [PropertyPath; 7] {
+        [
             claim(),
             header(),
             property(&["filter_state", "org"]),
@@ -167,33 +190,156 @@ mod tests {
             property(&["request", "headers", "filter_metadata"]),
             property(&["connection", "subject_peer_certificate"]),
             property(&["wasm", "org"]),
-        ];
+        ]
+    }
+
+    /// Whether eight bytes are a whole number up to 2^53, for which a double has all digits.
+    fn is_whole(bytes: [u8; 8]) -> bool {
+        let number = f64::from_le_bytes(bytes);
+        number.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&number)
+    }
+
+    #[track_caller]
+    fn is_text_everywhere(bytes: [u8; 8]) {
+        let text = std::str::from_utf8(&bytes).unwrap();
+        for path in places() {
+            assert_eq!(
+                path.text(&bytes, |_| None),
+                text,
+                "{bytes:x?} in {}",
+                path.as_str()
+            );
+        }
+    }
+
+    /// The last two characters are the exponent, and the first one has the lowest bits: with all values of these three, and of each other
+    /// one with each of them, every form is there that eight visible characters have as a double. Those that are whole numbers end in
+    /// 0x21 to 0x3f and `C`.
+    #[test]
+    fn eight_visible_characters_are_no_number_anywhere() {
         let visible = || b'!'..=b'~';
-        let mut ambiguous = 0_u32;
+        let mut endings = std::collections::BTreeSet::new();
         for last in visible() {
             for seventh in visible() {
-                // The other six make the mantissa, whose lowest bits alone decide whether the number is whole.
                 for lowest in visible() {
-                    for others in ["!!!!!", "aaaaa", "00000", "~~~~~", "EADBE"] {
-                        let mut bytes = [lowest; 8];
-                        bytes[1..6].copy_from_slice(others.as_bytes());
-                        bytes[6] = seventh;
-                        bytes[7] = last;
-                        let number = f64::from_le_bytes(bytes);
-                        let whole = number.fract() == 0.0 && (1.0..=9e15).contains(&number);
-                        ambiguous += u32::from(whole);
-                        let text = std::str::from_utf8(&bytes).unwrap();
-                        for path in &paths {
-                            assert_eq!(path.text(&bytes), text);
+                    for others in [*b"!!!!!", *b"aaaaa", *b"00000", *b"~~~~~", *b"EADBE"] {
+                        let [a, b, c, d, e] = others;
+                        let bytes = [lowest, a, b, c, d, e, seventh, last];
+                        if is_whole(bytes) {
+                            endings.insert((last, seventh));
+                            is_text_everywhere(bytes);
+                        } else {
+                            assert_eq!(claim().text(&bytes, |_| None).as_bytes(), bytes);
                         }
                     }
                 }
             }
         }
-        assert!(ambiguous > 1_000, "{ambiguous}");
-        for id in ["DEADBE0C", "acmeco1C"] {
-            assert_eq!(claim().text(id.as_bytes()), id);
+        let whole: Vec<_> = (b'!'..=b'?').map(|seventh| (b'C', seventh)).collect();
+        assert!(endings.into_iter().eq(whole));
+        for seventh in *b"!0?" {
+            for place in 0..6 {
+                for other in place..6 {
+                    for (one, two) in visible().flat_map(|one| visible().map(move |two| (one, two)))
+                    {
+                        let mut bytes = [b'a', b'c', b'm', b'e', b'c', b'o', seventh, b'C'];
+                        bytes[place] = one;
+                        bytes[other] = two;
+                        assert_eq!(claim().text(&bytes, |_| None).as_bytes(), bytes);
+                    }
+                }
+            }
         }
+        for id in ["DEADBE0C", "acmeco1C"] {
+            assert!(is_whole(id.as_bytes().try_into().unwrap()));
+            is_text_everywhere(id.as_bytes().try_into().unwrap());
+        }
+    }
+
+    /// Blanks and letters of other scripts are no ids, and no numbers either: who is called `Zoë 12C` is nobody, and not another one.
+    #[test]
+    fn eight_bytes_of_any_printable_text_are_no_number() {
+        let letters = [
+            "\u{a0}",
+            "é",
+            "\u{7ff}",
+            "\u{800}",
+            "水",
+            "\u{ffff}",
+            "\u{10000}",
+            "🦀",
+            "\u{10ffff}",
+            " ",
+            "a",
+        ];
+        let mut whole = 0_u32;
+        for first in letters {
+            for second in letters {
+                for third in letters {
+                    for seventh in ' '..='?' {
+                        let mut text = format!("{first}{second}{third}");
+                        if text.len() > 6 {
+                            continue;
+                        }
+                        text.push_str(&"x".repeat(6 - text.len()));
+                        let text = format!("{text}{seventh}C");
+                        let bytes: [u8; 8] = text.as_bytes().try_into().unwrap();
+                        whole += u32::from(is_whole(bytes));
+                        is_text_everywhere(bytes);
+                    }
+                }
+            }
+        }
+        assert!(whole > 5_000, "{whole}");
+    }
+
+    /// Numbers of up to 15 digits have bytes that are not printable, whichever they are: those of their lowest bits are NULs, or else the
+    /// seventh is a control character or none of UTF-8.
+    #[test]
+    fn every_number_below_2_to_the_51_is_read() {
+        let check = |number: u64| {
+            let bytes = (number as f64).to_le_bytes();
+            assert_eq!(claim().text(&bytes, |_| None), number.to_string());
+        };
+        (0..200_000).for_each(check);
+        for exponent in 0..51_u32 {
+            let lowest = 1_u64 << exponent;
+            // The bits below the highest one: each pair of bytes, with all bits and none in the others.
+            for (high, low) in (0..=255_u64)
+                .flat_map(|high| [0, 1, 0x20, 0x41, 0x7e, 0x80, 0xc3, 0xff].map(|low| (high, low)))
+            {
+                for shift in 0..6 {
+                    for others in [0, u64::MAX] {
+                        let bits = ((high << 8) | low) << (8 * shift);
+                        let mask = 0xffff_u64 << (8 * shift);
+                        check(lowest | ((bits | (others & !mask)) & (lowest - 1)));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Two ids that a double cannot tell apart are none.
+    #[test]
+    fn a_number_that_stands_for_several_is_not_read() {
+        let read = |number: f64| claim().text(&number.to_le_bytes(), |_| None).into_owned();
+        assert_eq!(read(9_007_199_254_740_991.0), "9007199254740991");
+        for odd in [
+            9_007_199_254_740_992.0,
+            9_007_199_254_740_994.0,
+            1e300,
+            -1.0,
+            1.5,
+            0.1,
+            f64::NAN,
+            f64::INFINITY,
+        ] {
+            assert!(
+                !crate::organization::OrganizationId::is_valid(&read(odd)),
+                "{odd}"
+            );
+        }
+        assert_eq!(read(-0.0), "0");
     }
 
     #[test]
@@ -203,12 +349,14 @@ mod tests {
             ["connection", "id"],
             ["request", "size"],
         ] {
-            let text = property(&path).text(&443_i64.to_le_bytes()).into_owned();
+            let text = property(&path)
+                .text(&443_i64.to_le_bytes(), |_| None)
+                .into_owned();
             assert_eq!(text, "443");
         }
         let port = property(&["source", "port"]);
         assert_eq!(
-            port.text(b"DEADBE0C"),
+            port.text(b"DEADBE0C", |_| None),
             i64::from_le_bytes(*b"DEADBE0C").to_string()
         );
     }
