@@ -16,6 +16,7 @@ mod name;
 mod operation;
 mod path;
 mod price;
+mod queries;
 mod query;
 mod quote;
 mod readings;
@@ -38,8 +39,11 @@ pub use records::UnreadableBody;
 use std::sync::Arc;
 
 use self::found::Found;
+use self::name::Names;
 use self::path::{Slashes, segments};
+use self::queries::Queries;
 use self::quote::Highest;
+use self::readings::Reading;
 use self::rule::Rule;
 use self::target::Target;
 use self::trie::{Matches, Node};
@@ -58,6 +62,8 @@ pub struct CostTable {
     /// What they ask, in the order of the configuration.
     all: Vec<Arc<Rule>>,
     root: Node,
+    /// The parameter that names another method.
+    method: Names,
 }
 
 /// How the bodies of calls with a price per record are read.
@@ -128,14 +134,18 @@ impl CostTable {
         };
         let mut highest = Highest::default();
         let mut matches = Matches::default();
-        let found = self.find(method, &target, &mut matches);
-        match (found, matches.all()) {
-            (Some(found), Ok(matches)) => {
+        let mut queries = Queries::of(target.query);
+        let found = self.find(method, &target, &mut matches, &mut queries);
+        match (found, matches.all(), queries.all()) {
+            (Some(found), Ok(matches), Ok(queries)) => {
                 if found != Found::Surely {
                     highest.add(default);
                 }
-                matches
-                    .for_each(|candidates| candidates.quote(target.query, default, &mut highest));
+                let queries: Vec<&str> = queries.collect();
+                matches.for_each(|candidates| {
+                    let queries = queries.iter();
+                    queries.for_each(|query| candidates.quote(query, default, &mut highest));
+                });
             }
             _ => {
                 highest.add(default);
@@ -147,12 +157,40 @@ impl CostTable {
     }
 
     /// Finds the operations that a call is in any reading; in how many of them it is one, and nothing if there are too many.
-    fn find<'t>(
+    fn find<'t, 'q>(
+        &'t self,
+        method: &str,
+        target: &Target<'q>,
+        matches: &mut Matches<'t>,
+        queries: &mut Queries<'q>,
+    ) -> Option<Found> {
+        let readings = match target.is_plain {
+            true => None,
+            false => Some(readings::of(target.path).ok()?),
+        };
+        let readings = readings.as_deref();
+        let ended = readings.into_iter().flatten();
+        ended
+            .filter(|reading| reading.has_end())
+            .for_each(|reading| queries.see(&reading.text));
+        let found = self.find_in(method, target, readings, matches);
+        if target.query.is_empty() && readings.is_none() {
+            return Some(found);
+        }
+        let others = queries::methods(method, queries.all().ok()?, &self.method).ok()?;
+        let others = others.iter();
+        let others = others.map(|method| self.find_in(method, target, readings, matches));
+        Some(others.fold(found, Found::min))
+    }
+
+    /// The same for a method and the readings of a path, or the path itself.
+    fn find_in<'t>(
         &'t self,
         method: &str,
         target: &Target<'_>,
+        readings: Option<&[Reading]>,
         matches: &mut Matches<'t>,
-    ) -> Option<Found> {
+    ) -> Found {
         // Some backends do not mind the case of methods.
         let is_upper = !method.bytes().any(|byte| byte.is_ascii_lowercase());
         let upper = (!is_upper).then(|| method.to_ascii_uppercase());
@@ -164,17 +202,17 @@ impl CostTable {
                 .map(|upper| self.root.find(upper, &segments, matches));
             found.min(other.unwrap_or(Found::Surely))
         };
-        if target.is_plain {
-            return Some(find(target.path.as_bytes(), Slashes::Merged));
-        }
+        let Some(readings) = readings else {
+            return find(target.path.as_bytes(), Slashes::Merged);
+        };
         let mut least = Found::Surely;
-        for reading in readings::of(target.path).ok()? {
-            least = least.min(find(&reading, Slashes::Merged));
-            if reading.windows(2).any(|two| two == b"//") {
-                least = least.min(find(&reading, Slashes::Kept));
+        for Reading { text, .. } in readings {
+            least = least.min(find(text, Slashes::Merged));
+            if text.windows(2).any(|two| two == b"//") {
+                least = least.min(find(text, Slashes::Kept));
             }
         }
-        Some(least)
+        least
     }
 
     /// How the bodies of calls with a price per record are read.

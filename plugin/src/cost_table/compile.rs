@@ -60,7 +60,9 @@ pub(super) fn compile(costs: &CostsConfig) -> Result<CostTable, ConfigErrors> {
         rules: vec![RuleFacts::of_default()],
         all: Vec::new(),
         root: Node::default(),
+        method: Names::default(),
     };
+    table.method.add(&Name::new("_method"));
     for (index, rule) in costs.rules.iter().enumerate() {
         let path = format!("costs.rules[{index}]");
         let conditions = errors.take(conditions(&rule.when, &format!("{path}.when")));

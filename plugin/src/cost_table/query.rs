@@ -10,6 +10,7 @@ use percent_encoding::percent_decode;
 
 use super::found::Found;
 use super::name::{Names, letters};
+use super::rewriting;
 
 /// More values of one parameter than any honest client sends.
 const MAX_VALUES: usize = 32;
@@ -235,11 +236,18 @@ fn texts(written: &[u8]) -> Vec<Cow<'_, str>> {
     if written.contains(&b'+') {
         forms.push(percent_decode(written).collect());
     }
+    let words: Vec<_> = forms
+        .iter()
+        .filter_map(|form| rewriting::words(form))
+        .collect();
+    forms.extend(words);
     let mut texts = Vec::new();
     for form in &forms {
         texts.push(Cow::Owned(String::from_utf8_lossy(form).into_owned()));
         if std::str::from_utf8(form).is_err() {
             texts.push(form.iter().copied().map(char::from).collect());
+            let short = rewriting::shortened(form);
+            texts.push(Cow::Owned(String::from_utf8_lossy(&short).into_owned()));
         }
     }
     texts
@@ -286,7 +294,9 @@ mod tests {
         assert_eq!(values("from=+7+"), [" 7 ", "+7+"]);
         assert_eq!(values("from=%2537"), ["%37", "7"]);
         assert_eq!(values("from=%zz%"), ["%zz%"]);
-        assert_eq!(values("from=%ff"), ["\u{fffd}", "\u{ff}"]);
+        assert_eq!(values("from=%ff"), ["\u{fffd}", "\u{ff}", ""]);
+        assert_eq!(values("%u0066rom=%u0037"), ["%u0037", "7", "-"]);
+        assert_eq!(values("%c1%a6rom=9"), ["9", "-"]);
     }
 
     #[test]

@@ -63,6 +63,9 @@ pub struct BodyKind<'h> {
 }
 
 impl BodyKind<'_> {
+    /// The longest `content-type` that is read, in bytes: honest ones are a fifth of it.
+    const LONGEST: usize = 256;
+
     /// Whether backends read it as JSON in UTF-8. A body that says nothing of itself may be.
     fn is_json(self) -> bool {
         let is_identity = |coding: &str| {
@@ -74,6 +77,9 @@ impl BodyKind<'_> {
         let Some(content_type) = self.content_type else {
             return true;
         };
+        if content_type.len() > Self::LONGEST {
+            return false;
+        }
         let mut parts = content_type
             .split(';')
             .map(|part| part.trim().to_ascii_lowercase());
@@ -81,7 +87,8 @@ impl BodyKind<'_> {
         let is_json = matches!(kind.as_str(), "" | "application/json" | "text/json")
             || (kind.starts_with("application/") && kind.ends_with("+json") && !kind.contains(','));
         let is_utf_8 = |parameter: String| match parameter.split_once('=') {
-            Some((name, charset)) if name.trim() == "charset" => {
+            // `charset*` is one too (RFC 8187).
+            Some((name, charset)) if name.trim_start().starts_with("charset") => {
                 matches!(
                     charset.trim().trim_matches('"'),
                     "utf-8" | "utf8" | "us-ascii"
@@ -187,13 +194,14 @@ impl Highest {
 
     /// The call may cost this per record, and its query names so many.
     pub(super) fn add_per_record(&mut self, rule: RuleId, price: &Arc<PerRecord>, in_query: u64) {
-        if self.prices.iter().any(|known| known.rule == rule) {
-            return;
-        }
         self.add(Charge {
             cost: price.cost_of(in_query),
             rule,
         });
+        if let Some(known) = self.prices.iter_mut().find(|known| known.rule == rule) {
+            known.in_query = known.in_query.max(in_query);
+            return;
+        }
         self.prices.push(RecordPrice {
             rule,
             price: Arc::clone(price),
@@ -322,6 +330,8 @@ mod tests {
             "application/json,text/plain",
             "json",
             "application/json; charset=utf-16",
+            "application/json; charset*=utf-7''a",
+            "application/json; charset=utf-8; charset=utf-16",
             "application/jsonp",
             "application/x-ndjson",
             "text/x+json",
@@ -329,6 +339,9 @@ mod tests {
         ] {
             check(Some(other), None, false);
         }
+        let long = |length: usize| format!("application/json{}", ";".repeat(length - 16));
+        check(Some(&long(256)), None, true);
+        check(Some(&long(257)), None, false);
         check(Some("application/json"), Some("identity"), true);
         check(Some("application/json"), Some("gzip"), false);
     }

@@ -31,10 +31,18 @@ const WORK_PER_READING: usize = 8;
 pub(super) struct TooManyReadings;
 
 /// A reading, and what is worth knowing of it.
-struct Reading {
-    text: Vec<u8>,
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Reading {
+    pub(super) text: Vec<u8>,
     marks: Marks,
     hash: u64,
+}
+
+impl Reading {
+    /// Whether a `?` or `#` is in it.
+    pub(super) fn has_end(&self) -> bool {
+        self.marks.has_end()
+    }
 }
 
 /// The readings of a path that are found, each once.
@@ -49,7 +57,7 @@ struct Readings {
 /// # Errors
 ///
 /// There are too many.
-pub(super) fn of(path: &str) -> Result<Vec<Vec<u8>>, TooManyReadings> {
+pub(super) fn of(path: &str) -> Result<Vec<Reading>, TooManyReadings> {
     let path = rewriting::without_needed_escapes(path.as_bytes());
     if path.len() > MAX_FOLDED && !path.is_ascii() {
         return Err(TooManyReadings);
@@ -73,11 +81,7 @@ pub(super) fn of(path: &str) -> Result<Vec<Vec<u8>>, TooManyReadings> {
         readings.rewrite(start, end, &rewriting::DECODINGS)?;
         start = end;
     }
-    Ok(readings
-        .found
-        .into_iter()
-        .map(|reading| reading.text)
-        .collect())
+    Ok(readings.found)
 }
 
 impl Readings {
@@ -128,7 +132,7 @@ mod tests {
         let readings = of(path).unwrap();
         readings
             .iter()
-            .map(|reading| String::from_utf8_lossy(reading).into_owned())
+            .map(|reading| String::from_utf8_lossy(&reading.text).into_owned())
             .collect()
     }
 

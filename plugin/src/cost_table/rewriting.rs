@@ -92,6 +92,11 @@ impl Marks {
         Self(marks)
     }
 
+    /// Whether something may end the path, and begin or end its query.
+    pub(super) fn has_end(self) -> bool {
+        self.has(Self::QUERY | Self::FRAGMENT)
+    }
+
     fn has(self, mark: u16) -> bool {
         self.0 & mark != 0
     }
@@ -200,6 +205,11 @@ fn hex(high: u8, low: u8) -> Option<u8> {
 
 /// `%u002F`, of old scripts and servers, and `%2F` too.
 fn decoded_words(path: &[u8], marks: Marks) -> Option<Vec<u8>> {
+    marks.has(Marks::ESCAPES).then(|| words(path))?
+}
+
+/// The text with `%u002F` decoded, if there is any such escape, and `%2F` too.
+pub(super) fn words(text: &[u8]) -> Option<Vec<u8>> {
     let escape = |rest: &[u8]| {
         let [b'u' | b'U', a, b, c, d] = rest.first_chunk::<5>()? else {
             return None;
@@ -211,10 +221,8 @@ fn decoded_words(path: &[u8], marks: Marks) -> Option<Vec<u8>> {
             .len();
         Some((5, bytes, count))
     };
-    let words = marks
-        .has(Marks::ESCAPES)
-        .then(|| replaced(path, &escape))??;
-    Some(decoded(&words, marks).unwrap_or(words))
+    let words = replaced(text, &escape)?;
+    Some(decoded(&words, Marks(Marks::ESCAPES)).unwrap_or(words))
 }
 
 /// The path up to a character, where one may end it.
@@ -345,13 +353,15 @@ fn resolved(path: &[u8], marks: Marks, dots: Dots) -> Option<Vec<u8>> {
     found.then(|| if kept.is_empty() { b"/".to_vec() } else { kept })
 }
 
-/// UTF-8 as lenient decoders read it: a character may have a longer form than it needs, and bytes that are no character are dropped.
 fn of_longer_forms(path: &[u8], marks: Marks) -> Option<Vec<u8>> {
-    if !marks.has(Marks::OTHER_THAN_ASCII) || std::str::from_utf8(path).is_ok() {
-        return None;
-    }
-    let mut short = Vec::with_capacity(path.len());
-    let mut rest = path;
+    let is_text = !marks.has(Marks::OTHER_THAN_ASCII) || std::str::from_utf8(path).is_ok();
+    (!is_text).then(|| shortened(path))
+}
+
+/// UTF-8 as lenient decoders read it: a character may have a longer form than it needs, and bytes that are no character are dropped.
+pub(super) fn shortened(text: &[u8]) -> Vec<u8> {
+    let mut short = Vec::with_capacity(text.len());
+    let mut rest = text;
     while let [first, others @ ..] = rest {
         let next = |at: usize| {
             others
@@ -378,7 +388,7 @@ fn of_longer_forms(path: &[u8], marks: Marks) -> Option<Vec<u8>> {
         }
     }
     let valid: Vec<&str> = short.utf8_chunks().map(|chunk| chunk.valid()).collect();
-    Some(valid.concat().into_bytes())
+    valid.concat().into_bytes()
 }
 
 /// Full-width and other forms of characters, as some normalize them: only where a character comes of it that structures a path.
