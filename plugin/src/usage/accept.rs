@@ -13,10 +13,16 @@ pub enum Representation {
 }
 
 impl Representation {
-    /// What a client with this `Accept` field prefers. Several fields come joined by commas; what is malformed is ignored.
+    /// The longest field that is read, in bytes: browsers send some 150.
+    const LONGEST: usize = 1_000;
+
+    /// What a client with this `Accept` field prefers. Several fields come joined by commas; what is malformed is ignored, and a field that
+    /// is longer than any honest one.
     #[must_use]
     pub fn preferred(accept: Option<&str>) -> Self {
-        let accept = accept.unwrap_or_default();
+        let accept = accept
+            .filter(|accept| accept.len() <= Self::LONGEST)
+            .unwrap_or_default();
         if quality(accept, "text", "html") > quality(accept, "application", "json") {
             Self::Html
         } else {
@@ -165,6 +171,13 @@ mod tests {
     use super::*;
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    #[test]
+    fn a_field_that_no_honest_client_sends_is_not_read() {
+        let accept = |length: usize| format!("text/html{}", ",".repeat(length - 9));
+        check(&accept(1_000), Representation::Html);
+        check(&accept(1_001), Representation::Json);
+    }
 
     #[track_caller]
     fn check(accept: &str, expected: Representation) {

@@ -144,7 +144,7 @@ fn a_bulk_call() {
         "/api/v1/closeTickets",
         r#"{"ids":[1,2,3,4,5]}"#,
     );
-    check(&request, 200, 7, 28, 38_500);
+    check(&request, 200, 7, 28, 39_000);
 }
 
 #[test]
