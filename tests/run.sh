@@ -75,18 +75,18 @@ step() {
 # Everything native is compiled with the same packages and features, so that it is compiled once.
 native=(--locked --workspace --all-features)
 
-# targets tests|others: the names of the test targets of the package that tests with real programs, or of all others.
+# targets tests|others: the names of the test targets of the packages that only test, or of all others.
 targets() {
   cargo metadata --locked --no-deps --format-version 1 | python3 -c '
 import json, sys
 for package in json.load(sys.stdin)["packages"]:
-    if (package["name"] == "api-credits-tests") == (sys.argv[1] == "tests"):
+    if (package["name"] in ["api-credits-tests", "api-credits-fuzz"]) == (sys.argv[1] == "tests"):
         print(*(target["name"] for target in package["targets"] if target["kind"] == ["test"]), sep="\n")' "$1" | grep .
 }
 others=()
 while read -r name; do others+=(--test "$name"); done < <(targets others)
 
-# The test targets of the package that tests with real programs have a step each, also one that nobody has named here.
+# The test targets of the packages that only test have a step each, also one that nobody has named here.
 programs=$(targets tests) || exit 2
 title() {
   case $1 in
@@ -99,6 +99,7 @@ title() {
     endings) echo "how calls end, by real clients" ;;
     clients) echo "client libraries of PyPI and npm" ;;
     sharing) echo "messages among Envoys lost, late and repeated" ;;
+    fuzz) echo "what must hold whatever bytes arrive" ;;
     usage_page) echo "the usage page and forecasts in Chromium" ;;
     *) echo "$1" ;;
   esac

@@ -74,7 +74,7 @@ pub use recourse::{Recourse, Short};
 use reserve::{Purpose, Reserve};
 use retelling::Told;
 pub use saying::Saying;
-use transport::Transport;
+pub use transport::{RespTransport, Transport, WebdisTransport};
 
 use crate::{
     account::Account,

@@ -1,0 +1,11 @@
+//! Configurations of the filter. `cargo fuzz run configuration`; otherwise it tries the files that it is given.
+
+#![cfg_attr(fuzzing, no_main)]
+
+#[cfg(fuzzing)]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| api_credits_fuzz::configuration(data));
+
+#[cfg(not(fuzzing))]
+fn main() -> std::process::ExitCode {
+    api_credits_fuzz::try_files(api_credits_fuzz::configuration)
+}

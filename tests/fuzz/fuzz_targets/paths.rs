@@ -1,0 +1,11 @@
+//! Methods, paths and queries. `cargo fuzz run paths`; otherwise it tries the files that it is given.
+
+#![cfg_attr(fuzzing, no_main)]
+
+#[cfg(fuzzing)]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| api_credits_fuzz::paths(data));
+
+#[cfg(not(fuzzing))]
+fn main() -> std::process::ExitCode {
+    api_credits_fuzz::try_files(api_credits_fuzz::paths)
+}

@@ -1,0 +1,11 @@
+//! Replies of Redis or Valkey, and commands to them. `cargo fuzz run resp`; otherwise it tries the files that it is given.
+
+#![cfg_attr(fuzzing, no_main)]
+
+#[cfg(fuzzing)]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| api_credits_fuzz::resp(data));
+
+#[cfg(not(fuzzing))]
+fn main() -> std::process::ExitCode {
+    api_credits_fuzz::try_files(api_credits_fuzz::resp)
+}
