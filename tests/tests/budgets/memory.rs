@@ -84,6 +84,37 @@ fn a_million_calls_of_a_hundred_thousand_organizations_leave_nothing_behind() {
     assert!(most <= SHARED_BUDGET, "{most} bytes for an organization");
 }
 
+/// As `host-sim check` starts a configuration, which stops a module that does not return: one as large as Envoy takes.
+#[test]
+fn a_configuration_of_100_000_organizations_and_10_000_rules_is_accepted() {
+    let mut configuration = example();
+    let entry = json!({ "edition": "Professional", "agents": 12, "additional": 0 });
+    let organizations =
+        (0..100_000).map(|number| ((2_000_000 + number).to_string(), entry.clone()));
+    configuration["organizations"] = organizations.collect();
+    let rule = |number: u32| {
+        let operations = [
+            format!("GET /api/v1/resource-{number:05}/{{id}}"),
+            format!("POST /api/v1/resource-{number:05}"),
+        ];
+        json!({ "name": format!("rule {number}"), "operations": operations, "cost": number % 50 })
+    };
+    configuration["costs"]["rules"] = (0..10_000).map(rule).collect();
+    let module = Module::from_bytes(&BYTES).unwrap();
+    let builder = Simulator::builder(&module).configuration(configuration.to_string());
+    let mut simulator = builder.start().unwrap();
+    let request = call("2099999", "GET", "/api/v1/resource-09999/7", "");
+    let answer = simulator.exchange(&request).unwrap();
+    let cost = answer
+        .headers
+        .iter()
+        .find(|(name, _)| name == "x-rate-limit-request-weight-v3");
+    assert_eq!(
+        (answer.status, cost.map(|(_, cost)| cost.as_str())),
+        (200, Some("49"))
+    );
+}
+
 /// Two workers that both serve calls of it, three rules and two reasons: an organization of the busy kind.
 #[test]
 fn a_busy_organization_takes_little_shared_data() {
