@@ -54,7 +54,7 @@ impl ConfigError {
     pub(crate) fn new(path: impl Into<String>, what: impl Into<String>) -> Self {
         Self {
             path: path.into(),
-            what: what.into(),
+            what: json::one_line(what.into()),
             position: None,
         }
     }

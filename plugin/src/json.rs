@@ -39,6 +39,23 @@ pub fn cut(text: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{shown}…"))
 }
 
+/// The text as one line: a key may hold line ends, which would let it write lines of its own into a log.
+#[cold]
+pub(crate) fn one_line(text: String) -> String {
+    if !text.contains(char::is_control) {
+        return text;
+    }
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    line
+}
+
 /// Reads a whole document.
 ///
 /// # Errors

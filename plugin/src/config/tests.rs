@@ -60,6 +60,17 @@ fn an_error_tells_line_and_column() {
 }
 
 #[test]
+fn an_error_is_one_line_whatever_is_in_a_key() {
+    let told = Policy::from_json(br#"{"identity\n": {}}"#).unwrap_err();
+    let told = told.to_string();
+    assert_eq!(told.lines().count(), 1, "{told}");
+    assert!(
+        told.contains(r"unknown key `identity\n`: did you mean `identity`?"),
+        "{told}"
+    );
+}
+
+#[test]
 fn text_that_is_not_one_json_document() {
     assert_eq!(
         error(""),

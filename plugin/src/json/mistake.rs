@@ -35,7 +35,7 @@ impl Mistake {
             details.path.remove(0);
         }
         Self {
-            what: what(text, &details, start),
+            what: super::one_line(what(text, &details, start)),
             path: join(details.path.iter().rev()),
             position: Position::of(text, start),
             is_end,
