@@ -1,6 +1,6 @@
 //! Answers of the directory.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use api_credits::allotment::Allotment;
@@ -34,10 +34,27 @@ fn configuration() -> Value {
     })
 }
 
+/// The policy that asks, and the day.
+struct Asker {
+    policy: Rc<Policy>,
+    day: i64,
+}
+
+impl Asker {
+    const FIRST_DAY: i64 = 20_000;
+
+    fn new() -> Self {
+        let policy = Policy::from_json(configuration().to_string().as_bytes()).unwrap();
+        Self {
+            policy: Rc::new(policy),
+            day: Self::FIRST_DAY,
+        }
+    }
+}
+
 thread_local! {
-    static POLICY: Rc<Policy> = Rc::new(Policy::from_json(configuration().to_string().as_bytes()).unwrap());
-    /// The directory forgets nothing within a day, so each input has a day of its own.
-    static DAY: Cell<i64> = const { Cell::new(20_000) };
+    /// The directory forgets nothing within a day, so each answer has days of its own, and each thousand years a directory.
+    static ASKER: RefCell<Asker> = RefCell::new(Asker::new());
 }
 
 /// What the directory says of an organization is believed if and only if the configuration might say it, and then means the same; the
@@ -86,9 +103,14 @@ fn said_of(holder: &api_credits::policy::AccountHolder) -> Said {
 
 /// What is learned of an organization from an answer.
 fn ask(id: &OrganizationId, body: &[u8]) -> Option<Said> {
-    let policy = POLICY.with(Rc::clone);
+    let (policy, day) = ASKER.with_borrow_mut(|asker| {
+        asker.day += 3;
+        if asker.day > Asker::FIRST_DAY + 365_000 {
+            *asker = Asker::new();
+        }
+        (Rc::clone(&asker.policy), asker.day)
+    });
     let directory = policy.directory.as_ref().unwrap();
-    let day = DAY.with(|day| day.replace(day.get() + 3));
     let now = Timestamp::from_second(day * 86_400).unwrap();
     let Payer::Awaited(awaited) = policy.payer(Some(id.as_str()), None, now) else {
         panic!("{id} is not awaited");

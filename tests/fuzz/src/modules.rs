@@ -114,6 +114,7 @@ fn log(text: &[u8]) {
         return;
     };
     let lines = text.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let rows = lines + text.iter().filter(|byte| **byte == b'\r').count();
     let mut reader = Reader::new(text, &format, &fields);
     let (mut told, mut last) = (0, 0);
     while let Some(read) = reader.next_line().unwrap() {
@@ -124,12 +125,13 @@ fn log(text: &[u8]) {
                 assert!(entry.status < 1_000);
             }
             Err(unread) => {
-                assert!(unread.line > last, "line {} after {last}", unread.line);
+                // A CR alone ends a row of a table, and no line.
+                assert!(unread.line >= last, "line {} after {last}", unread.line);
                 last = unread.line;
                 assert!(!unread.text.contains(char::is_control));
             }
         }
-        assert!(told <= lines, "{told} of {lines} lines");
+        assert!(told <= rows, "{told} of {rows} rows");
     }
     assert!(last <= lines as u64);
 }

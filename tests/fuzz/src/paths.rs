@@ -62,7 +62,8 @@ pub fn paths(data: &[u8]) {
         }
     }
     let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'/';
-    if path.starts_with('/')
+    if method.bytes().all(|byte| byte.is_ascii_uppercase())
+        && path.starts_with('/')
         && path.bytes().all(is_plain)
         && !path.contains("//")
         && query.is_empty()
