@@ -25,6 +25,13 @@ pub(super) enum Wrapper {
     Stern(u8),
     /// `2026-11-22T12:00:00.123Z line`.
     Time,
+    /// `2026/11/22 12:00:00.123<tab>INFO<tab>http.log.access<tab>handled request<tab>{…}`: columns with the time before a JSON object that does not
+    /// tell it, as Caddy's console format and fluentd write it.
+    Columns,
+    /// `time=2026-11-22T12:00:00Z msg="a b"` (logfmt).
+    Pairs,
+    /// `<request id="7"> <ip>192.0.2.7</ip> … </request>`, as API Gateway's example has it.
+    Elements,
     /// Colours of a terminal.
     Colours,
 }
@@ -42,6 +49,8 @@ pub(super) struct Inside<'l> {
 /// All of them, those first that are surest.
 pub(super) const ALL: &[Wrapper] = &[
     Wrapper::Colours,
+    Wrapper::Columns,
+    Wrapper::Elements,
     Wrapper::Cri,
     Wrapper::Kubectl,
     Wrapper::Syslog5424,
@@ -56,6 +65,7 @@ pub(super) const ALL: &[Wrapper] = &[
     Wrapper::Time,
     Wrapper::Stern(2),
     Wrapper::Stern(3),
+    Wrapper::Pairs,
 ];
 
 impl Wrapper {
@@ -71,6 +81,9 @@ impl Wrapper {
             Self::Kubectl => "kubectl logs --prefix",
             Self::Stern(_) => "stern",
             Self::Time => "times",
+            Self::Columns => "columns before JSON",
+            Self::Pairs => "logfmt",
+            Self::Elements => "XML",
             Self::Colours => "colours",
         }
     }
@@ -115,11 +128,10 @@ impl Wrapper {
                 time.parse::<Timestamp>().ok()?;
                 Some(whole(line))
             }
-            Self::Colours => uncoloured(text).map(|line| Inside {
-                line: Cow::Owned(line),
-                stream: None,
-                goes_on: false,
-            }),
+            Self::Columns => behind_columns(text).map(rewritten),
+            Self::Pairs => pairs(text).map(rewritten),
+            Self::Elements => elements(text).map(rewritten),
+            Self::Colours => uncoloured(text).map(rewritten),
         }
     }
 }
@@ -127,6 +139,14 @@ impl Wrapper {
 fn whole(line: &str) -> Inside<'_> {
     Inside {
         line: Cow::Borrowed(line),
+        stream: None,
+        goes_on: false,
+    }
+}
+
+fn rewritten(line: String) -> Inside<'static> {
+    Inside {
+        line: Cow::Owned(line),
         stream: None,
         goes_on: false,
     }
@@ -227,6 +247,60 @@ fn without_priority(text: &str) -> &str {
     }
 }
 
+/// The JSON object behind columns, with the time that is the first of them as its member `ts`.
+fn behind_columns(text: &str) -> Option<String> {
+    let (columns, behind) = text.split_once("\t{")?;
+    let time = columns.split('\t').next()?;
+    if !time.starts_with(|c: char| c.is_ascii_digit()) || !behind.ends_with('}') {
+        return None;
+    }
+    let comma = if behind == "}" { "" } else { "," };
+    Some(format!("{{\"ts\":{}{comma}{behind}", Value::from(time)))
+}
+
+/// Names with their values, as a JSON object. A value with blanks is in quotation marks, and escaped as in JSON.
+fn pairs(text: &str) -> Option<String> {
+    const LEAST: usize = 3;
+    let mut members = Map::new();
+    let mut rest = text.trim();
+    while !rest.is_empty() {
+        let (name, behind) = rest.split_once('=')?;
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-@".contains(&byte);
+        if name.is_empty() || !name.bytes().all(is_name) {
+            return None;
+        }
+        let (value, behind) = if behind.starts_with('"') {
+            let mut values = serde_json::Deserializer::from_str(behind).into_iter::<String>();
+            let value = values.next()?.ok()?;
+            (value, behind.get(values.byte_offset()..)?)
+        } else {
+            let (value, behind) = behind.split_once(' ').unwrap_or((behind, ""));
+            (value.to_owned(), behind)
+        };
+        members.insert(name.to_owned(), Value::String(value));
+        rest = behind.trim_start();
+    }
+    (members.len() >= LEAST).then(|| Value::Object(members).to_string())
+}
+
+/// The elements inside one, as a JSON object.
+fn elements(text: &str) -> Option<String> {
+    let (outer, mut rest) = text.strip_prefix('<')?.split_once('>')?;
+    let outer = outer.split(' ').next()?;
+    let mut members = Map::new();
+    loop {
+        let (name, behind) = rest.trim_start().strip_prefix('<')?.split_once('>')?;
+        if name.strip_prefix('/') == Some(outer) {
+            return Some(Value::Object(members).to_string());
+        }
+        let (value, behind) = behind.split_once(&format!("</{name}>"))?;
+        let value = value.replace("&lt;", "<").replace("&gt;", ">");
+        let value = value.replace("&quot;", "\"").replace("&amp;", "&");
+        members.insert(name.to_owned(), Value::String(value));
+        rest = behind;
+    }
+}
+
 /// A text without the sequences that colour it; `None` if it has none.
 fn uncoloured(text: &str) -> Option<String> {
     let mut parts = text.split("\u{1b}[");
@@ -313,6 +387,31 @@ mod tests {
         check(Wrapper::Stern(2), "web-7 proxy a", Some("a"));
         check(Wrapper::Stern(2), "1.2.3.4 - a", None);
         check(Wrapper::Time, "2026-11-22T12:00:00Z a", Some("a"));
+        check(
+            Wrapper::Columns,
+            "2026/11/22 12:00:00.123\tINFO\thandled request\t{\"a\": {\"b\": \"\t{\"}}",
+            Some("{\"ts\":\"2026/11/22 12:00:00.123\",\"a\": {\"b\": \"\t{\"}}"),
+        );
+        check(
+            Wrapper::Columns,
+            "2026-11-22T12:00:00Z\ta.b\t{}",
+            Some("{\"ts\":\"2026-11-22T12:00:00Z\"}"),
+        );
+        check(
+            Wrapper::Pairs,
+            "a=\"c \\\"d\\\"\" b=1 e=",
+            Some(r#"{"a":"c \"d\"","b":"1","e":""}"#),
+        );
+        check(Wrapper::Pairs, "a=1 b=2 c", None);
+        check(Wrapper::Pairs, "GET /a?b=1 c=2 d=3", None);
+        check(
+            Wrapper::Elements,
+            "<request id=\"7\"> <ip>192.0.2.7</ip> <path>/a?b&amp;c</path> </request>",
+            Some(r#"{"ip":"192.0.2.7","path":"/a?b&c"}"#),
+        );
+        check(Wrapper::Elements, "<134>Feb  6 12:14:14 host a: b", None);
+        check(Wrapper::Columns, "a\tb\t{}", None);
+        check(Wrapper::Columns, "1\tb\t{", None);
         check(
             Wrapper::Colours,
             "\u{1b}[36mweb |\u{1b}[0m a",

@@ -199,7 +199,7 @@ fn what_cannot_be_forecast_exits_with_2() {
         &["words.log"],
         "error: words.log: the format cannot be told by the beginning \"hello\": no line of it is of any known format, nor a heading with the \
          names of columns; say which one it is with --format (one of envoy, istio, istio-before-1.9, envoy-details, traefik, ingress-nginx, \
-         haproxy, alb, elb, api-gateway-clf, apache-vhost, combined, nginx, apache, cloudfront, iis, w3c, envoy-gateway, istio-json, caddy, \
+         haproxy, alb, elb, api-gateway-clf, api-gateway-csv, apache-vhost, combined, nginx, apache, common, cloudfront, iis, w3c, envoy-gateway, istio-json, caddy, \
          traefik-json, gcp, kong, cloudflare, cloudfront-json, api-gateway, nginx-json, apache-json, json, csv), or describe a line, as in \
          --format '<remote> <user> [<time>] \"<request>\" <status> <duration>'\n",
     );

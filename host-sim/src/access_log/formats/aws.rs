@@ -89,3 +89,16 @@ pub(super) const API_GATEWAY_COMMON: Known = Known {
     ],
     departed: &[],
 };
+
+/// API Gateway, its example of comma-separated values.
+pub(super) const API_GATEWAY_COLUMNS: Known = Known {
+    name: "api-gateway-csv",
+    title: "AWS API Gateway CSV",
+    shape: Shape::Text {
+        line: "<ip>,<caller>,<user>,<requestTime*>,<httpMethod>,<resourcePath>,<protocol>,<status>,<responseLength>,<requestId>,<extendedRequestId>",
+        required: 10,
+        quotes: Quotes::Escaped,
+    },
+    names: API_GATEWAY.names,
+    departed: &[],
+};

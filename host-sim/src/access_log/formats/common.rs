@@ -41,6 +41,19 @@ pub(super) const COMBINED: Known = Known {
     departed: &[],
 };
 
+/// The common format with values of somebody's own right behind it, as Apache's `%D`.
+pub(super) const COMMON: Known = Known {
+    name: "common",
+    title: "NCSA common",
+    shape: Shape::Text {
+        line: "<remote> - <user*> [<time>] \"<request>\" <status> <bytes_sent>",
+        required: REQUIRED,
+        quotes: Quotes::Escaped,
+    },
+    names: COMBINED.names,
+    departed: &[],
+};
+
 /// A line of it.
 pub(super) const NCSA: &str = "<remote> - <user*> [<time>] \"<request>\" <status> <bytes_sent> \"<referer>\" \"<user_agent>\"";
 

@@ -220,11 +220,51 @@ fn haproxy_and_behind_syslog() {
 }
 
 #[test]
+fn customs_of_nobody_in_particular() {
+    let time = "22/Nov/2026:12:00:00 +0000";
+    check(
+        "common",
+        "",
+        &format!("192.0.2.7 - acme [{time}] \"GET /api/tickets?a=1 HTTP/1.1\" 200 12 4000000"),
+        &["2026-11-22T12:00:00Z ? GET /api/tickets?a=1 200 acme"],
+    );
+    check(
+        "api-gateway-csv",
+        "",
+        &format!("192.0.2.7,-,acme,{time},GET,/api/tickets,HTTP/1.1,200,12,id,id="),
+        &["2026-11-22T12:00:00Z ? GET /api/tickets 200 acme"],
+    );
+    check(
+        "api-gateway",
+        "",
+        &format!(
+            "<request id=\"id\"> <ip>192.0.2.7</ip> <caller>-</caller> <user>acme</user> <requestTime>{time}</requestTime> \
+             <httpMethod>GET</httpMethod> <resourcePath>/api/tickets</resourcePath> <status>200</status> <protocol>HTTP/1.1</protocol> \
+             <responseLength>12</responseLength> </request>"
+        ),
+        &["2026-11-22T12:00:00Z ? GET /api/tickets 200 acme"],
+    );
+    check(
+        "json",
+        "",
+        "time=2026-11-22T12:00:00Z level=info msg=\"handled request\" method=GET path=/api/tickets?a=1 status=200 duration=4s org=acme",
+        &[CALL],
+    );
+}
+
+#[test]
 fn caddy_and_traefik() {
     check(
         "caddy",
         "request.headers.Orgid",
         r#"{"level":"info","ts":1795348804.0,"logger":"http.log.access","msg":"handled request","request":{"method":"GET","host":"api.example","uri":"/api/tickets?a=1","headers":{"Orgid":["acme"]}},"duration":4.0,"status":200}"#,
+        &[CALL],
+    );
+    check(
+        "caddy",
+        "request.headers.Orgid",
+        "2026/11/22 12:00:04.000\tINFO\thttp.log.access\thandled request\t{\"request\": {\"method\": \"GET\", \"uri\": \"/api/tickets?a=1\", \
+         \"headers\": {\"Orgid\": [\"acme\"]}}, \"duration\": 4.0, \"status\": 200}",
         &[CALL],
     );
     check(
