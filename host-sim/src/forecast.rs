@@ -51,6 +51,7 @@ mod outcome;
 mod outgoing;
 mod pricer;
 mod prices;
+mod reasons;
 mod remedy;
 mod reordering;
 mod replay;
@@ -72,7 +73,9 @@ pub use mapping::{
     RequestMapping, Verdicts,
 };
 pub use organization::{Day, FirstRefusal, Operation, Organization};
+pub use pricer::ConfigurationOf;
 pub use prices::PriceChange;
+pub use reasons::Reasons;
 pub use remedy::{Plan, Remedy, Start, remedies};
 pub use reordering::Reordering;
 pub use replay::Replay;

@@ -11,6 +11,7 @@ mod streaming;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -186,11 +187,15 @@ impl Simulator {
             return Ok(());
         }
         let logged = self.host.log_lines().len();
-        let outcome = self.try_configure(filter, configuration);
+        let outcome = self.try_configure(filter, &configuration.into());
         outcome.map_err(|error| error.since(logged))
     }
 
-    fn try_configure(&mut self, filter: usize, configuration: &[u8]) -> Result<(), StartError> {
+    fn try_configure(
+        &mut self,
+        filter: usize,
+        configuration: &Arc<[u8]>,
+    ) -> Result<(), StartError> {
         let Some(tried) = self.filters.get(filter) else {
             return Ok(());
         };

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use wasmtime::{Memory, TypedFunc};
@@ -140,7 +141,7 @@ pub(crate) struct VmState {
     pub(crate) streams: BTreeMap<u32, Box<HttpStream>>,
     pub(crate) metric_ids: MetricIds,
     /// The plugin configuration while callbacks may read it.
-    pub(crate) configuration: Option<Vec<u8>>,
+    pub(crate) configuration: Option<Arc<[u8]>>,
     pub(crate) deferred: Vec<Deferred>,
     /// Calls that have not come back yet, by token.
     pub(crate) callouts: BTreeMap<u32, Callout>,

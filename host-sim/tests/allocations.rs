@@ -1,5 +1,9 @@
 //! How much a call allocates on the host's side, which is what replaying a log of millions of calls is slow by when nobody watches.
 
+use std::collections::BTreeMap;
+
+use host_sim::access_log::Entry;
+use host_sim::forecast::{Forecast, Mapping, Replay, Roll};
 use host_sim::target::Request;
 use host_sim::{Ending, Module, Simulator};
 
@@ -54,4 +58,42 @@ fn a_call_allocates_for_its_headers_and_not_for_its_hostcalls() {
     assert!(of_a_call <= MOST_OF_A_CALL, "{of_a_call} allocations");
     assert_eq!(info.count_current, 0, "nothing is left of a call");
     assert_eq!(ending.properties, [Some("some value or other".to_owned())]);
+}
+
+/// So that 200,000 organizations take less than 300 MB of a forecast, in bytes.
+const MOST_OF_AN_ORGANIZATION: u64 = 1_300;
+
+#[test]
+fn an_organization_of_a_log_takes_little_memory() {
+    const ORGANIZATIONS: u64 = 10_000;
+    let module = Module::unmetered(FILTER.as_bytes()).unwrap();
+    let simulator = Simulator::builder(&module).untraced().start().unwrap();
+    let mapping = Mapping::from_toml(Mapping::DEFAULT).unwrap();
+    let wanted = ["organization".to_owned()];
+    let mut roll = Roll::new(&mapping, &wanted);
+    let mut replay = Replay::new(simulator, &mapping, &wanted, None);
+    let mut entry = Entry {
+        started: "2026-11-22T12:00:00Z".parse().unwrap(),
+        duration: None,
+        method: "GET".to_owned(),
+        path: "/api/v1/tickets".to_owned(),
+        status: 200,
+        values: Vec::new(),
+        doubt: None,
+    };
+    let mut forecast = None;
+    let info = allocation_counter::measure(|| {
+        for number in 0..3 * ORGANIZATIONS {
+            let name = format!("org-{}", number % ORGANIZATIONS);
+            entry.values = vec![Some(name)];
+            replay.take(number, roll.caller(&entry), &entry).unwrap();
+        }
+        replay.finish().unwrap();
+        forecast = Some(Forecast::new("", replay.into_tally(), BTreeMap::new()));
+    });
+    let of_one = info.bytes_max / ORGANIZATIONS;
+    assert!(of_one <= MOST_OF_AN_ORGANIZATION, "{of_one} bytes");
+    let all = forecast.unwrap().organizations;
+    assert_eq!(all.len() as u64, ORGANIZATIONS);
+    assert!(all.iter().all(|organization| organization.calls == 3));
 }

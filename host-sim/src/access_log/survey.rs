@@ -114,12 +114,11 @@ impl Survey {
     /// The names all of whose values are among these.
     pub fn names_with_values_among<'s>(
         &'s self,
-        known: &'s BTreeSet<String>,
+        is_known: impl Fn(&str) -> bool + 's,
     ) -> impl Iterator<Item = &'s str> {
-        let among = self
-            .names
-            .iter()
-            .filter(|seen| !seen.values.is_empty() && seen.values.is_subset(known));
+        let among = self.names.iter().filter(move |seen| {
+            !seen.values.is_empty() && seen.values.iter().all(|value| is_known(value))
+        });
         among.map(|seen| seen.name.as_str())
     }
 

@@ -1,6 +1,7 @@
 //! The filters of one worker, first to last, and the VMs that they live in.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::clock::Instant;
 use crate::host::Host;
@@ -51,7 +52,7 @@ impl Filters {
         &mut self,
         host: &Rc<Host>,
         recipe: &Recipe,
-        configuration: &[u8],
+        configuration: &Arc<[u8]>,
     ) -> Result<Configured, StartError> {
         let Recipe {
             module,
@@ -125,7 +126,7 @@ impl Filters {
     pub(crate) fn configure(
         &mut self,
         filter: usize,
-        configuration: &[u8],
+        configuration: &Arc<[u8]>,
     ) -> Result<Configured, VmFailure> {
         let Some((vm, seat)) = self.at_mut(filter) else {
             return Ok(Configured::Accepted);

@@ -15,6 +15,7 @@ mod options;
 mod page;
 mod patience;
 mod proof;
+mod pruned;
 mod shift;
 mod spool;
 mod summary;
@@ -33,7 +34,7 @@ use host_sim::forecast::{Forecast, Mapping, Tally, remedies};
 use jiff::Timestamp;
 
 use super::interruption::{self, Interrupted};
-use crate::command::output::{say, show};
+use crate::command::output::{say, say_json, show};
 use calls::Calls;
 use candidate::{fields_of, looked_for};
 use course::replay;
@@ -70,7 +71,7 @@ impl Replay {
         let patience = Patience::begin(timeout);
         for candidate in &candidates {
             // What is refused is told before a long log is read.
-            let start = || candidate.builder(&module).start();
+            let start = || candidate.builder(&module).start_workers();
             super::started(patience.watch(Work::Start, start), &candidate.plugin)?;
         }
         let wanted = fields_of(&candidates);
@@ -97,12 +98,17 @@ impl Replay {
         for (candidate, tally) in candidates.iter().zip(tallies) {
             let start = |configuration: &[u8], at: Timestamp| {
                 let builder = candidate.builder(&module).configuration(configuration);
-                patience.watch(Work::Remedy, || builder.clock(at).start_worker())
+                patience.watch(Work::Remedy, || builder.clock(at).start_workers())
             };
+            // What is tried concerns those alone who were refused.
+            let refused = tally.organizations().iter();
+            let refused = refused.filter(|organization| organization.refused() > 0);
+            let names = refused.map(|organization| organization.name.as_str());
+            let configuration = candidate.configuration.document_of(&names.collect());
             let mut remedies = remedies(
                 tally.organizations(),
                 &candidate.mapping,
-                &candidate.configuration.bytes,
+                &configuration,
                 candidate.configuration.details_path.as_deref(),
                 &start,
             )?;
@@ -110,7 +116,7 @@ impl Replay {
                 let proof = Proof {
                     organizations: tally.organizations(),
                     mapping: &candidate.mapping,
-                    configuration: &candidate.configuration.document,
+                    configuration: &configuration,
                     is_taken: &|configuration| start(configuration, first).is_ok(),
                     replay: &mut |configurations, numbers| {
                         let tried = configurations.iter().map(|configuration| Tried {
@@ -127,14 +133,14 @@ impl Replay {
                 };
                 proof.of(&mut remedies)?;
             }
-            forecasts.push(Forecast::new(&candidate.name, &tally, remedies));
+            forecasts.push(Forecast::new(&candidate.name, tally, remedies));
         }
         let document = Document::new(log, forecasts);
         if let Some(file) = &self.html {
             fs::write(file, page::html(&document)?).with_context(|| file.display().to_string())?;
         }
         if self.json {
-            say!("{}", serde_json::to_string_pretty(&document)?);
+            say_json(&document);
         } else {
             show!("{}", table::text(&document, self.top));
         }

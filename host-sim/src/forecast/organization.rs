@@ -1,14 +1,14 @@
 //! What is kept of one organization while a log is replayed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
-use foldhash::fast::RandomState;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::details::Details;
 use super::outgoing::Outgoing;
+use super::reasons::Reasons;
 use super::series::Series;
 
 /// An organization.
@@ -21,11 +21,11 @@ pub struct Organization {
     /// Its days, in order.
     pub days: Vec<Day>,
     /// Its calls by what kind they were.
-    pub operations: HashMap<String, Operation, RandomState>,
+    pub operations: Vec<(Arc<str>, Operation)>,
     /// Its refused calls by reason.
-    pub refusals: BTreeMap<String, u64>,
+    pub refusals: Reasons,
     /// The first call that was refused.
-    pub first_refusal: Option<FirstRefusal>,
+    pub first_refusal: Option<Box<FirstRefusal>>,
     /// The most calls that were in progress at the same time, by the log's own durations, refused ones as well.
     pub peak_concurrency: u64,
     /// Over time.
@@ -33,7 +33,13 @@ pub struct Organization {
     /// Its number on the roll.
     pub(super) number: usize,
     pub(super) in_progress: u64,
-    /// The headers by which the module knows it, of one that may have been refused a call.
+    /// How the module knows it, of one that may have been refused a call.
+    pub(super) sent: Option<Box<Sent>>,
+}
+
+/// How the module knows an organization.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sent {
     pub(super) headers: Vec<(String, String)>,
     /// What filters before the module say of it, by namespace.
     pub(super) metadata: Vec<(String, Value)>,
@@ -110,11 +116,13 @@ const OTHERS: &str = "(others)";
 
 impl Organization {
     /// Keeps how the module knows it, if that is not known yet: most are never asked for again.
-    pub(super) fn remember(&mut self, sent: &Outgoing) {
-        if self.headers.is_empty() && self.metadata.is_empty() {
-            self.headers.clone_from(&sent.request.headers);
-            self.metadata.clone_from(&sent.metadata);
-        }
+    pub(super) fn remember(&mut self, outgoing: &Outgoing) {
+        self.sent.get_or_insert_with(|| {
+            Box::new(Sent {
+                headers: outgoing.request.headers.clone(),
+                metadata: outgoing.metadata.clone(),
+            })
+        });
     }
 
     /// All days together.
@@ -183,6 +191,8 @@ impl Organization {
 
     /// Another day begins.
     pub(super) fn begin_day(&mut self, from: Timestamp, details: Details) -> usize {
+        // Many have one day alone.
+        self.days.reserve_exact(usize::from(self.days.is_empty()));
         self.days.push(Day {
             from: Some(from),
             ends: details.day_ends.filter(|ends| *ends > from),
@@ -197,20 +207,28 @@ impl Organization {
         self.days.len().saturating_sub(1)
     }
 
-    /// The record of a kind of calls.
-    pub(super) fn operation(&mut self, name: &str) -> Option<&mut Operation> {
-        let known = self.operations.contains_key(name);
-        let name = if known || self.operations.len() < MOST_OPERATIONS {
-            name
-        } else {
-            OTHERS
+    /// The record of a kind of calls; `name` finds that for those that are not known yet.
+    pub(super) fn operation(
+        &mut self,
+        kind: &str,
+        name: impl FnOnce(&str) -> Arc<str>,
+    ) -> Option<&mut Operation> {
+        let place = |operations: &[(Arc<str>, Operation)], kind: &str| {
+            operations.iter().position(|(known, _)| **known == *kind)
         };
-        // Nearly all are known: only a new one needs a name of its own.
-        if !known && !self.operations.contains_key(name) {
-            self.operations
-                .insert(name.to_owned(), Operation::default());
+        let mut known = place(&self.operations, kind);
+        if known.is_none() {
+            let is_full = self.operations.len() >= MOST_OPERATIONS;
+            let kind = if is_full { OTHERS } else { kind };
+            known = place(&self.operations, kind).or_else(|| {
+                self.operations
+                    .reserve_exact(usize::from(self.operations.is_empty()));
+                self.operations.push((name(kind), Operation::default()));
+                Some(self.operations.len().saturating_sub(1))
+            });
         }
-        self.operations.get_mut(name)
+        let (_, operation) = self.operations.get_mut(known?)?;
+        Some(operation)
     }
 }
 

@@ -1,5 +1,8 @@
 //! What came of a call: how it is read from what the module told of it, and where it is added.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use super::departure::Came;
 use super::details::number_in;
 use super::organization::FirstRefusal;
@@ -40,10 +43,8 @@ impl Replay {
         let refused = u64::from(reason.is_some());
         let noted = verdict.is_some_and(|verdict| verdict.starts_with(shadow));
         self.tally.noted = self.tally.noted.saturating_add(noted.into());
-        for bucket in [
-            organization.series.at(came.at),
-            self.tally.series.at(came.at),
-        ] {
+        let series = [&mut organization.series, &mut self.tally.series];
+        for bucket in series.into_iter().filter_map(|series| series.at(came.at)) {
             bucket.calls = bucket.calls.saturating_add(1);
             bucket.refused = bucket.refused.saturating_add(refused);
             bucket.cost = bucket.cost.saturating_add(cost);
@@ -57,7 +58,9 @@ impl Replay {
         {
             self.tally.unsettled = self.tally.unsettled.saturating_add(1);
         }
-        if let Some(operation) = organization.operation(property(2).unwrap_or("-")) {
+        if let Some(operation) = organization.operation(property(2).unwrap_or("-"), |kind| {
+            once(&mut self.tally.texts, kind)
+        }) {
             operation.calls = operation.calls.saturating_add(1);
             operation.cost = operation.cost.saturating_add(cost);
             operation.refused = operation.refused.saturating_add(refused);
@@ -86,6 +89,7 @@ impl Replay {
             let pricer = self.pricer.as_mut().filter(|_| entry.is_some());
             let alone = pricer.and_then(|pricer| {
                 pricer.price(
+                    &organization.name,
                     &self.outgoing.request,
                     &self.outgoing.metadata,
                     came.at,
@@ -96,18 +100,30 @@ impl Replay {
             let price = came.price.or(alone);
             day.cost_refused = day.cost_refused.saturating_add(price.unwrap_or(0));
         }
-        let count = organization.refusals.entry(reason.to_owned()).or_default();
-        *count = count.saturating_add(1);
+        let texts = &mut self.tally.texts;
+        organization
+            .refusals
+            .add(reason, |reason| once(texts, reason));
         let earlier = organization
             .first_refusal
             .as_ref()
             .is_some_and(|first| first.at <= came.at);
         if !earlier {
-            organization.first_refusal = Some(FirstRefusal {
+            organization.first_refusal = Some(Box::new(FirstRefusal {
                 at: came.at,
                 reason: reason.to_owned(),
                 call: entry.map(|entry| format!("{} {}", entry.method, entry.path)),
-            });
+            }));
         }
     }
+}
+
+/// A text that is the same one each time.
+fn once(texts: &mut BTreeSet<Arc<str>>, text: &str) -> Arc<str> {
+    if let Some(known) = texts.get(text) {
+        return Arc::clone(known);
+    }
+    let new = Arc::<str>::from(text);
+    texts.insert(Arc::clone(&new));
+    new
 }

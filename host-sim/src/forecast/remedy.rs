@@ -169,7 +169,7 @@ pub type Start<'s> = dyn Fn(&[u8], Timestamp) -> Result<Simulator, StartError> +
 pub fn remedies(
     organizations: &[Organization],
     mapping: &Mapping,
-    configuration: &[u8],
+    configuration: &Value,
     details_path: Option<&str>,
     start: &Start<'_>,
 ) -> Result<BTreeMap<usize, Remedy>, ForecastError> {
@@ -183,8 +183,7 @@ pub fn remedies(
     let mut remedies: BTreeMap<_, _> = refused
         .map(|(number, organization)| (number, Remedy::of(organization, mapping)))
         .collect();
-    let (Some(path), Ok(configuration)) = (details_path, serde_json::from_slice(configuration))
-    else {
+    let Some(path) = details_path.filter(|_| configuration.is_object()) else {
         return Ok(remedies);
     };
     // The module's clock goes forward only.
@@ -198,7 +197,7 @@ pub fn remedies(
     let Some(first) = order.iter().find_map(day_of) else {
         return Ok(remedies);
     };
-    for name in plan_names(&configuration, mapping) {
+    for name in plan_names(configuration, mapping) {
         let members = order.iter().filter_map(|number| organizations.get(*number));
         let names: Vec<_> = members
             .map(|organization| organization.name.as_str())
@@ -210,7 +209,7 @@ pub fn remedies(
                 ..Wish::default()
             };
             let wishes: Vec<_> = names.iter().map(|name| (*name, wish.clone())).collect();
-            with_wishes(&configuration, mapping, &wishes)
+            with_wishes(configuration, mapping, &wishes)
         };
         let mut started = start(&under(false), first);
         let mut without_purchases = false;
@@ -230,10 +229,11 @@ pub fn remedies(
                 continue;
             };
             simulator.advance_to(day.from.unwrap_or(first));
-            for (namespace, value) in &organization.metadata {
-                simulator.set_metadata(namespace, value.clone());
+            let sent = organization.sent.as_deref().cloned().unwrap_or_default();
+            for (namespace, value) in sent.metadata {
+                simulator.set_metadata(&namespace, value);
             }
-            let answer = ask(&mut simulator, mapping, path, organization.headers.clone());
+            let answer = ask(&mut simulator, mapping, path, sent.headers);
             let details = answer.map_err(|source| ForecastError::Simulation {
                 call: format!("GET {path} under {name}"),
                 source: Box::new(source),

@@ -12,7 +12,7 @@ use super::error::ForecastError;
 use super::mapping::Mapping;
 use super::organization::Organization;
 use super::outgoing::Outgoing;
-use super::pricer::Pricer;
+use super::pricer::{ConfigurationOf, Pricer};
 use super::roll::{Caller, Who};
 use super::talk::Talk;
 use super::tally::{Tally, When};
@@ -86,10 +86,11 @@ impl Replay {
     }
 
     /// Has calls that are refused for too many at once priced by another simulation of the same plugin, in which no two calls are in progress at
-    /// once, and which is started so when it is needed. Without one they are taken to cost nothing.
+    /// once. It is started so when it is needed, with a configuration that lists the organizations that have to be asked for. Without one they are
+    /// taken to cost nothing.
     #[must_use]
-    pub fn priced_by(mut self, builder: Builder) -> Self {
-        self.pricer = Some(Pricer::new(builder));
+    pub fn priced_by(mut self, builder: Builder, configuration: Box<ConfigurationOf>) -> Self {
+        self.pricer = Some(Pricer::new(builder, configuration));
         self
     }
 

@@ -1,10 +1,12 @@
 //! What a replay came to, ready to be shown.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::organization::{Day, FirstRefusal, Operation, Organization};
+use super::reasons::Reasons;
 use super::remedy::Remedy;
 use super::series::Series;
 use super::tally::Tally;
@@ -78,13 +80,15 @@ pub struct Prospect {
     /// How many may be.
     pub concurrency: Option<u64>,
     /// The first refused call.
-    pub first_refusal: Option<FirstRefusal>,
+    pub first_refusal: Option<Box<FirstRefusal>>,
     /// Refused calls by reason.
-    pub refusals: BTreeMap<String, u64>,
+    pub refusals: Reasons,
     /// What would have been enough.
     pub remedy: Option<Remedy>,
     /// Its calls by kind, the dearest first.
-    pub operations: Vec<(String, Operation)>,
+    #[serde(serialize_with = "by_name")]
+    #[cfg_attr(feature = "command", schemars(with = "Vec<(String, Operation)>"))]
+    pub operations: Vec<(Arc<str>, Operation)>,
     /// Its days.
     pub days: Vec<Day>,
     /// Over time.
@@ -110,24 +114,24 @@ pub struct Change {
 impl Forecast {
     /// What a replay came to that has ended.
     #[must_use]
-    pub fn new(name: &str, tally: &Tally, mut remedies: BTreeMap<usize, Remedy>) -> Self {
-        let all = tally.organizations();
-        let mut organizations: Vec<_> = all
-            .iter()
-            .enumerate()
-            .filter(|(_, organization)| organization.is_named)
-            .map(|(number, organization)| Prospect::new(organization, remedies.remove(&number)))
-            .collect();
-        let nobody = all.iter().find(|organization| !organization.is_named);
-        let nobody = nobody.map(|nobody| Prospect::new(nobody, None));
-        organizations.sort_by(|a, b| {
+    pub fn new(name: &str, tally: Tally, mut remedies: BTreeMap<usize, Remedy>) -> Self {
+        let (lines_logged, logged) = tally.logged();
+        let mut nobody = None;
+        let mut organizations = Vec::with_capacity(tally.organizations.len());
+        for (place, organization) in tally.organizations.into_iter().enumerate() {
+            if organization.is_named {
+                organizations.push(Prospect::new(organization, remedies.remove(&place)));
+            } else {
+                nobody = Some(Prospect::new(organization, None));
+            }
+        }
+        organizations.sort_unstable_by(|a, b| {
             let missing = |of: &Prospect| of.need.saturating_sub(of.limit.unwrap_or(u64::MAX));
             let key = |of: &Prospect| (of.refused > 0, missing(of), of.refused, of.share, of.cost);
             key(b)
                 .cmp(&key(a))
                 .then_with(|| a.organization.cmp(&b.organization))
         });
-        let (lines_logged, logged) = tally.logged();
         let sum = |of: fn(&Prospect) -> u64| organizations.iter().chain(&nobody).map(of).sum();
         Self {
             name: name.to_owned(),
@@ -135,13 +139,13 @@ impl Forecast {
             refused: sum(|of| of.refused),
             noted: tally.noted,
             cost: sum(|of| of.cost),
-            unit: tally.unit.clone(),
+            unit: tally.unit,
             organizations_refused: organizations.iter().filter(|of| of.refused > 0).count(),
             without_body: tally.without_body,
             unsettled: tally.unsettled,
-            missing_services: tally.missing_services.clone(),
-            words: tally.words.clone(),
-            series: tally.series.clone(),
+            missing_services: tally.missing_services,
+            words: tally.words,
+            series: tally.series,
             organizations,
             nobody,
             lines_logged,
@@ -196,7 +200,7 @@ impl Forecast {
 }
 
 impl Prospect {
-    fn new(organization: &Organization, remedy: Option<Remedy>) -> Self {
+    fn new(organization: Organization, remedy: Option<Remedy>) -> Self {
         let worst = organization.worst_day();
         let limit = worst.and_then(|day| day.limit);
         let need = worst.map_or(0, Day::need);
@@ -204,18 +208,8 @@ impl Prospect {
         let without = limit
             .zip(protection)
             .map(|(limit, part)| limit.saturating_sub(part));
-        let mut operations: Vec<_> = organization
-            .operations
-            .iter()
-            .map(|(name, operation)| (name.clone(), *operation))
-            .collect();
-        operations.sort_by(|(a, of_a), (b, of_b)| {
-            let key = |of: &Operation| (of.cost, of.calls);
-            key(of_b).cmp(&key(of_a)).then_with(|| a.cmp(b))
-        });
         let percent = |limit: u64| need.saturating_mul(100).checked_div(limit);
-        Self {
-            organization: organization.name.clone(),
+        let mut prospect = Self {
             plan: worst.and_then(|day| day.plan.clone()),
             calls: organization.calls(),
             refused: organization.refused(),
@@ -228,12 +222,26 @@ impl Prospect {
             protected: without.is_some_and(|without| need > without),
             peak_concurrency: organization.peak_concurrency,
             concurrency: worst.and_then(|day| day.concurrency),
-            first_refusal: organization.first_refusal.clone(),
-            refusals: organization.refusals.clone(),
             remedy,
-            operations,
-            days: organization.days.clone(),
-            series: organization.series.clone(),
-        }
+            organization: organization.name,
+            first_refusal: organization.first_refusal,
+            refusals: organization.refusals,
+            operations: organization.operations,
+            days: organization.days,
+            series: organization.series,
+        };
+        prospect.operations.sort_by(|(a, of_a), (b, of_b)| {
+            let key = |of: &Operation| (of.cost, of.calls);
+            key(of_b).cmp(&key(of_a)).then_with(|| a.cmp(b))
+        });
+        prospect
     }
+}
+
+/// Kinds of calls as pairs of a name and what they came to.
+fn by_name<S: Serializer>(
+    operations: &[(Arc<str>, Operation)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(operations.iter().map(|(name, of)| (&**name, of)))
 }

@@ -1,7 +1,5 @@
 //! Numbers over time, in a bounded number of equal parts.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -29,7 +27,8 @@ impl Bucket {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Series {
     hours: i64,
-    buckets: BTreeMap<i64, Bucket>,
+    /// By number, in order. Many organizations have few.
+    buckets: Vec<(i64, Bucket)>,
 }
 
 /// The most buckets that are kept.
@@ -39,27 +38,49 @@ impl Default for Series {
     fn default() -> Self {
         Self {
             hours: 1,
-            buckets: BTreeMap::new(),
+            buckets: Vec::new(),
         }
     }
 }
 
 impl Series {
     /// The bucket of an instant.
-    pub(super) fn at(&mut self, at: Timestamp) -> &mut Bucket {
-        let number = at.as_second().div_euclid(self.seconds());
-        if self.buckets.len() >= MOST && !self.buckets.contains_key(&number) {
-            self.widen();
-            return self.at(at);
+    pub(super) fn at(&mut self, at: Timestamp) -> Option<&mut Bucket> {
+        let mut number = at.as_second().div_euclid(self.seconds());
+        // Most calls come in the newest hour.
+        let is_last = |(last, _): &(i64, Bucket)| *last == number;
+        if !self.buckets.last().is_some_and(is_last) {
+            while self.buckets.len() >= MOST && self.place_of(number).is_err() {
+                self.widen();
+                number = at.as_second().div_euclid(self.seconds());
+            }
+            return self.bucket(number);
         }
-        self.buckets.entry(number).or_default()
+        self.buckets.last_mut().map(|(_, bucket)| bucket)
+    }
+
+    fn place_of(&self, number: i64) -> Result<usize, usize> {
+        self.buckets
+            .binary_search_by_key(&number, |(known, _)| *known)
+    }
+
+    /// The bucket of this number, which is made if it is not there.
+    fn bucket(&mut self, number: i64) -> Option<&mut Bucket> {
+        let place = self.place_of(number).unwrap_or_else(|place| {
+            self.buckets
+                .reserve_exact(usize::from(self.buckets.is_empty()));
+            self.buckets.insert(place, (number, Bucket::default()));
+            place
+        });
+        self.buckets.get_mut(place).map(|(_, bucket)| bucket)
     }
 
     fn widen(&mut self) {
         self.hours = self.hours.saturating_mul(2);
         for (number, bucket) in std::mem::take(&mut self.buckets) {
-            let wider = self.buckets.entry(number.div_euclid(2)).or_default();
-            wider.add(bucket);
+            if let Some(wider) = self.bucket(number.div_euclid(2)) {
+                wider.add(bucket);
+            }
         }
     }
 
@@ -73,7 +94,9 @@ impl Series {
             other.widen();
         }
         for (number, bucket) in other.buckets {
-            self.buckets.entry(number).or_default().add(bucket);
+            if let Some(own) = self.bucket(number) {
+                own.add(bucket);
+            }
         }
         while self.buckets.len() > MOST {
             self.widen();
@@ -139,9 +162,8 @@ mod tests {
     fn buckets_get_longer_instead_of_more() {
         let mut series = Series::default();
         for hour in 0..1200 {
-            series
-                .at(Timestamp::from_second(hour * 3600 + 7).unwrap())
-                .calls += 1;
+            let at = Timestamp::from_second(hour * 3600 + 7).unwrap();
+            series.at(at).unwrap().calls += 1;
         }
         assert_eq!(series.seconds(), 4 * 3600);
         assert_eq!(series.iter().count(), 300);
@@ -157,8 +179,8 @@ mod tests {
                 let at = Timestamp::from_second(hour * 3600).unwrap();
                 // The second one has few, which lie far apart.
                 let part = &mut parts[usize::from(hour % 100 == 0)];
-                part.at(at).cost += 1;
-                all.at(at).cost += 1;
+                part.at(at).unwrap().cost += 1;
+                all.at(at).unwrap().cost += 1;
             }
             let [mut one, two] = parts;
             let mut other = two.clone();

@@ -89,11 +89,14 @@ impl Mapping {
         self
     }
 
-    /// The organizations that this configuration knows.
-    pub fn organizations<'c>(&self, configuration: &'c Value) -> impl Iterator<Item = &'c str> {
-        let pointer = self.identity.organizations.as_deref();
-        let known = pointer.and_then(|pointer| configuration.pointer(pointer)?.as_object());
-        known.into_iter().flat_map(Map::keys).map(String::as_str)
+    /// The members of a configuration that lead to the object with a member for each organization.
+    #[must_use]
+    pub fn way_to_organizations(&self) -> Vec<String> {
+        let pointer = self.identity.organizations.as_deref().unwrap_or_default();
+        let segments = pointer.split('/').skip(1);
+        segments
+            .map(|segment| segment.replace("~1", "/").replace("~0", "~"))
+            .collect()
     }
 }
 
@@ -185,7 +188,6 @@ mod tests {
         let configuration = json!({
             "identity": jwt("org"),
             "attributes": {"edition": {"header": "X-Edition"}, "agents": {"property": ["source", "port"]}},
-            "organizations": {"a": {}, "b": {}},
         });
         let sources = mapping.sources(&configuration);
         let told: Vec<_> = sources
@@ -204,8 +206,7 @@ mod tests {
         assert_eq!(names, ["org", "X-Edition", "source.port"]);
         let filled = mapping.clone().with_sources(&sources);
         assert_eq!(filled.wanted(), ["body", "edition", "organization"]);
-        let known: Vec<_> = mapping.organizations(&configuration).collect();
-        assert_eq!(known, ["a", "b"]);
+        assert_eq!(mapping.way_to_organizations(), ["organizations"]);
         let header = json!({"identity": {"property": ["request", "headers", "orgId"]}});
         let place = &mapping.sources(&header)[0].place;
         assert_eq!(*place, Place::Header("orgId".to_owned()));

@@ -1,6 +1,7 @@
 //! What is kept of all calls of a log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -24,6 +25,8 @@ pub(super) struct When {
 pub struct Tally {
     /// In the order of their numbers.
     pub(super) organizations: Vec<Organization>,
+    /// The names of kinds of calls and of reasons, each once.
+    pub(super) texts: BTreeSet<Arc<str>>,
     pub(super) series: Series,
     pub(super) without_body: u64,
     pub(super) noted: u64,

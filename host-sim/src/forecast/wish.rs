@@ -20,29 +20,51 @@ pub struct Wish {
 /// The configuration with what these organizations wish. One that the configuration does not have keeps what it has.
 #[must_use]
 pub fn with_wishes(configuration: &Value, mapping: &Mapping, wishes: &[(&str, Wish)]) -> Vec<u8> {
-    let of = &mapping.configuration;
     let mut changed = configuration.clone();
     for (name, wish) in wishes {
+        for (place, value) in wish.edits(configuration, mapping, name) {
+            set(&mut changed, &place, value);
+        }
+    }
+    changed.to_string().into_bytes()
+}
+
+impl Wish {
+    /// Whether the configuration is where this is said of an organization: a directory knows others.
+    #[must_use]
+    pub fn changes(&self, configuration: &Value, mapping: &Mapping, name: &str) -> bool {
+        let edits = self.edits(configuration, mapping, name);
+        edits.iter().any(|(place, value)| {
+            let parent = place.rsplit_once('/');
+            let parent = parent.and_then(|(parent, _)| configuration.pointer(parent));
+            parent.is_some_and(Value::is_object) && configuration.pointer(place) != Some(value)
+        })
+    }
+
+    /// The places of the configuration that say this of an organization, and what is to stand there.
+    fn edits(&self, configuration: &Value, mapping: &Mapping, name: &str) -> Vec<(String, Value)> {
+        let of = &mapping.configuration;
         let pointer = |template: &Option<String>| {
             let escaped = name.replace('~', "~0").replace('/', "~1");
             Some(template.as_deref()?.replace("{organization}", &escaped))
         };
-        if let (Some(place), Some(plan)) = (pointer(&of.plan_of), &wish.plan) {
-            set(&mut changed, &place, Value::from(plan.as_str()));
+        let mut edits = Vec::new();
+        if let (Some(place), Some(plan)) = (pointer(&of.plan_of), &self.plan) {
+            edits.push((place, Value::from(plan.as_str())));
         }
-        if let Some(place) = pointer(&of.purchased_by) {
-            let bought = changed.pointer(&place).and_then(Value::as_u64);
-            let bought = bought.filter(|_| !wish.without_purchases).unwrap_or(0);
-            if wish.without_purchases || wish.additional > 0 {
-                let bought = bought.saturating_add(wish.additional);
-                set(&mut changed, &place, Value::from(bought));
-            }
+        if let Some(place) = pointer(&of.purchased_by)
+            && (self.without_purchases || self.additional > 0)
+        {
+            let bought = configuration.pointer(&place).and_then(Value::as_u64);
+            let bought = bought.filter(|_| !self.without_purchases).unwrap_or(0);
+            let bought = bought.saturating_add(self.additional);
+            edits.push((place, Value::from(bought)));
         }
-        if let (Some(place), Some(concurrency)) = (pointer(&of.concurrency_of), wish.concurrency) {
-            set(&mut changed, &place, Value::from(concurrency));
+        if let (Some(place), Some(concurrency)) = (pointer(&of.concurrency_of), self.concurrency) {
+            edits.push((place, Value::from(concurrency)));
         }
+        edits
     }
-    changed.to_string().into_bytes()
 }
 
 /// Sets a member of an object that is there.

@@ -62,8 +62,9 @@ pub use start::WorkerSeed;
 pub struct Builder {
     pub(super) module: Module,
     settings: PluginSettings,
-    configuration: Vec<u8>,
-    others: Vec<(Module, PluginSettings, Vec<u8>)>,
+    /// Large ones are not copied with it.
+    configuration: Arc<[u8]>,
+    others: Vec<(Module, PluginSettings, Arc<[u8]>)>,
     vm_configuration: Option<Vec<u8>>,
     environment: Vec<(String, String)>,
     workers: u32,
@@ -90,7 +91,7 @@ impl Builder {
         Self {
             module: module.clone(),
             settings: PluginSettings::default(),
-            configuration: Vec::new(),
+            configuration: Arc::default(),
             others: Vec::new(),
             vm_configuration: None,
             environment: Vec::new(),
@@ -155,7 +156,14 @@ impl Builder {
     /// The plugin's configuration.
     #[must_use]
     pub fn configuration(mut self, configuration: impl AsRef<[u8]>) -> Self {
-        self.configuration = configuration.as_ref().to_vec();
+        self.configuration = configuration.as_ref().into();
+        self
+    }
+
+    /// The same, not copied.
+    #[must_use]
+    pub fn shared_configuration(mut self, configuration: &Arc<[u8]>) -> Self {
+        self.configuration = Arc::clone(configuration);
         self
     }
 
@@ -199,7 +207,7 @@ impl Builder {
         settings: PluginSettings,
         configuration: impl AsRef<[u8]>,
     ) -> Self {
-        let configuration = configuration.as_ref().to_vec();
+        let configuration = configuration.as_ref().into();
         self.others.push((module.clone(), settings, configuration));
         self
     }

@@ -1,6 +1,7 @@
 //! A filter of the chain: what it is started with, and its canary.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::{StartError, accepted};
 use crate::chain::{Filters, Recipe};
@@ -12,7 +13,7 @@ use crate::vm_state::Plugin;
 pub(super) struct Filter {
     pub(super) recipe: Recipe,
     /// With which it starts.
-    pub(super) configuration: Vec<u8>,
+    pub(super) configuration: Arc<[u8]>,
 }
 
 impl Filter {
@@ -21,7 +22,7 @@ impl Filter {
         &self,
         host: &Rc<Host>,
         label: &str,
-        configuration: &[u8],
+        configuration: &Arc<[u8]>,
         filters: &mut Filters,
     ) -> Result<(), StartError> {
         let mut recipe = self.recipe.clone();
@@ -42,7 +43,11 @@ impl Filter {
     }
 
     /// Tries a configuration in a VM that serves nobody, as Envoy does on its main thread.
-    pub(super) fn try_out(&self, host: &Rc<Host>, configuration: &[u8]) -> Result<(), StartError> {
+    pub(super) fn try_out(
+        &self,
+        host: &Rc<Host>,
+        configuration: &Arc<[u8]>,
+    ) -> Result<(), StartError> {
         self.start(host, "canary ", configuration, &mut Filters::default())
     }
 

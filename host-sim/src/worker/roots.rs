@@ -1,5 +1,7 @@
 //! The root contexts of a worker: one per configuration, from its first callback to its last.
 
+use std::sync::Arc;
+
 use super::{Configured, Worker};
 use crate::vm::VmFailure;
 use crate::vm_state::Root;
@@ -10,7 +12,7 @@ impl Worker {
     pub(crate) fn configure(
         &mut self,
         seat: usize,
-        configuration: &[u8],
+        configuration: &Arc<[u8]>,
     ) -> Result<Configured, VmFailure> {
         let root = match self.root_like(seat, configuration) {
             Some(root) => root,
@@ -27,7 +29,7 @@ impl Worker {
             }
         };
         if let Some(seat) = self.seats.get_mut(seat) {
-            seat.configuration = configuration.to_vec();
+            seat.configuration = Arc::clone(configuration);
             seat.root = root;
         }
         self.retire_idle()?;
@@ -52,8 +54,8 @@ impl Worker {
     }
 
     /// The plugin's configuration can be read while the context is made and configured, but not while the VM starts.
-    fn configure_root(&mut self, root: u32, configuration: &[u8]) -> Result<bool, VmFailure> {
-        self.vm.store.data_mut().configuration = Some(configuration.to_vec());
+    fn configure_root(&mut self, root: u32, configuration: &Arc<[u8]>) -> Result<bool, VmFailure> {
+        self.vm.store.data_mut().configuration = Some(Arc::clone(configuration));
         let created = self.vm.on_context_create(root, 0);
         self.vm.store.data_mut().configuration = None;
         created?;
@@ -64,7 +66,7 @@ impl Worker {
             return Ok(false);
         }
         let size = u32::try_from(configuration.len()).unwrap_or(u32::MAX);
-        self.vm.store.data_mut().configuration = Some(configuration.to_vec());
+        self.vm.store.data_mut().configuration = Some(Arc::clone(configuration));
         let accepted = self.vm.on_configure(root, size);
         self.vm.store.data_mut().configuration = None;
         self.run_deferred();

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::{Configured, Rules, Worker};
 use crate::clock::Instant;
@@ -20,7 +21,7 @@ pub(super) struct Seat {
     pub(super) plugin: Rc<Plugin>,
     pub(super) rules: Rc<Rules>,
     /// The configuration in force.
-    pub(super) configuration: Vec<u8>,
+    pub(super) configuration: Arc<[u8]>,
     /// The root context of new streams.
     pub(super) root: u32,
     /// When a VM was last started for it, or was tried to be.
@@ -59,13 +60,13 @@ impl Worker {
         &mut self,
         plugin: &Rc<Plugin>,
         rules: &Rc<Rules>,
-        configuration: &[u8],
+        configuration: &Arc<[u8]>,
     ) -> Result<(usize, Configured), VmFailure> {
         let seat = self.seats.len();
         self.seats.push(Seat {
             plugin: Rc::clone(plugin),
             rules: Rc::clone(rules),
-            configuration: Vec::new(),
+            configuration: Arc::default(),
             root: 0,
             loaded: self.now(),
         });
@@ -91,13 +92,13 @@ impl Worker {
 
     /// The configuration of a filter that is in force, or is to be once the VM is started anew.
     pub(crate) fn configuration(&self, seat: usize) -> Option<&[u8]> {
-        self.seat(seat).map(|seat| seat.configuration.as_slice())
+        self.seat(seat).map(|seat| &*seat.configuration)
     }
 
     /// A new configuration for a VM that has failed takes effect when the VM is started anew.
-    pub(crate) fn configure_later(&mut self, seat: usize, configuration: &[u8]) {
+    pub(crate) fn configure_later(&mut self, seat: usize, configuration: &Arc<[u8]>) {
         if let Some(seat) = self.seats.get_mut(seat) {
-            seat.configuration = configuration.to_vec();
+            seat.configuration = Arc::clone(configuration);
         }
     }
 
@@ -108,13 +109,13 @@ impl Worker {
     }
 
     /// The root context of another filter of this VM of which all the same is said.
-    pub(super) fn root_like(&self, seat: usize, configuration: &[u8]) -> Option<u32> {
+    pub(super) fn root_like(&self, seat: usize, configuration: &Arc<[u8]>) -> Option<u32> {
         let own = self.seat(seat)?;
         let others = self.seats.iter().enumerate();
         let mut same = others.filter(|(index, other)| {
             *index != seat
                 && other.root != 0
-                && other.configuration == configuration
+                && other.configuration == *configuration
                 && other.plugin.settings == own.plugin.settings
         });
         same.next().map(|(_, other)| other.root)

@@ -61,8 +61,8 @@ fn replay(module: &Module, log: &str, configuration: &Value) -> Tally {
     .unwrap();
     let bytes = configuration.to_string().into_bytes();
     let pricing = builder(module, &bytes);
-    let mut replay =
-        Replay::new(simulator, &mapping, &wanted, Some(DETAILS.to_owned())).priced_by(pricing);
+    let mut replay = Replay::new(simulator, &mapping, &wanted, Some(DETAILS.to_owned()))
+        .priced_by(pricing, Box::new(move |_| bytes.clone()));
     let mut roll = Roll::new(&mapping, &wanted);
     for (number, entry) in (1..).zip(&entries) {
         replay.take(number, roll.caller(entry), entry).unwrap();
@@ -100,17 +100,16 @@ fn what_would_have_sufficed_is_what_the_module_itself_gives_under_other_plans() 
     });
     let module = module();
     let replay = replay(&module, &eight_lists(), &configuration);
-    let bytes = configuration.to_string().into_bytes();
     let start = |bytes: &[u8], at| start(&module, bytes, at);
     let remedies = remedies(
         replay.organizations(),
         &Mapping::from_toml(&mapping()).unwrap(),
-        &bytes,
+        &configuration,
         Some(DETAILS),
         &start,
     )
     .unwrap();
-    let forecast = Forecast::new("", &replay, remedies);
+    let forecast = Forecast::new("", replay, remedies);
     let told = &forecast.organizations[0];
     assert_eq!(
         (told.used, told.need, told.limit, told.refused),
@@ -154,18 +153,17 @@ fn with_what_would_suffice_no_call_is_refused() {
         });
         let module = module();
         let before = replay(&module, &eight_lists(), &configuration);
-        let bytes = configuration.to_string().into_bytes();
         let start = |bytes: &[u8], at| start(&module, bytes, at);
         let organizations = before.organizations();
         let found = remedies(
             organizations,
             &Mapping::from_toml(&mapping()).unwrap(),
-            &bytes,
+            &configuration,
             Some(DETAILS),
             &start,
         )
         .unwrap();
-        let told = &Forecast::new("", &before, found).organizations[0];
+        let told = &Forecast::new("", before, found).organizations[0];
         let remedy = told.remedy.as_ref().unwrap();
         assert_eq!(
             (told.used, told.need, remedy.additional, remedy.concurrency),
@@ -176,7 +174,7 @@ fn with_what_would_suffice_no_call_is_refused() {
         organization["additional"] = json!(remedy.additional);
         organization["concurrency"] = json!(remedy.concurrency);
         let after = replay(&module, &eight_lists(), &configuration);
-        let told = &Forecast::new("", &after, BTreeMap::new()).organizations[0];
+        let told = &Forecast::new("", after, BTreeMap::new()).organizations[0];
         assert_eq!(
             (told.refused, told.cost, told.limit),
             (0, 24, Some(24)),
@@ -200,7 +198,7 @@ fn another_configuration_changes_who_is_refused_and_whom_former_terms_protect() 
     let of = |configuration| {
         Forecast::new(
             "",
-            &replay(&module, &eight_lists(), configuration),
+            replay(&module, &eight_lists(), configuration),
             BTreeMap::new(),
         )
     };
@@ -228,12 +226,18 @@ fn what_is_only_noted_is_priced_as_if_it_were_refused() {
     let module = module();
     let told = |configuration: &Value| {
         let replayed = replay(&module, &eight_lists(), configuration);
-        let bytes = configuration.to_string().into_bytes();
         let start = |bytes: &[u8], at| start(&module, bytes, at);
         let organizations = replayed.organizations();
         let mapping = Mapping::from_toml(&mapping()).unwrap();
-        let found = remedies(organizations, &mapping, &bytes, Some(DETAILS), &start).unwrap();
-        let forecast = Forecast::new("", &replayed, found);
+        let found = remedies(
+            organizations,
+            &mapping,
+            configuration,
+            Some(DETAILS),
+            &start,
+        )
+        .unwrap();
+        let forecast = Forecast::new("", replayed, found);
         let of = &forecast.organizations[0];
         let remedy = of.remedy.clone().unwrap();
         let plan = remedy.plan().unwrap().name.clone();

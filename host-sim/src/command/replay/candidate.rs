@@ -1,6 +1,7 @@
 //! A configuration that is tried: what a replay of it is made of.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use anyhow::bail;
 use host_sim::forecast::{Mapping, Organization, Replay, Source, Tally};
@@ -46,7 +47,7 @@ pub(super) fn looked_for(candidates: &[Candidate]) -> Wanted {
             .collect(),
         organizations: candidates
             .iter()
-            .flat_map(|candidate| candidate.configuration.organizations.iter().cloned())
+            .map(|candidate| Arc::clone(&candidate.configuration.organizations))
             .collect(),
     }
 }
@@ -54,11 +55,12 @@ pub(super) fn looked_for(candidates: &[Candidate]) -> Wanted {
 impl Candidate {
     pub(super) fn new(
         name: String,
-        plugin: Plugin,
+        mut plugin: Plugin,
         mapping: &Mapping,
         services: Vec<Service>,
     ) -> Self {
         let configuration = Configuration::new(&plugin.configuration, mapping);
+        plugin.configuration = Vec::new();
         let sources = mapping.sources(&configuration.document);
         Self {
             name,
@@ -86,7 +88,8 @@ impl Candidate {
             let place = self.sources.first().map(|source| &source.place);
             bail!("{}", names::nobody(field, place, &names));
         }
-        let of_identity = |reason: &String| self.mapping.verdicts.by_identity.contains(reason);
+        let by_identity = &self.mapping.verdicts.by_identity;
+        let of_identity = |reason: &str| by_identity.iter().any(|by| by == reason);
         let unknown = |organization: &Organization| {
             let mut reasons = organization.refusals.keys();
             organization.calls() == organization.refused() && reasons.all(of_identity)
@@ -120,7 +123,7 @@ impl Candidate {
     pub(super) fn builder(&self, module: &Module) -> Builder {
         self.plugin
             .builder(module)
-            .configuration(&self.configuration.bytes)
+            .shared_configuration(&self.configuration.bytes)
             .services(self.services.clone())
             .untraced()
             .log_level(LogLevel::Warn)

@@ -1,6 +1,7 @@
 //! Which names of a log fill what a configuration wants to know of a call: those that are given, or else those that are found in it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use anyhow::bail;
 use host_sim::access_log::{Fields, Format, Survey};
@@ -13,8 +14,8 @@ pub(super) struct Wanted {
     pub(super) sources: Vec<Source>,
     /// The headers of answers that say what calls cost.
     pub(super) settling: BTreeSet<String>,
-    /// The organizations that are known.
-    pub(super) organizations: BTreeSet<String>,
+    /// The organizations that each configuration knows.
+    pub(super) organizations: Vec<Arc<BTreeSet<String>>>,
 }
 
 /// The names found: a header of the same name goes first, then for the organization a name under which only organizations stand that the
@@ -43,7 +44,10 @@ pub(super) fn find(
             continue;
         }
         let among: Vec<_> = survey
-            .names_with_values_among(&wanted.organizations)
+            .names_with_values_among(|value| {
+                let mut sets = wanted.organizations.iter();
+                sets.any(|known| known.contains(value))
+            })
             .collect();
         let [first, others @ ..] = among.as_slice() else {
             continue;

@@ -2,6 +2,7 @@
 //! them their refusals. What does not is not recommended.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use host_sim::forecast::{Mapping, Organization, Remedy, Tally, Wish, with_wishes};
 use serde_json::Value;
@@ -23,7 +24,8 @@ pub(super) struct Proof<'p> {
     pub(super) replay: Replaying<'p>,
 }
 
-type Replaying<'r> = &'r mut dyn FnMut(&[Vec<u8>], &BTreeSet<usize>) -> anyhow::Result<Vec<Tally>>;
+type Replaying<'r> =
+    &'r mut dyn FnMut(&[Arc<[u8]>], &BTreeSet<usize>) -> anyhow::Result<Vec<Tally>>;
 
 /// Whether it is about plans or about purchases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +49,7 @@ impl Proof<'_> {
             }
             let configurations: Vec<_> = rounds
                 .iter()
-                .map(|(_, wishes)| self.configuration_with(wishes.iter()))
+                .map(|(_, wishes)| self.configuration_with(wishes.iter()).into())
                 .collect();
             let numbers = rounds.iter().flat_map(|(_, wishes)| wishes.keys().copied());
             let tallies = (self.replay)(&configurations, &numbers.collect())?;
@@ -103,8 +105,10 @@ impl Proof<'_> {
 
     /// Whether the configuration is where this would be said: a directory knows organizations that it does not.
     fn changes_something(&self, number: usize, wish: &Wish) -> bool {
-        let changed = self.configuration_with(std::iter::once((&number, wish)));
-        changed != self.configuration.to_string().into_bytes()
+        let organization = self.organizations.get(number);
+        organization.is_some_and(|organization| {
+            wish.changes(self.configuration, self.mapping, &organization.name)
+        })
     }
 
     fn configuration_with<'w>(

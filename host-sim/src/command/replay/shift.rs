@@ -1,6 +1,7 @@
 //! What one thread replays: its organizations' calls, under each configuration.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use host_sim::access_log::Entry;
@@ -38,7 +39,7 @@ impl Matter<'_> {
 #[derive(Clone, Copy)]
 pub(super) struct Tried<'m> {
     pub(super) candidate: &'m Candidate,
-    pub(super) configuration: &'m [u8],
+    pub(super) configuration: &'m Arc<[u8]>,
 }
 
 /// The replays of one thread.
@@ -68,16 +69,16 @@ impl Shift {
         let replays = matter.tried.iter().map(|tried| {
             let candidate = tried.candidate;
             let builder = candidate.builder(matter.module).clock(first);
-            let builder = builder.configuration(tried.configuration);
+            let builder = builder.shared_configuration(tried.configuration);
             let pricing = builder.clone();
-            let simulator = patience.watch(Work::Start, || builder.start_worker());
+            let simulator = patience.watch(Work::Start, || builder.start_workers());
             let mut simulator = started(simulator, &candidate.plugin)?;
             if !is_first {
                 // Each says the same.
                 let _ = simulator.take_log();
             }
             let replay = candidate.replay(simulator, matter.wanted);
-            Ok(replay.priced_by(pricing))
+            Ok(replay.priced_by(pricing, candidate.configuration.with_few()))
         });
         Ok(Self {
             replays: replays.collect::<anyhow::Result<_>>()?,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Builder;
@@ -33,7 +34,7 @@ impl Builder {
         };
         let filter = |(index, (module, settings, configuration)): (
             usize,
-            (&Module, &PluginSettings, &Vec<u8>),
+            (&Module, &PluginSettings, &Arc<[u8]>),
         )| {
             let number = index.saturating_add(1);
             let label = match settings.name.as_str() {
@@ -72,7 +73,7 @@ impl Builder {
                     plugin: Rc::new(Plugin { settings, label }),
                     rules: Rc::new(rules),
                 },
-                configuration: configuration.clone(),
+                configuration: Arc::clone(configuration),
             }
         };
         all().enumerate().map(filter).collect()
@@ -159,20 +160,19 @@ impl Builder {
         }
     }
 
-    /// Starts one worker alone: no canary tries its configuration, which somebody has seen to work, and the main thread, which never serves
-    /// a request, has no VM.
+    /// Starts the workers alone: no canary tries the configuration, which somebody has seen to work, and the main thread, which never serves a
+    /// request, has no VM.
     ///
     /// # Errors
     ///
     /// When Envoy would not start with this plugin.
-    pub fn start_worker(self) -> Result<Simulator, StartError> {
-        let host = self.host();
+    pub fn start_workers(self) -> Result<Simulator, StartError> {
+        let (workers, host) = (self.workers, self.host());
         let mut simulator = self.empty(host);
-        match simulator.chain("") {
-            Ok(worker) => simulator.workers.push(worker),
-            Err(error) => return Err(error.traced(simulator.take_trace())),
+        match simulator.start_worker_vms(workers) {
+            Ok(()) => Ok(simulator),
+            Err(error) => Err(error.traced(simulator.take_trace())),
         }
-        Ok(simulator)
     }
 
     fn host(&self) -> Host {
@@ -265,6 +265,10 @@ impl Simulator {
             }
         }
         self.main = Some(self.chain("main ")?);
+        self.start_worker_vms(workers)
+    }
+
+    fn start_worker_vms(&mut self, workers: u32) -> Result<(), StartError> {
         for index in 0..workers {
             let label = if workers > 1 {
                 format!("worker {index} ")

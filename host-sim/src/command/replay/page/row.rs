@@ -75,10 +75,10 @@ impl<'d> Row<'d> {
             _ => "fine",
         };
         let mut reasons: Vec<_> = of.refusals.iter().collect();
-        reasons.sort_by_key(|(_, calls)| Reverse(**calls));
+        reasons.sort_by_key(|(_, calls)| Reverse(*calls));
         let reasons: Vec<_> = reasons
             .into_iter()
-            .map(|(reason, calls)| format!("{} ({})", forecast.said(reason), grouped(*calls)))
+            .map(|(reason, calls)| format!("{} ({})", forecast.said(reason), grouped(calls)))
             .collect();
         let at_once = match of.concurrency {
             _ if log.without_durations => "The log tells no durations.".to_owned(),
