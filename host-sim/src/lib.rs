@@ -29,10 +29,12 @@
 mod abi;
 pub mod access_log;
 mod body;
+pub mod callback;
 mod callout;
 mod chain;
 mod clock;
 mod dns;
+mod engine;
 mod explanation;
 pub mod explore;
 mod filter_state;

@@ -1,12 +1,23 @@
-//! How much a VM may use: memory, and instructions in one callback.
+//! How much a VM may use: memory, tables, and time in one callback.
 //!
-//! Envoy 1.40 limits neither by itself. A module that asks for too much memory dies there by the memory of the machine, and one
-//! that never returns takes its worker with it; a test wants to hear of both.
+//! Envoy 1.40 limits memory and tables as V8 does, and time not at all: a module that never returns takes its worker with it, of which a
+//! test wants to hear.
+
+use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
 
-/// How many instructions a callback may execute unless the simulation is told otherwise; a second or so.
-const DEFAULT_INSTRUCTIONS: u64 = 1_000_000_000;
+/// How many bytes of memory V8 gives: 16,384 pages.
+pub(crate) const MOST_MEMORY: usize = 16_384 * 65_536;
+
+/// How many pages that is.
+pub(crate) const MOST_PAGES: u64 = 16_384;
+
+/// How many elements of a table V8 gives.
+pub(crate) const MOST_ELEMENTS: usize = 10_000_000;
+
+/// How long a callback may take unless the simulation is told otherwise.
+const DEFAULT_TIME: Duration = Duration::from_secs(30);
 
 /// What a VM may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +25,9 @@ pub(crate) struct Limits {
     /// Bytes of memory.
     pub(crate) memory: usize,
     /// Instructions of WebAssembly (wasmtime's fuel) from a callback to its return.
-    pub(crate) instructions: u64,
+    pub(crate) instructions: Option<u64>,
+    /// How long it may take on the machine.
+    pub(crate) time: Option<Duration>,
 }
 
 impl Limits {
@@ -23,11 +36,12 @@ impl Limits {
 
     /// How many instructions this callback may execute.
     pub(crate) fn instructions_of(self, callback: &str) -> u64 {
+        let instructions = self.instructions.unwrap_or(u64::MAX);
         match callback {
             "proxy_on_vm_start" | "proxy_on_configure" => {
-                self.instructions.saturating_mul(Self::AT_THE_START)
+                instructions.saturating_mul(Self::AT_THE_START)
             }
-            _ => self.instructions,
+            _ => instructions,
         }
     }
 }
@@ -35,8 +49,9 @@ impl Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            memory: usize::MAX,
-            instructions: DEFAULT_INSTRUCTIONS,
+            memory: MOST_MEMORY,
+            instructions: None,
+            time: Some(DEFAULT_TIME),
         }
     }
 }
@@ -51,7 +66,7 @@ pub(crate) struct MemoryGuard {
 impl MemoryGuard {
     pub(crate) fn new(limits: Limits) -> Self {
         Self {
-            limit: limits.memory,
+            limit: limits.memory.min(MOST_MEMORY),
             refused: false,
         }
     }
@@ -70,16 +85,17 @@ impl ResourceLimiter for MemoryGuard {
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         let allowed = desired <= self.limit;
-        self.refused |= !allowed;
+        // What V8 refuses is no news.
+        self.refused |= !allowed && self.limit < MOST_MEMORY;
         Ok(allowed)
     }
 
     fn table_growing(
         &mut self,
         _current: usize,
-        _desired: usize,
+        desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        Ok(true)
+        Ok(desired <= MOST_ELEMENTS)
     }
 }

@@ -7,21 +7,34 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use wasmtime::{
-    Cache, CacheConfig, Config, Engine, ExternType, InstancePre, Linker, UnknownImportError,
+    Engine, ExternType, Instance, InstancePre, Linker, Memory, Ref, Store, Table,
+    UnknownImportError, ValType,
 };
 
 use crate::abi::AbiVersion;
+use crate::callback::{self, Callback};
+use crate::engine::engine;
 use crate::hostcalls;
-use crate::imports::{self, Imports};
+use crate::imports::{self, Imports, Support};
+use crate::limits::{MOST_ELEMENTS, MOST_PAGES};
 use crate::vm_state::VmState;
 
 /// A proxy-wasm module, compiled and linked, ready to be instantiated any number of times.
 #[derive(Clone)]
 pub struct Module {
-    pub(crate) instance: InstancePre<VmState>,
+    linked: Linked,
     abi: AbiVersion,
     /// The bytes that it was compiled from.
     code: Arc<[u8]>,
+}
+
+/// A module with what it imports.
+#[derive(Clone)]
+enum Linked {
+    /// Nothing is missing.
+    Wholly(InstancePre<VmState>),
+    /// Each VM makes the memory or the table that it imports.
+    ButForMemory(wasmtime::Module, Arc<Linker<VmState>>),
 }
 
 const EXPECTED_VERSIONS: &str =
@@ -55,6 +68,14 @@ pub enum LoadError {
     WrongExport {
         /// The export.
         name: String,
+    },
+    /// V8 has less memory, or smaller tables.
+    #[error("the module wants {wanted}, and V8 gives {most} at most")]
+    TooLarge {
+        /// What it wants at the start, as in `20000 pages of memory`.
+        wanted: String,
+        /// How much there is.
+        most: u64,
     },
     /// Envoy does not offer this import.
     #[error("failed to load the module due to a missing import: {module}.{name}")]
@@ -160,23 +181,68 @@ impl Module {
         {
             return Err(LoadError::MissingAllocator);
         }
+        refuse_large(&module)?;
+        refuse_mistyped_exports(&module, abi)?;
         refuse_tcp_filters(&module)?;
         let mut linker = Linker::new(engine);
         hostcalls::link(&mut linker, abi).map_err(|error| LoadError::Link(innermost(&error)))?;
-        let instance = linker.instantiate_pre(&module).map_err(|error| {
-            error.downcast_ref::<UnknownImportError>().map_or_else(
-                || {
-                    mistyped_import(&module, abi)
-                        .unwrap_or_else(|| LoadError::Link(format!("{error:#}")))
-                },
-                |unknown| missing_import(unknown, abi),
-            )
-        })?;
+        let makes_some = module.imports().any(|import| is_made(&import.ty()));
+        let linked = if makes_some {
+            missing_function(&module, abi)?;
+            Linked::ButForMemory(module, Arc::new(linker))
+        } else {
+            Linked::Wholly(linker.instantiate_pre(&module).map_err(|error| {
+                error.downcast_ref::<UnknownImportError>().map_or_else(
+                    || {
+                        mistyped_import(&module, abi)
+                            .unwrap_or_else(|| LoadError::Link(format!("{error:#}")))
+                    },
+                    |unknown| missing_import(unknown.module(), unknown.name(), abi),
+                )
+            })?)
+        };
         Ok(Self {
-            instance,
+            linked,
             abi,
             code: bytes.into(),
         })
+    }
+
+    /// The engine that has compiled it.
+    pub(crate) fn engine(&self) -> &Engine {
+        match &self.linked {
+            Linked::Wholly(instance) => instance.module().engine(),
+            Linked::ButForMemory(module, _) => module.engine(),
+        }
+    }
+
+    /// A new instance, and the memory that was made for it if it imports one.
+    pub(crate) fn instantiate(
+        &self,
+        store: &mut Store<VmState>,
+    ) -> wasmtime::Result<(Instance, Option<Memory>)> {
+        let (module, linker) = match &self.linked {
+            Linked::Wholly(instance) => return Ok((instance.instantiate(store)?, None)),
+            Linked::ButForMemory(module, linker) => (module, linker),
+        };
+        let mut linker = Linker::clone(linker);
+        let mut made = None;
+        for import in module.imports() {
+            match import.ty() {
+                ExternType::Memory(ty) => {
+                    let memory = Memory::new(&mut *store, ty)?;
+                    made = Some(memory);
+                    linker.define(&mut *store, import.module(), import.name(), memory)?;
+                }
+                ExternType::Table(ty) => {
+                    let nothing = Ref::null(ty.element().heap_type());
+                    let table = Table::new(&mut *store, ty, nothing)?;
+                    linker.define(&mut *store, import.module(), import.name(), table)?;
+                }
+                _ => {}
+            }
+        }
+        Ok((linker.instantiate(store, module)?, made))
     }
 
     /// Whether the other one has the same code.
@@ -199,15 +265,6 @@ impl fmt::Debug for Module {
     }
 }
 
-/// An engine that finds what it has compiled before in the cache of the user, under the content of the module and the version of
-/// the engine. Without a cache it compiles every time.
-fn engine(metered: bool) -> Result<Engine, LoadError> {
-    let mut config = Config::new();
-    config.consume_fuel(metered);
-    config.cache(Cache::new(CacheConfig::new()).ok());
-    Engine::new(&config).map_err(|error| LoadError::Engine(innermost(&error)))
-}
-
 /// The first export that names a version wins, as in Envoy.
 fn abi_version(module: &wasmtime::Module) -> Result<AbiVersion, LoadError> {
     const PREFIX: &str = "proxy_abi_version_";
@@ -226,8 +283,71 @@ fn abi_version(module: &wasmtime::Module) -> Result<AbiVersion, LoadError> {
     Err(unknown.map_or(LoadError::MissingAbiVersion, LoadError::UnknownAbiVersion))
 }
 
-fn missing_import(import: &UnknownImportError, abi: AbiVersion) -> LoadError {
-    let (module, name) = (import.module().to_owned(), import.name().to_owned());
+/// Whether the host makes what is imported for each instance.
+fn is_made(ty: &ExternType) -> bool {
+    matches!(ty, ExternType::Memory(_) | ExternType::Table(_))
+}
+
+/// What V8 does not have room for.
+fn refuse_large(module: &wasmtime::Module) -> Result<(), LoadError> {
+    let wanted = module.resources_required();
+    let most_elements = u64::try_from(MOST_ELEMENTS).unwrap_or(u64::MAX);
+    let refused = |wanted: String, most| Err(LoadError::TooLarge { wanted, most });
+    match (
+        wanted.max_initial_memory_size,
+        wanted.max_initial_table_size,
+    ) {
+        (Some(pages), _) if pages > MOST_PAGES => {
+            refused(format!("{pages} pages of memory"), MOST_PAGES)
+        }
+        (_, Some(elements)) if elements > most_elements => {
+            refused(format!("a table of {elements} elements"), most_elements)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Envoy looks at the type of each function that it may call. What is no function it passes over.
+fn refuse_mistyped_exports(module: &wasmtime::Module, abi: AbiVersion) -> Result<(), LoadError> {
+    let has = |name: &str| matches!(module.get_export(name), Some(ExternType::Func(_)));
+    for export in module.exports() {
+        let (name, ExternType::Func(ty)) = (export.name(), export.ty()) else {
+            continue;
+        };
+        let Some(callback) = Callback::named(name, Some(abi)) else {
+            continue;
+        };
+        if callback::is_shadowed(name, has) {
+            continue;
+        }
+        let are_numbers = |mut types: Box<dyn Iterator<Item = ValType> + '_>| {
+            types.all(|ty| matches!(ty, ValType::I32))
+        };
+        let is_right = ty.params().len() == callback.parameters
+            && ty.results().len() == usize::from(callback.returns)
+            && are_numbers(Box::new(ty.params()))
+            && are_numbers(Box::new(ty.results()));
+        if !is_right {
+            let name = name.to_owned();
+            return Err(LoadError::WrongExport { name });
+        }
+    }
+    Ok(())
+}
+
+/// Whether any function is missing, of a module that imports more than functions.
+fn missing_function(module: &wasmtime::Module, abi: AbiVersion) -> Result<(), LoadError> {
+    let known = Imports::of(abi).map_err(|error| LoadError::Link(innermost(&error)))?;
+    for import in module.imports().filter(|import| !is_made(&import.ty())) {
+        if known.support(import.module(), import.name()) != Support::Simulated {
+            return Err(missing_import(import.module(), import.name(), abi));
+        }
+    }
+    mistyped_import(module, abi).map_or(Ok(()), Err)
+}
+
+fn missing_import(module: &str, name: &str, abi: AbiVersion) -> LoadError {
+    let (module, name) = (module.to_owned(), name.to_owned());
     match hostcalls::versions_of(&name) {
         versions @ [_, ..] if module == "env" => LoadError::ImportOfOtherVersion {
             name,
@@ -280,6 +400,6 @@ fn refuse_tcp_filters(module: &wasmtime::Module) -> Result<(), LoadError> {
     }
 }
 
-fn innermost(error: &wasmtime::Error) -> String {
+pub(crate) fn innermost(error: &wasmtime::Error) -> String {
     error.root_cause().to_string()
 }

@@ -23,6 +23,7 @@ pub(crate) const NAME: &str = "sim";
 #[derive(Clone, Debug)]
 pub struct SimTarget {
     module: Module,
+    time_limit: Option<Option<Duration>>,
     /// Those of other filters in scenarios, by their files.
     others: Arc<Mutex<BTreeMap<PathBuf, Module>>>,
 }
@@ -33,7 +34,17 @@ impl SimTarget {
     pub fn new(module: Module) -> Self {
         Self {
             module,
+            time_limit: None,
             others: Arc::default(),
+        }
+    }
+
+    /// The same with this limit of time for callbacks, as [`Builder::time_limit`].
+    #[must_use]
+    pub fn with_time_limit(self, limit: Option<Duration>) -> Self {
+        Self {
+            time_limit: Some(limit),
+            ..self
         }
     }
 
@@ -42,6 +53,10 @@ impl SimTarget {
         let builder = Simulator::builder(&self.module)
             .setup(setup, |file| self.other(file))
             .map_err(|error| failed("loading a module", error))?;
+        let builder = match self.time_limit {
+            Some(limit) => builder.time_limit(limit),
+            None => builder,
+        };
         Ok(builder.log_level(setup.log_level))
     }
 

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use wasmtime::{Instance, Store, Trap, TypedFunc, WasmParams, WasmResults};
 
+use crate::engine::ticks;
 use crate::host::Host;
 use crate::hostcalls::Fatal;
 use crate::module::{LoadError, Module};
@@ -31,12 +32,12 @@ pub enum VmFailure {
         reason: String,
     },
     /// The module did not return. Envoy would wait for ever, and its worker with it.
-    #[error("{callback} did not return within {instructions} instructions")]
+    #[error("{callback} did not return within {limit}")]
     Endless {
         /// The callback.
         callback: String,
-        /// After how many instructions it was stopped.
-        instructions: u64,
+        /// When it was stopped, as in `30s` or `1000 instructions`.
+        limit: String,
     },
     /// The module did something on which the whole of Envoy crashes.
     #[error("{reason}, on which Envoy 1.40 crashes")]
@@ -91,16 +92,16 @@ impl Vm {
         identity: Rc<Identity>,
         plugin: Rc<Plugin>,
     ) -> Result<Self, StartError> {
-        let engine = module.instance.module().engine();
-        let mut store = Store::new(engine, VmState::new(host, identity, plugin));
+        let mut store = Store::new(module.engine(), VmState::new(host, identity, plugin));
         store.limiter(|state| &mut state.guard);
         // All the fuel there is, of which each callback gets a part. Engines that do not count have none.
         let metered = store.set_fuel(u64::MAX).is_ok();
-        let instance = module
-            .instance
+        store.set_epoch_deadline(ticks(store.data().identity.limits.time));
+        let (instance, imported) = module
             .instantiate(&mut store)
             .map_err(|error| failure_of("(start function)", &error, store.data()))?;
-        store.data_mut().memory = instance.get_memory(&mut store, "memory");
+        let exported = instance.get_memory(&mut store, "memory");
+        store.data_mut().memory = imported.or(exported);
         let mut vm = Self {
             store,
             instance,
@@ -188,6 +189,8 @@ impl Vm {
         let fuel = self.metered.then(|| self.store.get_fuel().ok()).flatten();
         // An engine that counts takes and gives fuel.
         let _ = fuel.map(|_| self.store.set_fuel(limit));
+        let time = ticks(self.store.data().identity.limits.time);
+        self.store.set_epoch_deadline(time);
         let outcome = function.call(&mut self.store, parameters);
         if let Some(before) = fuel {
             let used = limit.saturating_sub(self.store.get_fuel().unwrap_or(limit));
@@ -363,10 +366,20 @@ fn failure_of(callback: &str, error: &wasmtime::Error, state: &VmState) -> VmFai
             callback,
             reason: fatal.to_string(),
         },
-        None if error.downcast_ref() == Some(&Trap::OutOfFuel) => VmFailure::Endless {
-            instructions: state.identity.limits.instructions_of(&callback),
-            callback,
-        },
+        None if error.downcast_ref() == Some(&Trap::OutOfFuel) => {
+            let instructions = state.identity.limits.instructions_of(&callback);
+            VmFailure::Endless {
+                callback,
+                limit: format!("{instructions} instructions"),
+            }
+        }
+        None if error.downcast_ref() == Some(&Trap::Interrupt) => {
+            let limit = state.identity.limits.time.unwrap_or_default();
+            VmFailure::Endless {
+                callback,
+                limit: format!("{limit:?}"),
+            }
+        }
         None => {
             let mut trap = error
                 .downcast_ref::<Trap>()

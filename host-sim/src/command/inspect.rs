@@ -3,7 +3,6 @@
 //! The file is only read, and compiled to see whether it loads; nothing of it runs.
 
 mod anatomy;
-mod callback;
 mod envoy_release;
 mod table;
 
@@ -13,12 +12,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
+use host_sim::callback::{self, Callback, Called};
 use host_sim::{AbiVersion, Imports, LoadError, Module, Support};
 use serde::Serialize;
 
 use crate::command::output::{say, show};
 use anatomy::{Anatomy, Export, Memory, Section};
-use callback::{Callback, Called};
 use envoy_release::EnvoyRelease;
 
 /// What `host-sim inspect` is told.
@@ -238,13 +237,7 @@ fn inspect_exports(exports: &[Export], abi: Option<AbiVersion>) -> Vec<Inspected
             if callback.is_none() && !callback::looks_like_one(&export.name) {
                 return None;
             }
-            let shadowed = match export.name.as_str() {
-                "_start" => has("_initialize"),
-                "main" => !has("_initialize"),
-                "__main_void" => !has("_initialize") || has("main"),
-                "proxy_on_memory_allocate" => has("malloc"),
-                _ => false,
-            };
+            let shadowed = callback::is_shadowed(&export.name, has);
             Some(InspectedExport {
                 name: export.name.clone(),
                 called: callback
@@ -261,9 +254,8 @@ fn inspect_exports(exports: &[Export], abi: Option<AbiVersion>) -> Vec<Inspected
 /// What Envoy would say of an export of another type than it expects.
 fn wrong_type(export: &Export, abi: Option<AbiVersion>) -> Option<String> {
     let callback = Callback::named(&export.name, abi)?;
-    let Some(signature) = &export.function else {
-        return Some(format!("the export {} is no function", export.name));
-    };
+    // What is no function Envoy passes over.
+    let signature = export.function.as_ref()?;
     let parameters = vec!["i32".to_owned(); callback.parameters];
     let results = vec!["i32".to_owned(); usize::from(callback.returns)];
     if signature.parameters == parameters && signature.results == results {

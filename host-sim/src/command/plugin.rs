@@ -4,6 +4,7 @@ mod envoy_yaml;
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
@@ -12,7 +13,7 @@ use host_sim::{Builder, Module, Simulator};
 use serde_json::Value;
 
 use super::metadata::MetadataOptions;
-use envoy_yaml::{Chain, Found};
+use envoy_yaml::{Chain, Found, Manager};
 
 /// Which plugin to run, and with what.
 #[derive(Args, Clone, Debug, Default)]
@@ -41,6 +42,9 @@ pub(crate) struct PluginOptions {
     /// How many workers
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     workers: u32,
+    /// After how many seconds a callback counts as one that never returns; 0 is never, as in Envoy
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    callback_timeout: u64,
     /// What filters before it say of every request, by namespace.
     #[arg(skip)]
     metadata: Vec<(String, Value)>,
@@ -66,6 +70,8 @@ pub(crate) struct Plugin {
     pub(crate) files: Vec<PathBuf>,
     settings: PluginSettings,
     workers: u32,
+    time_limit: Option<Duration>,
+    manager: Manager,
     metadata: Vec<(String, Value)>,
     /// The filters behind it.
     behind: Vec<Behind>,
@@ -159,6 +165,8 @@ impl PluginOptions {
             files,
             settings,
             workers: self.workers,
+            time_limit: time_limit(self.callback_timeout),
+            manager: found.manager,
             metadata: self.metadata.clone(),
             behind,
         })
@@ -206,12 +214,22 @@ impl PluginOptions {
     }
 }
 
+/// How long a callback may take.
+pub(crate) fn time_limit(seconds: u64) -> Option<Duration> {
+    (seconds > 0).then(|| Duration::from_secs(seconds))
+}
+
 impl Plugin {
     /// A simulation of it, and of the filters behind it.
     pub(crate) fn builder(&self, module: &Module) -> Builder {
         let mut builder = Simulator::builder(module)
             .settings(self.settings.clone())
             .configuration(&self.configuration)
+            .time_limit(self.time_limit)
+            .connection_manager(self.manager.settings.clone())
+            .route(self.manager.route.clone())
+            .upgrades(self.manager.upgrades.clone())
+            .timeouts(self.manager.timeouts)
             .workers(self.workers);
         for (namespace, value) in &self.metadata {
             builder = builder.metadata(namespace, value.clone());

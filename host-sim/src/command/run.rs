@@ -18,6 +18,7 @@ use host_sim::{Module, SimTarget};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::diagnostic::Pointed;
+use super::plugin::time_limit;
 use super::watch::Watch;
 use crate::command::output::{say, show};
 use outcome::{Outcome, Verdict};
@@ -43,6 +44,9 @@ pub(crate) struct Run {
     /// Run the scenario's `parallel` steps in this order, as `host-sim explore` prints it
     #[arg(long, value_name = "SCHEDULE", conflicts_with = "watch")]
     schedule: Option<Schedule>,
+    /// After how many seconds a callback counts as one that never returns; 0 is never, as in Envoy
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    callback_timeout: u64,
     /// Run again whenever the filter, a scenario or a configuration changes
     #[arg(long)]
     watch: bool,
@@ -104,7 +108,8 @@ impl Run {
         let scenarios = self.read_scenarios(read)?;
         let (plugin, _) = self.named()?;
         let module = super::load(plugin)?;
-        let target = SimTarget::new(module.clone());
+        let limit = time_limit(self.callback_timeout);
+        let target = SimTarget::new(module.clone()).with_time_limit(limit);
         let bar = self.bar(scenarios.len())?;
         let mut outcomes = Vec::new();
         for scenario in &scenarios {

@@ -19,6 +19,9 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
             })
         },
     )?;
+    // Of modules that Emscripten has made.
+    linker.func_wrap("env", "emscripten_notify_memory_growth", |_: u32| {})?;
+    linker.func_wrap("env", "pthread_equal", |a: u32, b: u32| u32::from(a == b))?;
     linker.func_wrap(
         "env",
         "proxy_set_tick_period_milliseconds",

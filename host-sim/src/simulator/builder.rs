@@ -4,6 +4,7 @@ mod start;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -304,11 +305,19 @@ impl Builder {
         self
     }
 
-    /// How many instructions a callback may execute until it counts as one that never returns; otherwise a thousand million, which
-    /// takes a second or so. What a plugin does at its start may take thirty times as many.
+    /// How long a callback may take on the machine until it counts as one that never returns: 30 seconds by default. `None` is for ever, as
+    /// in Envoy, where a worker that hangs stays so.
+    #[must_use]
+    pub fn time_limit(mut self, limit: Option<Duration>) -> Self {
+        self.limits.time = limit;
+        self
+    }
+
+    /// How many instructions a callback may execute until it counts as one that never returns; otherwise as many as it likes. What a
+    /// plugin does at its start may take thirty times as many.
     #[must_use]
     pub fn instruction_limit(mut self, instructions: u64) -> Self {
-        self.limits.instructions = instructions;
+        self.limits.instructions = Some(instructions);
         self
     }
 

@@ -1,6 +1,6 @@
 //! What an operator says of a plugin besides its configuration.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
@@ -25,6 +25,8 @@ pub struct PluginSettings {
     /// The base interval of `reload_config.backoff`, in milliseconds: how long a VM must have been loaded before
     /// [`FailurePolicy::FailReload`] loads it anew. Envoy's default is 1,000.
     pub reload_after_ms: Option<u32>,
+    /// The only hostcalls and callbacks that are allowed (`capability_restriction_config`); all of them if it is not said.
+    pub capabilities: Option<BTreeSet<String>>,
     /// The listener's `per_connection_buffer_limit_bytes`; Envoy's default is 1 MiB.
     pub buffer_limit_bytes: Option<u32>,
 }
@@ -40,6 +42,7 @@ impl Default for PluginSettings {
             allow_on_headers_stop_iteration: false,
             failure_policy: FailurePolicy::FailClosed,
             reload_after_ms: None,
+            capabilities: None,
             buffer_limit_bytes: None,
         }
     }

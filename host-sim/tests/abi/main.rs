@@ -11,6 +11,7 @@ mod abi_0_1_0;
 mod bodies;
 mod callouts;
 mod contexts;
+mod engine;
 mod explore;
 mod failures;
 mod foreign_functions;

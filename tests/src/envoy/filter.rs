@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use host_sim::target::{FailurePolicy, PluginSettings};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// The first filter's name in the chain, and of what is delivered.
 pub(super) const NAME: &str = "plugin";
@@ -52,6 +52,10 @@ impl Filter {
                     json!({ "backoff": { "base_interval": format!("{seconds}s") } })
                 }),
                 "configuration": text(config),
+                "capability_restriction_config": settings.capabilities.as_ref().map(|allowed| {
+                    let allowed = allowed.iter().map(|name| (name.clone(), json!({})));
+                    json!({ "allowed_capabilities": allowed.collect::<Map<_, _>>() })
+                }),
             },
         })
     }

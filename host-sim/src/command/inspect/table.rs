@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use comfy_table::{ContentArrangement, Table, presets};
 
-use super::callback::Called;
 use super::{Inspection, Memory};
+use host_sim::callback::Called;
 
 /// The whole text.
 pub(super) fn text(inspection: &Inspection) -> String {

@@ -3,13 +3,13 @@
 //! What makes a filter one of wasm is the type of its `typed_config`, `envoy.extensions.filters.http.wasm.v3.Wasm`; below it is what
 //! Envoy calls a `PluginConfig`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
-use host_sim::target::{FailurePolicy, PluginSettings};
+use host_sim::target::{ConnectionManager, FailurePolicy, PluginSettings, RouteSettings, Timeouts};
 use serde_json::{Map, Value};
 
 use crate::command::diagnostic::Pointed;
@@ -20,6 +20,16 @@ pub(super) struct Found {
     pub(super) module: Option<PathBuf>,
     pub(super) settings: PluginSettings,
     pub(super) configuration: Vec<u8>,
+    pub(super) manager: Manager,
+}
+
+/// What the configuration says of the connection manager around the filters, and of its only route.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Manager {
+    pub(super) settings: ConnectionManager,
+    pub(super) route: RouteSettings,
+    pub(super) upgrades: Vec<String>,
+    pub(super) timeouts: Timeouts,
 }
 
 /// Filters of wasm in one chain.
@@ -37,6 +47,8 @@ struct Candidate<'a> {
     /// The elements of `http_filters` among which it is.
     among: &'a [Value],
     plugin: &'a Map<String, Value>,
+    /// The connection manager that it is in.
+    manager: Option<&'a Map<String, Value>>,
     buffer_limit: Option<u64>,
 }
 
@@ -49,7 +61,7 @@ pub(super) fn read(file: &Path, name: Option<&str>) -> anyhow::Result<Chain> {
     let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
     let document = parse(file, text)?;
     let mut candidates = Vec::new();
-    search(&document, &[], None, None, &mut candidates);
+    search(&document, &[], None, (None, None), &mut candidates);
     let names: Vec<_> = candidates.iter().map(|found| found.name.clone()).collect();
     candidates.retain(|found| name.is_none_or(|name| found.name == name));
     let place = file.display();
@@ -116,30 +128,35 @@ fn search<'a>(
     value: &'a Value,
     among: &'a [Value],
     name: Option<&str>,
-    buffer_limit: Option<u64>,
+    (manager, buffer_limit): (Option<&'a Map<String, Value>>, Option<u64>),
     candidates: &mut Vec<Candidate<'a>>,
 ) {
     match value {
         Value::Array(items) => {
             for item in items {
-                search(item, items, name, buffer_limit, candidates);
+                search(item, items, name, (manager, buffer_limit), candidates);
             }
         }
         Value::Object(object) => {
             let name = object.get("name").and_then(Value::as_str).or(name);
             let limit = object.get("per_connection_buffer_limit_bytes");
             let buffer_limit = limit.and_then(Value::as_u64).or(buffer_limit);
+            let manager = object
+                .contains_key("http_filters")
+                .then_some(object)
+                .or(manager);
             if let Some(plugin) = plugin_of(object) {
                 candidates.push(Candidate {
                     name: name.unwrap_or_default().to_owned(),
                     among,
                     plugin,
+                    manager,
                     buffer_limit,
                 });
                 return;
             }
             for value in object.values() {
-                search(value, among, name, buffer_limit, candidates);
+                search(value, among, name, (manager, buffer_limit), candidates);
             }
         }
         _ => {}
@@ -190,13 +207,116 @@ fn found(candidate: &Candidate<'_>, file: &Path) -> anyhow::Result<Found> {
             .unwrap_or(false),
         failure_policy: failure_policy(plugin)?,
         reload_after_ms: reload_after(plugin)?,
+        capabilities: capabilities(plugin).or_else(|| capabilities(vm)),
         buffer_limit_bytes: limit.context("per_connection_buffer_limit_bytes")?,
     };
     Ok(Found {
         module: module(vm, file)?,
         settings,
         configuration: bytes(plugin.get("configuration")).context("config.configuration")?,
+        manager: candidate.manager.map_or(Ok(Manager::default()), manager)?,
     })
+}
+
+/// What of a connection manager is simulated.
+fn manager(manager: &Map<String, Value>) -> anyhow::Result<Manager> {
+    let known = serde_json::to_value(ConnectionManager::default())?;
+    let optional = [
+        "internal_address_config",
+        "generate_request_id",
+        "via",
+        "server_name",
+        "normalize_path",
+    ];
+    let mut settings = Map::new();
+    for (key, value) in manager {
+        if known.get(key).is_none() && !optional.contains(&key.as_str()) {
+            continue;
+        }
+        let value = match key.as_str() {
+            "common_http_protocol_options" => only(
+                value,
+                &["max_headers_count", "headers_with_underscores_action"],
+            ),
+            "http_protocol_options" => only(
+                value,
+                &[
+                    "accept_http_10",
+                    "default_host_for_http_10",
+                    "allow_chunked_length",
+                ],
+            ),
+            "internal_address_config" => only(value, &["cidr_ranges"]),
+            _ => value.clone(),
+        };
+        settings.insert(key.clone(), value);
+    }
+    let settings = serde_path_to_error::deserialize(Value::Object(settings));
+    let upgrades = manager.get("upgrade_configs").and_then(Value::as_array);
+    let upgrades = upgrades.into_iter().flatten().filter_map(|upgrade| {
+        let enabled = upgrade.get("enabled").and_then(Value::as_bool) != Some(false);
+        let name = upgrade.get("upgrade_type").and_then(Value::as_str);
+        name.filter(|_| enabled).map(str::to_owned)
+    });
+    let common = manager.get("common_http_protocol_options");
+    let mut timeouts = Map::new();
+    let mut time = |key: &str, value: Option<&Value>| {
+        if let Some(value) = value {
+            timeouts.insert(key.to_owned(), value.clone());
+        }
+    };
+    time("idle", manager.get("stream_idle_timeout"));
+    time("request", manager.get("request_timeout"));
+    time(
+        "max_stream_duration",
+        common.and_then(|common| common.get("max_stream_duration")),
+    );
+    let route = only_route(manager);
+    time("route", route.and_then(|route| route.get("timeout")));
+    let policy = route.and_then(|route| route.get("retry_policy"));
+    let policy = policy.map(|policy| {
+        only(
+            policy,
+            &[
+                "retry_on",
+                "num_retries",
+                "per_try_timeout",
+                "retriable_status_codes",
+            ],
+        )
+    });
+    let policy = policy.map(serde_json::from_value).transpose();
+    Ok(Manager {
+        settings: settings.context("the connection manager")?,
+        route: RouteSettings {
+            retry_policy: policy.context("route.retry_policy")?,
+        },
+        upgrades: upgrades.collect(),
+        timeouts: serde_json::from_value(Value::Object(timeouts)).context("a time-out")?,
+    })
+}
+
+/// These members of an object.
+fn only(value: &Value, keys: &[&str]) -> Value {
+    let members = value.as_object().into_iter().flatten();
+    let kept = members.filter(|(key, _)| keys.contains(&key.as_str()));
+    kept.map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
+}
+
+/// The route of a connection manager that has one only.
+fn only_route(manager: &Map<String, Value>) -> Option<&Value> {
+    let hosts = manager
+        .get("route_config")?
+        .get("virtual_hosts")?
+        .as_array()?;
+    let [host] = hosts.as_slice() else {
+        return None;
+    };
+    match host.get("routes")?.as_array()?.as_slice() {
+        [route] => route.get("route"),
+        _ => None,
+    }
 }
 
 fn failure_policy(plugin: &Map<String, Value>) -> anyhow::Result<FailurePolicy> {
@@ -270,6 +390,14 @@ fn bytes(any: Option<&Value>) -> anyhow::Result<Vec<u8>> {
             "the type is `{ty}`, expected type.googleapis.com/google.protobuf.StringValue or …Struct"
         ),
     }
+}
+
+/// The names that `capability_restriction_config` allows, if it restricts any.
+fn capabilities(from: &Map<String, Value>) -> Option<BTreeSet<String>> {
+    let restriction = from.get("capability_restriction_config")?;
+    let allowed = restriction.get("allowed_capabilities")?.as_object()?;
+    // An empty list restricts nothing.
+    (!allowed.is_empty()).then(|| allowed.keys().cloned().collect())
 }
 
 fn environment(vm: &Map<String, Value>) -> BTreeMap<String, String> {

@@ -47,7 +47,10 @@ impl Builder {
                 vm_configuration: settings.vm_configuration.clone().into_bytes(),
                 environment: settings.environment.clone().into_iter().collect(),
                 limits: self.limits,
-                capabilities: self.capabilities.clone(),
+                capabilities: settings
+                    .capabilities
+                    .clone()
+                    .or_else(|| self.capabilities.clone()),
             };
             // What is said of one filter apart from its settings is said of the first.
             if index == 0 {

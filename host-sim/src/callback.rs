@@ -1,12 +1,13 @@
 //! The exports that Envoy looks for, and when it calls them.
 
-use host_sim::AbiVersion;
 use serde::Serialize;
+
+use crate::abi::AbiVersion;
 
 /// When Envoy calls an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Called {
+pub enum Called {
     /// While a VM starts, before any context exists.
     AtStart,
     /// For the plugin as a whole: configuration, timers, answers to callouts.
@@ -20,7 +21,9 @@ pub(crate) enum Called {
 }
 
 impl Called {
-    pub(crate) fn words(self) -> &'static str {
+    /// As sentences say it: Envoy …
+    #[must_use]
+    pub fn words(self) -> &'static str {
         match self {
             Self::AtStart => "calls when a VM starts",
             Self::ForThePlugin => "calls for the plugin",
@@ -35,14 +38,17 @@ impl Called {
 
 /// An export that Envoy looks for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Callback {
-    pub(crate) name: &'static str,
-    pub(crate) called: Called,
-    /// The type in Envoy: how many numbers go in, and whether one comes out.
-    pub(crate) parameters: usize,
-    pub(crate) returns: bool,
+pub struct Callback {
+    /// Its name.
+    pub name: &'static str,
+    /// When Envoy calls it.
+    pub called: Called,
+    /// The type in Envoy: how many numbers go in, all of them `i32`.
+    pub parameters: usize,
+    /// Whether one comes out.
+    pub returns: bool,
     /// When exactly, where the name does not say it.
-    pub(crate) when: &'static str,
+    pub when: &'static str,
 }
 
 const fn callback(
@@ -105,7 +111,8 @@ const CALLBACKS: &[Callback] = &[
 
 impl Callback {
     /// The export of this name, as a module of this version has it.
-    pub(crate) fn named(name: &str, abi: Option<AbiVersion>) -> Option<Self> {
+    #[must_use]
+    pub fn named(name: &str, abi: Option<AbiVersion>) -> Option<Self> {
         let mut found = *CALLBACKS.iter().find(|callback| callback.name == name)?;
         // The first ABI does not say whether the headers are all.
         if abi == Some(AbiVersion::V0_1_0) && name.ends_with("_headers") {
@@ -115,8 +122,20 @@ impl Callback {
     }
 }
 
+/// Whether Envoy passes over this export because of another one that the module has.
+pub fn is_shadowed(name: &str, has: impl Fn(&str) -> bool) -> bool {
+    match name {
+        "_start" => has("_initialize"),
+        "main" => !has("_initialize"),
+        "__main_void" => !has("_initialize") || has("main"),
+        "proxy_on_memory_allocate" => has("malloc"),
+        _ => false,
+    }
+}
+
 /// Whether the name looks as if Envoy were expected to call it.
-pub(crate) fn looks_like_one(name: &str) -> bool {
+#[must_use]
+pub fn looks_like_one(name: &str) -> bool {
     (name.starts_with("proxy_") || name.starts_with("envoy_"))
         && !name.starts_with("proxy_abi_version_")
 }
