@@ -214,6 +214,7 @@ async fn answer(
         path: path.clone(),
         headers: fields(&head.headers),
         body: body.collect().await?.to_bytes().to_vec(),
+        ..UpstreamRequest::default()
     };
     let behaviour = lock(&state.behaviour).clone();
     state.seen.send_modify(|seen| seen.push(request));

@@ -157,6 +157,7 @@ async fn answer(
             .unwrap_or_default(),
         headers: fields(&head.headers),
         body: Vec::new(),
+        ..UpstreamRequest::default()
     };
     lock(&state.seen).insert(exchange.clone(), request);
     let plan = lock(&state.plans).get(&exchange).cloned();

@@ -28,7 +28,7 @@ pub(super) enum State {
     /// The upstream has done what it does.
     Answered,
     /// The client has its answer.
-    Ended(Exchange),
+    Ended(Box<Exchange>),
 }
 
 impl Flight {
@@ -64,7 +64,7 @@ impl Flight {
     /// What was seen of it, if it has ended.
     pub(super) fn exchange(&self) -> Option<Exchange> {
         match &self.state {
-            State::Ended(exchange) => Some(exchange.clone()),
+            State::Ended(exchange) => Some(Exchange::clone(exchange)),
             _ => None,
         }
     }
@@ -72,7 +72,7 @@ impl Flight {
     /// What was seen of it, if it has ended.
     pub(super) fn into_exchange(self) -> Option<Exchange> {
         match self.state {
-            State::Ended(exchange) => Some(exchange),
+            State::Ended(exchange) => Some(*exchange),
             State::New | State::InFilter | State::AtUpstream | State::Answered => None,
         }
     }

@@ -77,6 +77,10 @@ pub(crate) fn upstream_request(
     UpstreamRequest {
         method,
         path: headers.text(":path").unwrap_or_default().into_owned(),
+        authority: match http {
+            HttpVersion::One => String::new(),
+            HttpVersion::Two => headers.text(":authority").unwrap_or_default().into_owned(),
+        },
         headers: sent,
         body: Vec::new(),
     }

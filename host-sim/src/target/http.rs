@@ -227,6 +227,8 @@ pub struct UpstreamRequest {
     pub method: String,
     /// Path and query.
     pub path: String,
+    /// The `:authority` of HTTP/2; over HTTP/1 it is among the headers, as `host`.
+    pub authority: String,
     /// Headers, names in lower case, several values of a name kept apart.
     pub headers: Vec<(String, String)>,
     /// The body; empty unless all of it arrived.

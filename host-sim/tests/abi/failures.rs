@@ -5,7 +5,7 @@ use std::time::Duration;
 use host_sim::target::{Departure, FailurePolicy, PluginSettings};
 use host_sim::{Simulator, StartError};
 
-use crate::guest::{builder, get, module, simulator, started, text};
+use crate::guest::{builder, get, simulator, started, text};
 
 const TRAPS: &str =
     r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) unreachable)"#;

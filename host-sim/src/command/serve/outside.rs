@@ -8,7 +8,7 @@ use std::time::Duration;
 use host_sim::target::{Upstream, UpstreamBehaviour, UpstreamRequest};
 use host_sim::{CalloutId, Piece};
 use http::header::{CONNECTION, HOST, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderValue, Response, Uri};
+use http::{HeaderMap, HeaderValue, Response, Uri, Version};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use hyper_util::client::legacy::Client;
@@ -120,6 +120,7 @@ impl Outside {
 /// Hands an answer on piece by piece, as fast as the client takes it.
 async fn pass_on(station: &Rc<Station>, call: Call, answer: Response<Incoming>) {
     let (head, mut body) = answer.into_parts();
+    let http1 = head.version != Version::HTTP_2;
     let ended = body.is_end_stream();
     station.respond(call, head.status.as_u16(), &texts(&head.headers), ended);
     if ended {
@@ -136,6 +137,11 @@ async fn pass_on(station: &Rc<Station>, call: Call, answer: Response<Incoming>) 
                 Ok(bytes) => Piece::Data {
                     bytes: bytes.to_vec(),
                     end: false,
+                },
+                // Over HTTP/1 Envoy passes over them.
+                Err(_) if http1 => Piece::Data {
+                    bytes: Vec::new(),
+                    end: true,
                 },
                 Err(frame) => {
                     let trailers = frame.into_trailers().unwrap_or_default();
@@ -169,6 +175,13 @@ async fn send(
     let mut builder = http::Request::builder()
         .method(request.method.as_str())
         .uri(uri);
+    let has_host = request
+        .headers
+        .iter()
+        .any(|(name, _)| name == HOST.as_str());
+    if !has_host && !request.authority.is_empty() {
+        builder = builder.header(HOST, &request.authority);
+    }
     for (name, value) in &request.headers {
         let name = match name.as_str() {
             ":authority" => HOST.as_str(),

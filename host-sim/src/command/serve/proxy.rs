@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use host_sim::Piece;
 use host_sim::target::{HttpVersion, Request};
-use http::header::{CONNECTION, HOST, TRANSFER_ENCODING};
+use http::header::{HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Response, Version};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
@@ -22,6 +22,9 @@ use tokio::task::{JoinSet, spawn_local};
 
 use super::outlet::OutletBody;
 use super::station::{Call, Station};
+
+/// How many headers of a request are read.
+const MOST_HEADERS: usize = 1000;
 
 /// Runs what a connection sets off on the connection's own thread.
 #[derive(Clone, Copy, Debug)]
@@ -106,7 +109,9 @@ async fn converse(
     mut stopping: watch::Receiver<bool>,
 ) {
     let service = service_fn(move |request| call(request, Rc::clone(&station)));
-    let server = auto::Builder::new(Here);
+    let mut server = auto::Builder::new(Here);
+    // How many headers are too many is the simulation's to say.
+    server.http1().max_headers(MOST_HEADERS);
     let mut conversation = pin!(server.serve_connection(TokioIo::new(connection), service));
     // Whatever ends a connection badly is the client's affair.
     tokio::select! {
@@ -126,6 +131,7 @@ async fn call(
     let ended = body.is_end_stream();
     let request = read(&head);
     let http = request.http;
+    station.runs().await;
     let (call, answer) = station.begin(&request, ended).map_err(io::Error::other)?;
     let waiting = Waiting {
         station: Rc::clone(&station),
@@ -139,7 +145,7 @@ async fn call(
     let mut response = Response::builder().status(answer.status);
     for (name, value) in &answer.headers {
         // The server frames the body itself.
-        if name != TRANSFER_ENCODING.as_str() && name != CONNECTION.as_str() {
+        if name != TRANSFER_ENCODING.as_str() {
             response = response.header(name, value);
         }
     }
@@ -189,7 +195,14 @@ fn read(head: &http::request::Parts) -> Request {
         method: head.method.to_string(),
         path: path.to_owned(),
         authority: authority.or(host).unwrap_or_default().to_owned(),
+        hostless: authority.or(host).is_none(),
+        scheme: head
+            .uri
+            .scheme_str()
+            .filter(|_| head.version == Version::HTTP_2)
+            .map(str::to_owned),
         headers: texts(&head.headers),
+        http_10: head.version == Version::HTTP_10,
         http: if head.version == Version::HTTP_2 {
             HttpVersion::Two
         } else {
@@ -201,9 +214,7 @@ fn read(head: &http::request::Parts) -> Request {
 
 fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    let headers = headers
-        .iter()
-        .filter(|(name, _)| **name != HOST && **name != CONNECTION);
+    let headers = headers.iter().filter(|(name, _)| **name != HOST);
     headers
         .map(|(name, value)| (name.to_string(), text(value)))
         .collect()

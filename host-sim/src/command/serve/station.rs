@@ -44,6 +44,8 @@ pub(super) struct Station {
     due: Cell<Option<Timestamp>>,
     /// That has changed.
     replanned: Notify,
+    /// A filter has started.
+    starts: Notify,
     /// Something has happened.
     moved: Notify,
     /// Why the proxy cannot go on.
@@ -77,9 +79,21 @@ impl Station {
             trace,
             due: Cell::default(),
             replanned: Notify::new(),
+            starts: Notify::new(),
             moved: Notify::new(),
             broken: RefCell::default(),
             breaks: Notify::new(),
+        }
+    }
+
+    /// Waits until a filter runs.
+    pub(super) async fn runs(&self) {
+        loop {
+            let starts = self.starts.notified();
+            if !self.generations.borrow().is_empty() {
+                return;
+            }
+            starts.await;
         }
     }
 
@@ -88,6 +102,7 @@ impl Station {
         let calls = BTreeMap::new();
         let generation = Generation { simulator, calls };
         self.generations.borrow_mut().insert(number, generation);
+        self.starts.notify_waiters();
         self.settle();
     }
 

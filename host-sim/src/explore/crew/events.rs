@@ -149,7 +149,7 @@ impl Crew {
                 }
                 Happening::Ended { call, exchange } => {
                     if let Some(flight) = self.flight(worker, call) {
-                        flight.state = State::Ended(exchange);
+                        flight.state = State::Ended(Box::new(exchange));
                     }
                 }
                 Happening::Callout { callout, .. } => self.called_out(worker, callout)?,
