@@ -304,6 +304,11 @@ impl Chain {
         }
     }
 
+    /// Fires every timer once.
+    pub(crate) fn fire_timers(&mut self) {
+        self.filters.vms_mut().for_each(Worker::fire_timers);
+    }
+
     /// When something is due by itself.
     pub(crate) fn next_due(&self) -> Option<Instant> {
         self.filters.vms().filter_map(Worker::next_due).min()

@@ -218,6 +218,7 @@ impl Session for SimSession {
     }
 
     fn metric(&mut self, name: &str) -> Result<Option<u64>, TargetError> {
+        self.simulator.fire_timers();
         Ok(self.simulator.metric(name))
     }
 

@@ -158,7 +158,8 @@ pub trait Session {
     /// When the host died.
     fn advance(&mut self, by: Duration) -> Result<(), TargetError>;
 
-    /// The value of a metric under the name that the module defined it by; `None` when there is no such metric (yet).
+    /// The value of a metric under the name that the module defined it by; `None` when there is no such metric (yet). Where nothing
+    /// happens between steps, timers fire first: a plugin may gather what it counts until its next tick.
     ///
     /// # Errors
     ///

@@ -9,24 +9,7 @@ use serde::Deserialize;
 pub use concurrency::ConcurrencyConfig;
 pub use sources::{AttributesConfig, SourceConfig};
 
-use crate::{
-    calendar_date::CalendarDate,
-    config_error::{ConfigError, ConfigErrors},
-    cost_table::CostsConfig,
-    directory::DirectoryConfig,
-    edition::{Edition, EditionName},
-    enforcement::Enforcement,
-    engine::EngineConfig,
-    json,
-    namespace::Namespace,
-    organization::{Organization, OrganizationId},
-    policy::Policy,
-    refunds::Refunds,
-    refusal::{Answer, Refusals},
-    response_headers::ResponseHeaders,
-    unique_map::UniqueMap,
-    usage::config::{UsageConfig, WarningsConfig},
-};
+use crate::{decide::policy::Policy, document::{config_error::{ConfigError, ConfigErrors}, json, unique_map::UniqueMap}, model::{calendar_date::CalendarDate, edition::{Edition, EditionName}, enforcement::Enforcement, namespace::Namespace, organization::{Organization, OrganizationId}, refunds::Refunds}, outbound::{directory::DirectoryConfig, engine::EngineConfig}, pricing::cost_table::CostsConfig, show::{refusal::{Answer, Refusals}, response_headers::ResponseHeaders, usage::config::{UsageConfig, WarningsConfig}}};
 
 /// API credits for Envoy: the configuration of the filter.
 #[derive(Debug, Deserialize)]

@@ -35,52 +35,14 @@
     )
 )]
 
-pub mod account;
-pub mod allotment;
-pub mod attributes;
-pub mod awaited;
-pub mod calendar_date;
-pub mod callout;
-pub mod choice;
-pub mod complaints;
+pub mod accounts;
 pub mod config;
-pub mod config_error;
-pub mod cost_table;
-pub mod credits;
-pub mod data_center;
-pub mod day;
-pub mod directory;
-pub mod edition;
-pub mod enforcement;
-pub mod engine;
-pub mod header_map;
-pub mod json;
-pub mod ledger;
-pub mod legacy_limit;
-pub mod meter;
-pub mod metrics;
-pub mod namespace;
-pub mod organization;
-pub mod policy;
-pub mod property_path;
-pub mod receipt;
-pub mod refunds;
-pub mod refusal;
-pub mod response_headers;
-pub mod slots;
-pub mod spread;
-pub mod subscription;
-pub mod terms;
-pub mod unique_map;
-pub mod usage;
-pub mod webhook;
-pub mod worker;
+pub mod decide;
+pub mod document;
+pub mod model;
+pub mod outbound;
+pub mod pricing;
+pub mod show;
 
 #[cfg(target_os = "wasi")]
-mod call;
-#[cfg(target_os = "wasi")]
-mod filter;
-#[cfg(target_os = "wasi")]
-mod host;
-#[cfg(target_os = "wasi")]
-mod plugin;
+mod shell;

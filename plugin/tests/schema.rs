@@ -73,7 +73,7 @@ fn the_schema_accepts_the_example_and_refuses_what_the_filter_refuses() {
         let (parent, key) = pointer.rsplit_once('/').unwrap();
         changed.pointer_mut(parent).unwrap()[key] = value;
         assert!(!validator.is_valid(&changed), "{pointer}");
-        let policy = api_credits::policy::Policy::from_json(changed.to_string().as_bytes());
+        let policy = api_credits::decide::policy::Policy::from_json(changed.to_string().as_bytes());
         assert!(policy.is_err(), "{pointer}");
     }
 }

@@ -16,11 +16,11 @@ use std::fs;
 use std::hint::black_box;
 use std::rc::Rc;
 
-use api_credits::ledger::{Cas, HostRefused, SetError, SharedData, Versioned};
-use api_credits::meter::{Ending, Meter, RequestHead, ResponseHead};
-use api_credits::policy::Policy;
-use api_credits::usage::answer;
-use api_credits::worker::Worker;
+use api_credits::accounts::ledger::{Cas, HostRefused, SetError, SharedData, Versioned};
+use api_credits::accounts::worker::Worker;
+use api_credits::decide::meter::{Ending, Meter, RequestHead, ResponseHead};
+use api_credits::decide::policy::Policy;
+use api_credits::show::usage::answer;
 use api_credits_tests::artifacts;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use host_sim::target::Request;

@@ -276,6 +276,14 @@ impl Simulator {
         Ok(())
     }
 
+    /// Fires every timer of a plugin once, as it would fire before long, without the clock moving: a plugin may gather what it counts until
+    /// its next tick.
+    pub fn fire_timers(&mut self) {
+        for worker in self.main.iter_mut().chain(&mut self.workers) {
+            worker.fire_timers();
+        }
+    }
+
     /// Everybody is told of what was put into shared queues. Says whether there was any.
     pub(super) fn tell_queues(&mut self) -> bool {
         let mut any = false;

@@ -32,6 +32,15 @@ impl Worker {
             .filter_map(|(id, root)| Some((root.tick?.due, *id)))
     }
 
+    /// Fires every timer once, whenever it is due, and leaves it armed as it is.
+    pub(crate) fn fire_timers(&mut self) {
+        let armed: Vec<u32> = self.due_ticks().map(|(_, root)| root).collect();
+        for root in armed {
+            let _ = self.vm.notify("proxy_on_tick", root);
+            self.run_deferred();
+        }
+    }
+
     /// Fires the timers that are due at this instant, each of which is armed again after its callback, and gives up calls that hang.
     pub(crate) fn tick(&mut self, now: Instant) {
         let due: Vec<u32> = self

@@ -10,20 +10,7 @@ use super::{
     AnonymousConfig, AttributesConfig, Bodies, Config, ShareConfig, StrangersConfig, checks,
     contradiction::{calendar, contradiction, expected},
 };
-use crate::{
-    attributes::Described,
-    choice::expected_one_of,
-    config_error::{ConfigError, ConfigErrors},
-    cost_table::{CostTable, Fallback},
-    data_center::{DEFAULT_NAME, DataCenter},
-    day::{Calendar, Seconds},
-    json::member,
-    policy::{Outsiders, Policy},
-    response_headers::ResponseHeaders,
-    subscription::Subscriptions,
-    usage::answer::Usage,
-    webhook::WebhookConfig,
-};
+use crate::{accounts::subscription::Subscriptions, decide::{attributes::Described, policy::{Outsiders, Policy}}, document::{choice::expected_one_of, config_error::{ConfigError, ConfigErrors}, json::member}, model::{data_center::{DEFAULT_NAME, DataCenter}, day::{Calendar, Seconds}}, outbound::webhook::WebhookConfig, pricing::cost_table::{CostTable, Fallback}, show::{response_headers::ResponseHeaders, usage::answer::Usage}};
 
 impl Config {
     /// The policy that the configuration describes, and what in it is suspicious.

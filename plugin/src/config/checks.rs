@@ -5,13 +5,7 @@
 //! new organizations come every day.
 
 use super::{Config, SourceConfig, StrangersConfig};
-use crate::{
-    config_error::{ConfigError, ConfigErrors},
-    cost_table::{CostConfig, CostsConfig},
-    credits::Credits,
-    json::member,
-    policy::{Outsiders, Policy},
-};
+use crate::{decide::policy::{Outsiders, Policy}, document::{config_error::{ConfigError, ConfigErrors}, json::member}, model::credits::Credits, pricing::cost_table::{CostConfig, CostsConfig}};
 
 /// Adds what can only be a mistake.
 #[inline(never)]

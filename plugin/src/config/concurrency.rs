@@ -2,12 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::{
-    config_error::ConfigError,
-    day::Seconds,
-    policy::{Concurrency, GroupLimit},
-    unique_map::UniqueMap,
-};
+use crate::{decide::policy::{Concurrency, GroupLimit}, document::{config_error::ConfigError, unique_map::UniqueMap}, model::day::Seconds};
 
 /// How calls in progress are counted.
 #[derive(Debug, Deserialize)]

@@ -2,10 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::{
-    attributes::AttributeSources, config_error::ConfigError, property_path::PropertyPath,
-    response_headers::HeaderName,
-};
+use crate::{decide::attributes::AttributeSources, document::config_error::ConfigError, model::{header_name::HeaderName, property_path::PropertyPath}};
 
 /// Where something is stated about a call.
 #[derive(Debug, Deserialize)]

@@ -1,7 +1,7 @@
 //! What was understood of a configuration, in one line for the log.
 
 use super::{AnonymousConfig, Config, SourceConfig, StrangersConfig};
-use crate::enforcement::Enforcement;
+use crate::model::enforcement::Enforcement;
 
 impl Config {
     /// What is configured: who pays, what for, and what is told to whom.

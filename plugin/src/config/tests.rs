@@ -1,7 +1,7 @@
 //! Configurations that are refused, each with its whole error line.
 
 use super::*;
-use crate::{cost_table::Fallback, credits::Credits};
+use crate::{model::credits::Credits, pricing::cost_table::Fallback};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use api_credits::cost_table::{BodyKind, CostTable, PerRecordQuote, Quote};
+use api_credits::pricing::cost_table::{BodyKind, CostTable, PerRecordQuote, Quote};
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 

@@ -37,7 +37,7 @@ pub fn configuration(data: &[u8]) {
     }
     let again = read(value.to_string().as_bytes(), Bodies::Read).expect("the same written anew");
     assert_eq!(accepted.summary, again.summary);
-    let rules = |policy: &api_credits::policy::Policy| policy.costs.rules().to_vec();
+    let rules = |policy: &api_credits::decide::policy::Policy| policy.costs.rules().to_vec();
     // In the order of the text, in which serde_json does not keep the members of objects.
     assert_eq!(rules(&accepted.policy), rules(&again.policy));
     assert_eq!(

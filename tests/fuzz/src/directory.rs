@@ -3,10 +3,10 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use api_credits::allotment::Allotment;
-use api_credits::callout::{CalloutId, Reply};
-use api_credits::organization::OrganizationId;
-use api_credits::policy::{Payer, Policy};
+use api_credits::decide::policy::{Payer, Policy};
+use api_credits::model::allotment::Allotment;
+use api_credits::model::organization::OrganizationId;
+use api_credits::outbound::callout::{CalloutId, Reply};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -93,7 +93,7 @@ pub fn directory(data: &[u8]) {
 
 type Said = (String, Allotment, Option<u32>);
 
-fn said_of(holder: &api_credits::policy::AccountHolder) -> Said {
+fn said_of(holder: &api_credits::accounts::holder::AccountHolder) -> Said {
     (
         holder.edition.to_string(),
         holder.allotment,

@@ -2,16 +2,16 @@
 
 use std::rc::Rc;
 
-use api_credits::cost_table::Quote;
-use api_credits::credits::Credits;
-use api_credits::day::{Day, DayNumber};
-use api_credits::header_map::{self, HeaderMap};
-use api_credits::policy::Policy;
-use api_credits::usage::accept::Representation;
-use api_credits::usage::details::{Details, Facts};
-use api_credits::usage::page::Page;
-use api_credits::usage::preview::Call;
-use api_credits::usage::statistics::Statistics;
+use api_credits::accounts::statistics::Statistics;
+use api_credits::decide::policy::Policy;
+use api_credits::model::credits::Credits;
+use api_credits::model::day::{Day, DayNumber};
+use api_credits::model::header_map::{self, HeaderMap};
+use api_credits::pricing::cost_table::Quote;
+use api_credits::show::usage::accept::Representation;
+use api_credits::show::usage::details::{Details, Facts};
+use api_credits::show::usage::page::Page;
+use api_credits::show::usage::preview::Call;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use api_credits::cost_table::{CostTable, Quote};
+use api_credits::pricing::cost_table::{CostTable, Quote};
 use serde_json::json;
 
 /// Operations and what they cost, apart from `GET /api/v1/tickets`, whose price follows `from`. None but the last fits what another fits.

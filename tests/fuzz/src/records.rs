@@ -1,8 +1,8 @@
 //! What the filter finds in shared data.
 
-use api_credits::account::{Account, Admission, Ceiling};
-use api_credits::credits::Credits;
-use api_credits::usage::statistics::{Event, Statistics};
+use api_credits::accounts::account::{Account, Admission, Ceiling};
+use api_credits::accounts::statistics::{Event, Statistics};
+use api_credits::model::credits::Credits;
 
 /// A record that is read is written as it was; no account that it may be is overspent by a call; and what is added to a record of
 /// statistics without taking it apart is what is added to one that is taken apart.

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use api_credits::callout::{CalloutName, Reply};
-use api_credits::day::Seconds;
+use api_credits::model::day::Seconds;
+use api_credits::outbound::callout::{CalloutName, Reply};
 
-use api_credits::engine::{EnvoyId, Message, RespTransport, Transport};
+use api_credits::outbound::engine::{EnvoyId, Message, RespTransport, Transport};
 
-use api_credits::ledger::{AccountKey, Birth};
-use api_credits::namespace::Namespace;
+use api_credits::accounts::ledger::{AccountKey, Birth};
+use api_credits::model::namespace::Namespace;
 use host_sim::resp::{RespBehaviour, RespReply};
 
 /// Replies are believed if they are just as many lists of seven numbers as there were messages, by a plainer reader too, and never

@@ -115,7 +115,7 @@ impl Script {
         self.births.insert(place.as_bytes().to_vec(), born);
     }
 
-    /// Takes a message, as `plugin/src/engine/share.lua` does.
+    /// Takes a message, as `plugin/src/outbound/engine/share.lua` does.
     fn run(&mut self, keys: [&[u8]; 3], arguments: &[&[u8]], now: i64) -> Result<[i64; 7]> {
         let [day, calls, place] = keys;
         let [id, rest @ ..] = arguments else {

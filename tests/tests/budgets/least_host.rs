@@ -18,8 +18,7 @@ pub(crate) struct LeastHost {
     create: TypedFunc<(u32, u32), ()>,
     request_headers: TypedFunc<(u32, u32, u32), u32>,
     response_headers: TypedFunc<(u32, u32, u32), u32>,
-    log: TypedFunc<u32, ()>,
-    done: TypedFunc<u32, u32>,
+    delete: TypedFunc<u32, ()>,
     tick: TypedFunc<u32, ()>,
     next_context: u32,
 }
@@ -70,8 +69,7 @@ impl LeastHost {
             create: export(&instance, &mut store, "proxy_on_context_create"),
             request_headers: export(&instance, &mut store, "proxy_on_request_headers"),
             response_headers: export(&instance, &mut store, "proxy_on_response_headers"),
-            log: export(&instance, &mut store, "proxy_on_log"),
-            done: export(&instance, &mut store, "proxy_on_done"),
+            delete: export(&instance, &mut store, "proxy_on_delete"),
             tick: export(&instance, &mut store, "proxy_on_tick"),
             next_context: PLUGIN + 1,
             memory,
@@ -96,8 +94,7 @@ impl LeastHost {
         self.response_headers
             .call(&mut *store, (context, 0, 0))
             .unwrap();
-        self.log.call(&mut *store, context).unwrap();
-        self.done.call(&mut *store, context).unwrap();
+        self.delete.call(&mut *store, context).unwrap();
         action.unwrap() == 0
     }
 

@@ -3,11 +3,9 @@
 use std::rc::Rc;
 
 use api_credits::{
-    callout::{CalloutId, Reply},
-    ledger::Ledger,
-    meter::Meter,
-    policy::Policy,
-    worker::Worker,
+    accounts::{ledger::Ledger, worker::Worker},
+    decide::{meter::Meter, policy::Policy},
+    outbound::callout::{CalloutId, Reply},
 };
 use jiff::{SignedDuration, Timestamp};
 

@@ -11,7 +11,7 @@ use rand::{RngExt as _, SeedableRng as _};
 /// The engine in memory does, number for number, what the filter's script does in Valkey.
 #[test]
 fn the_engine_in_memory_does_what_the_script_does() {
-    const SCRIPT: &str = include_str!("../../../plugin/src/engine/share.lua");
+    const SCRIPT: &str = include_str!("../../../plugin/src/outbound/engine/share.lua");
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let settings = Settings {
         open: true,

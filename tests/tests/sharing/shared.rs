@@ -5,7 +5,7 @@ use std::{
     collections::HashMap,
 };
 
-use api_credits::ledger::{Cas, HostRefused, SetError, SharedData, Versioned};
+use api_credits::accounts::ledger::{Cas, HostRefused, SetError, SharedData, Versioned};
 
 /// Shared data by Envoy's rules.
 #[derive(Default)]

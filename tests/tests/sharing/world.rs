@@ -3,10 +3,12 @@
 use std::rc::Rc;
 
 use api_credits::{
-    callout::{CalloutId, Reply},
-    engine::Parcel,
-    meter::{Ending, Meter, RequestHead, ResponseHead, Step},
-    refusal::Reason,
+    decide::meter::{Ending, Meter, RequestHead, ResponseHead, Step},
+    model::reason::Reason,
+    outbound::{
+        callout::{CalloutId, Reply},
+        engine::Parcel,
+    },
 };
 use api_credits_tests::engine::script::Script;
 use jiff::{SignedDuration, Timestamp};

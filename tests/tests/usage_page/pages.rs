@@ -2,19 +2,22 @@
 
 use anyhow::Context as _;
 use api_credits::{
-    allotment::Allotment,
-    cost_table::{CostTable, CostsConfig},
-    credits::Credits,
-    day::Calendar,
-    edition::Edition,
-    organization::Organization,
-    refusal::Reason,
-    terms::{Model, Terms},
-    usage::{
+    accounts::statistics::{Event, Statistics},
+    model::{
+        allotment::Allotment,
+        credits::Credits,
+        day::Calendar,
+        edition::Edition,
+        organization::Organization,
+        plan::Plan,
+        reason::Reason,
+        terms::{Model, Terms},
+    },
+    pricing::cost_table::{CostTable, CostsConfig},
+    show::usage::{
         answer::{Answer, Request, Usage},
         config::UsageConfig,
-        details::{Concurrency, Details, Facts, Plan},
-        statistics::{Event, Statistics},
+        details::{Concurrency, Details, Facts},
     },
 };
 use serde_json::json;

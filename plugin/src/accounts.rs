@@ -1,0 +1,11 @@
+//! What was used, by whom: the accounts and what one worker knows of them.
+
+pub mod account;
+pub mod complaints;
+pub mod holder;
+pub mod ledger;
+pub mod slots;
+pub mod statistics;
+pub mod subscription;
+pub mod tally;
+pub mod worker;

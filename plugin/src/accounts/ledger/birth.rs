@@ -1,0 +1,158 @@
+//! The birth of the engine, as all workers of a proxy know it, beside the proxy's own name.
+//!
+//! It goes on from one birth to the next by compare-and-set: only an answer to a message that stated the birth known here tells of
+//! another one. So an answer of a former engine, overtaken on its way, never brings the former birth back, whatever clocks say.
+
+use jiff::Timestamp;
+
+use super::{AccountKey, Cas, Ledger, PostingFailure, SetError, SharedData};
+use crate::accounts::account::Moment;
+
+/// When an engine was first spoken to after it had started empty, in microseconds since 1970 by its own clock; 0 where none is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Birth(pub u64);
+
+/// What a proxy knows of the engine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Acquaintance {
+    /// The birth of the engine that it last heard of.
+    pub birth: Birth,
+    /// When that engine last answered, give or take a second.
+    pub heard_at: Moment,
+    /// When a worker last greeted it.
+    pub greeted_at: Moment,
+}
+
+impl Acquaintance {
+    /// By how many milliseconds `heard_at` may be behind, so that not every answer is written down.
+    const BEHIND: u128 = 500;
+
+    fn to_record(self) -> [u8; 24] {
+        let mut record = [0; 24];
+        let numbers = [self.birth.0, self.heard_at.0, self.greeted_at.0];
+        for (bytes, number) in record.as_chunks_mut::<8>().0.iter_mut().zip(numbers) {
+            *bytes = number.to_le_bytes();
+        }
+        record
+    }
+
+    /// What was stored; nothing where something else was.
+    fn from_record(record: &[u8]) -> Self {
+        let (numbers, rest) = record.as_chunks::<8>();
+        match (numbers, rest) {
+            ([birth, heard_at, greeted_at], []) => Self {
+                birth: Birth(u64::from_le_bytes(*birth)),
+                heard_at: Moment(u64::from_le_bytes(*heard_at)),
+                greeted_at: Moment(u64::from_le_bytes(*greeted_at)),
+            },
+            _ => Self::default(),
+        }
+    }
+
+    /// After an answer by an engine of this birth to a message that stated `stated`; `None` if it changes nothing.
+    #[must_use]
+    pub fn hears(self, stated: Birth, birth: Birth, now: Timestamp) -> Option<Self> {
+        let heard = Self {
+            birth,
+            heard_at: Moment::of(now),
+            ..self
+        };
+        if birth == Birth::default() || self.birth != stated && self.birth != birth {
+            return None;
+        }
+        let stale = self.heard_at.age(now).as_millis() >= Self::BEHIND;
+        (self.birth != birth || stale).then_some(heard)
+    }
+}
+
+impl<S: SharedData> Ledger<'_, S> {
+    /// What this proxy knows of the engine whose record is at `place`.
+    ///
+    /// # Errors
+    /// When the host refuses the call.
+    pub fn acquaintance(&self, place: &AccountKey) -> Result<Acquaintance, PostingFailure> {
+        let stored = self.data.get(place.as_str())?;
+        Ok(stored.map_or_else(Acquaintance::default, |stored| {
+            Acquaintance::from_record(&stored.value)
+        }))
+    }
+
+    /// Changes what this proxy knows of the engine, unless there is nothing to change. Returns whether it was changed.
+    ///
+    /// # Errors
+    /// When other workers are faster each time, or the host refuses a call.
+    pub fn acquaint(
+        &self,
+        place: &AccountKey,
+        step: impl Fn(Acquaintance) -> Option<Acquaintance>,
+    ) -> Result<bool, PostingFailure> {
+        for _ in 0..Self::ATTEMPTS {
+            let stored = self.data.get(place.as_str())?;
+            let cas = stored.as_ref().map_or(Cas::ABSENT, |stored| stored.cas);
+            let known = stored.map(|stored| Acquaintance::from_record(&stored.value));
+            let Some(after) = step(known.unwrap_or_default()) else {
+                return Ok(false);
+            };
+            let record = after.to_record();
+            match self.data.compare_and_set(place.as_str(), &record, cas) {
+                Ok(()) => return Ok(true),
+                Err(SetError::Mismatch) => {}
+                Err(SetError::Refused(refused)) => return Err(refused.into()),
+            }
+        }
+        Err(PostingFailure::Contended {
+            attempts: Self::ATTEMPTS,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{accounts::ledger::fake::FakeSharedData, model::namespace::Namespace};
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    fn at(milliseconds: i64) -> Timestamp {
+        Timestamp::from_millisecond(1_795_300_000_000 + milliseconds).unwrap()
+    }
+
+    #[test]
+    fn only_an_answer_to_what_was_known_tells_of_another_birth() {
+        let data = FakeSharedData::default();
+        let (ledger, place) = (
+            Ledger::new(&data),
+            AccountKey::engine(&Namespace::default()),
+        );
+        let hears = |stated, birth, milliseconds| {
+            let step =
+                |known: Acquaintance| known.hears(Birth(stated), Birth(birth), at(milliseconds));
+            let changed = ledger.acquaint(&place, step).unwrap();
+            (changed, ledger.acquaintance(&place).unwrap().birth.0)
+        };
+        assert_eq!(hears(0, 0, 0), (false, 0), "an engine without one");
+        assert_eq!(hears(0, 7, 0), (true, 7));
+        assert_eq!(hears(7, 7, 100), (false, 7), "heard just now");
+        assert_eq!(hears(7, 7, 600), (true, 7));
+        assert_eq!(hears(7, 5, 700), (true, 5), "by a clock that is behind");
+        assert_eq!(hears(7, 7, 800), (false, 5), "of the former engine");
+        assert_eq!(hears(0, 9, 2_000), (false, 5), "what knew nothing");
+        let heard_at = ledger.acquaintance(&place).unwrap().heard_at;
+        assert_eq!(heard_at, Moment::of(at(700)));
+    }
+
+    #[test]
+    fn what_something_else_has_stored_is_nothing() {
+        let known = Acquaintance {
+            birth: Birth(1),
+            heard_at: Moment(2),
+            greeted_at: Moment(3),
+        };
+        assert_eq!(Acquaintance::from_record(&known.to_record()), known);
+        assert_eq!(
+            Acquaintance::from_record(b"1234567"),
+            Acquaintance::default()
+        );
+        assert_eq!(Acquaintance::from_record(&[1; 25]), Acquaintance::default());
+    }
+}

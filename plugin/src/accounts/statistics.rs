@@ -1,0 +1,227 @@
+//! Statistics: what an organization did today, beyond what its account says it used.
+//!
+//! They are counted by the *names* of the rules and reasons, so that a new configuration with other rules never mixes them up. What is
+//! stored is not the name but its hash, which keeps the record of a typical organization well below 200 bytes; names come from the
+//! configuration when the record is shown, and what it no longer names is shown as such.
+
+mod addition;
+mod record;
+
+#[cfg(test)]
+mod tests;
+
+pub use record::UnreadableStatistics;
+
+use crate::model::{credits::Credits, day::DayNumber, reason::Reason};
+
+/// What one organization did on one day.
+///
+/// Numbers saturate: a count that is full stays full.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statistics {
+    day: DayNumber,
+    operations: Breakdown,
+    refusals: Breakdown,
+    refunds: Count,
+}
+
+/// Something to be counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// A call that was charged. Counted once its cost is final, so that what a rule brought needs no correction.
+    Charged {
+        /// The name of the rule that priced it.
+        rule: &'a str,
+        /// What it cost.
+        cost: Credits,
+    },
+    /// A call that was charged before and got this back.
+    Refunded(Credits),
+    /// A call that was refused.
+    Refused(Reason),
+}
+
+/// A number of calls, and of the credits that they moved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    /// Calls.
+    pub calls: u64,
+    /// Credits.
+    pub credits: Credits,
+}
+
+/// Counts by name.
+///
+/// Invariant: at most [`Breakdown::MAX_NAMES`] names, each once; whatever comes later is summed under no name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Breakdown {
+    named: Vec<(NameHash, Count)>,
+    others: Count,
+}
+
+/// What stands for the name of a rule or a reason in a record: its 32-bit FNV-1a hash (draft-eastlake-fnv).
+///
+/// Two names of one configuration that share a hash (one chance in a million for a table of a hundred rules) are counted together
+/// under the first of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NameHash(u32);
+
+impl NameHash {
+    /// The hash of `name`.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        let hash = name.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
+            (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+        });
+        Self(hash)
+    }
+}
+
+impl Count {
+    /// One call with these credits.
+    #[must_use]
+    pub const fn one(credits: Credits) -> Self {
+        Self { calls: 1, credits }
+    }
+
+    /// Whether nothing was counted.
+    #[must_use]
+    pub const fn is_zero(&self) -> bool {
+        self.calls == 0 && self.credits.is_zero()
+    }
+
+    /// Adds `other`.
+    pub fn add(&mut self, other: Self) {
+        self.calls = self.calls.saturating_add(other.calls);
+        self.credits = self
+            .credits
+            .checked_add(other.credits)
+            .unwrap_or(Credits::MAX);
+    }
+}
+
+impl Breakdown {
+    /// The most names that are counted apart.
+    pub const MAX_NAMES: usize = 64;
+
+    /// Each name with its count, in the order in which they first occurred.
+    pub fn named(&self) -> impl Iterator<Item = (NameHash, Count)> {
+        self.named.iter().copied()
+    }
+
+    /// What was counted after there were too many names.
+    #[must_use]
+    pub fn others(&self) -> Count {
+        self.others
+    }
+
+    fn add(&mut self, name: NameHash, count: Count) {
+        if let Some((_, known)) = self.named.iter_mut().find(|(known, _)| *known == name) {
+            known.add(count);
+        } else if self.named.len() < Self::MAX_NAMES {
+            self.named.push((name, count));
+        } else {
+            self.others.add(count);
+        }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        for (name, count) in other.named() {
+            self.add(name, count);
+        }
+        self.others.add(other.others);
+    }
+}
+
+impl Statistics {
+    /// The version of the record's layout, which is part of its key too.
+    pub const VERSION: u8 = 1;
+
+    /// Where they are stored, below the key of an account: the layout's version is in it.
+    pub const BELOW: &str = "/statistics/1";
+
+    /// A day on which nothing has happened yet.
+    #[must_use]
+    pub fn opened(day: DayNumber) -> Self {
+        Self {
+            day,
+            operations: Breakdown::default(),
+            refusals: Breakdown::default(),
+            refunds: Count::default(),
+        }
+    }
+
+    /// By how many days statistics may be ahead of what is to be counted. What is farther ahead was counted while the clock was wrong;
+    /// what is less may be behind because the call lasted for so long.
+    const AHEAD: i32 = 31;
+
+    /// The statistics as of `today`: empty if they are of an earlier day, and of today if they are far ahead. Otherwise they never go
+    /// back to an earlier day, like an account.
+    #[must_use]
+    pub fn on(self, today: DayNumber) -> Self {
+        if self.day < today {
+            Self::opened(today)
+        } else if self.is_far_ahead_of(today) {
+            Self { day: today, ..self }
+        } else {
+            self
+        }
+    }
+
+    pub(super) fn is_far_ahead_of(&self, day: DayNumber) -> bool {
+        self.day.get().saturating_sub(day.get()) > Self::AHEAD
+    }
+
+    /// Counts `event`.
+    pub fn add(&mut self, event: Event<'_>) {
+        match event {
+            Event::Charged { rule, cost } => {
+                self.operations.add(NameHash::of(rule), Count::one(cost));
+            }
+            Event::Refunded(credits) => self.refunds.add(Count::one(credits)),
+            Event::Refused(reason) => {
+                let count = Count::one(Credits::ZERO);
+                self.refusals.add(NameHash::of(reason.name()), count);
+            }
+        }
+    }
+
+    /// Adds what another worker counted. Of two different days the later one stays: what comes late for a day that is over is
+    /// nobody's business any more.
+    pub fn merge(&mut self, other: &Self) {
+        if self.is_far_ahead_of(other.day) {
+            self.day = other.day;
+        }
+        if other.day > self.day {
+            self.clone_from(other);
+        } else if other.day == self.day {
+            self.operations.merge(&other.operations);
+            self.refusals.merge(&other.refusals);
+            self.refunds.add(other.refunds);
+        }
+    }
+
+    /// The day on which all this happened.
+    #[must_use]
+    pub fn day(&self) -> DayNumber {
+        self.day
+    }
+
+    /// Charged calls and their credits by the name of the rule that priced them.
+    #[must_use]
+    pub fn operations(&self) -> &Breakdown {
+        &self.operations
+    }
+
+    /// Refused calls by [`Reason::name`].
+    #[must_use]
+    pub fn refusals(&self) -> &Breakdown {
+        &self.refusals
+    }
+
+    /// Calls whose credits were given back, and these credits.
+    #[must_use]
+    pub fn refunds(&self) -> Count {
+        self.refunds
+    }
+}

@@ -1,0 +1,141 @@
+//! Subscriptions: what makes the facts about an organization an account.
+//!
+//! The same rules serve organizations that the configuration lists and those that are learned while calls are served.
+
+use std::{collections::BTreeMap, rc::Rc};
+
+use crate::{accounts::{holder::AccountHolder, ledger::AccountKey}, document::{choice::expected_one_of, json::cut}, model::{allotment::{Allotment, AllotmentError}, data_center::DataCenter, edition::{Edition, EditionName}, enforcement::Enforcement, namespace::Namespace, organization::{Organization, OrganizationId}, plan::Plan, terms::{Model, Schedule, Standing, Terms}}};
+
+/// The editions and data centres that organizations can be of.
+#[derive(Debug)]
+pub struct Subscriptions {
+    /// Where the accounts are.
+    pub namespace: Namespace,
+    /// What the editions give.
+    pub editions: BTreeMap<EditionName, Edition>,
+    /// The data centres by name.
+    pub data_centers: BTreeMap<String, Rc<DataCenter>>,
+    /// Where organizations are that state no data centre.
+    pub default_data_center: Rc<DataCenter>,
+    /// Whether refusals are meant where neither organization nor edition says so.
+    pub enforcement: Enforcement,
+}
+
+/// Facts about an organization that contradict each other or the configuration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SubscriptionError {
+    /// No such edition.
+    #[error("{name:?}: {expected}", name = cut(name))]
+    UnknownEdition {
+        /// The name given.
+        name: String,
+        /// Which there are, and which one was probably meant.
+        expected: String,
+    },
+    /// No such data centre.
+    #[error("{name:?}: {expected}", name = cut(name))]
+    UnknownDataCenter {
+        /// The name given.
+        name: String,
+        /// Which there are, and which one was probably meant.
+        expected: String,
+    },
+    /// An allotment that cannot be.
+    #[error(transparent)]
+    Allotment(#[from] AllotmentError),
+}
+
+impl Subscriptions {
+    /// The account of the organization called `id`, of which the facts are known.
+    ///
+    /// # Errors
+    /// When the facts contradict each other or the configuration.
+    pub fn subscribe(
+        &self,
+        id: &OrganizationId,
+        organization: &Organization,
+    ) -> Result<AccountHolder, SubscriptionError> {
+        let edition = self.edition(&organization.edition)?;
+        let data_center = match &organization.data_center {
+            None => &self.default_data_center,
+            Some(name) => self.data_centers.get(name).ok_or_else(|| {
+                let known = self.data_centers.keys().map(String::as_str);
+                SubscriptionError::UnknownDataCenter {
+                    name: name.clone(),
+                    expected: expected_one_of(name, "`data_centers`", known),
+                }
+            })?,
+        };
+        let allotment = Allotment::of(organization, edition)?;
+        let limit = organization.legacy_limit.or(edition.legacy_limit);
+        let legacy_limit = limit.map(|limit| limit.of(organization.agents));
+        let standing = Standing {
+            credits: allotment.total(),
+            legacy_limit,
+            paid: edition.paid,
+            signed_up: organization
+                .signed_up
+                .map(|date| data_center.calendar.start_of(date.get())),
+        };
+        Ok(AccountHolder {
+            label: id.to_string(),
+            key: AccountKey::of(&self.namespace, id),
+            edition: organization.edition.clone(),
+            allotment,
+            plan: Plan {
+                agents: Some(organization.agents.get()),
+                light_agents: Some(organization.light_agents.get()),
+                credits_per_agent: Some(edition.per_agent),
+                additional_max: edition.additional_max,
+            },
+            legacy_limit,
+            schedule: Schedule::new(&standing, data_center),
+            data_center: Rc::clone(data_center),
+            concurrency: organization.concurrency.or(edition.concurrency),
+            enforcement: organization
+                .enforcement
+                .or(edition.enforcement)
+                .unwrap_or(self.enforcement),
+        })
+    }
+
+    /// The account that `callers` share, with the base credits of an edition.
+    ///
+    /// # Errors
+    /// When there is no such edition.
+    pub fn share(
+        &self,
+        callers: &str,
+        edition: &EditionName,
+    ) -> Result<AccountHolder, SubscriptionError> {
+        let name = edition;
+        let edition = self.edition(name)?;
+        let allotment = Allotment::base_of(edition);
+        let terms = Terms {
+            model: Model::Credits,
+            total: allotment.total(),
+        };
+        Ok(AccountHolder {
+            label: callers.to_owned(),
+            key: AccountKey::shared(&self.namespace, callers),
+            edition: name.clone(),
+            allotment,
+            plan: Plan::default(),
+            legacy_limit: None,
+            schedule: Schedule::always(terms),
+            data_center: Rc::clone(&self.default_data_center),
+            concurrency: edition.concurrency,
+            enforcement: edition.enforcement.unwrap_or(self.enforcement),
+        })
+    }
+
+    fn edition(&self, name: &EditionName) -> Result<&Edition, SubscriptionError> {
+        self.editions.get(name).ok_or_else(|| {
+            let known = self.editions.keys().map(EditionName::as_str);
+            SubscriptionError::UnknownEdition {
+                name: name.to_string(),
+                expected: expected_one_of(name.as_str(), "`editions`", known),
+            }
+        })
+    }
+}

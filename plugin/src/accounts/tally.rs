@@ -1,0 +1,195 @@
+//! The tally: what one worker has counted and not yet put into the shared statistics.
+//!
+//! A call adds to the memory of its worker, which costs no hostcall; every tick moves what has gathered into shared data. What could
+//! not be written stays for the next time, so that nothing is lost and nothing is counted twice.
+
+use std::collections::HashMap;
+
+use super::statistics::{Event, Statistics, UnreadableStatistics};
+use crate::{accounts::ledger::{AccountKey, Cas, HostRefused, SetError, SharedData}, model::{day::DayNumber, spread::BuildSpread}};
+
+/// What one worker has counted, by account. It outlives a configuration: events carry the names of their rules.
+#[derive(Debug, Default)]
+pub struct Tally {
+    pending: HashMap<AccountKey, Statistics, BuildSpread>,
+}
+
+/// What came of writing a tally.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Flushed {
+    /// Accounts whose statistics were written.
+    pub written: u32,
+    /// How many times another worker was faster.
+    pub retries: u32,
+    /// Accounts whose statistics were not written, to be tried again with the next flush.
+    pub kept: u32,
+    /// What kept the last of them.
+    pub trouble: Option<StatisticsError>,
+}
+
+/// Why statistics could not be read or written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StatisticsError {
+    /// Other workers were faster each time.
+    #[error("another worker was faster {attempts} times")]
+    Contended {
+        /// How often it was tried.
+        attempts: u32,
+    },
+    /// What is stored are no statistics.
+    #[error("the stored statistics are unreadable: {0}")]
+    Unreadable(#[from] UnreadableStatistics),
+    /// The host refused a call.
+    #[error(transparent)]
+    Refused(#[from] HostRefused),
+}
+
+impl Tally {
+    /// How often a write is tried. There is another flush soon, so it need not outlast many workers.
+    pub const ATTEMPTS: u32 = 16;
+
+    /// Counts `event` for the account at `key` on `day`: the day of the account that was charged or looked at.
+    pub fn add(&mut self, key: &AccountKey, day: DayNumber, event: Event<'_>) {
+        if let Some(pending) = self.pending.get_mut(key) {
+            if pending.day() < day {
+                *pending = Statistics::opened(day);
+            }
+            pending.add(event);
+            return;
+        }
+        let mut opened = Statistics::opened(day);
+        opened.add(event);
+        self.pending.insert(key.clone(), opened);
+    }
+
+    /// Whether there is nothing to write.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    /// Moves everything into shared data.
+    pub fn flush(&mut self, data: &impl SharedData) -> Flushed {
+        let mut flushed = Flushed::default();
+        self.pending.retain(|key, pending| {
+            match write(data, key.as_str(), pending, &mut flushed.retries) {
+                Ok(()) => {
+                    flushed.written = flushed.written.saturating_add(1);
+                    false
+                }
+                Err(error) => {
+                    flushed.kept = flushed.kept.saturating_add(1);
+                    flushed.trouble = Some(error);
+                    true
+                }
+            }
+        });
+        flushed
+    }
+
+    /// The statistics of the account at `key` as of `today`: what all workers have written and what this one has not. What other
+    /// workers have not written yet is missing.
+    ///
+    /// # Errors
+    /// When what is stored are no statistics, or the host refuses the call.
+    pub fn read(
+        &self,
+        key: &AccountKey,
+        today: DayNumber,
+        data: &impl SharedData,
+    ) -> Result<Statistics, StatisticsError> {
+        let stored = load(data, &stored_at(key.as_str()))?;
+        let mut statistics = stored
+            .statistics()?
+            .unwrap_or_else(|| Statistics::opened(today));
+        if let Some(pending) = self.pending.get(key) {
+            statistics.merge(pending);
+        }
+        Ok(statistics.on(today))
+    }
+}
+
+/// What is stored under a key, nothing if there are no bytes.
+struct Stored {
+    record: Vec<u8>,
+    cas: Cas,
+}
+
+impl Stored {
+    fn statistics(&self) -> Result<Option<Statistics>, UnreadableStatistics> {
+        if self.record.is_empty() {
+            return Ok(None);
+        }
+        Statistics::from_record(&self.record).map(Some)
+    }
+
+    /// The record with `pending` added; `None` if it is of a later day.
+    fn with(&self, pending: &Statistics) -> Result<Option<Vec<u8>>, UnreadableStatistics> {
+        let added = Statistics::added_to(&self.record, pending);
+        if added.is_some() {
+            return Ok(added);
+        }
+        Ok(match self.statistics()? {
+            // Nobody shows yesterday any more.
+            Some(statistics)
+                if statistics.day() > pending.day()
+                    && !statistics.is_far_ahead_of(pending.day()) =>
+            {
+                None
+            }
+            Some(mut statistics) => {
+                statistics.merge(pending);
+                Some(statistics.to_record())
+            }
+            None => Some(pending.to_record()),
+        })
+    }
+}
+
+/// Where the statistics of the account at `account` are: no account is there, because ids hold no `/`.
+fn stored_at(account: &str) -> String {
+    [account, Statistics::BELOW].concat()
+}
+
+fn load(data: &impl SharedData, key: &str) -> Result<Stored, HostRefused> {
+    let stored = data.get(key)?;
+    Ok(stored.map_or_else(
+        || Stored {
+            record: Vec::new(),
+            cas: Cas::ABSENT,
+        },
+        |stored| Stored {
+            record: stored.value,
+            cas: stored.cas,
+        },
+    ))
+}
+
+/// Merges `pending` into what is stored, once.
+fn write(
+    data: &impl SharedData,
+    account: &str,
+    pending: &Statistics,
+    retries: &mut u32,
+) -> Result<(), StatisticsError> {
+    let key = stored_at(account);
+    for _ in 0..Tally::ATTEMPTS {
+        let stored = load(data, &key)?;
+        let Some(record) = stored.with(pending)? else {
+            return Ok(());
+        };
+        match data.compare_and_set(&key, &record, stored.cas) {
+            Ok(()) => return Ok(()),
+            Err(SetError::Refused(refused)) => return Err(refused.into()),
+            Err(SetError::Mismatch) => *retries = retries.saturating_add(1),
+        }
+    }
+    Err(StatisticsError::Contended {
+        attempts: Tally::ATTEMPTS,
+    })
+}
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,333 @@
+//! The worker: what one worker's plugin remembers between calls.
+//!
+//! Which calls it serves, so that it can state their number in the accounts and renew the statement while they last; and what it owes
+//! the accounts, because other workers were faster each time that it tried. Both are settled when the host's timer ticks, so that no
+//! response ever waits for accounting.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    convert::Infallible,
+    rc::Rc,
+};
+
+use jiff::Timestamp;
+
+use crate::{accounts::{account::Account, complaints::Complaints, holder::AccountHolder, ledger::{AccountKey, Ledger, PostingFailure, SharedData}, slots::{Group, WorkerId}, statistics::{Event, Statistics}, tally::Tally}, model::{credits::Credits, data_center::DataCenter, day::{DayNumber, Seconds}, namespace::Namespace, spread::BuildSpread}};
+
+/// One worker's plugin.
+#[derive(Debug, Default)]
+pub struct Worker {
+    id: Cell<Option<WorkerId>>,
+    serving: RefCell<HashMap<AccountKey, Serving, BuildSpread>>,
+    owed: RefCell<Vec<Owed>>,
+    tally: RefCell<Tally>,
+    renewed: Cell<Option<Timestamp>>,
+    /// Whether a call came whose body was to be read and could not be.
+    unread: Cell<bool>,
+    /// What it complained of in the log.
+    pub complaints: Complaints,
+}
+
+/// The calls that a worker serves for one account.
+#[derive(Clone, Debug)]
+struct Serving {
+    data_center: Rc<DataCenter>,
+    groups: Vec<(Group, u16)>,
+}
+
+/// A correction that could not be posted yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owed {
+    /// Whose account.
+    pub key: AccountKey,
+    /// The day of the charge that it corrects.
+    pub day: DayNumber,
+    /// How.
+    pub correction: Correction,
+}
+
+/// What becomes of a charge once its call is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Correction {
+    /// So much is given back.
+    Refund(Credits),
+    /// So much more is charged, as far as there is that much of the allotment; without an allotment, whatever it is.
+    ChargeMore(Credits, Option<Credits>),
+}
+
+impl Correction {
+    /// The account after the correction of a charge on `day`.
+    #[must_use]
+    pub fn apply(self, account: &Account, day: DayNumber) -> Account {
+        match self {
+            Self::Refund(amount) => account.refund(day, amount),
+            Self::ChargeMore(amount, allotment) => account.charge_more(day, amount, allotment),
+        }
+    }
+}
+
+impl Worker {
+    /// Whether the call whose body is not read, though its price is in it, is the first of them.
+    pub fn is_first_unread(&self) -> bool {
+        !self.unread.replace(true)
+    }
+
+    /// The worker's number, which it draws when it first needs one.
+    ///
+    /// # Errors
+    /// When none can be drawn.
+    pub fn id(
+        &self,
+        namespace: &Namespace,
+        data: &impl SharedData,
+    ) -> Result<WorkerId, PostingFailure> {
+        if let Some(id) = self.id.get() {
+            return Ok(id);
+        }
+        let id = Ledger::new(data).enlist(namespace)?;
+        self.id.set(Some(id));
+        Ok(id)
+    }
+
+    /// How many calls of `group` it serves for the account at `key`.
+    #[must_use]
+    pub fn serves(&self, key: &AccountKey, group: Group) -> u16 {
+        let serving = self.serving.borrow();
+        let groups = serving.get(key).map(|serving| serving.groups.as_slice());
+        let groups = groups.unwrap_or_default();
+        groups
+            .iter()
+            .find(|(known, _)| *known == group)
+            .map_or(0, |(_, calls)| *calls)
+    }
+
+    /// It serves one more call of `holder`.
+    pub fn begins(&self, holder: &AccountHolder, group: Group) {
+        let mut serving = self.serving.borrow_mut();
+        let serving = serving
+            .entry(holder.key.clone())
+            .or_insert_with(|| Serving {
+                data_center: Rc::clone(&holder.data_center),
+                groups: Vec::new(),
+            });
+        match serving.groups.iter_mut().find(|(known, _)| *known == group) {
+            Some((_, calls)) => *calls = calls.saturating_add(1),
+            None => serving.groups.push((group, 1)),
+        }
+    }
+
+    /// It serves one call less of `holder`, and states so in the account. What cannot be stated now is stated at the next tick.
+    /// Returns the races lost.
+    pub fn ends(
+        &self,
+        holder: &AccountHolder,
+        group: Group,
+        lease: Seconds,
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> u32 {
+        if let Some(serving) = self.serving.borrow_mut().get_mut(&holder.key)
+            && let Some((_, calls)) = serving.groups.iter_mut().find(|(known, _)| *known == group)
+        {
+            *calls = calls.saturating_sub(1);
+        }
+        self.state(&holder.key, lease, now, data)
+    }
+
+    /// Notes what is owed to an account.
+    pub fn owes(&self, owed: Owed) {
+        self.owed.borrow_mut().push(owed);
+    }
+
+    /// Counts something for the usage details of the account at `key`, whose day it is.
+    pub fn counts(&self, key: &AccountKey, day: DayNumber, event: Event<'_>) {
+        self.tally.borrow_mut().add(key, day, event);
+    }
+
+    /// What an organization did today, as far as the workers have told.
+    #[must_use]
+    pub fn statistics(
+        &self,
+        key: &AccountKey,
+        today: DayNumber,
+        data: &impl SharedData,
+    ) -> Statistics {
+        let known = self.tally.borrow().read(key, today, data);
+        // The details are shown without a breakdown rather than not at all.
+        known.unwrap_or_else(|_| Statistics::opened(today))
+    }
+
+    /// Tells what was counted, and tries again what is owed.
+    pub fn flush(&self, data: &impl SharedData) {
+        self.tally.borrow_mut().flush(data);
+        self.settle(data);
+    }
+
+    /// Tells what was counted, tries again what is owed, and renews every statement well before its lease ends.
+    pub fn tick(&self, lease: Seconds, now: Timestamp, data: &impl SharedData) {
+        self.flush(data);
+        let age = self
+            .renewed
+            .get()
+            .map(|renewed| Seconds::between(renewed, now).get());
+        if age.is_none_or(|age| age.saturating_mul(3) >= lease.get()) {
+            self.renewed.set(Some(now));
+            self.renew(lease, now, data);
+        }
+    }
+
+    fn renew(&self, lease: Seconds, now: Timestamp, data: &impl SharedData) {
+        let keys: Vec<_> = self.serving.borrow().keys().cloned().collect();
+        for key in keys {
+            self.state(&key, lease, now, data);
+        }
+    }
+
+    fn settle(&self, data: &impl SharedData) {
+        for owed in self.owed.take() {
+            let posting = Ledger::new(data).amend(&owed.key, owed.day, |account| {
+                Ok::<_, Infallible>(owed.correction.apply(account, owed.day))
+            });
+            if posting.result.is_err() {
+                self.owes(owed);
+            }
+        }
+    }
+
+    /// States in an account how many of its calls the worker serves, and forgets it if there are none. Returns the races lost.
+    fn state(
+        &self,
+        key: &AccountKey,
+        lease: Seconds,
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> u32 {
+        let known = self.serving.borrow();
+        let (Some(worker), Some(serving)) = (self.id.get(), known.get(key)) else {
+            return 0;
+        };
+        let today = serving.data_center.calendar.day(now).number;
+        let posting = Ledger::new(data).post(key, today, |account| {
+            let mut slots = account.slots().clone();
+            for (group, calls) in &serving.groups {
+                slots = slots.state(worker, *group, *calls, lease, now);
+            }
+            Ok::<_, Infallible>(account.with_slots(slots))
+        });
+        let idle = serving.groups.iter().all(|(_, calls)| *calls == 0);
+        drop(known);
+        if idle && posting.result.is_ok() {
+            self.serving.borrow_mut().remove(key);
+        }
+        posting.retries
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::accounts::ledger::fake::FakeSharedData;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    const TODAY: DayNumber = DayNumber::new(20_833); // that of second 1,800,000,000 in UTC
+    const LEASE: Seconds = Seconds::new(30);
+
+    fn holder() -> Rc<AccountHolder> {
+        let config = br#"{"identity":{"header":"o"},"editions":{"E":{"base":100}},"organizations":{"callers":{"edition":"E"}},"costs":{"default":1}}"#;
+        let policy = crate::decide::policy::Policy::from_json(config).unwrap();
+        Rc::clone(&policy.organizations["callers"])
+    }
+
+    fn key() -> AccountKey {
+        holder().key.clone()
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + second).unwrap()
+    }
+
+    fn in_progress(data: &FakeSharedData, now: Timestamp) -> u32 {
+        Ledger::new(data)
+            .peek(&key(), TODAY)
+            .unwrap()
+            .slots()
+            .in_progress(LEASE, now)
+    }
+
+    fn busy(data: &FakeSharedData) -> Worker {
+        let worker = Worker::default();
+        worker.id(&Namespace::default(), data).unwrap();
+        worker.begins(&holder(), Group::NONE);
+        worker.begins(&holder(), Group::NONE);
+        worker
+    }
+
+    #[test]
+    fn a_worker_states_what_it_serves_and_renews_it_while_it_does() {
+        let data = FakeSharedData::default();
+        let worker = busy(&data);
+        for second in [0, 10, 20, 40, 69] {
+            worker.tick(LEASE, at(second), &data);
+        }
+        assert_eq!(in_progress(&data, at(98)), 2);
+        assert_eq!(in_progress(&data, at(99)), 0, "a lease after the last word");
+        worker.ends(&holder(), Group::NONE, LEASE, at(70), &data);
+        assert_eq!(in_progress(&data, at(70)), 1);
+        worker.ends(&holder(), Group::NONE, LEASE, at(70), &data);
+        assert_eq!(in_progress(&data, at(70)), 0);
+        assert!(
+            worker.serving.borrow().is_empty(),
+            "nothing is kept of an idle organization"
+        );
+    }
+
+    #[test]
+    fn a_release_that_loses_every_race_is_made_up_for_at_the_next_tick() {
+        let races = std::rc::Rc::new(Cell::new(0_u64));
+        let lost = std::rc::Rc::clone(&races);
+        let data = FakeSharedData::with_rival(move |store, key| {
+            if lost.get() > 0 && key.contains("callers") {
+                lost.set(lost.get() - 1);
+                let account = Ledger::new(store)
+                    .peek(&super::tests::key(), TODAY)
+                    .unwrap();
+                store.put(
+                    key,
+                    &account.charge_more(TODAY, Credits::ONE, None).to_record(),
+                );
+            }
+        });
+        let worker = busy(&data);
+        worker.tick(LEASE, at(0), &data);
+        races.set(64);
+        worker.ends(&holder(), Group::NONE, LEASE, at(1), &data);
+        assert_eq!(in_progress(&data, at(1)), 2, "not stated yet");
+        worker.tick(LEASE, at(10), &data);
+        assert_eq!(in_progress(&data, at(10)), 1);
+    }
+
+    #[test]
+    fn what_is_owed_is_posted_once() {
+        let data = FakeSharedData::default();
+        let worker = Worker::default();
+        let used = |data| Ledger::new(data).peek(&key(), TODAY).unwrap().used().get();
+        let charge = Correction::ChargeMore(Credits::new(9).unwrap(), None);
+        worker.owes(Owed {
+            key: key(),
+            day: TODAY,
+            correction: charge,
+        });
+        let refund = Correction::Refund(Credits::new(4).unwrap());
+        worker.owes(Owed {
+            key: key(),
+            day: TODAY,
+            correction: refund,
+        });
+        worker.tick(LEASE, at(0), &data);
+        assert_eq!(used(&data), 5);
+        worker.tick(LEASE, at(10), &data);
+        assert_eq!(used(&data), 5);
+    }
+}

@@ -1,0 +1,5 @@
+//! What is decided about a call.
+
+pub mod attributes;
+pub mod meter;
+pub mod policy;

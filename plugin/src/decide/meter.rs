@@ -1,0 +1,386 @@
+//! The meter: the state machine of one call. It says what to do, and does nothing but charge the ledger it is given.
+//!
+//! A call is priced and charged before it is forwarded. One whose price is per record is held until its body is complete. A refused
+//! call changes no account. Whatever was decided is one [`Receipt`], from which everything that is shown is rendered.
+
+use std::rc::Rc;
+
+use jiff::Timestamp;
+
+use crate::{accounts::{holder::AccountHolder, ledger::{AccountKey, Ledger, PostingFailure, SharedData}, slots::{Group, TooManyCalls}, statistics::Event, worker::Worker}, decide::{attributes::{Attributes, InvalidAttributes}, policy::{Payer, Policy}}, model::{balance::Balance, credits::Credits, enforcement::Enforcement, organization::OrganizationId, reason::Reason, terms::Model}, outbound::directory::Directory, pricing::cost_table::{BodyKind, Charge, PerRecordQuote, Quote, RuleId}, show::{metrics::{Counts, Metric}, receipt::{Outcome, Receipt}, refusal::{Answer, Refusal}, usage::answer}};
+
+mod bodies;
+mod charging;
+mod looking;
+mod reserving;
+mod settlement;
+
+use charging::Aim;
+use settlement::Permit;
+pub use settlement::{Ending, ResponseHead};
+
+/// The longest body, in bytes, that is held without asking whether the least that its call can cost is left: what it takes is little, and a
+/// client reads the true price in its refusal.
+const SHORT: u64 = 4096;
+
+fn is_short(content_length: &[u8]) -> bool {
+    let length = std::str::from_utf8(content_length).ok();
+    length.is_some_and(|length| length.parse().is_ok_and(|length: u64| length <= SHORT))
+}
+
+/// The head of a request.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RequestHead<'a> {
+    /// The method (`:method`).
+    pub method: &'a str,
+    /// The path with its query (`:path`).
+    pub path: &'a str,
+    /// What the authentication filter states as the organization.
+    pub identity: Option<&'a str>,
+    /// What the authentication filter states about the organization; `None` where the policy asks for nothing.
+    pub attributes: Option<&'a Attributes>,
+    /// Whether no body follows.
+    pub end_of_stream: bool,
+    /// The length of the body in bytes, as the head states it.
+    pub content_length: Option<&'a [u8]>,
+    /// Whether it asks to be upgraded to another protocol: what follows its head then has no end.
+    pub upgrade: bool,
+    /// Whether it states its own deadline, by one of the [`DEADLINES`](crate::model::refunds::DEADLINES).
+    pub states_deadline: bool,
+    /// The account holder for whom another instance of the filter with the same namespace has decided this call already.
+    pub decided_for: Option<&'a str>,
+    /// What it says of the body.
+    pub body: BodyKind<'a>,
+}
+
+/// What to do with a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Let it go on.
+    Forward,
+    /// Hold it, and ask again when more of its body is there.
+    HoldForBody,
+    /// Hold it, and ask again from its head when the directory has answered about this organization.
+    HoldForDirectory(OrganizationId),
+    /// Hold it, and ask again from its head when the engine has answered about this account, or the call has
+    /// [waited](Meter::waits_until) long enough.
+    HoldForEngine(AccountKey),
+    /// Answer it with a refusal.
+    Refuse(Box<Refusal>),
+    /// Answer it with usage details.
+    Answer(Box<answer::Answer>),
+}
+
+/// What to do with a call, and what to count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// What to do.
+    pub step: Step,
+    /// What to add to the counters.
+    pub counts: Counts,
+    /// What an operator should read in the log: why an account could not be charged.
+    pub trouble: Option<PostingFailure>,
+    /// What else: lines about organizations that have reached a share of their day.
+    pub warnings: Vec<String>,
+}
+
+/// The meter of one call.
+#[derive(Debug)]
+pub struct Meter {
+    policy: Rc<Policy>,
+    worker: Rc<Worker>,
+    state: State,
+    /// Until when the call waits for the engine, if it has to.
+    waits_until: Option<Timestamp>,
+    /// Whether the call stated its own deadline.
+    states_deadline: bool,
+    /// Whether the call has to be held until its body is complete.
+    needs_body: bool,
+    /// The slot that the call holds until it ends, and the holder among whose calls in progress it is.
+    slot: Option<(Rc<AccountHolder>, Group)>,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Nothing is known yet.
+    New,
+    /// Waiting for the body, by whose records the call is priced.
+    Holding {
+        holder: Rc<AccountHolder>,
+        quote: PerRecordQuote,
+    },
+    /// Decided. A call that was charged has a permit until it ends.
+    Decided {
+        receipt: Receipt,
+        permit: Option<Permit>,
+    },
+}
+
+impl Meter {
+    /// The meter of a new call that `worker` serves.
+    #[must_use]
+    pub fn new(policy: Rc<Policy>, worker: Rc<Worker>) -> Self {
+        Self {
+            policy,
+            worker,
+            state: State::New,
+            waits_until: None,
+            states_deadline: false,
+            needs_body: false,
+            slot: None,
+        }
+    }
+
+    /// What was decided, once it is.
+    #[must_use]
+    pub fn receipt(&self) -> Option<&Receipt> {
+        match &self.state {
+            State::Decided { receipt, .. } => Some(receipt),
+            State::New | State::Holding { .. } => None,
+        }
+    }
+
+    /// Whether the call is held for its body.
+    #[must_use]
+    pub fn is_holding(&self) -> bool {
+        matches!(self.state, State::Holding { .. })
+    }
+
+    /// Whether a body of which `bytes` are there has to be kept until it is complete, should the call that waits be priced by it.
+    #[must_use]
+    pub fn needs_body(&self, bytes: usize) -> bool {
+        let body = self.policy.costs.body();
+        self.needs_body && body.unread.is_none() && bytes <= body.max_bytes
+    }
+
+    /// The response header in which the upstream states what the call did cost, if the rule that priced it has one.
+    #[must_use]
+    pub fn settles_from(&self) -> Option<&str> {
+        let rule = self.receipt()?.rule?;
+        let header = self.policy.costs.facts(rule)?.settle_from.as_ref()?;
+        Some(header.as_str())
+    }
+
+    /// Decides by the head of a request.
+    pub fn on_request_headers(
+        &mut self,
+        head: RequestHead<'_>,
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> Verdict {
+        let quote = self.policy.costs.quote(head.method, head.path);
+        let quote = quote.with_body(head.body);
+        let payer = self.policy.payer(head.identity, head.attributes, now);
+        if head.decided_for.is_some() && head.decided_for == payer.label() {
+            return Verdict::of(Step::Forward);
+        }
+        self.states_deadline = head.states_deadline;
+        self.needs_body = matches!(quote, Quote::PerRecord(_)) && !head.end_of_stream;
+        match (quote, payer) {
+            (Quote::Known(charge), payer) if charge.cost.is_zero() => {
+                self.forward_exempt(payer, charge.rule, now, data)
+            }
+            (_, Payer::Refused(reason, answer)) => self.refuse(reason, answer, Refused::default()),
+            (_, Payer::Misdescribed(organization, invalid)) => {
+                self.refuse_misdescribed(&organization, &invalid, now)
+            }
+            (_, Payer::Awaited(organization)) => Verdict::of(Step::HoldForDirectory(organization)),
+            (quote, Payer::Nobody) => self.forward(None, Credits::ZERO, quote.rule(), None, None),
+            (Quote::Known(charge), Payer::Holder(holder)) => self.charge(holder, charge, now, data),
+            (Quote::PerRecord(quote), Payer::Holder(holder))
+                if holder.schedule.at(now).model == Model::Legacy =>
+            {
+                // Its records do not matter, and it is not exempt, even if it has none.
+                let Charge { cost, rule } = quote.at_least();
+                let cost = cost.max(Credits::ONE);
+                self.charge(holder, Charge { cost, rule }, now, data)
+            }
+            (Quote::PerRecord(quote), Payer::Holder(holder)) if head.end_of_stream => {
+                self.charge(holder, quote.at_least(), now, data)
+            }
+            (Quote::PerRecord(quote), Payer::Holder(holder)) => {
+                if head.upgrade {
+                    self.refuse_endless(holder, quote, now, data)
+                } else if let Some(unread) = self.policy.costs.body().unread {
+                    self.leave_unread(unread, holder, quote, now, data)
+                } else {
+                    let mut least = quote.at_least();
+                    if head.content_length.is_some_and(is_short) {
+                        least.cost = Credits::ZERO;
+                    }
+                    self.admit(holder, least, Aim::Hold(quote), now, data)
+                }
+            }
+        }
+    }
+
+    /// A call that costs nothing needs no account. If it has one, its holder is told what is left.
+    fn forward_exempt(
+        &mut self,
+        payer: Payer,
+        rule: RuleId,
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> Verdict {
+        let Payer::Holder(holder) = payer else {
+            return self.forward(None, Credits::ZERO, rule, None, None);
+        };
+        let balance = peek(&holder, now, data);
+        self.forward(Some(holder), Credits::ZERO, rule, balance, None)
+    }
+
+    fn forward(
+        &mut self,
+        holder: Option<Rc<AccountHolder>>,
+        cost: Credits,
+        rule: RuleId,
+        balance: Option<Balance>,
+        permit: Option<Permit>,
+    ) -> Verdict {
+        let enforcement = self.enforcement(holder.as_ref());
+        let receipt = Receipt {
+            holder,
+            rule: Some(rule),
+            cost,
+            balance,
+            outcome: Outcome::Admitted,
+            enforcement,
+        };
+        self.state = State::Decided { receipt, permit };
+        let counts = Counts {
+            call: Some(Metric::CallsAdmitted),
+            charged: cost,
+            ..Counts::default()
+        };
+        Verdict {
+            step: Step::Forward,
+            counts,
+            trouble: None,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Refuses a call, or forwards it uncharged where refusals are not meant.
+    fn refuse(&mut self, reason: Reason, answer: Answer, refused: Refused) -> Verdict {
+        let Refused {
+            holder,
+            rule,
+            price,
+            at_least,
+            balance,
+            calls,
+        } = refused;
+        let enforcement = self.enforcement(holder.as_ref());
+        let enforced = enforcement == Enforcement::Enforce;
+        let (outcome, call) = if enforced {
+            (Outcome::Refused(reason), Metric::CallsRefused(reason))
+        } else {
+            (Outcome::NotRefused(reason), Metric::CallsNotRefused(reason))
+        };
+        if let (Some(holder), Some(balance)) = (&holder, balance) {
+            self.worker
+                .counts(&holder.key, balance.day.number, Event::Refused(reason));
+        }
+        let receipt = Receipt {
+            holder,
+            rule,
+            cost: Credits::ZERO,
+            balance,
+            outcome,
+            enforcement,
+        };
+        self.state = State::Decided {
+            receipt,
+            permit: None,
+        };
+        let directory = self.policy.directory.as_ref();
+        let refusal = Refusal {
+            reason,
+            price,
+            at_least,
+            balance,
+            calls,
+            directory_rests: directory.map(Directory::retry),
+            answer,
+        };
+        let step = if enforced {
+            Step::Refuse(Box::new(refusal))
+        } else {
+            Step::Forward
+        };
+        let counts = Counts {
+            call: Some(call),
+            ..Counts::default()
+        };
+        Verdict {
+            step,
+            counts,
+            trouble: None,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Refuses a call whose organization is described so that it makes no sense, and says so to operators.
+    fn refuse_misdescribed(
+        &mut self,
+        organization: &OrganizationId,
+        invalid: &InvalidAttributes,
+        now: Timestamp,
+    ) -> Verdict {
+        let id = organization.as_str();
+        let about = format!("{id} {}", invalid.attribute());
+        let complaint = self.worker.complaints.line(&about, now, || {
+            format!("what is stated about {id:?} makes no subscription: {invalid}")
+        });
+        let reason = Reason::InvalidSubscription;
+        let mut verdict = self.refuse(reason, Answer::default(), Refused::default());
+        verdict.warnings.extend(complaint);
+        verdict
+    }
+
+    fn enforcement(&self, holder: Option<&Rc<AccountHolder>>) -> Enforcement {
+        holder.map_or(self.policy.enforcement, |holder| holder.enforcement)
+    }
+}
+
+/// What is known of a call that is refused.
+#[derive(Debug, Default)]
+struct Refused {
+    holder: Option<Rc<AccountHolder>>,
+    rule: Option<RuleId>,
+    price: Option<Credits>,
+    at_least: bool,
+    balance: Option<Balance>,
+    calls: Option<TooManyCalls>,
+}
+
+impl Verdict {
+    /// A verdict that counts nothing.
+    fn of(step: Step) -> Self {
+        Self {
+            step,
+            counts: Counts::default(),
+            trouble: None,
+            warnings: Vec::new(),
+        }
+    }
+}
+
+/// What is left to `holder`, if its account can be read.
+fn peek(holder: &AccountHolder, now: Timestamp, data: &impl SharedData) -> Option<Balance> {
+    let day = holder.data_center.calendar.day(now);
+    let account = Ledger::new(data).peek(&holder.key, day.number).ok()?;
+    let allotment = holder.schedule.at(now).total;
+    Some(Balance {
+        allotment,
+        remaining: account.remaining(allotment),
+        day,
+    })
+}
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod slot_properties;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,130 @@
+//! Bodies: how calls are decided that are priced by the records in them.
+//!
+//! Such a call is held until its body is complete, or has become longer than is read. Where no bodies are read, it is not held.
+
+use std::rc::Rc;
+
+use jiff::Timestamp;
+
+use super::{Meter, Refused, State, Step, Verdict, peek};
+use crate::{accounts::{holder::AccountHolder, ledger::SharedData}, model::reason::Reason, pricing::cost_table::{Fallback, PerRecordQuote}, show::refusal::Answer};
+
+/// What the client reads of a call whose body is not read.
+const NOT_COUNTED_HERE: &str =
+    "This call is priced by the records in its body, which are not counted here.";
+
+impl Meter {
+    /// Decides about a call in the module that reads no bodies.
+    pub(super) fn leave_unread(
+        &mut self,
+        unread: Fallback,
+        holder: Rc<AccountHolder>,
+        quote: PerRecordQuote,
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> Verdict {
+        let rule = quote.at_least().rule;
+        self.state = State::Holding { holder, quote };
+        let answer = Answer {
+            message: Some(NOT_COUNTED_HERE.to_owned()),
+            ..Answer::default()
+        };
+        let mut verdict = self.fall_back(unread, Reason::BodyUnreadable, answer, now, data);
+        if self.worker.is_first_unread() {
+            let name = self.policy.costs.rule_name(rule);
+            verdict.warnings.push(format!(
+                "a call that the rule {name:?} prices by the records in its body came to the module that reads no bodies, and was \
+                 decided by `costs.body.unread`: calls to such operations belong to the filter with api_credits.wasm"
+            ));
+        }
+        verdict
+    }
+
+    /// Decides about a call whose body has no end, as it asks for another protocol.
+    pub(super) fn refuse_endless(
+        &mut self,
+        holder: Rc<AccountHolder>,
+        quote: PerRecordQuote,
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> Verdict {
+        self.state = State::Holding { holder, quote };
+        let fallback = self.policy.costs.body().unreadable;
+        let answer = Answer::default();
+        self.fall_back(fallback, Reason::BodyUnreadable, answer, now, data)
+    }
+
+    /// Decides about a call whose body has not been complete in time.
+    pub fn on_request_body_late(&mut self, now: Timestamp, data: &impl SharedData) -> Verdict {
+        let (reason, answer) = (Reason::BodyTimeout, Answer::default());
+        self.fall_back(Fallback::Refuse, reason, answer, now, data)
+    }
+
+    /// Decides by a body of which `bytes` are there and more follow.
+    pub fn on_request_body_growing(
+        &mut self,
+        bytes: usize,
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> Verdict {
+        if !self.is_holding() {
+            return Verdict::of(Step::Forward);
+        }
+        let limits = self.policy.costs.body();
+        if bytes > limits.max_bytes {
+            let (fallback, answer) = (limits.too_large, Answer::default());
+            return self.fall_back(fallback, Reason::BodyTooLarge, answer, now, data);
+        }
+        Verdict::of(Step::HoldForBody)
+    }
+
+    /// Decides by a complete body.
+    pub fn on_request_body(
+        &mut self,
+        body: &[u8],
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> Verdict {
+        let State::Holding { holder, quote } = &self.state else {
+            return Verdict::of(Step::Forward);
+        };
+        let limits = self.policy.costs.body();
+        if body.len() > limits.max_bytes {
+            return self.on_request_body_growing(body.len(), now, data);
+        }
+        match quote.settle(body) {
+            Ok(charge) => self.charge(Rc::clone(holder), charge, now, data),
+            Err(_) => {
+                let (fallback, answer) = (limits.unreadable, Answer::default());
+                self.fall_back(fallback, Reason::BodyUnreadable, answer, now, data)
+            }
+        }
+    }
+
+    /// A body whose records cannot be counted costs what the configuration says.
+    fn fall_back(
+        &mut self,
+        fallback: Fallback,
+        reason: Reason,
+        answer: Answer,
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> Verdict {
+        let State::Holding { holder, quote } = &self.state else {
+            return Verdict::of(Step::Forward);
+        };
+        let holder = Rc::clone(holder);
+        if let Some(charge) = quote.fall_back(fallback) {
+            return self.charge(holder, charge, now, data);
+        }
+        let rule = Some(quote.at_least().rule);
+        let balance = peek(&holder, now, data);
+        let refused = Refused {
+            holder: Some(holder),
+            rule,
+            balance,
+            ..Refused::default()
+        };
+        self.refuse(reason, answer, refused)
+    }
+}

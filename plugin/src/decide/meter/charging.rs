@@ -1,0 +1,376 @@
+//! Charging: how a call with a known price is admitted to its holder's account, by credits and by calls in progress at once.
+
+use std::{cell::RefCell, convert::Infallible, rc::Rc};
+
+use jiff::Timestamp;
+
+use super::{Meter, Refused, State, Step, Verdict, peek, reserving::shown, settlement::Permit};
+use crate::{accounts::{account::{Account, Admission, Ceiling, NotAdmitted}, holder::AccountHolder, ledger::{Ledger, NotPosted, Posted, PostingFailure, SharedData}, slots::{Claim, Group, Limits}}, model::{balance::Balance, credits::Credits, day::{Day, Seconds}, enforcement::Enforcement, reason::Reason, terms::Terms}, outbound::engine::Recourse, pricing::cost_table::{Charge, PerRecordQuote, RuleId}, show::{refusal::Answer, usage::{local_time::LocalTime, warnings::{Told, Warning}}}};
+
+/// A call that its account did not admit.
+pub(super) struct Attempt {
+    pub(super) holder: Rc<AccountHolder>,
+    pub(super) charge: Charge,
+    pub(super) terms: Terms,
+    pub(super) day: Day,
+    pub(super) claim: Option<Claim>,
+    pub(super) aim: Aim,
+    /// The account as it declined.
+    pub(super) seen: Option<Account>,
+}
+
+/// What a call is admitted to an account for.
+pub(super) enum Aim {
+    /// To go on.
+    Charge,
+    /// To be held for its body: it takes its slot, and has to be able to pay what it costs at least, but pays when its price is known.
+    Hold(PerRecordQuote),
+}
+
+impl Meter {
+    /// Charges a call with a known price, or refuses it.
+    pub(super) fn charge(
+        &mut self,
+        holder: Rc<AccountHolder>,
+        charge: Charge,
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> Verdict {
+        self.admit(holder, charge, Aim::Charge, now, data)
+    }
+
+    /// Admits a call to `holder`'s account, or refuses it.
+    pub(super) fn admit(
+        &mut self,
+        holder: Rc<AccountHolder>,
+        charge: Charge,
+        aim: Aim,
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> Verdict {
+        let day = holder.data_center.calendar.day(now);
+        let terms = holder.schedule.at(now);
+        let charge = Charge {
+            cost: terms.model.cost(charge.cost),
+            ..charge
+        };
+        let claim = match self.claim(&holder, charge.rule, now, data) {
+            Ok(claim) => claim,
+            Err(failure) => return self.refuse_failed(failure, holder, charge),
+        };
+        let ceiling = self.ceiling(&holder, terms);
+        let attempt = Attempt {
+            holder,
+            charge,
+            terms,
+            day,
+            claim,
+            aim,
+            seen: None,
+        };
+        self.charge_up_to(ceiling, attempt, now, data)
+    }
+
+    /// Admits a call as far as its account may be used here, or refuses it.
+    pub(super) fn charge_up_to(
+        &mut self,
+        ceiling: Ceiling,
+        attempt: Attempt,
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> Verdict {
+        let Attempt {
+            holder,
+            charge,
+            terms,
+            day,
+            claim,
+            aim,
+            ..
+        } = attempt;
+        let enforced = holder.enforcement != Enforcement::NeverRefuse;
+        let admission = Admission {
+            cost: charge.cost,
+            allotment: enforced.then_some(terms.total),
+            slot: claim,
+            ceiling,
+        };
+        let thresholds = &self.policy.warnings;
+        let seen = RefCell::new(None);
+        let posting = Ledger::new(data).post_now(&holder.key, day.number, |account| {
+            let slot_alone = Admission {
+                cost: Credits::ZERO,
+                allotment: None,
+                ..admission
+            };
+            let held = matches!(aim, Aim::Hold(_));
+            let asked = if held && charge.cost.is_zero() {
+                &slot_alone
+            } else {
+                &admission
+            };
+            let charged = account.admit(asked).inspect_err(|_| {
+                seen.replace(Some(account.clone()));
+            })?;
+            if held {
+                return account.admit(&slot_alone);
+            }
+            let used = charged.used_by_all();
+            let told = thresholds.told_at(used, terms.total, Told(charged.warned()));
+            Ok::<_, NotAdmitted>(charged.with_warned(told.0))
+        });
+        let balance = |account: &Account| Balance {
+            allotment: terms.total,
+            remaining: account.remaining(terms.total),
+            day,
+        };
+        let mut verdict = match posting.result {
+            Ok(posted) => {
+                if let Some(claim) = claim {
+                    self.worker.begins(&holder, claim.group);
+                    self.slot = Some((Rc::clone(&holder), claim.group));
+                }
+                self.tell_engine(&holder, &posted, admission.allotment, now);
+                if let Aim::Hold(quote) = aim {
+                    self.state = State::Holding { holder, quote };
+                    let mut verdict = Verdict::of(Step::HoldForBody);
+                    verdict.counts.cas_retries = posting.retries;
+                    return verdict;
+                }
+                let permit = Permit {
+                    holder: Rc::clone(&holder),
+                    day: posted.after.day(),
+                    charged: charge.cost,
+                    allotment: admission.allotment,
+                    answered: false,
+                    states_deadline: self.states_deadline,
+                };
+                let warnings = self.warnings(&holder, terms, day, &posted, now);
+                let balance = Some(balance(&posted.after));
+                let mut verdict = self.forward(
+                    Some(holder),
+                    charge.cost,
+                    charge.rule,
+                    balance,
+                    Some(permit),
+                );
+                verdict.counts.warnings = u64::try_from(warnings.len()).unwrap_or(u64::MAX);
+                verdict.warnings = warnings;
+                verdict
+            }
+            Err(NotPosted::Declined(declined)) => {
+                let attempt = Attempt {
+                    holder,
+                    charge,
+                    terms,
+                    day,
+                    claim,
+                    aim,
+                    seen: seen.take(),
+                };
+                match self.recourse(&attempt, ceiling, declined, now) {
+                    Recourse::Wait => self.hold_for_engine(&attempt.holder.key, now),
+                    Recourse::Without(ceiling) => {
+                        return self.charge_up_to(ceiling, attempt, now, data);
+                    }
+                    Recourse::Unavailable => self.refuse_unavailable(attempt),
+                    Recourse::Refuse => self.decline(attempt, declined, now, data),
+                }
+            }
+            Err(NotPosted::Failed(failure)) => self.refuse_failed(failure, holder, charge),
+        };
+        verdict.counts.cas_retries = posting.retries;
+        verdict
+    }
+
+    /// Refuses a call that its account declines, unless the directory is to be heard before that.
+    fn decline(
+        &mut self,
+        attempt: Attempt,
+        declined: NotAdmitted,
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> Verdict {
+        let Attempt {
+            holder,
+            charge,
+            terms,
+            day,
+            claim,
+            aim,
+            seen,
+        } = attempt;
+        let (reason, balance, calls) = match declined {
+            NotAdmitted::Insufficient(short) => {
+                let directory = self.policy.directory.as_ref();
+                let heard =
+                    directory.and_then(|directory| directory.must_be_heard(&holder.label, now));
+                if let Some(organization) = heard
+                    && holder.enforcement == Enforcement::Enforce
+                {
+                    return Verdict::of(Step::HoldForDirectory(organization));
+                }
+                let reason = if charge.cost > terms.total {
+                    Reason::ExceedsAllotment
+                } else {
+                    Reason::DailyCredits
+                };
+                let balance = Balance {
+                    allotment: terms.total,
+                    remaining: short.remaining,
+                    day,
+                };
+                (reason, Some(balance), None)
+            }
+            NotAdmitted::TooMany(calls) => (
+                Reason::TooManyRequests,
+                peek(&holder, now, data),
+                Some(shown(calls, claim.as_ref(), seen.as_ref())),
+            ),
+        };
+        let warnings = seen.map_or_else(Vec::new, |seen| {
+            let seen = (seen.used_by_all(), Told(seen.warned()));
+            self.warn_of_refused(&holder, terms, day, seen, now, data)
+        });
+        let refused = Refused {
+            holder: Some(holder),
+            rule: Some(charge.rule),
+            price: Some(charge.cost),
+            at_least: matches!(aim, Aim::Hold(_)),
+            balance,
+            calls,
+        };
+        let answer = match reason {
+            Reason::ExceedsAllotment => self.policy.refusals.exceeds_allotment.clone(),
+            _ => Answer::default(),
+        };
+        let mut verdict = self.refuse(reason, answer, refused);
+        verdict.counts.warnings = u64::try_from(warnings.len()).unwrap_or(u64::MAX);
+        verdict.warnings = warnings;
+        verdict
+    }
+
+    /// What is to be warned of now that an account has been charged, a line each: this worker is the one to say it, because it stored
+    /// that it is said.
+    fn warnings(
+        &self,
+        holder: &AccountHolder,
+        terms: Terms,
+        day: Day,
+        posted: &Posted,
+        now: Timestamp,
+    ) -> Vec<String> {
+        let (before, after) = (Told(posted.before.warned()), Told(posted.after.warned()));
+        if before == after {
+            return Vec::new();
+        }
+        let warn = |threshold| Warning {
+            organization: &holder.label,
+            edition: holder.edition.as_str(),
+            model: terms.model,
+            threshold,
+            used: posted.after.used_by_all(),
+            total: terms.total,
+            resets_at: LocalTime::new(day.end, holder.data_center.calendar.time_zone()),
+            resets_in: Seconds::between(now, day.end),
+        };
+        let new: Vec<_> = self
+            .policy
+            .warnings
+            .newly_told(before, after)
+            .map(warn)
+            .collect();
+        if let Some(webhook) = &self.policy.webhook {
+            new.iter()
+                .for_each(|warning| webhook.tell(warning.document()));
+        }
+        new.iter().map(Warning::log_line).collect()
+    }
+
+    /// What is to be warned of although nothing was charged, because a lowered allotment has been reached by what was used before.
+    fn warn_of_refused(
+        &self,
+        holder: &AccountHolder,
+        terms: Terms,
+        day: Day,
+        (used, told): (Credits, Told),
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> Vec<String> {
+        let thresholds = &self.policy.warnings;
+        if thresholds.told_at(used, terms.total, told) == told {
+            return Vec::new();
+        }
+        let posting = Ledger::new(data).post(&holder.key, day.number, |account| {
+            let used = account.used_by_all();
+            let told = thresholds.told_at(used, terms.total, Told(account.warned()));
+            Ok::<_, Infallible>(account.clone().with_warned(told.0))
+        });
+        // What cannot be noted is told by the next refusal.
+        posting.result.map_or_else(
+            |_| Vec::new(),
+            |posted| self.warnings(holder, terms, day, &posted, now),
+        )
+    }
+
+    /// The slot that a call asks for; `None` where its calls in progress are not limited, or if it has its slot.
+    fn claim(
+        &self,
+        holder: &AccountHolder,
+        rule: RuleId,
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> Result<Option<Claim>, PostingFailure> {
+        let policy = &self.policy;
+        if self.slot.is_some() {
+            return Ok(None);
+        }
+        let group = policy
+            .costs
+            .facts(rule)
+            .and_then(|facts| facts.group.as_ref());
+        let group = group.and_then(|name| policy.concurrency.group(name));
+        if holder.concurrency.is_none() && group.is_none() {
+            return Ok(None);
+        }
+        let limits = match holder.enforcement {
+            Enforcement::NeverRefuse => Limits::default(),
+            Enforcement::Enforce | Enforcement::Shadow => Limits {
+                all: holder.concurrency,
+                group: group.map(|(_, limit)| limit),
+            },
+        };
+        let group = group.map_or(Group::NONE, |(group, _)| group);
+        Ok(Some(Claim {
+            worker: self.worker.id(&policy.subscriptions.namespace, data)?,
+            group,
+            held: self.worker.serves(&holder.key, group),
+            limits,
+            lease: policy.concurrency.lease,
+            now,
+        }))
+    }
+
+    fn refuse_failed(
+        &mut self,
+        failure: PostingFailure,
+        holder: Rc<AccountHolder>,
+        charge: Charge,
+    ) -> Verdict {
+        let reason = match failure {
+            PostingFailure::Contended { .. } => Reason::Contended,
+            PostingFailure::Unreadable(_) | PostingFailure::Refused(_) => {
+                Reason::AccountUnavailable
+            }
+        };
+        let refused = Refused {
+            holder: Some(holder),
+            rule: Some(charge.rule),
+            price: Some(charge.cost),
+            ..Refused::default()
+        };
+        let mut verdict = self.refuse(reason, Answer::default(), refused);
+        verdict.trouble = (reason == Reason::AccountUnavailable).then_some(failure);
+        verdict
+    }
+}

@@ -1,0 +1,162 @@
+//! Looking: a request for usage details is answered from the account of the organization that asks, and changes nothing.
+
+use std::rc::Rc;
+
+use jiff::Timestamp;
+
+use super::{Meter, Refused, RequestHead, State, Step, Verdict};
+use crate::{accounts::{account::Account, holder::AccountHolder, ledger::{Ledger, SharedData}}, decide::policy::Payer, model::{balance::Balance, credits::Credits, data_center::DEFAULT_NAME, day::Seconds, enforcement::Enforcement, reason::Reason}, show::{metrics::Counts, receipt::{Outcome, Receipt}, refusal::Answer, usage::{answer::{Request, Resource}, details::{Concurrency, Details, Elsewhere, Facts}}}};
+
+impl Meter {
+    /// Answers a request for usage details, for the organization that asks and free of charge. Who has no account is refused.
+    pub fn on_usage_request(
+        &mut self,
+        resource: Resource<'_>,
+        request: &Request<'_>,
+        head: RequestHead<'_>,
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> Verdict {
+        let holder = match self.policy.payer(head.identity, head.attributes, now) {
+            Payer::Holder(holder) => holder,
+            Payer::Refused(reason, answer) => {
+                return self.refuse(reason, answer, Refused::default());
+            }
+            Payer::Misdescribed(organization, invalid) => {
+                return self.refuse_misdescribed(&organization, &invalid, now);
+            }
+            Payer::Awaited(organization) => {
+                return Verdict::of(Step::HoldForDirectory(organization));
+            }
+            Payer::Nobody => {
+                let reason = match head.identity {
+                    None | Some("") => Reason::NoOrganization,
+                    Some(_) => Reason::DirectoryUnavailable,
+                };
+                return self.refuse(reason, Answer::default(), Refused::default());
+            }
+        };
+        if self.is_to_be_heard(&holder, now, data) {
+            return self.hold_for_engine(&holder.key, now);
+        }
+        let Some(details) = self.details(&holder, now, data) else {
+            let refused = Refused {
+                holder: Some(holder),
+                ..Refused::default()
+            };
+            return self.refuse(Reason::AccountUnavailable, Answer::default(), refused);
+        };
+        let Some(usage) = &self.policy.usage else {
+            return Verdict::of(Step::Forward);
+        };
+        let answer = usage.answer(resource, request, &details, &self.policy.costs);
+        let balance = Balance {
+            allotment: details.total,
+            remaining: details.remaining,
+            day: holder.data_center.calendar.day(now),
+        };
+        let enforcement = holder.enforcement;
+        let receipt = Receipt {
+            holder: Some(holder),
+            rule: None,
+            cost: Credits::ZERO,
+            balance: Some(balance),
+            outcome: Outcome::Answered,
+            enforcement,
+        };
+        self.state = State::Decided {
+            receipt,
+            permit: None,
+        };
+        Verdict {
+            step: Step::Answer(Box::new(answer)),
+            counts: Counts::default(),
+            trouble: None,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Whether the engine is asked before `holder` is shown its account.
+    fn is_to_be_heard(
+        &self,
+        holder: &Rc<AccountHolder>,
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> bool {
+        let Some(engine) = &self.policy.engine else {
+            return false;
+        };
+        let account = Ledger::new(data).peek(&holder.key, holder.day(now).number);
+        account.is_ok_and(|account| engine.must_be_heard(holder, &account, self.waits_until, now))
+    }
+
+    /// Everything that `holder` is shown of its day; `None` if its account cannot be read.
+    fn details(
+        &self,
+        holder: &AccountHolder,
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> Option<Details> {
+        let day = holder.data_center.calendar.day(now);
+        let account = Ledger::new(data).peek(&holder.key, day.number).ok()?;
+        let data_center = holder.data_center.name.as_str();
+        let lease = self.policy.concurrency.lease;
+        let facts = Facts {
+            organization: &holder.label,
+            edition: holder.edition.as_str(),
+            data_center: (data_center != DEFAULT_NAME).then_some(data_center),
+            plan: holder.plan,
+            allotment: holder.allotment,
+            terms: holder.schedule.at(now),
+            legacy_limit: holder.legacy_limit,
+            used: account.used_by_all(),
+            elsewhere: self
+                .policy
+                .engine
+                .as_ref()
+                .and_then(|_| elsewhere(&account, now)),
+            day,
+            time_zone: holder.data_center.calendar.time_zone(),
+            now,
+            concurrency: holder.concurrency.map(|limit| Concurrency {
+                limit,
+                in_progress: in_progress(&account, lease, now),
+            }),
+            enforced: holder.enforcement == Enforcement::Enforce,
+        };
+        let statistics = self.worker.statistics(&holder.key, day.number, data);
+        Some(Details::new(
+            &facts,
+            &statistics,
+            self.policy.costs.rule_names(),
+        ))
+    }
+}
+
+/// What is known of other proxies that share the account's day.
+fn elsewhere(account: &Account, now: Timestamp) -> Option<Elsewhere> {
+    let lease = account.lease()?;
+    let heard = lease.heard > 0;
+    Some(Elsewhere {
+        used: lease.others_used,
+        reserved: account.reserved_elsewhere(),
+        age: heard.then(|| {
+            Seconds::new(
+                lease
+                    .heard_at
+                    .age(now)
+                    .as_millis()
+                    .div_ceil(1_000)
+                    .try_into()
+                    .unwrap_or(u64::MAX),
+            )
+        }),
+    })
+}
+
+/// The calls in progress: those served here, and as many as other proxies may.
+fn in_progress(account: &Account, lease: Seconds, now: Timestamp) -> u32 {
+    let others = account.lease().map_or(0, |lease| lease.others_share);
+    let here = account.slots().in_progress(lease, now);
+    here.saturating_add(u32::from(others))
+}

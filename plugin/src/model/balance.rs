@@ -1,0 +1,27 @@
+//! What is left of a day's credits.
+
+use jiff::Timestamp;
+
+use super::{
+    credits::Credits,
+    day::{Day, Seconds},
+};
+
+/// What is left of a day's credits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Balance {
+    /// The credits of the day.
+    pub allotment: Credits,
+    /// What of them was left after the decision.
+    pub remaining: Credits,
+    /// The day.
+    pub day: Day,
+}
+
+impl Balance {
+    /// The time until the credits are there again, rounded up.
+    #[must_use]
+    pub fn resets_in(&self, now: Timestamp) -> Seconds {
+        Seconds::between(now, self.day.end)
+    }
+}

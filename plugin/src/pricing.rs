@@ -1,0 +1,3 @@
+//! What a call costs.
+
+pub mod cost_table;

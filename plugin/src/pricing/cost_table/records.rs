@@ -1,0 +1,332 @@
+//! Counting the records of a bulk call in its JSON body.
+//!
+//! The body is read once, as a stream: nothing is kept but the count. A key counts in every case and as often as it is given,
+//! because backends differ in which one they take.
+
+use serde::de::Unexpected;
+
+use super::folding::{self, fold};
+use crate::document::json::{self, Kind, Reader};
+
+/// The most keys in a pointer: no body that can be read is nested more deeply (the reader's own limit is 128).
+const MAX_DEPTH: usize = 100;
+
+/// Where records are: the arrays that some JSON Pointers (RFC 6901) name, as a tree.
+#[derive(Debug, Default)]
+pub(super) struct Arrays {
+    /// Whether the value here is one of the arrays.
+    counted: bool,
+    children: Vec<Child>,
+}
+
+#[derive(Debug)]
+struct Child {
+    /// As it is compared without case.
+    key: String,
+    /// The key as the index of an element.
+    index: Option<u64>,
+    arrays: Arrays,
+}
+
+/// Why a text names no array; reads as what was expected.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum InvalidPointer {
+    /// Neither empty nor absolute.
+    #[error("a JSON Pointer such as \"/ids\", or \"\" for the body itself")]
+    Relative,
+    /// `~` without `0` or `1`.
+    #[error("`~0` for `~` and `~1` for `/` in a JSON Pointer")]
+    Escape,
+    /// Deeper than [`MAX_DEPTH`].
+    #[error("at most {MAX_DEPTH} keys in a JSON Pointer, found {0}")]
+    TooDeep(usize),
+    /// The array is named already.
+    #[error("each array once (keys are compared without case)")]
+    Repeated,
+}
+
+/// Why the records of a body cannot be counted.
+#[derive(Debug, thiserror::Error)]
+pub enum UnreadableBody {
+    /// It is something else, by its content type or encoding.
+    #[error("not JSON by its content-type or content-encoding")]
+    ContentType,
+    /// It is not text.
+    #[error("not UTF-8: {0}")]
+    Encoding(#[from] std::str::Utf8Error),
+    /// It is not JSON, is nested too deeply, or has something else where the records should be; with line and column.
+    #[error("{0}")]
+    Json(#[from] json::Error),
+}
+
+/// Values in which nothing is counted.
+static NOTHING: Arrays = Arrays {
+    counted: false,
+    children: Vec::new(),
+};
+
+impl Arrays {
+    /// Also counts the elements of the array at `pointer`, to which the keys that are returned lead.
+    pub(super) fn insert(&mut self, pointer: &str) -> Result<Vec<String>, InvalidPointer> {
+        if pointer.is_empty() {
+            self.insert_at(&[])?;
+            return Ok(Vec::new());
+        }
+        let path = pointer.strip_prefix('/').ok_or(InvalidPointer::Relative)?;
+        let keys = path
+            .split('/')
+            .map(unescape)
+            .collect::<Result<Vec<_>, _>>()?;
+        if keys.len() > MAX_DEPTH {
+            return Err(InvalidPointer::TooDeep(keys.len()));
+        }
+        self.insert_at(&keys)?;
+        Ok(keys)
+    }
+
+    fn insert_at(&mut self, keys: &[String]) -> Result<(), InvalidPointer> {
+        let Some((key, keys)) = keys.split_first() else {
+            let repeated = std::mem::replace(&mut self.counted, true);
+            return if repeated {
+                Err(InvalidPointer::Repeated)
+            } else {
+                Ok(())
+            };
+        };
+        if let Some(child) = self.children.iter_mut().find(|child| child.is_at(key)) {
+            return child.arrays.insert_at(keys);
+        }
+        let index = key
+            .parse()
+            .ok()
+            .filter(|index: &u64| index.to_string() == *key);
+        let mut child = Child {
+            key: fold(key),
+            index,
+            arrays: Self::default(),
+        };
+        child.arrays.insert_at(keys)?;
+        self.children.push(child);
+        Ok(())
+    }
+
+    /// The number of records in `body`; an empty one has none.
+    pub(super) fn count(&self, body: &[u8]) -> Result<u64, UnreadableBody> {
+        if body.is_empty() {
+            return Ok(0);
+        }
+        std::str::from_utf8(body)?;
+        let mut json = Reader::new(body);
+        let count = self.count_value(&mut json)?;
+        json.end()?;
+        Ok(count)
+    }
+
+    /// The number of records in the next value.
+    fn count_value(&self, json: &mut Reader<'_>) -> Result<u64, json::Error> {
+        const EXPECTED: &str = "an array of records, or null";
+        let mut first = true;
+        let mut count = 0_u64;
+        match json.kind()? {
+            Kind::Array => {
+                json.enter()?;
+                let mut index = 0_u64;
+                while json.next_element(&mut first)? {
+                    let inside = self.at_index(index).count_value(json)?;
+                    count = count
+                        .saturating_add(inside)
+                        .saturating_add(u64::from(self.counted));
+                    index = index.saturating_add(1);
+                }
+                json.leave(b']')?;
+            }
+            // Not the text itself: it is the customer's, and this may be logged.
+            Kind::Text if self.counted => {
+                json.text()?;
+                return Err(json.mistyped(Unexpected::Other("a string"), &EXPECTED));
+            }
+            Kind::Bool | Kind::Number if self.counted => return Err(json.unexpected(&EXPECTED)),
+            Kind::Object => {
+                json.enter()?;
+                if self.counted {
+                    return Err(json.mistyped(Unexpected::Map, &EXPECTED));
+                }
+                while json.next_member(&mut first)? {
+                    let member = self.at_key(&json.text()?);
+                    json.colon()?;
+                    count = count.saturating_add(member.count_value(json)?);
+                }
+                json.leave(b'}')?;
+            }
+            Kind::Null | Kind::Bool | Kind::Number | Kind::Text => json.pass_over()?,
+        }
+        Ok(count)
+    }
+
+    fn at_key(&self, key: &str) -> &Self {
+        let found = self.children.iter().find(|child| child.is_at(key));
+        found.map_or(&NOTHING, |child| &child.arrays)
+    }
+
+    fn at_index(&self, index: u64) -> &Self {
+        let found = self
+            .children
+            .iter()
+            .find(|child| child.index == Some(index));
+        found.map_or(&NOTHING, |child| &child.arrays)
+    }
+}
+
+impl Child {
+    fn is_at(&self, key: &str) -> bool {
+        folding::is(key, &self.key)
+    }
+}
+
+/// A reference token of a JSON Pointer as the key that it stands for (RFC 6901, section 4).
+fn unescape(token: &str) -> Result<String, InvalidPointer> {
+    let mut parts = token.split('~');
+    let mut key = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (character, rest) = match part.split_at_checked(1) {
+            Some(("0", rest)) => ('~', rest),
+            Some(("1", rest)) => ('/', rest),
+            _ => return Err(InvalidPointer::Escape),
+        };
+        key.push(character);
+        key.push_str(rest);
+    }
+    Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    fn arrays(pointers: &[&str]) -> Arrays {
+        let mut arrays = Arrays::default();
+        for pointer in pointers {
+            arrays.insert(pointer).unwrap();
+        }
+        arrays
+    }
+
+    #[test]
+    fn the_elements_of_all_named_arrays_count() {
+        fn check(pointers: &[&str], body: &str, expected: u64) {
+            assert_eq!(
+                arrays(pointers).count(body.as_bytes()).unwrap(),
+                expected,
+                "{body}"
+            );
+        }
+        check(&["/ids"], "", 0);
+        check(&["/ids"], "{}", 0);
+        check(&["/ids"], "[]", 0);
+        check(&["/ids"], "7", 0);
+        check(&["/ids"], r#"{"ids":null}"#, 0);
+        check(&["/ids"], r#"{"ids":[]}"#, 0);
+        check(
+            &["/ids"],
+            r#"{"a":[1,2],"ids":[1,"2",null,[3,4],{"ids":[5,6]}],"b":{"ids":[7]}}"#,
+            5,
+        );
+        check(&["/ids"], r#"{"ids":[1,2],"ids":[3]}"#, 3);
+        check(&["/ids"], r#"{"\u0069ds":[1],"IDS":[2]}"#, 2);
+        // As Go folds them: the Kelvin sign and the long s.
+        check(
+            &["/tickets"],
+            r#"{"tic\u212aet\u017f":[1],"TICKETS":[2]}"#,
+            2,
+        );
+        check(
+            &["/ids", "/ticketIds"],
+            r#"{"ids":[1],"ticketIds":[2,3]}"#,
+            3,
+        );
+        check(&[""], " [1, 2, 3] ", 3);
+        check(&["", "/1"], "[1,[2,3],[4]]", 5);
+        check(&["/01"], "[1,[2,3]]", 0);
+        check(&["/a/b"], r#"{"a":{"b":[1,2],"c":[3]},"b":[4]}"#, 2);
+        check(&["/0/ids"], r#"[{"ids":[1,2]},{"ids":[3]}]"#, 2);
+        check(&["/a~1b", "/~0", "/"], r#"{"a/b":[1],"~":[2],"":[3]}"#, 3);
+    }
+
+    #[test]
+    fn a_body_that_cannot_be_counted_says_why() {
+        fn check(pointer: &str, body: impl AsRef<[u8]>, expected: &str) {
+            let error = arrays(&[pointer]).count(body.as_ref()).unwrap_err();
+            assert_eq!(error.to_string(), expected);
+        }
+        check("/ids", " ", "EOF while parsing a value at line 1 column 1");
+        check(
+            "/ids",
+            r#"{"ids":[1,2"#,
+            "EOF while parsing a list at line 1 column 11",
+        );
+        check(
+            "/ids",
+            r#"{"ids":[1]} {"#,
+            "trailing characters at line 1 column 13",
+        );
+        check("/ids", "ids=1&ids=2", "expected value at line 1 column 1");
+        check(
+            "/ids",
+            b"{\"ids\":[\"\xff\"]}",
+            "not UTF-8: invalid utf-8 sequence of 1 bytes from index 9",
+        );
+        check(
+            "/ids",
+            r#"{"ids":5}"#,
+            "invalid type: integer `5`, expected an array of records, or null at line 1 column 8",
+        );
+        check(
+            "/ids",
+            r#"{"ids":"secret"}"#,
+            "invalid type: a string, expected an array of records, or null at line 1 column 15",
+        );
+        check(
+            "/ids",
+            r#"{"ids":{}}"#,
+            "invalid type: map, expected an array of records, or null at line 1 column 8",
+        );
+        check(
+            "",
+            "true",
+            "invalid type: boolean `true`, expected an array of records, or null at line 1 column 4",
+        );
+        check(
+            "/ids",
+            "[".repeat(60_000),
+            "recursion limit exceeded at line 1 column 128",
+        );
+        check(
+            "/ids",
+            format!("{{\"ids\":{}", "[".repeat(60_000)),
+            "recursion limit exceeded at line 1 column 134",
+        );
+    }
+
+    #[test]
+    fn a_text_that_names_no_array_is_refused() {
+        fn check(pointer: &str, expected: &str) {
+            let error = arrays(&["/ids"]).insert(pointer).unwrap_err();
+            assert_eq!(error.to_string(), expected, "{pointer}");
+        }
+        check(
+            "ids",
+            "a JSON Pointer such as \"/ids\", or \"\" for the body itself",
+        );
+        check("/a~2", "`~0` for `~` and `~1` for `/` in a JSON Pointer");
+        check("/a~", "`~0` for `~` and `~1` for `/` in a JSON Pointer");
+        check("/é~é", "`~0` for `~` and `~1` for `/` in a JSON Pointer");
+        check(
+            &"/a".repeat(101),
+            "at most 100 keys in a JSON Pointer, found 101",
+        );
+        check("/ids", "each array once (keys are compared without case)");
+        check("/IDs", "each array once (keys are compared without case)");
+    }
+}

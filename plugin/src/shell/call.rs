@@ -1,0 +1,354 @@
+//! A call: what the filter reads of it, asks the meter about it, and does to it. It decides nothing.
+
+mod body;
+mod telling;
+
+use std::{borrow::Cow, rc::Rc};
+
+use crate::{decide::{attributes::{AttributeSources, Attributes}, meter::{Ending, Meter, RequestHead, ResponseHead, Step, Verdict}}, model::{header_map::{self, HeaderMap}, property_path::PropertyPath, refunds::DEADLINES}, outbound::awaited::Awaited, pricing::cost_table::BodyKind, shell::{host::{self, HostSharedData, Level}, plugin::Running}, show::{metrics::Counts, usage::answer::{Request, Resource}}};
+use jiff::Timestamp;
+use telling::publish;
+
+/// What the proxy is to do with a call, as the ABI numbers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Action {
+    /// Let it go on.
+    Continue = 0,
+    /// Hold it; where no bodies are read, its body as well (`StopAllIterationAndWatermark`, whatever
+    /// `allow_on_headers_stop_iteration` says): Envoy takes a piece of a body that it cannot show for leave to go on.
+    Pause = if cfg!(feature = "headers_only") { 4 } else { 1 },
+    /// Hold a piece of its body, and have the client send no more than fits (`StopIterationAndWatermark`). To [`Action::Pause`], Envoy
+    /// answers 413 when the body no longer fits.
+    PauseSender = 2,
+}
+
+/// One call, from its head until its end.
+pub(crate) struct Call {
+    running: Rc<Running>,
+    meter: Meter,
+    /// Whether its head is all of it.
+    headers_only: bool,
+    /// How much of the body the proxy has shown, in bytes; `None` if it has shown nothing of it.
+    body_seen: Option<usize>,
+    /// Whether it has shown all of it.
+    body_complete: bool,
+    /// Whose answer has to be there before the call goes on.
+    awaits: Option<Awaited>,
+    /// Whether the plugin keeps the call until then.
+    kept: bool,
+    /// Until when the rest of the body may come, since the call has been held for it.
+    body_until: Option<Timestamp>,
+    /// Whether the plugin keeps the call until then.
+    body_kept: bool,
+    /// Whether it may be a gRPC call, which are all `POST`s.
+    is_post: bool,
+}
+
+impl Call {
+    /// A new call.
+    pub(crate) fn new(running: Rc<Running>) -> Self {
+        let meter = Meter::new(Rc::clone(&running.policy), Rc::clone(&running.worker));
+        Self {
+            running,
+            meter,
+            headers_only: false,
+            body_seen: None,
+            body_complete: false,
+            awaits: None,
+            kept: false,
+            body_until: None,
+            body_kept: false,
+            is_post: false,
+        }
+    }
+
+    /// What it shares with the other calls.
+    pub(crate) fn running(&self) -> &Rc<Running> {
+        &self.running
+    }
+
+    /// What the call waits for.
+    pub(crate) fn awaits(&self) -> Option<&Awaited> {
+        self.awaits.as_ref()
+    }
+
+    /// Whether the call waits for the engine, and has for as long as it may.
+    pub(crate) fn has_waited(&self, now: Timestamp) -> bool {
+        let until = self.meter.waits_until();
+        matches!(self.awaits, Some(Awaited::Engine(_))) && until.is_some_and(|until| now >= until)
+    }
+
+    /// What the call waits for, if it did not when this was last asked.
+    pub(crate) fn begins_to_await(&mut self) -> Option<Awaited> {
+        if self.awaits.is_none() || std::mem::replace(&mut self.kept, true) {
+            return None;
+        }
+        self.awaits.clone()
+    }
+
+    /// Whether the call is held for its body, and was not when this was last asked.
+    pub(crate) fn begins_to_hold(&mut self) -> bool {
+        self.body_until.is_some() && !std::mem::replace(&mut self.body_kept, true)
+    }
+
+    /// The head of the request is there.
+    pub(crate) fn on_head(&mut self, end_of_stream: bool) -> Action {
+        self.headers_only = end_of_stream;
+        let headers = host::request_headers();
+        for name in self.running.policy.reserved_headers() {
+            if headers.first(name.as_str()).is_some() {
+                host::remove_request_header(name.as_str());
+            }
+        }
+        let action = self.decide(&headers);
+        self.asked(action)
+    }
+
+    /// Has whatever is to be asked after a decision be asked.
+    fn asked(&mut self, action: Action) -> Action {
+        if !self.running.has_questions() {
+            return action;
+        }
+        self.running.ask_for_call();
+        match &self.awaits {
+            Some(awaited) if !self.running.is_asked_about(awaited) => self.decide_late(),
+            _ => action,
+        }
+    }
+
+    /// What the call waits for has been answered, and this call is the one that hostcalls are about.
+    pub(crate) fn resume(&mut self) {
+        if self.decide_late() == Action::Continue {
+            host::continue_request();
+        }
+    }
+
+    /// Decides by the head after some of the body, or all of it.
+    fn decide_late(&mut self) -> Action {
+        match self.decide(&host::request_headers()) {
+            Action::Pause if self.awaits.is_some() || !self.meter.is_holding() => Action::Pause,
+            Action::Pause if self.body_complete => self.on_complete_body(),
+            Action::Pause => self.on_growing_body(),
+            action => action,
+        }
+    }
+
+    /// Decides by the head, which can be read as long as the call is held.
+    fn decide(&mut self, headers: &HeaderMap) -> Action {
+        self.awaits = None;
+        self.kept = false;
+        let policy = Rc::clone(&self.running.policy);
+        let (method, path) = (headers.text(":method"), headers.text(":path"));
+        let identity = stated(&policy.identity, headers);
+        let identity = identity
+            .as_deref()
+            .map(|value| policy.identity.text(value, host::property));
+        let attributes = policy
+            .attributes
+            .as_ref()
+            .map(|sources| read(sources, headers));
+        self.is_post = method == "POST";
+        let decided_for = telling::decided_for(&policy.subscriptions.namespace);
+        let field = |name| {
+            let is_read = !self.headers_only && !cfg!(feature = "headers_only");
+            let value = is_read.then(|| headers.joined(name))?;
+            value.map(|value| header_map::short_text(&value).into_owned())
+        };
+        let (content_type, content_encoding) = (field("content-type"), field("content-encoding"));
+        let head = RequestHead {
+            method: &method,
+            path: &path,
+            identity: identity.as_deref(),
+            attributes: attributes.as_ref(),
+            end_of_stream: self.headers_only,
+            content_length: headers.first("content-length"),
+            upgrade: headers.first("upgrade").is_some(),
+            states_deadline: DEADLINES.iter().any(|name| headers.first(name).is_some()),
+            decided_for: decided_for.as_deref(),
+            body: BodyKind {
+                content_type: content_type.as_deref(),
+                content_encoding: content_encoding.as_deref(),
+            },
+        };
+        let looked_at = policy
+            .usage
+            .as_ref()
+            .and_then(|usage| usage.resource(&method, &path));
+        let verdict = match looked_at {
+            Some(resource) => self.look(resource, head, headers),
+            None => {
+                let now = self.running.now();
+                self.meter.on_request_headers(head, now, &HostSharedData)
+            }
+        };
+        self.carry_out(verdict)
+    }
+
+    /// The head of the response is there. The filter sees its own refusals here too; they were sent with their headers.
+    pub(crate) fn on_response_head(&mut self) {
+        if !self
+            .meter
+            .receipt()
+            .is_some_and(|receipt| receipt.outcome.is_forwarded())
+        {
+            return;
+        }
+        let now = self.running.now();
+        let status = host::response_header(":status").unwrap_or_default();
+        // All values of the field, joined: which of several is meant is not for the filter to guess.
+        let stated = self
+            .meter
+            .settles_from()
+            .map(|name| format!("response\0headers\0{name}"));
+        let stated = stated.as_deref().and_then(host::property);
+        let status = String::from_utf8_lossy(&status).parse().unwrap_or_default();
+        let grpc_status = self
+            .is_post
+            .then(|| host::response_header("grpc-status"))
+            .flatten();
+        let mut head = ResponseHead {
+            status,
+            grpc_status: grpc_status.as_deref(),
+            attempts: host::request_attempts(),
+            details: None,
+            told_cost: None,
+            stated_cost: stated
+                .as_deref()
+                .and_then(|cost| std::str::from_utf8(cost).ok()),
+        };
+        let details = head
+            .needs_details()
+            .then(|| host::property("response\0code_details"))
+            .flatten();
+        head.details = details.as_deref();
+        let told_cost = head.is_failure().then(|| self.told_cost()).flatten();
+        head.told_cost = told_cost.as_deref();
+        let counts = self.meter.on_response_headers(head, now, &HostSharedData);
+        self.running.count(counts);
+        if let Some(receipt) = self.meter.receipt() {
+            if counts != Counts::default() {
+                publish(receipt, &self.running.policy);
+            }
+            let headers = self.running.policy.headers(receipt.enforcement);
+            headers.tell(receipt, now, host::set_response_header);
+        }
+    }
+
+    /// What the response states in the field in which this filter tells the cost.
+    fn told_cost(&self) -> Option<Vec<u8>> {
+        let enforcement = self.meter.receipt()?.enforcement;
+        let name = self.running.policy.headers(enforcement).cost.as_ref()?;
+        host::response_header(name.as_str())
+    }
+
+    /// Whether the call is held for the rest of its body.
+    pub(crate) fn body_until(&self) -> Option<Timestamp> {
+        let held = self.meter.is_holding() && !self.body_complete;
+        self.body_until.filter(|_| held)
+    }
+
+    /// The rest of the body has not come in time, and this call is the one that hostcalls are about.
+    pub(crate) fn on_late_body(&mut self) {
+        let now = self.running.now();
+        let verdict = self.meter.on_request_body_late(now, &HostSharedData);
+        if self.carry_out(verdict) == Action::Continue {
+            host::continue_request();
+        }
+    }
+
+    /// The call has ended.
+    pub(crate) fn end(&mut self) {
+        if self.meter.is_holding() && self.body_seen.is_none() {
+            self.running.warn_of_missing_bodies();
+        }
+        self.awaits = None;
+        let ending = if self.meter.is_unanswered() {
+            host::ending()
+        } else {
+            Ending::Unanswered
+        };
+        let now = self.running.latest();
+        let counts = self.meter.on_end(ending, now, &HostSharedData);
+        self.running.count(counts);
+    }
+
+    fn carry_out(&mut self, verdict: Verdict) -> Action {
+        self.running.count(verdict.counts);
+        for warning in &verdict.warnings {
+            host::log(Level::Warn, warning);
+        }
+        if let Some(trouble) = verdict.trouble {
+            self.report(trouble);
+        }
+        if let Some(receipt) = self.meter.receipt() {
+            publish(receipt, &self.running.policy);
+        }
+        match verdict.step {
+            Step::Forward => Action::Continue,
+            Step::HoldForBody => {
+                let timeout = self.running.policy.costs.body().timeout;
+                self.body_until
+                    .get_or_insert_with(|| timeout.after(self.running.latest()));
+                Action::Pause
+            }
+            Step::HoldForDirectory(organization) => {
+                self.awaits = Some(Awaited::Directory(organization));
+                Action::Pause
+            }
+            Step::HoldForEngine(key) => {
+                self.awaits = Some(Awaited::Engine(key));
+                Action::Pause
+            }
+            Step::Refuse(refusal) => {
+                self.refuse(&refusal);
+                Action::Pause
+            }
+            Step::Answer(answer) => {
+                self.show(*answer);
+                Action::Pause
+            }
+        }
+    }
+
+    /// Answers a request for usage details.
+    fn look(
+        &mut self,
+        resource: Resource<'_>,
+        head: RequestHead<'_>,
+        headers: &HeaderMap,
+    ) -> Verdict {
+        let accept = headers.joined("accept");
+        let accept = accept.as_deref().map(header_map::short_text);
+        let if_none_match = headers.first("if-none-match").map(header_map::short_text);
+        let request = Request {
+            method: head.method,
+            accept: accept.as_deref(),
+            if_none_match: if_none_match.as_deref(),
+        };
+        let now = self.running.now();
+        self.meter
+            .on_usage_request(resource, &request, head, now, &HostSharedData)
+    }
+}
+
+/// The value of a property. That of a header is read from the head, which spares the proxy the search.
+fn stated<'a>(path: &PropertyPath, headers: &'a HeaderMap) -> Option<Cow<'a, [u8]>> {
+    match path.header() {
+        Some(name) => headers.joined(name),
+        None => host::property(path.as_str()).map(Cow::from),
+    }
+}
+
+/// What the authentication filter states about the call's organization.
+fn read(sources: &AttributeSources, headers: &HeaderMap) -> Attributes {
+    let value = |path: &PropertyPath| {
+        stated(path, headers).map(|value| path.text(&value, host::property).into_owned())
+    };
+    Attributes {
+        edition: value(&sources.edition),
+        agents: sources.agents.as_ref().and_then(value),
+        additional: sources.additional.as_ref().and_then(value),
+        data_center: sources.data_center.as_ref().and_then(value),
+    }
+}

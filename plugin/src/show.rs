@@ -1,0 +1,7 @@
+//! What clients, operators and log readers are shown, all of it from one receipt.
+
+pub mod metrics;
+pub mod receipt;
+pub mod refusal;
+pub mod response_headers;
+pub mod usage;

@@ -1,0 +1,364 @@
+//! Details: everything that an organization is shown of its day, with every number already made consistent with the others.
+//!
+//! The JSON document and the page are two renderings of this one value, so that they cannot disagree.
+
+use std::cmp::Ordering;
+
+use jiff::{Timestamp, tz::TimeZone};
+
+use super::local_time::LocalTime;
+use crate::accounts::statistics::{Breakdown, Count, NameHash, Statistics};
+use crate::model::{allotment::Allotment, credits::Credits, day::{Day, Seconds}, plan::Plan, reason::Reason, terms::{Model, Terms}};
+
+/// What is known of an organization and its day.
+#[derive(Clone, Debug)]
+pub struct Facts<'a> {
+    /// Its id, or what callers that share an account are called.
+    pub organization: &'a str,
+    /// The name of its edition.
+    pub edition: &'a str,
+    /// The name of its data centre, where there is more than one.
+    pub data_center: Option<&'a str>,
+    /// What its credits follow from.
+    pub plan: Plan,
+    /// Its credits by where they come from.
+    pub allotment: Allotment,
+    /// How its calls are counted now, and how many credits (or calls) it has.
+    pub terms: Terms,
+    /// Its API limit under the old model, if it had one.
+    pub legacy_limit: Option<Credits>,
+    /// What it has used today.
+    pub used: Credits,
+    /// What is known of other proxies that serve it, where several share its day.
+    pub elsewhere: Option<Elsewhere>,
+    /// Today.
+    pub day: Day,
+    /// The zone in which its days are counted.
+    pub time_zone: &'a TimeZone,
+    /// When this was asked.
+    pub now: Timestamp,
+    /// Its calls in progress, where they are limited.
+    pub concurrency: Option<Concurrency>,
+    /// Whether calls that it cannot pay for are refused; in shadow mode they are only counted.
+    pub enforced: bool,
+}
+
+/// What other proxies that share an organization's day do with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// What they have used, as far as they had said. It is part of what the organization has used.
+    pub used: Credits,
+    /// What is reserved for them beyond that, and so neither used nor left.
+    pub reserved: Credits,
+    /// How long ago that was heard, rounded up; `None` if nothing has been heard of them.
+    pub age: Option<Seconds>,
+}
+
+/// Calls in progress at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Concurrency {
+    /// How many may be.
+    pub limit: u32,
+    /// How many are.
+    pub in_progress: u32,
+}
+
+/// What an organization is shown of its day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Details {
+    /// Its id.
+    pub organization: String,
+    /// The name of its edition.
+    pub edition: String,
+    /// The name of its data centre, where there is more than one.
+    pub data_center: Option<String>,
+    /// What its credits follow from.
+    pub plan: Plan,
+    /// How its calls are counted.
+    pub model: Model,
+    /// Whether calls that it cannot pay for are refused.
+    pub enforced: bool,
+    /// All credits (under the legacy model: calls) of the day.
+    pub total: Credits,
+    /// What of them is used. More than all of them after an allotment was lowered.
+    pub used: Credits,
+    /// What of them is left.
+    pub remaining: Credits,
+    /// What is known of other proxies, where several share the day.
+    pub elsewhere: Option<Elsewhere>,
+    /// How much of the total is used.
+    pub percentage: Percentage,
+    /// The total by where it comes from, in the order in which it is used up.
+    pub parts: Vec<Part>,
+    /// Its API limit under the old model, if it had one.
+    pub legacy_limit: Option<Credits>,
+    /// When today began.
+    pub started_at: LocalTime,
+    /// When this was asked.
+    pub as_of: LocalTime,
+    /// When everything is there again.
+    pub resets_at: LocalTime,
+    /// How long that is from now.
+    pub resets_in: Seconds,
+    /// The IANA name of the zone in which its days are counted.
+    pub time_zone: String,
+    /// Its calls in progress, where they are limited.
+    pub concurrency: Option<Concurrency>,
+    /// Charged calls by the rule that priced them, those with the most credits first.
+    pub operations: Vec<Operation>,
+    /// What is used here and not among `operations` yet: calls are counted there when they end, by their worker, and gathered from
+    /// all workers once a second.
+    pub not_itemized: Credits,
+    /// Calls whose credits were given back, and these credits.
+    pub refunds: Count,
+    /// Refused calls by reason, the most frequent first.
+    pub refusals: Vec<Refusals>,
+}
+
+/// One part of the total.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Where it comes from.
+    pub kind: PartKind,
+    /// How much it is.
+    pub allotted: Credits,
+    /// How much of it is used: a part is used up before the next one is touched.
+    pub used: Credits,
+}
+
+/// Where a part of the total comes from, in the order in which they are used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PartKind {
+    /// The edition.
+    Base,
+    /// The agents.
+    Variable,
+    /// Purchases.
+    Additional,
+    /// By how much the API limit of the old model is higher than the credits.
+    Grandfathered,
+    /// The API limit itself, under the legacy model.
+    Limit,
+}
+
+/// What the calls of one rule came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// The name of the rule, [`Operation::FORMER`] or [`Operation::OTHERS`].
+    pub rule: String,
+    /// Calls and credits.
+    pub count: Count,
+}
+
+/// How many calls were refused for one reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusals {
+    /// [`Reason::name`], or `other` for a reason that this version does not know.
+    pub reason: &'static str,
+    /// How many.
+    pub calls: u64,
+}
+
+/// A share in tenths of a percent, rounded down: 100 % means that nothing is left, and nothing less does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Percentage(u64);
+
+impl Operation {
+    /// What rules are called that the present configuration no longer has.
+    pub const FORMER: &'static str = "(a former rule)";
+
+    /// What rules are called that were too many to be counted apart.
+    pub const OTHERS: &'static str = "(others)";
+}
+
+impl Percentage {
+    /// What share `used` is of `total`: 100 % of nothing, because nothing is left of it.
+    #[must_use]
+    pub fn of(used: Credits, total: Credits) -> Self {
+        // At most 10^18, which fits.
+        let tenths = used.get().saturating_mul(1000).checked_div(total.get());
+        Self(tenths.unwrap_or(1000))
+    }
+
+    /// The number of tenths of a percent.
+    #[must_use]
+    pub const fn tenths(self) -> u64 {
+        self.0
+    }
+}
+
+impl std::fmt::Display for Percentage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.0 / 10, self.0 % 10)
+    }
+}
+
+impl PartKind {
+    /// The part's name in the JSON document.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Base => "base",
+            Self::Variable => "variable",
+            Self::Additional => "additional",
+            Self::Grandfathered => "grandfathered",
+            Self::Limit => "limit",
+        }
+    }
+}
+
+impl Details {
+    /// The details of an organization of which these facts are known, with what it did today. `rules` are the names of all rules of the
+    /// cost table, by which the statistics get their names back.
+    #[must_use]
+    pub fn new<'a>(
+        facts: &Facts<'_>,
+        statistics: &Statistics,
+        rules: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
+        let Terms { model, total } = facts.terms;
+        let local = |instant| LocalTime::new(instant, facts.time_zone);
+        let reserved = facts
+            .elsewhere
+            .map_or(Credits::ZERO, |elsewhere| elsewhere.reserved);
+        let operations = operations(statistics.operations(), rules);
+        Self {
+            organization: facts.organization.to_owned(),
+            edition: facts.edition.to_owned(),
+            data_center: facts.data_center.map(str::to_owned),
+            plan: facts.plan,
+            model,
+            enforced: facts.enforced,
+            total,
+            used: facts.used,
+            remaining: total.saturating_sub(facts.used).saturating_sub(reserved),
+            elsewhere: facts.elsewhere,
+            percentage: Percentage::of(facts.used, total),
+            parts: parts(facts),
+            legacy_limit: facts.legacy_limit,
+            started_at: local(facts.day.start),
+            as_of: local(facts.now),
+            resets_at: local(facts.day.end),
+            resets_in: Seconds::between(facts.now, facts.day.end),
+            time_zone: facts.time_zone.iana_name().unwrap_or("UTC").to_owned(),
+            concurrency: facts.concurrency,
+            not_itemized: not_itemized(facts, &operations),
+            operations,
+            refunds: statistics.refunds(),
+            refusals: refusals(statistics.refusals()),
+        }
+    }
+}
+
+/// What is used here beyond what `operations` add up to.
+fn not_itemized(facts: &Facts<'_>, operations: &[Operation]) -> Credits {
+    let elsewhere = facts.elsewhere.map_or(Credits::ZERO, |other| other.used);
+    let here = facts.used.saturating_sub(elsewhere);
+    operations.iter().fold(here, |rest, operation| {
+        rest.saturating_sub(operation.count.credits)
+    })
+}
+
+/// The total by where it comes from, used up in that order.
+fn parts(facts: &Facts<'_>) -> Vec<Part> {
+    let Terms { model, total } = facts.terms;
+    let allotted = match model {
+        Model::Legacy => vec![(PartKind::Limit, total)],
+        Model::Credits | Model::Grandfathered => {
+            let credits = &facts.allotment;
+            let more = total.saturating_sub(credits.total());
+            let mut allotted = vec![
+                (PartKind::Base, credits.base()),
+                (PartKind::Variable, credits.variable()),
+                (PartKind::Additional, credits.additional()),
+            ];
+            if !more.is_zero() {
+                allotted.push((PartKind::Grandfathered, more));
+            }
+            allotted
+        }
+    };
+    let mut left = facts.used;
+    let fill = |(kind, allotted): (PartKind, Credits)| {
+        let used = left.min(allotted);
+        left = left.saturating_sub(used);
+        Part {
+            kind,
+            allotted,
+            used,
+        }
+    };
+    allotted.into_iter().map(fill).collect()
+}
+
+/// The counts under the names of the rules.
+fn operations<'a>(
+    breakdown: &Breakdown,
+    rules: impl IntoIterator<Item = &'a str>,
+) -> Vec<Operation> {
+    let mut unnamed: Vec<_> = breakdown.named().collect();
+    let mut operations = Vec::new();
+    for rule in rules {
+        let hash = NameHash::of(rule);
+        if let Some(place) = unnamed.iter().position(|(known, _)| *known == hash) {
+            let (_, count) = unnamed.swap_remove(place);
+            let rule = rule.to_owned();
+            operations.push(Operation { rule, count });
+        }
+    }
+    let mut former = Count::default();
+    unnamed.iter().for_each(|(_, count)| former.add(*count));
+    let sums = [
+        (Operation::FORMER, former),
+        (Operation::OTHERS, breakdown.others()),
+    ];
+    for (name, count) in sums.into_iter().filter(|(_, count)| !count.is_zero()) {
+        let rule = name.to_owned();
+        operations.push(Operation { rule, count });
+    }
+    sorted(operations, |a, b| {
+        let rank = |operation: &Operation| (operation.count.credits, operation.count.calls);
+        rank(b).cmp(&rank(a)).then_with(|| a.rule.cmp(&b.rule))
+    })
+}
+
+/// The items in order, each put where it belongs among those before it. They are few, and the sort of the standard library is 7 KB of
+/// code for each type.
+fn sorted<T>(items: Vec<T>, order: impl Fn(&T, &T) -> Ordering) -> Vec<T> {
+    let mut sorted = Vec::with_capacity(items.len());
+    for item in items {
+        let place = sorted.partition_point(|before| order(before, &item) != Ordering::Greater);
+        sorted.insert(place, item);
+    }
+    sorted
+}
+
+/// The counts under the names of the reasons.
+fn refusals(breakdown: &Breakdown) -> Vec<Refusals> {
+    let mut refusals = Vec::<Refusals>::new();
+    let mut other = breakdown.others().calls;
+    for (hash, count) in breakdown.named() {
+        let known = Reason::ALL
+            .iter()
+            .find(|reason| NameHash::of(reason.name()) == hash);
+        match known {
+            Some(reason) => refusals.push(Refusals {
+                reason: reason.name(),
+                calls: count.calls,
+            }),
+            None => other = other.saturating_add(count.calls),
+        }
+    }
+    if other > 0 {
+        refusals.push(Refusals {
+            reason: "other",
+            calls: other,
+        });
+    }
+    sorted(refusals, |a, b| {
+        b.calls.cmp(&a.calls).then(a.reason.cmp(b.reason))
+    })
+}
+
+#[cfg(test)]
+pub(crate) mod tests;
