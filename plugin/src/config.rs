@@ -9,7 +9,30 @@ use serde::Deserialize;
 pub use concurrency::ConcurrencyConfig;
 pub use sources::{AttributesConfig, SourceConfig};
 
-use crate::{decide::policy::Policy, document::{config_error::{ConfigError, ConfigErrors}, json, unique_map::UniqueMap}, model::{calendar_date::CalendarDate, edition::{Edition, EditionName}, enforcement::Enforcement, namespace::Namespace, organization::{Organization, OrganizationId}, refunds::Refunds}, outbound::{directory::DirectoryConfig, engine::EngineConfig}, pricing::cost_table::CostsConfig, show::{refusal::{Answer, Refusals}, response_headers::ResponseHeaders, usage::config::{UsageConfig, WarningsConfig}}};
+use crate::{
+    decide::policy::Policy,
+    document::{
+        config_error::{ConfigError, ConfigErrors},
+        json,
+        unique_map::UniqueMap,
+    },
+    model::{
+        calendar_date::CalendarDate,
+        edition::{Edition, EditionName},
+        enforcement::Enforcement,
+        namespace::Namespace,
+        organization::{Organization, OrganizationId},
+        refunds::Refunds,
+    },
+    outbound::{directory::DirectoryConfig, engine::EngineConfig},
+    pricing::cost_table::CostsConfig,
+    show::{
+        access_log::AccessLog,
+        refusal::{Answer, Refusals},
+        response_headers::ResponseHeaders,
+        usage::config::{UsageConfig, WarningsConfig},
+    },
+};
 
 /// API credits for Envoy: the configuration of the filter.
 #[derive(Debug, Deserialize)]
@@ -54,6 +77,9 @@ pub struct Config {
     /// Which header fields tell clients what a call cost and what is left.
     #[serde(default)]
     pub response_headers: ResponseHeaders,
+    /// What access logs can read of a call, beside the receipt.
+    #[serde(default)]
+    pub access_log: AccessLog,
     /// How refusals look.
     #[serde(default)]
     pub refusals: Refusals,

@@ -7,6 +7,7 @@ pub mod calendar_date;
 pub mod credits;
 pub mod data_center;
 pub mod day;
+pub mod decimal;
 pub mod edition;
 pub mod enforcement;
 pub mod header_map;

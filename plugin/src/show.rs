@@ -1,5 +1,6 @@
 //! What clients, operators and log readers are shown, all of it from one receipt.
 
+pub mod access_log;
 pub mod metrics;
 pub mod receipt;
 pub mod refusal;

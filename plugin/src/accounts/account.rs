@@ -4,7 +4,12 @@
 //! edition takes effect at once and resets nothing. The day is inside the record, because shared-data keys can never be deleted.
 //! Credits and slots are in one record, so that one compare-and-set admits a call by both, or by neither.
 
-use crate::{accounts::slots::{Claim, Limits, Slots, TooManyCalls}, model::{credits::Credits, day::DayNumber}};
+use std::rc::Rc;
+
+use crate::{
+    accounts::slots::{Claim, Limits, Slots, TooManyCalls},
+    model::{credits::Credits, day::DayNumber},
+};
 
 mod lease;
 mod record;
@@ -20,8 +25,8 @@ pub struct Account {
     /// A bit for each threshold of the day's credits that has been warned of.
     warned: u8,
     slots: Slots,
-    /// What is held of the day where several proxies share it.
-    lease: Option<Lease>,
+    /// What is held of the day where several proxies share it. Most accounts have none, and an account is moved often.
+    lease: Option<Rc<Lease>>,
 }
 
 /// A call that the day's credits cannot pay for.
@@ -91,7 +96,7 @@ impl Account {
         if self.day < today {
             Self {
                 slots: self.slots,
-                lease: self.lease.map(Lease::on_another_day),
+                lease: on_another_day(self.lease.as_deref()),
                 ..Self::opened(today)
             }
         } else {
@@ -109,7 +114,7 @@ impl Account {
         (ahead > 1).then(|| Self {
             day: today,
             slots: self.slots.clone(),
-            lease: self.lease.map(Lease::on_another_day),
+            lease: on_another_day(self.lease.as_deref()),
             ..*self
         })
     }
@@ -136,12 +141,13 @@ impl Account {
         // Without an engine, nothing is held any more.
         let lease = self
             .lease
+            .as_ref()
             .filter(|_| admission.ceiling != Ceiling::Allotment);
         let Some(claim) = &admission.slot else {
             return Ok(Self {
                 used,
                 slots: self.slots.clone(),
-                lease,
+                lease: lease.cloned(),
                 ..*self
             });
         };
@@ -152,7 +158,7 @@ impl Account {
             let peak = u16::try_from(in_progress)
                 .unwrap_or(u16::MAX)
                 .max(lease.peak);
-            Lease { peak, ..lease }
+            Rc::new(Lease { peak, ..**lease })
         });
         Ok(Self {
             used,
@@ -164,13 +170,19 @@ impl Account {
 
     /// What may be used of `allotment` here.
     fn limit(&self, allotment: Credits, ceiling: Ceiling) -> Credits {
-        let held = self.lease.map_or(Credits::ZERO, |lease| lease.held);
+        let held = self
+            .lease
+            .as_ref()
+            .map_or(Credits::ZERO, |lease| lease.held);
         match ceiling {
             Ceiling::Allotment => allotment,
             Ceiling::Lease => allotment.min(held),
             Ceiling::AtLeast(credits, _) => allotment.min(held.max(credits)),
             Ceiling::Alone => {
-                let others = self.lease.map_or(Credits::ZERO, |lease| lease.others_used);
+                let others = self
+                    .lease
+                    .as_ref()
+                    .map_or(Credits::ZERO, |lease| lease.others_used);
                 allotment.saturating_sub(others)
             }
         }
@@ -180,6 +192,7 @@ impl Account {
     fn claim_here(&self, claim: &Claim, ceiling: Ceiling) -> Claim {
         let share = self
             .lease
+            .as_ref()
             .map_or(0, |lease| lease.share_at(claim.now, claim.lease));
         let all = claim.limits.all.map(|all| match ceiling {
             Ceiling::Allotment | Ceiling::Alone => all,
@@ -206,6 +219,7 @@ impl Account {
         Self {
             used: self.used.saturating_sub(back),
             slots: self.slots.clone(),
+            lease: self.lease.clone(),
             ..*self
         }
     }
@@ -215,7 +229,7 @@ impl Account {
     #[must_use]
     pub fn charge_more(&self, day: DayNumber, amount: Credits, allotment: Option<Credits>) -> Self {
         let left = allotment.map_or(Credits::MAX, |allotment| {
-            let ceiling = match self.lease {
+            let ceiling = match &self.lease {
                 Some(_) => Ceiling::Lease,
                 None => Ceiling::Allotment,
             };
@@ -230,6 +244,7 @@ impl Account {
         Self {
             used,
             slots: self.slots.clone(),
+            lease: self.lease.clone(),
             ..*self
         }
     }
@@ -237,7 +252,12 @@ impl Account {
     /// The account with these calls in progress.
     #[must_use]
     pub fn with_slots(&self, slots: Slots) -> Self {
-        Self { slots, ..*self }
+        let lease = self.lease.clone();
+        Self {
+            slots,
+            lease,
+            ..*self
+        }
     }
 
     /// The account with these thresholds marked as warned of.
@@ -273,9 +293,16 @@ impl Account {
     /// What is left of `allotment`: nothing if more was used, as after an allotment was lowered. What other proxies hold is not left.
     #[must_use]
     pub fn remaining(&self, allotment: Credits) -> Credits {
-        let others = self.lease.map_or(Credits::ZERO, |lease| lease.others_held);
+        let others = self
+            .lease
+            .as_ref()
+            .map_or(Credits::ZERO, |lease| lease.others_held);
         allotment.saturating_sub(others).saturating_sub(self.used)
     }
+}
+
+fn on_another_day(lease: Option<&Lease>) -> Option<Rc<Lease>> {
+    lease.map(|lease| Rc::new(lease.on_another_day()))
 }
 
 #[cfg(test)]

@@ -2,7 +2,13 @@
 
 use std::rc::Rc;
 
-use crate::{accounts::ledger::AccountKey, model::{allotment::Allotment, credits::Credits, data_center::DataCenter, edition::EditionName, enforcement::Enforcement, plan::Plan, terms::Schedule}};
+use crate::{
+    accounts::ledger::AccountKey,
+    model::{
+        allotment::Allotment, credits::Credits, data_center::DataCenter, edition::EditionName,
+        enforcement::Enforcement, plan::Plan, terms::Schedule,
+    },
+};
 
 /// Whoever has an account: an organization, or callers that share one.
 #[derive(Debug)]

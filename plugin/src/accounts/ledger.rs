@@ -8,7 +8,13 @@ use std::{
     rc::Rc,
 };
 
-use crate::{accounts::{account::{Account, UnreadableRecord}, slots::WorkerId}, model::{day::DayNumber, namespace::Namespace, organization::OrganizationId}};
+use crate::{
+    accounts::{
+        account::{Account, UnreadableRecord},
+        slots::WorkerId,
+    },
+    model::{day::DayNumber, namespace::Namespace, organization::OrganizationId},
+};
 
 mod birth;
 
@@ -170,7 +176,7 @@ pub struct Posted {
     /// As it is stored now.
     pub after: Account,
     /// As it was on an earlier day, if it was still as of that.
-    pub former: Option<Account>,
+    pub former: Option<Box<Account>>,
 }
 
 /// Why nothing was changed.
@@ -407,7 +413,7 @@ impl<'a, S: SharedData> Ledger<'a, S> {
                         cas: stored.cas,
                     });
                 }
-                let former = (account.day() < day).then(|| account.clone());
+                let former = (account.day() < day).then(|| Box::new(account.clone()));
                 Ok(Loaded {
                     account: account.on(day),
                     former,
@@ -433,7 +439,7 @@ enum AsOf {
 struct Loaded {
     account: Account,
     /// As it is stored, if that is as of an earlier day.
-    former: Option<Account>,
+    former: Option<Box<Account>>,
     cas: Cas,
 }
 

@@ -4,7 +4,20 @@
 
 use std::{collections::BTreeMap, rc::Rc};
 
-use crate::{accounts::{holder::AccountHolder, ledger::AccountKey}, document::{choice::expected_one_of, json::cut}, model::{allotment::{Allotment, AllotmentError}, data_center::DataCenter, edition::{Edition, EditionName}, enforcement::Enforcement, namespace::Namespace, organization::{Organization, OrganizationId}, plan::Plan, terms::{Model, Schedule, Standing, Terms}}};
+use crate::{
+    accounts::{holder::AccountHolder, ledger::AccountKey},
+    document::{choice::expected_one_of, json::cut},
+    model::{
+        allotment::{Allotment, AllotmentError},
+        data_center::DataCenter,
+        edition::{Edition, EditionName},
+        enforcement::Enforcement,
+        namespace::Namespace,
+        organization::{Organization, OrganizationId},
+        plan::Plan,
+        terms::{Model, Schedule, Standing, Terms},
+    },
+};
 
 /// The editions and data centres that organizations can be of.
 #[derive(Debug)]

@@ -6,7 +6,10 @@
 use std::collections::HashMap;
 
 use super::statistics::{Event, Statistics, UnreadableStatistics};
-use crate::{accounts::ledger::{AccountKey, Cas, HostRefused, SetError, SharedData}, model::{day::DayNumber, spread::BuildSpread}};
+use crate::{
+    accounts::ledger::{AccountKey, Cas, HostRefused, SetError, SharedData},
+    model::{day::DayNumber, spread::BuildSpread},
+};
 
 /// What one worker has counted, by account. It outlives a configuration: events carry the names of their rules.
 #[derive(Debug, Default)]

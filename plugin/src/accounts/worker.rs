@@ -13,7 +13,24 @@ use std::{
 
 use jiff::Timestamp;
 
-use crate::{accounts::{account::Account, complaints::Complaints, holder::AccountHolder, ledger::{AccountKey, Ledger, PostingFailure, SharedData}, slots::{Group, WorkerId}, statistics::{Event, Statistics}, tally::Tally}, model::{credits::Credits, data_center::DataCenter, day::{DayNumber, Seconds}, namespace::Namespace, spread::BuildSpread}};
+use crate::{
+    accounts::{
+        account::Account,
+        complaints::Complaints,
+        holder::AccountHolder,
+        ledger::{AccountKey, Ledger, PostingFailure, SharedData},
+        slots::{Group, WorkerId},
+        statistics::{Event, Statistics},
+        tally::Tally,
+    },
+    model::{
+        credits::Credits,
+        data_center::DataCenter,
+        day::{DayNumber, Seconds},
+        namespace::Namespace,
+        spread::BuildSpread,
+    },
+};
 
 /// One worker's plugin.
 #[derive(Debug, Default)]

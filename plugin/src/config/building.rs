@@ -10,7 +10,25 @@ use super::{
     AnonymousConfig, AttributesConfig, Bodies, Config, ShareConfig, StrangersConfig, checks,
     contradiction::{calendar, contradiction, expected},
 };
-use crate::{accounts::subscription::Subscriptions, decide::{attributes::Described, policy::{Outsiders, Policy}}, document::{choice::expected_one_of, config_error::{ConfigError, ConfigErrors}, json::member}, model::{data_center::{DEFAULT_NAME, DataCenter}, day::{Calendar, Seconds}}, outbound::webhook::WebhookConfig, pricing::cost_table::{CostTable, Fallback}, show::{response_headers::ResponseHeaders, usage::answer::Usage}};
+use crate::{
+    accounts::subscription::Subscriptions,
+    decide::{
+        attributes::Described,
+        policy::{Outsiders, Policy},
+    },
+    document::{
+        choice::expected_one_of,
+        config_error::{ConfigError, ConfigErrors},
+        json::member,
+    },
+    model::{
+        data_center::{DEFAULT_NAME, DataCenter},
+        day::{Calendar, Seconds},
+    },
+    outbound::webhook::WebhookConfig,
+    pricing::cost_table::{CostTable, Fallback},
+    show::{response_headers::ResponseHeaders, usage::answer::Usage},
+};
 
 impl Config {
     /// The policy that the configuration describes, and what in it is suspicious.
@@ -63,7 +81,7 @@ impl Config {
             default_data_center: default,
             enforcement: self.enforcement,
         };
-        let mut organizations = HashMap::new();
+        let mut organizations = HashMap::default();
         for (id, organization) in self.organizations.into_inner() {
             let holder = subscriptions
                 .subscribe(&id, &organization)
@@ -162,6 +180,7 @@ impl Config {
             costs,
             shadow_headers: response_headers.in_shadow(),
             response_headers,
+            access_log: self.access_log,
             refusals: self.refusals,
             refunds: self.refunds,
             concurrency,

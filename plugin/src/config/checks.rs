@@ -5,7 +5,15 @@
 //! new organizations come every day.
 
 use super::{Config, SourceConfig, StrangersConfig};
-use crate::{decide::policy::{Outsiders, Policy}, document::{config_error::{ConfigError, ConfigErrors}, json::member}, model::credits::Credits, pricing::cost_table::{CostConfig, CostsConfig}};
+use crate::{
+    decide::policy::{Outsiders, Policy},
+    document::{
+        config_error::{ConfigError, ConfigErrors},
+        json::member,
+    },
+    model::credits::Credits,
+    pricing::cost_table::{CostConfig, CostsConfig},
+};
 
 /// Adds what can only be a mistake.
 #[inline(never)]

@@ -2,7 +2,11 @@
 
 use serde::Deserialize;
 
-use crate::{decide::policy::{Concurrency, GroupLimit}, document::{config_error::ConfigError, unique_map::UniqueMap}, model::day::Seconds};
+use crate::{
+    decide::policy::{Concurrency, GroupLimit},
+    document::{config_error::ConfigError, unique_map::UniqueMap},
+    model::day::Seconds,
+};
 
 /// How calls in progress are counted.
 #[derive(Debug, Deserialize)]

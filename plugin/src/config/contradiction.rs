@@ -1,6 +1,15 @@
 //! Facts of a configuration that contradict each other, said at their place.
 
-use crate::{accounts::subscription::SubscriptionError, document::config_error::ConfigError, model::{allotment::AllotmentError, credits::Credits, day::{Calendar, CalendarError}, organization::Organization}};
+use crate::{
+    accounts::subscription::SubscriptionError,
+    document::config_error::ConfigError,
+    model::{
+        allotment::AllotmentError,
+        credits::Credits,
+        day::{Calendar, CalendarError},
+        organization::Organization,
+    },
+};
 
 /// The calendar that the object at `path` describes.
 pub(super) fn calendar(

@@ -2,7 +2,11 @@
 
 use serde::Deserialize;
 
-use crate::{decide::attributes::AttributeSources, document::config_error::ConfigError, model::{header_name::HeaderName, property_path::PropertyPath}};
+use crate::{
+    decide::attributes::AttributeSources,
+    document::config_error::ConfigError,
+    model::{header_name::HeaderName, property_path::PropertyPath},
+};
 
 /// Where something is stated about a call.
 #[derive(Debug, Deserialize)]

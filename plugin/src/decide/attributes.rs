@@ -2,7 +2,19 @@
 
 use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
-use crate::{accounts::{holder::AccountHolder, subscription::{SubscriptionError, Subscriptions}}, document::json::cut, model::{agents::Agents, edition::EditionName, organization::{Organization, OrganizationId}, property_path::PropertyPath}};
+use crate::{
+    accounts::{
+        holder::AccountHolder,
+        subscription::{SubscriptionError, Subscriptions},
+    },
+    document::json::cut,
+    model::{
+        agents::Agents,
+        edition::EditionName,
+        organization::{Organization, OrganizationId},
+        property_path::PropertyPath,
+    },
+};
 
 /// Where the facts about the organization of a call are stated.
 #[derive(Clone, Debug, PartialEq, Eq)]

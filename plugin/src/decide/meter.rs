@@ -7,7 +7,31 @@ use std::rc::Rc;
 
 use jiff::Timestamp;
 
-use crate::{accounts::{holder::AccountHolder, ledger::{AccountKey, Ledger, PostingFailure, SharedData}, slots::{Group, TooManyCalls}, statistics::Event, worker::Worker}, decide::{attributes::{Attributes, InvalidAttributes}, policy::{Payer, Policy}}, model::{balance::Balance, credits::Credits, enforcement::Enforcement, organization::OrganizationId, reason::Reason, terms::Model}, outbound::directory::Directory, pricing::cost_table::{BodyKind, Charge, PerRecordQuote, Quote, RuleId}, show::{metrics::{Counts, Metric}, receipt::{Outcome, Receipt}, refusal::{Answer, Refusal}, usage::answer}};
+use crate::{
+    accounts::{
+        holder::AccountHolder,
+        ledger::{AccountKey, Ledger, PostingFailure, SharedData},
+        slots::{Group, TooManyCalls},
+        statistics::Event,
+        worker::Worker,
+    },
+    decide::{
+        attributes::{Attributes, InvalidAttributes},
+        policy::{Payer, Policy},
+    },
+    model::{
+        balance::Balance, credits::Credits, enforcement::Enforcement, organization::OrganizationId,
+        reason::Reason, terms::Model,
+    },
+    outbound::directory::Directory,
+    pricing::cost_table::{BodyKind, Charge, PerRecordQuote, Quote, RuleId},
+    show::{
+        metrics::{Counts, Metric},
+        receipt::{Outcome, Receipt},
+        refusal::{Answer, Refusal},
+        usage::answer,
+    },
+};
 
 mod bodies;
 mod charging;

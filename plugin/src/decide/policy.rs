@@ -4,7 +4,27 @@ use std::{collections::HashMap, rc::Rc};
 
 use jiff::Timestamp;
 
-use crate::{accounts::{holder::AccountHolder, slots::Group, subscription::Subscriptions}, decide::attributes::{AttributeSources, Attributes, Described, InvalidAttributes}, model::{day::Seconds, enforcement::Enforcement, header_name::HeaderName, organization::OrganizationId, property_path::PropertyPath, reason::Reason, refunds::Refunds}, outbound::{directory::{Directory, Found, WhenDown}, engine::Engine, webhook::Webhook}, pricing::cost_table::CostTable, show::{refusal::{Answer, Refusals}, response_headers::ResponseHeaders, usage::{answer::Usage, warnings::Thresholds}}};
+use crate::{
+    accounts::{holder::AccountHolder, slots::Group, subscription::Subscriptions},
+    decide::attributes::{AttributeSources, Attributes, Described, InvalidAttributes},
+    model::{
+        day::Seconds, enforcement::Enforcement, header_name::HeaderName, namespace::Namespace,
+        organization::OrganizationId, property_path::PropertyPath, reason::Reason,
+        refunds::Refunds, spread::BuildSpread,
+    },
+    outbound::{
+        directory::{Directory, Found, WhenDown},
+        engine::Engine,
+        webhook::Webhook,
+    },
+    pricing::cost_table::CostTable,
+    show::{
+        access_log::AccessLog,
+        refusal::{Answer, Refusals},
+        response_headers::ResponseHeaders,
+        usage::{answer::Usage, warnings::Thresholds},
+    },
+};
 
 /// Everything that decides calls.
 #[derive(Debug)]
@@ -20,7 +40,7 @@ pub struct Policy {
     /// What organizations can subscribe to.
     pub subscriptions: Subscriptions,
     /// The organizations that are known.
-    pub organizations: HashMap<OrganizationId, Rc<AccountHolder>>,
+    pub organizations: HashMap<OrganizationId, Rc<AccountHolder>, BuildSpread>,
     /// What becomes of the calls of other organizations.
     pub strangers: Outsiders,
     /// What becomes of calls that state no organization.
@@ -31,6 +51,8 @@ pub struct Policy {
     pub response_headers: ResponseHeaders,
     /// What responses tell where the policy is not enforced.
     pub shadow_headers: ResponseHeaders,
+    /// What access logs can read of a call, beside the receipt.
+    pub access_log: AccessLog,
     /// How refusals look.
     pub refusals: Refusals,
     /// Which outcomes are refunded.
@@ -123,6 +145,23 @@ impl Policy {
             Enforcement::Shadow => &self.shadow_headers,
             Enforcement::Enforce | Enforcement::NeverRefuse => &self.response_headers,
         }
+    }
+
+    /// When the next day begins for anybody, as seen from `now`: until then, who is allowed what depends on no clock.
+    #[must_use]
+    pub fn next_day(&self, now: Timestamp) -> Timestamp {
+        let subscriptions = &self.subscriptions;
+        let all = subscriptions.data_centers.values();
+        let all = all.chain([&subscriptions.default_data_center]);
+        let ends = all.map(|data_center| data_center.calendar.day(now).end);
+        ends.min().unwrap_or(Timestamp::MIN)
+    }
+
+    /// The namespace as receipts tell it: not at all where it is the default one.
+    #[must_use]
+    pub fn told_namespace(&self) -> Option<&str> {
+        let namespace = self.subscriptions.namespace.as_str();
+        (namespace != Namespace::DEFAULT).then_some(namespace)
     }
 
     /// The header fields that only the filter may set.

@@ -28,7 +28,31 @@ impl HeaderMap {
     /// The first value of a field.
     #[must_use]
     pub fn first(&self, name: &str) -> Option<&[u8]> {
-        self.values(name).next()
+        let [first] = self.firsts([name]);
+        first
+    }
+
+    /// The first values of several fields, which are read in one pass: a call has twenty fields and asks for ten names.
+    #[must_use]
+    pub fn firsts<const N: usize>(&self, names: [&str; N]) -> [Option<&[u8]>; N] {
+        let mut found = [None; N];
+        let wanted = names.iter().fold(0, |all, name| all | bit(name.len()));
+        if wanted & self.lengths == 0 {
+            return found;
+        }
+        let mut left = N;
+        for (name, value) in self.fields(wanted) {
+            for (wanted, found) in names.iter().zip(&mut found) {
+                if wanted.len() == name.len() && found.is_none() && wanted.as_bytes() == name {
+                    *found = Some(value);
+                    left = left.saturating_sub(1);
+                }
+            }
+            if left == 0 {
+                break;
+            }
+        }
+        found
     }
 
     /// The first value of a field as text; empty if there is none.
@@ -40,7 +64,13 @@ impl HeaderMap {
     /// All values of a field, joined with commas, as Envoy has them in the property `request.headers`.
     #[must_use]
     pub fn joined(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-        let mut values = self.values(name);
+        if bit(name.len()) & self.lengths == 0 {
+            return None;
+        }
+        let same = self.fields(bit(name.len()));
+        let mut values = same.filter_map(|(found, value)| {
+            (found.len() == name.len() && found == name.as_bytes()).then_some(value)
+        });
         let mut joined = Cow::from(values.next()?);
         for value in values {
             let joined = joined.to_mut();
@@ -50,32 +80,23 @@ impl HeaderMap {
         Some(joined)
     }
 
-    /// The values of the fields with this name. A name that is as long is compared, and all others are stepped over: a call has
-    /// twenty fields and asks for ten names.
-    fn values(&self, name: &str) -> impl Iterator<Item = &[u8]> {
-        let (mut lengths, fields) = self.parts();
-        if self.lengths & bit(name.len()) == 0 {
-            lengths = &[];
-        }
+    /// The fields whose names have one of these lengths, each with its value.
+    fn fields(&self, wanted: u64) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let (lengths, fields) = self.parts();
         let mut next = 0_usize;
-        lengths
-            .iter()
-            .filter_map(move |[name_length, value_length]| {
-                let name_length = u32::from_le_bytes(*name_length) as usize;
-                let value_length = u32::from_le_bytes(*value_length) as usize;
-                let start = next;
-                // A NUL is after each.
-                next = start
-                    .saturating_add(name_length)
-                    .saturating_add(value_length)
-                    .saturating_add(2);
-                if name_length != name.len() {
-                    return None;
-                }
-                let (found, rest) = fields.get(start..next)?.split_at_checked(name_length)?;
-                let value = rest.get(1..)?.get(..value_length)?;
-                (found == name.as_bytes()).then_some(value)
-            })
+        lengths.iter().filter_map(move |[name, value]| {
+            let name = u32::from_le_bytes(*name) as usize;
+            let start = next;
+            let middle = start.wrapping_add(name).wrapping_add(1);
+            // A NUL is after each.
+            let end = middle.wrapping_add(u32::from_le_bytes(*value) as usize);
+            next = end.wrapping_add(1);
+            if wanted & bit(name) == 0 {
+                return None;
+            }
+            let name = fields.get(start..)?.get(..name)?;
+            Some((name, fields.get(middle..end)?))
+        })
     }
 
     /// The lengths of all fields, and the fields.

@@ -4,7 +4,10 @@ use std::borrow::Borrow;
 
 use serde::Deserialize;
 
-use crate::model::{agents::Agents, calendar_date::CalendarDate, credits::Credits, edition::EditionName, enforcement::Enforcement, legacy_limit::LegacyLimit};
+use crate::model::{
+    agents::Agents, calendar_date::CalendarDate, credits::Credits, edition::EditionName,
+    enforcement::Enforcement, legacy_limit::LegacyLimit,
+};
 
 /// The name of an organization as the authentication filter states it, and as metrics, logs and shared-data keys show it.
 ///

@@ -25,7 +25,15 @@ use cache::Cache;
 pub use config::{DirectoryConfig, WhenDownConfig};
 pub use path::{InvalidOrganizationsPath, OrganizationsPath};
 
-use crate::{accounts::{complaints::Complaints, holder::AccountHolder, subscription::Subscriptions}, model::{day::Seconds, edition::EditionName, organization::{Organization, OrganizationId}}, outbound::callout::{Callout, CalloutId, Reply, Service}};
+use crate::{
+    accounts::{complaints::Complaints, holder::AccountHolder, subscription::Subscriptions},
+    model::{
+        day::Seconds,
+        edition::EditionName,
+        organization::{Organization, OrganizationId},
+    },
+    outbound::callout::{Callout, CalloutId, Reply, Service},
+};
 
 /// The directory, and what a worker knows from it.
 #[derive(Debug)]

@@ -76,7 +76,20 @@ use retelling::Told;
 pub use saying::Saying;
 pub use transport::{RespTransport, Transport, WebdisTransport};
 
-use crate::{accounts::{account::Account, holder::AccountHolder, ledger::{AccountKey, Ledger, SharedData}}, model::{credits::Credits, day::{Day, Seconds}, namespace::Namespace, spread::BuildSpread}, outbound::callout::CalloutId};
+use crate::{
+    accounts::{
+        account::Account,
+        holder::AccountHolder,
+        ledger::{AccountKey, Ledger, SharedData},
+    },
+    model::{
+        credits::Credits,
+        day::{Day, Seconds},
+        namespace::Namespace,
+        spread::BuildSpread,
+    },
+    outbound::callout::CalloutId,
+};
 
 /// The engine, and what a worker has to say to it.
 #[derive(Debug)]

@@ -12,7 +12,11 @@ use jiff::Timestamp;
 
 pub use config::{InvalidWebhookPath, WebhookConfig, WebhookPath};
 
-use crate::{accounts::ledger::HostRefused, model::day::Seconds, outbound::callout::{Callout, CalloutId, Reply, Service}};
+use crate::{
+    accounts::ledger::HostRefused,
+    model::day::Seconds,
+    outbound::callout::{Callout, CalloutId, Reply, Service},
+};
 
 /// The webhook, and what it has not been told yet.
 #[derive(Debug)]

@@ -5,7 +5,28 @@ mod telling;
 
 use std::{borrow::Cow, rc::Rc};
 
-use crate::{decide::{attributes::{AttributeSources, Attributes}, meter::{Ending, Meter, RequestHead, ResponseHead, Step, Verdict}}, model::{header_map::{self, HeaderMap}, property_path::PropertyPath, refunds::DEADLINES}, outbound::awaited::Awaited, pricing::cost_table::BodyKind, shell::{host::{self, HostSharedData, Level}, plugin::Running}, show::{metrics::Counts, usage::answer::{Request, Resource}}};
+use crate::{
+    decide::{
+        attributes::{AttributeSources, Attributes},
+        meter::{Ending, Meter, RequestHead, ResponseHead, Step, Verdict},
+    },
+    model::{
+        header_map::{self, HeaderMap},
+        property_path::PropertyPath,
+        refunds::DEADLINES,
+    },
+    outbound::awaited::Awaited,
+    pricing::cost_table::BodyKind,
+    shell::{
+        host::{self, HostSharedData, Level},
+        plugin::Running,
+    },
+    show::{
+        metrics::Counts,
+        refusal::Protocol,
+        usage::answer::{Request, Resource},
+    },
+};
 use jiff::Timestamp;
 use telling::publish;
 
@@ -43,6 +64,8 @@ pub(crate) struct Call {
     body_kept: bool,
     /// Whether it may be a gRPC call, which are all `POST`s.
     is_post: bool,
+    /// The protocol in which its client reads its answer.
+    protocol: Protocol,
 }
 
 impl Call {
@@ -60,6 +83,7 @@ impl Call {
             body_until: None,
             body_kept: false,
             is_post: false,
+            protocol: Protocol::default(),
         }
     }
 
@@ -139,7 +163,9 @@ impl Call {
         self.awaits = None;
         self.kept = false;
         let policy = Rc::clone(&self.running.policy);
-        let (method, path) = (headers.text(":method"), headers.text(":path"));
+        let [method, path] = headers.firsts([":method", ":path"]);
+        let method = header_map::text(method.unwrap_or_default());
+        let path = header_map::text(path.unwrap_or_default());
         let identity = stated(&policy.identity, headers);
         let identity = identity
             .as_deref()
@@ -149,7 +175,14 @@ impl Call {
             .as_ref()
             .map(|sources| read(sources, headers));
         self.is_post = method == "POST";
-        let decided_for = telling::decided_for(&policy.subscriptions.namespace);
+        // Of a call without a body nothing is said about it, unless it is one of gRPC.
+        let [content_length, content_type, upgrade] = if self.headers_only && !self.is_post {
+            [None; 3]
+        } else {
+            headers.firsts(["content-length", "content-type", "upgrade"])
+        };
+        self.protocol = Protocol::of(content_type.unwrap_or_default());
+        let decided_for = telling::decided_for(&policy);
         let field = |name| {
             let is_read = !self.headers_only && !cfg!(feature = "headers_only");
             let value = is_read.then(|| headers.joined(name))?;
@@ -162,9 +195,9 @@ impl Call {
             identity: identity.as_deref(),
             attributes: attributes.as_ref(),
             end_of_stream: self.headers_only,
-            content_length: headers.first("content-length"),
-            upgrade: headers.first("upgrade").is_some(),
-            states_deadline: DEADLINES.iter().any(|name| headers.first(name).is_some()),
+            content_length,
+            upgrade: upgrade.is_some(),
+            states_deadline: headers.firsts(DEADLINES).iter().any(Option::is_some),
             decided_for: decided_for.as_deref(),
             body: BodyKind {
                 content_type: content_type.as_deref(),
@@ -178,7 +211,7 @@ impl Call {
         let verdict = match looked_at {
             Some(resource) => self.look(resource, head, headers),
             None => {
-                let now = self.running.now();
+                let now = self.running.time_to_decide();
                 self.meter.on_request_headers(head, now, &HostSharedData)
             }
         };
@@ -194,7 +227,7 @@ impl Call {
         {
             return;
         }
-        let now = self.running.now();
+        let now = self.running.latest();
         let status = host::response_header(":status").unwrap_or_default();
         // All values of the field, joined: which of several is meant is not for the filter to guess.
         let stated = self
@@ -202,7 +235,10 @@ impl Call {
             .settles_from()
             .map(|name| format!("response\0headers\0{name}"));
         let stated = stated.as_deref().and_then(host::property);
-        let status = String::from_utf8_lossy(&status).parse().unwrap_or_default();
+        let status = status.iter().fold(0_u16, |status, digit| {
+            let digit = u16::from(digit.wrapping_sub(b'0'));
+            status.saturating_mul(10).saturating_add(digit)
+        });
         let grpc_status = self
             .is_post
             .then(|| host::response_header("grpc-status"))
@@ -210,13 +246,16 @@ impl Call {
         let mut head = ResponseHead {
             status,
             grpc_status: grpc_status.as_deref(),
-            attempts: host::request_attempts(),
+            attempts: None,
             details: None,
             told_cost: None,
             stated_cost: stated
                 .as_deref()
                 .and_then(|cost| std::str::from_utf8(cost).ok()),
         };
+        if !head.succeeded() {
+            head.attempts = host::request_attempts();
+        }
         let details = head
             .needs_details()
             .then(|| host::property("response\0code_details"))

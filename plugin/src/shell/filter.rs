@@ -23,7 +23,10 @@ use proxy_wasm::{
     types,
 };
 
-use crate::shell::{call::{Action, Call}, host};
+use crate::shell::{
+    call::{Action, Call},
+    host,
+};
 
 /// A call. It is shared with the plugin while it waits for the directory or the engine, whose answers come to the plugin.
 pub(super) struct Filter {

@@ -9,7 +9,6 @@
 //! | `get_buffer` | for the configuration, a request's body and a callout's answer | `Ok`, or `NotFound` where there is none |
 //! | `get_map_value_bytes` | for a response at its head, for a callout only if it was answered | `Ok`, `NotFound`; elsewhere `BadArgument` |
 //! | `set_map_value` | for a request while it is held, for a response at its head | `Ok`; elsewhere `BadArgument` |
-//! | `get_property` | anywhere | `Ok`, `NotFound`, and `SerializationFailure` for what has no bytes |
 //! | `increment_metric` | for what was defined | `Ok` |
 //! | `dispatch_http_call` | in the root context's callbacks | `Ok`; `BadArgument` for an unknown cluster, `InternalFailure` |
 //! | `set_effective_context` | anywhere | `Ok`; `BadArgument` for a call that is over |
@@ -17,7 +16,7 @@
 //! | `get_shared_data`, `set_shared_data` | anywhere | `Ok`, `NotFound`; `CasMismatch` |
 //!
 //! A host that restricts the plugin answers `InternalFailure` to what it does not allow: [capabilities] finds that out before the plugin
-//! starts. Three calls are declared here, because the SDK's do not do what is needed, and each says why.
+//! starts. Four calls are declared here, because the SDK's do not do what is needed, and each says why.
 
 #![allow(
     unsafe_code,
@@ -34,7 +33,12 @@ use proxy_wasm::{
 
 pub(crate) use proxy_wasm::types::LogLevel as Level;
 
-use crate::{accounts::ledger::HostRefused, decide::meter::Ending, model::header_map::{HeaderMap, serialize}, outbound::callout::{Callout, CalloutId}};
+use crate::{
+    accounts::ledger::HostRefused,
+    decide::meter::Ending,
+    model::header_map::{HeaderMap, serialize},
+    outbound::callout::{Callout, CalloutId},
+};
 
 pub(crate) mod capabilities;
 mod shared_data;
@@ -45,6 +49,13 @@ pub(crate) use shared_data::HostSharedData;
 unsafe extern "C" {
     /// The SDK's copies every name and value into a string of its own, twenty of them with the headers of a browser.
     fn proxy_get_header_map_pairs(map: MapType, data: *mut *mut u8, len: *mut usize) -> u32;
+    /// The SDK's copies the path twice.
+    fn proxy_get_property(
+        path: *const u8,
+        path_len: usize,
+        data: *mut *mut u8,
+        len: *mut usize,
+    ) -> u32;
     /// The SDK's panics where another filter of the chain has made the property one that cannot be changed.
     fn proxy_set_property(path: *const u8, path_len: usize, value: *const u8, len: usize) -> u32;
     /// The SDK's tells either a status of HTTP or one of gRPC, and no details.
@@ -108,16 +119,11 @@ fn buffer(buffer: BufferType, max: usize) -> Vec<u8> {
 
 /// The head of the request.
 pub(crate) fn request_headers() -> HeaderMap {
-    let (mut data, mut len) = (null_mut(), 0);
-    // SAFETY: the host writes to two live variables.
-    let status = unsafe {
-        proxy_get_header_map_pairs(MapType::HttpRequestHeaders, &raw mut data, &raw mut len)
-    };
-    if status != OK || data.is_null() {
-        return HeaderMap::default();
-    }
-    // SAFETY: `proxy_on_memory_allocate` made `data` as a boxed slice of `len` bytes, and the host gives it away.
-    HeaderMap::new(unsafe { Vec::from_raw_parts(data, len, len) })
+    // SAFETY: the host writes to the two variables of `receive`.
+    let pairs = receive(|data, len| unsafe {
+        proxy_get_header_map_pairs(MapType::HttpRequestHeaders, data, len)
+    });
+    HeaderMap::new(pairs.unwrap_or_default())
 }
 
 /// The first value of a request header.
@@ -204,7 +210,8 @@ pub(crate) fn set_response_header(name: &str, value: Option<&str>) {
 
 /// The value of a property, by its path with NUL between the segments.
 pub(crate) fn property(path: &str) -> Option<Vec<u8>> {
-    hostcalls::get_property(vec![path]).ok().flatten()
+    // SAFETY: the host reads the path during the call and writes to the two variables of `receive`.
+    receive(|data, len| unsafe { proxy_get_property(path.as_ptr(), path.len(), data, len) })
 }
 
 /// Sets a property of the call, which access logs read as the filter state `wasm.<name>`. One that cannot be set is left as it is.
@@ -258,6 +265,18 @@ pub(crate) fn send_local_response(
     } else {
         let call = "proxy_send_local_response";
         Err(HostRefused { call, status })
+    }
+}
+
+/// Bytes that the host hands over: it has them allocated by `proxy_on_memory_allocate` and tells where they are. `None` for what it does
+/// not have or does not tell.
+fn receive(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Option<Vec<u8>> {
+    let (mut data, mut len) = (null_mut(), 0);
+    match call(&raw mut data, &raw mut len) {
+        OK if data.is_null() => Some(Vec::new()),
+        // SAFETY: `proxy_on_memory_allocate` made `data` as a boxed slice of `len` bytes, and the host gives it away.
+        OK => Some(unsafe { Vec::from_raw_parts(data, len, len) }),
+        _ => None,
     }
 }
 

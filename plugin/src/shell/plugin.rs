@@ -18,7 +18,24 @@ use proxy_wasm::{
     types::ContextType,
 };
 
-use crate::{accounts::worker::Worker, config::{self, Accepted, Bodies}, decide::policy::Policy, outbound::{awaited::Awaited, callout::{CalloutId, Reply}, directory::{Answered, Directory, LookupError}, engine::Engine, webhook::Delivery}, shell::{call::Call, filter::{Filter, Unconfigured}, host::{self, Counter, HostSharedData, Level, capabilities}}, show::metrics::{Counts, Metric}};
+use crate::{
+    accounts::worker::Worker,
+    config::{self, Accepted, Bodies},
+    decide::policy::Policy,
+    outbound::{
+        awaited::Awaited,
+        callout::{CalloutId, Reply},
+        directory::{Answered, Directory, LookupError},
+        engine::Engine,
+        webhook::Delivery,
+    },
+    shell::{
+        call::Call,
+        filter::{Filter, Unconfigured},
+        host::{self, Counter, HostSharedData, Level, capabilities},
+    },
+    show::metrics::{Counts, Metric},
+};
 use waiting::Held;
 
 /// Said once by each worker: a client that goes away early looks the same.
@@ -27,6 +44,9 @@ const BODIES_MAY_BE_MISSING: &str = "a call that is priced by its records ended 
 
 /// How often a worker tells what it has counted and renews its slots. A lease is three of them at least.
 const TICK: Duration = Duration::from_secs(1);
+
+/// How far apart two ticks are on a worker that is very busy, in seconds.
+const LONGEST_TICK: i64 = 5;
 
 /// The most that is read of an answer to one of the filter's own calls, in bytes.
 const LONGEST_REPLY: usize = 65_536;
@@ -60,6 +80,8 @@ pub(crate) struct Running {
     pub(crate) worker: Rc<Worker>,
     /// When the host was last asked for the time: a tick ago at most.
     latest: Cell<Timestamp>,
+    /// From when on the time has to be exact, because a day is about to begin; found anew after each tick.
+    exact_from: Cell<Timestamp>,
     /// Whether this worker has said that bodies of held calls may not be arriving.
     warned: Cell<bool>,
     /// Calls that wait for an answer.
@@ -102,6 +124,9 @@ impl Context for Plugin {
 impl RootContext for Plugin {
     /// Takes its configuration, if it makes sense and the host allows what it takes.
     fn on_configure(&mut self, _: usize) -> bool {
+        if let Some(missing) = capabilities::missing() {
+            return refuse_without(missing);
+        }
         let Accepted {
             policy,
             doubts,
@@ -114,12 +139,10 @@ impl RootContext for Plugin {
                 return false;
             }
         };
-        if let Some(missing) = capabilities::missing(&policy) {
-            let line = format!(
-                "the proxy does not allow this plugin {missing}, which it needs: add it to `allowed_capabilities`"
-            );
-            host::log(Level::Error, &line);
-            return false;
+        let calls_out =
+            policy.directory.is_some() || policy.engine.is_some() || policy.webhook.is_some();
+        if calls_out && !capabilities::can_call_out() {
+            return refuse_without("proxy_http_call");
         }
         host::log(Level::Debug, &summary);
         let warn = |doubt: &String| host::log(Level::Warn, doubt);
@@ -158,6 +181,14 @@ impl RootContext for Plugin {
     fn get_type(&self) -> Option<ContextType> {
         Some(ContextType::HttpContext)
     }
+}
+
+fn refuse_without(capability: &str) -> bool {
+    let line = format!(
+        "the proxy does not allow the plugin {capability}, which it needs: add it to `allowed_capabilities`"
+    );
+    host::log(Level::Error, &line);
+    false
 }
 
 impl Drop for Plugin {
@@ -216,6 +247,7 @@ impl Running {
             policy: Rc::new(policy),
             worker: Rc::default(),
             latest: Cell::new(host::now()),
+            exact_from: Cell::new(Timestamp::MIN),
             warned: Cell::new(false),
             held: RefCell::default(),
             uploads: RefCell::default(),
@@ -227,6 +259,7 @@ impl Running {
 
     fn on_tick(&self) {
         let now = self.now();
+        self.exact_from.set(Timestamp::MIN);
         tell_tallies();
         let age = now.duration_since(self.ticked.get());
         if self.period.get() == TICK || age >= SignedDuration::try_from(TICK).unwrap_or_default() {
@@ -250,6 +283,23 @@ impl Running {
         now
     }
 
+    /// The time by which a call is decided. What a tick has read is exact enough, unless a day is about to begin, or there is somebody to wait
+    /// for.
+    pub(crate) fn time_to_decide(&self) -> Timestamp {
+        let policy = &self.policy;
+        if policy.engine.is_some() || policy.directory.is_some() {
+            return self.now();
+        }
+        if self.latest() < self.exact_from.get() {
+            return self.latest();
+        }
+        let now = self.now();
+        let margin = SignedDuration::from_secs(LONGEST_TICK);
+        let from = policy.next_day(now).saturating_sub(margin);
+        self.exact_from.set(from.unwrap_or(Timestamp::MIN));
+        now
+    }
+
     /// The time, or one that is a tick ago at most: for what need not be more exact, it saves a hostcall.
     pub(crate) fn latest(&self) -> Timestamp {
         self.latest.get()
@@ -257,9 +307,7 @@ impl Running {
 
     /// Counts what was decided.
     pub(crate) fn count(&self, counts: Counts) {
-        for (metric, count) in counts.additions() {
-            self.add(metric, count);
-        }
+        counts.tell(|metric, count| self.add(metric, count));
     }
 
     /// A proxy that holds a call at its headers and shows the filter nothing of its body lets it hang until the client gives up.

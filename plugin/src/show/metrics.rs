@@ -3,7 +3,10 @@
 //! One list of counters, all defined when the plugin is configured and none per organization: metrics of a proxy never expire, so a
 //! label that callers choose would be a memory leak that callers control. Envoy shows them as `wasmcustom.<name>`.
 
-use crate::{model::{credits::Credits, reason::Reason}, outbound::engine::FailureKind};
+use crate::{
+    model::{credits::Credits, reason::Reason},
+    outbound::engine::FailureKind,
+};
 
 /// A counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,20 +150,22 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// The counters that change, each with what to add; never 0, which hosts refuse.
-    pub fn additions(self) -> impl Iterator<Item = (Metric, u64)> {
-        [
-            self.call.map(|call| (call, 1)),
-            Some((Metric::CreditsCharged, self.charged.get())),
-            Some((Metric::CreditsRefunded, self.refunded.get())),
-            Some((Metric::CreditsUncollected, self.uncollected.get())),
-            Some((Metric::Warnings, self.warnings)),
-            Some((Metric::CostsUnreadable, u64::from(self.unreadable_cost))),
-            Some((Metric::CasRetries, u64::from(self.cas_retries))),
-        ]
-        .into_iter()
-        .flatten()
-        .filter(|(_, count)| *count > 0)
+    /// Tells the counters that change, each with what to add; never 0, which hosts refuse.
+    pub fn tell(self, mut tell: impl FnMut(Metric, u64)) {
+        let mut add = |metric, count| {
+            if count > 0 {
+                tell(metric, count);
+            }
+        };
+        if let Some(call) = self.call {
+            add(call, 1);
+        }
+        add(Metric::CreditsCharged, self.charged.get());
+        add(Metric::CreditsRefunded, self.refunded.get());
+        add(Metric::CreditsUncollected, self.uncollected.get());
+        add(Metric::Warnings, self.warnings);
+        add(Metric::CostsUnreadable, u64::from(self.unreadable_cost));
+        add(Metric::CasRetries, u64::from(self.cas_retries));
     }
 }
 
@@ -185,14 +190,16 @@ mod tests {
 
     #[test]
     fn nothing_is_added_where_nothing_happened() {
-        assert_eq!(Counts::default().additions().count(), 0);
+        let told = |counts: Counts| {
+            let mut told = Vec::new();
+            counts.tell(|metric, count| told.push((metric, count)));
+            told
+        };
+        assert_eq!(told(Counts::default()), []);
         let counts = Counts {
             call: Some(Metric::CallsAdmitted),
             ..Counts::default()
         };
-        assert_eq!(
-            counts.additions().collect::<Vec<_>>(),
-            [(Metric::CallsAdmitted, 1)]
-        );
+        assert_eq!(told(counts), [(Metric::CallsAdmitted, 1)]);
     }
 }

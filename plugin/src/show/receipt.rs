@@ -5,7 +5,11 @@
 
 use std::{borrow::Cow, rc::Rc};
 
-use crate::{accounts::holder::AccountHolder, model::{balance::Balance, credits::Credits, enforcement::Enforcement, reason::Reason}, pricing::cost_table::RuleId};
+use crate::{
+    accounts::holder::AccountHolder,
+    model::{balance::Balance, credits::Credits, enforcement::Enforcement, reason::Reason},
+    pricing::cost_table::RuleId,
+};
 
 /// What one call was charged, to whom, and what is left.
 #[derive(Clone, Debug)]

@@ -11,7 +11,10 @@ pub use protocol::Protocol;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::{accounts::slots::TooManyCalls, model::{balance::Balance, credits::Credits, day::Seconds, reason::Reason}};
+use crate::{
+    accounts::slots::TooManyCalls,
+    model::{balance::Balance, credits::Credits, day::Seconds, reason::Reason},
+};
 
 /// What a reason is answered with, unless the configuration says otherwise: HTTP status, `errorCode`, gRPC status, and the
 /// problem type (RFC 9457; the two registered ones are of draft-ietf-httpapi-ratelimit-headers-10).

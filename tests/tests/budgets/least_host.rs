@@ -7,6 +7,7 @@ use wasmtime::{Caller, Engine, Extern, Instance, Linker, Memory, Module, Store, 
 
 const OK: u32 = 0;
 const NOT_FOUND: u32 = 1;
+const INVALID_MEMORY_ACCESS: u32 = 6;
 const CAS_MISMATCH: u32 = 8;
 
 const PLUGIN: u32 = 1;
@@ -224,6 +225,9 @@ fn link(linker: &mut Linker<State>) {
             "proxy_set_shared_data",
             |mut guest: Guest<'_>, key: u32, key_len: u32, data: u32, len: u32, cas: u32| {
                 let (key, value) = (read(&guest, key, key_len), read(&guest, data, len));
+                if key.is_empty() {
+                    return INVALID_MEMORY_ACCESS;
+                }
                 let state = guest.data_mut();
                 let known = state.shared_data.get(&key).map(|(_, number)| *number);
                 if cas != 0 && known.is_some_and(|known| known != cas) {
@@ -264,17 +268,27 @@ fn link(linker: &mut Linker<State>) {
 
 fn read(caller: &Caller<'_, State>, at: u32, len: u32) -> Vec<u8> {
     let memory = caller.data().memory.unwrap();
-    memory.data(caller)[at as usize..][..len as usize].to_vec()
+    let bytes = memory
+        .data(caller)
+        .get(at as usize..)
+        .and_then(|bytes| bytes.get(..len as usize));
+    bytes.unwrap_or_default().to_vec()
 }
 
 fn write(caller: &mut Caller<'_, State>, at: u32, bytes: &[u8]) -> u32 {
     let memory = caller.data().memory.unwrap();
-    memory.write(caller, at as usize, bytes).unwrap();
-    OK
+    match memory.write(caller, at as usize, bytes) {
+        Ok(()) => OK,
+        Err(_) => INVALID_MEMORY_ACCESS,
+    }
 }
 
 /// Hands bytes over in memory that the guest allocates for it.
 fn give(caller: &mut Caller<'_, State>, bytes: &[u8], data: u32, len: u32) -> u32 {
+    let memory = caller.data().memory.unwrap();
+    if data as usize >= memory.data_size(&*caller) {
+        return INVALID_MEMORY_ACCESS;
+    }
     let length = u32::try_from(bytes.len()).unwrap();
     let allocate = caller.data_mut().allocate.take().unwrap();
     let at = allocate.call(&mut *caller, length).unwrap();

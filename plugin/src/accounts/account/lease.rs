@@ -5,12 +5,17 @@
 //! at a time asks for more. What a proxy states is absolute (so much used, so much held) and numbered, so that a message that is lost,
 //! or comes late, or twice, changes nothing that a later one does not mend.
 
+use std::rc::Rc;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::Account;
-use crate::model::{credits::Credits, day::{DayNumber, Seconds}};
+use crate::model::{
+    credits::Credits,
+    day::{DayNumber, Seconds},
+};
 
 /// An instant in milliseconds since 1970.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -159,20 +164,20 @@ impl Account {
     /// What this proxy holds of the day; `None` where it shares with no other.
     #[must_use]
     pub fn lease(&self) -> Option<&Lease> {
-        self.lease.as_ref()
+        self.lease.as_deref()
     }
 
     /// What was used since the last message.
     #[must_use]
     pub fn unreported(&self) -> Credits {
-        let reported = self.lease.map(|lease| lease.reported);
+        let reported = self.lease.as_ref().map(|lease| lease.reported);
         self.used.saturating_sub(reported.unwrap_or_default())
     }
 
     /// What was reserved for this proxy and not used after the last message.
     #[must_use]
     pub fn reserve(&self) -> Credits {
-        self.lease.map_or(Credits::ZERO, |lease| {
+        self.lease.as_ref().map_or(Credits::ZERO, |lease| {
             lease.held.saturating_sub(lease.reported)
         })
     }
@@ -181,7 +186,7 @@ impl Account {
     /// the others, and so is what the engine does not keep any more.
     #[must_use]
     pub fn keeps_share(&self, in_progress: u16, now: Timestamp, share_lease: Seconds) -> u16 {
-        let lease = self.lease.unwrap_or_default();
+        let lease = self.lease.as_deref().copied().unwrap_or_default();
         let calls = self.used != lease.reported && lease.share_at(now, share_lease) > 0;
         let needed = if calls {
             lease.peak.max(in_progress)
@@ -195,20 +200,24 @@ impl Account {
     #[must_use]
     pub fn free(&self) -> Credits {
         self.lease
+            .as_ref()
             .map_or(Credits::ZERO, |lease| lease.held.saturating_sub(self.used))
     }
 
     /// What all proxies have used, as far as is known here.
     #[must_use]
     pub fn used_by_all(&self) -> Credits {
-        let others = self.lease.map_or(Credits::ZERO, |lease| lease.others_used);
+        let others = self
+            .lease
+            .as_ref()
+            .map_or(Credits::ZERO, |lease| lease.others_used);
         self.used.checked_add(others).unwrap_or(Credits::MAX)
     }
 
     /// What is reserved for other proxies that they have not used, as far as is known here.
     #[must_use]
     pub fn reserved_elsewhere(&self) -> Credits {
-        self.lease.map_or(Credits::ZERO, |lease| {
+        self.lease.as_ref().map_or(Credits::ZERO, |lease| {
             lease.others_held.saturating_sub(lease.others_used)
         })
     }
@@ -217,7 +226,7 @@ impl Account {
     /// arrives; under an allotment that was lowered, everything is given back that was not used.
     #[must_use]
     pub fn ask(&self, asking: &Asking) -> Self {
-        let lease = self.lease.unwrap_or_default();
+        let lease = self.lease.as_deref().copied().unwrap_or_default();
         let lowered = asking.allotment < lease.allotment;
         let keeps = if lowered { Credits::ZERO } else { asking.keeps };
         let most = self.used.checked_add(keeps).unwrap_or(Credits::MAX);
@@ -245,7 +254,11 @@ impl Account {
     /// states what is held without it.
     #[must_use]
     pub fn hear(&self, granted: &Granted, now: Timestamp) -> Self {
-        let Some(lease) = self.lease.filter(|lease| lease.message == granted.message) else {
+        let Some(lease) = self
+            .lease
+            .as_deref()
+            .filter(|lease| lease.message == granted.message)
+        else {
             return self.clone();
         };
         let heard = Lease {
@@ -254,7 +267,7 @@ impl Account {
             heard_at: Moment::of(now),
             share: lease.share.saturating_add(granted.slots),
             others_share: granted.others_share,
-            ..lease
+            ..*lease
         };
         if self.day != granted.day {
             return self.with_lease(heard);
@@ -274,19 +287,23 @@ impl Account {
     /// The account after the engine has said that message `number` is void, because it has heard `latest`: the next one is later.
     #[must_use]
     pub fn catch_up(&self, number: u32, latest: u32) -> Self {
-        let Some(lease) = self.lease.filter(|lease| lease.message == number) else {
+        let Some(lease) = self
+            .lease
+            .as_deref()
+            .filter(|lease| lease.message == number)
+        else {
             return self.clone();
         };
         self.with_lease(Lease {
             message: latest,
             awaited_until: Moment::default(),
-            ..lease
+            ..*lease
         })
     }
 
     fn with_lease(&self, lease: Lease) -> Self {
         Self {
-            lease: Some(lease),
+            lease: Some(Rc::new(lease)),
             slots: self.slots.clone(),
             ..*self
         }

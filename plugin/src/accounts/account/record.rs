@@ -10,8 +10,13 @@
 //! | 18 … | 11 bytes each: worker (4), renewed (4), calls (2), group (1) |
 //! | after them | where several proxies share the day, the lease: 70 bytes in the order of its fields |
 
+use std::rc::Rc;
+
 use super::{Account, Lease, Moment};
-use crate::{accounts::slots::{Group, Holding, Slots, WorkerId}, model::{credits::Credits, day::DayNumber}};
+use crate::{
+    accounts::slots::{Group, Holding, Slots, WorkerId},
+    model::{credits::Credits, day::DayNumber},
+};
 
 const HEAD: usize = 18;
 const HOLDING: usize = 11;
@@ -54,16 +59,36 @@ impl Account {
         let holdings = holdings.get(..Slots::MOST).unwrap_or(holdings);
         let mut record =
             Vec::with_capacity(HEAD.saturating_add(HOLDING.saturating_mul(holdings.len())));
-        record.extend(Self::VERSION.to_le_bytes());
-        record.extend(self.day.get().to_le_bytes());
-        record.extend(self.used.get().to_le_bytes());
-        record.push(self.warned);
-        record.push(u8::try_from(holdings.len()).unwrap_or(u8::MAX));
+        let [v0, v1, v2, v3] = Self::VERSION.to_le_bytes();
+        let [d0, d1, d2, d3] = self.day.get().to_le_bytes();
+        let [u0, u1, u2, u3, u4, u5, u6, u7] = self.used.get().to_le_bytes();
+        let count = u8::try_from(holdings.len()).unwrap_or(u8::MAX);
+        record.extend_from_slice(&[
+            v0,
+            v1,
+            v2,
+            v3,
+            d0,
+            d1,
+            d2,
+            d3,
+            u0,
+            u1,
+            u2,
+            u3,
+            u4,
+            u5,
+            u6,
+            u7,
+            self.warned,
+            count,
+        ]);
         for holding in holdings {
-            record.extend(holding.worker.0.to_le_bytes());
-            record.extend(holding.renewed.to_le_bytes());
-            record.extend(holding.calls.to_le_bytes());
-            record.push(holding.group.0);
+            let [w0, w1, w2, w3] = holding.worker.0.to_le_bytes();
+            let [r0, r1, r2, r3] = holding.renewed.to_le_bytes();
+            let [c0, c1] = holding.calls.to_le_bytes();
+            let group = holding.group.0;
+            record.extend_from_slice(&[w0, w1, w2, w3, r0, r1, r2, r3, c0, c1, group]);
         }
         if let Some(lease) = &self.lease {
             put_lease(&mut record, lease);
@@ -125,7 +150,7 @@ impl Account {
             used: Credits::new(used).ok_or(UnreadableRecord::Used { used })?,
             warned,
             slots: Slots::of(holdings.iter().map(holding).collect()),
-            lease,
+            lease: lease.map(Rc::new),
         })
     }
 }

@@ -1,7 +1,10 @@
 //! One account, step by step.
 
 use super::*;
-use crate::{accounts::slots::{Group, WorkerId}, model::day::Seconds};
+use crate::{
+    accounts::slots::{Group, WorkerId},
+    model::day::Seconds,
+};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

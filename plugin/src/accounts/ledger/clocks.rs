@@ -1,7 +1,10 @@
 //! Accounts under clocks that run ahead, step back and are set right.
 
 use super::{fake::FakeSharedData, *};
-use crate::{accounts::account::{Admission, Ceiling, NotAdmitted}, model::credits::Credits};
+use crate::{
+    accounts::account::{Admission, Ceiling, NotAdmitted},
+    model::credits::Credits,
+};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

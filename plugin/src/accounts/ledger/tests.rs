@@ -1,7 +1,10 @@
 //! The ledger under conflicts.
 
 use super::{fake::FakeSharedData, *};
-use crate::{accounts::account::{Admission, Ceiling, InsufficientCredits, NotAdmitted}, model::credits::Credits};
+use crate::{
+    accounts::account::{Admission, Ceiling, InsufficientCredits, NotAdmitted},
+    model::credits::Credits,
+};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

@@ -6,7 +6,10 @@ use std::{cell::Cell, collections::HashMap, rc::Rc};
 use proptest::prelude::*;
 
 use super::*;
-use crate::{accounts::ledger::fake::FakeSharedData, model::{credits::Credits, namespace::Namespace, reason::Reason}};
+use crate::{
+    accounts::ledger::fake::FakeSharedData,
+    model::{credits::Credits, namespace::Namespace, reason::Reason},
+};
 
 /// What one of the workers does next.
 #[derive(Clone, Debug)]

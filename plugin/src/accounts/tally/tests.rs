@@ -1,7 +1,10 @@
 //! The tally and the shared statistics.
 
 use super::*;
-use crate::{accounts::{ledger::fake::FakeSharedData, statistics::NameHash}, model::{credits::Credits, namespace::Namespace, reason::Reason}};
+use crate::{
+    accounts::{ledger::fake::FakeSharedData, statistics::NameHash},
+    model::{credits::Credits, namespace::Namespace, reason::Reason},
+};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

@@ -7,7 +7,12 @@ use std::rc::Rc;
 use jiff::Timestamp;
 
 use super::{Meter, Refused, State, Step, Verdict, peek};
-use crate::{accounts::{holder::AccountHolder, ledger::SharedData}, model::reason::Reason, pricing::cost_table::{Fallback, PerRecordQuote}, show::refusal::Answer};
+use crate::{
+    accounts::{holder::AccountHolder, ledger::SharedData},
+    model::reason::Reason,
+    pricing::cost_table::{Fallback, PerRecordQuote},
+    show::refusal::Answer,
+};
 
 /// What the client reads of a call whose body is not read.
 const NOT_COUNTED_HERE: &str =

@@ -5,7 +5,31 @@ use std::{cell::RefCell, convert::Infallible, rc::Rc};
 use jiff::Timestamp;
 
 use super::{Meter, Refused, State, Step, Verdict, peek, reserving::shown, settlement::Permit};
-use crate::{accounts::{account::{Account, Admission, Ceiling, NotAdmitted}, holder::AccountHolder, ledger::{Ledger, NotPosted, Posted, PostingFailure, SharedData}, slots::{Claim, Group, Limits}}, model::{balance::Balance, credits::Credits, day::{Day, Seconds}, enforcement::Enforcement, reason::Reason, terms::Terms}, outbound::engine::Recourse, pricing::cost_table::{Charge, PerRecordQuote, RuleId}, show::{refusal::Answer, usage::{local_time::LocalTime, warnings::{Told, Warning}}}};
+use crate::{
+    accounts::{
+        account::{Account, Admission, Ceiling, NotAdmitted},
+        holder::AccountHolder,
+        ledger::{Ledger, NotPosted, Posted, PostingFailure, SharedData},
+        slots::{Claim, Group, Limits},
+    },
+    model::{
+        balance::Balance,
+        credits::Credits,
+        day::{Day, Seconds},
+        enforcement::Enforcement,
+        reason::Reason,
+        terms::Terms,
+    },
+    outbound::engine::Recourse,
+    pricing::cost_table::{Charge, PerRecordQuote, RuleId},
+    show::{
+        refusal::Answer,
+        usage::{
+            local_time::LocalTime,
+            warnings::{Told, Warning},
+        },
+    },
+};
 
 /// A call that its account did not admit.
 pub(super) struct Attempt {

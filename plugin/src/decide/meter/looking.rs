@@ -5,7 +5,27 @@ use std::rc::Rc;
 use jiff::Timestamp;
 
 use super::{Meter, Refused, RequestHead, State, Step, Verdict};
-use crate::{accounts::{account::Account, holder::AccountHolder, ledger::{Ledger, SharedData}}, decide::policy::Payer, model::{balance::Balance, credits::Credits, data_center::DEFAULT_NAME, day::Seconds, enforcement::Enforcement, reason::Reason}, show::{metrics::Counts, receipt::{Outcome, Receipt}, refusal::Answer, usage::{answer::{Request, Resource}, details::{Concurrency, Details, Elsewhere, Facts}}}};
+use crate::{
+    accounts::{
+        account::Account,
+        holder::AccountHolder,
+        ledger::{Ledger, SharedData},
+    },
+    decide::policy::Payer,
+    model::{
+        balance::Balance, credits::Credits, data_center::DEFAULT_NAME, day::Seconds,
+        enforcement::Enforcement, reason::Reason,
+    },
+    show::{
+        metrics::Counts,
+        receipt::{Outcome, Receipt},
+        refusal::Answer,
+        usage::{
+            answer::{Request, Resource},
+            details::{Concurrency, Details, Elsewhere, Facts},
+        },
+    },
+};
 
 impl Meter {
     /// Answers a request for usage details, for the organization that asks and free of charge. Who has no account is refused.

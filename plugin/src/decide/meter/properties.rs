@@ -6,7 +6,10 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::accounts::{account::{Account, Admission, Ceiling}, ledger::fake::FakeSharedData};
+use crate::accounts::{
+    account::{Account, Admission, Ceiling},
+    ledger::fake::FakeSharedData,
+};
 
 /// One call, and how many times other workers charge a credit at the very moment that it is charged.
 #[derive(Clone, Debug)]

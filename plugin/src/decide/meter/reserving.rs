@@ -5,7 +5,17 @@ use std::rc::Rc;
 use jiff::Timestamp;
 
 use super::{Meter, Refused, Step, Verdict, charging::Attempt};
-use crate::{accounts::{account::{Account, Ceiling, NotAdmitted}, holder::AccountHolder, ledger::{AccountKey, Posted}, slots::{Claim, TooManyCalls}}, model::{balance::Balance, credits::Credits, day::after, reason::Reason, terms::Terms}, outbound::engine::{Recourse, Short}, show::refusal::Answer};
+use crate::{
+    accounts::{
+        account::{Account, Ceiling, NotAdmitted},
+        holder::AccountHolder,
+        ledger::{AccountKey, Posted},
+        slots::{Claim, TooManyCalls},
+    },
+    model::{balance::Balance, credits::Credits, day::after, reason::Reason, terms::Terms},
+    outbound::engine::{Recourse, Short},
+    show::refusal::Answer,
+};
 
 impl Meter {
     /// Until when the call waits for the engine, if it did have to wait.
@@ -94,7 +104,7 @@ impl Meter {
             return;
         };
         if let Some(former) = &posted.former {
-            engine.closes(holder, former.clone());
+            engine.closes(holder, (**former).clone());
         }
         engine.charged(holder, &posted.after, allotment, now);
     }

@@ -6,7 +6,19 @@ use std::rc::Rc;
 use jiff::Timestamp;
 
 use super::{Meter, State};
-use crate::{accounts::{holder::AccountHolder, ledger::{Ledger, SharedData}, statistics::Event, worker::{Correction, Owed}}, model::{credits::Credits, day::DayNumber}, show::{metrics::Counts, receipt::{Outcome, Receipt}}};
+use crate::{
+    accounts::{
+        holder::AccountHolder,
+        ledger::{Ledger, SharedData},
+        statistics::Event,
+        worker::{Correction, Owed},
+    },
+    model::{credits::Credits, day::DayNumber},
+    show::{
+        metrics::Counts,
+        receipt::{Outcome, Receipt},
+    },
+};
 
 /// What a forwarded call holds until it ends.
 #[derive(Debug)]
@@ -102,7 +114,9 @@ impl ResponseHead<'_> {
         refused_here || refused_there
     }
 
-    fn succeeded(&self) -> bool {
+    /// Whether the response says that the call succeeded: then it does not matter who answered.
+    #[must_use]
+    pub fn succeeded(&self) -> bool {
         matches!(self.status, 200..=299) && matches!(self.grpc_status, None | Some(b"0"))
     }
 }

@@ -1,6 +1,11 @@
 //! An answer of the directory: what it says of an organization, or why it says nothing.
 
-use crate::{accounts::{ledger::HostRefused, subscription::SubscriptionError}, document::json, model::organization::Organization, outbound::callout::Reply};
+use crate::{
+    accounts::{ledger::HostRefused, subscription::SubscriptionError},
+    document::json,
+    model::organization::Organization,
+    outbound::callout::Reply,
+};
 
 /// Why nothing was learned about an organization.
 #[derive(Debug, thiserror::Error)]

@@ -5,7 +5,15 @@ use std::{ops::RangeInclusive, rc::Rc};
 use serde::Deserialize;
 
 use super::{Directory, Limits, OrganizationsPath, Pace, WhenDown};
-use crate::{accounts::subscription::Subscriptions, document::{config_error::{ConfigError, ConfigErrors}, unique_map::UniqueMap}, model::{day::Seconds, edition::EditionName, header_name::HeaderName}, outbound::callout::{CalloutName, HeaderValue, Service, TimeoutMs}};
+use crate::{
+    accounts::subscription::Subscriptions,
+    document::{
+        config_error::{ConfigError, ConfigErrors},
+        unique_map::UniqueMap,
+    },
+    model::{day::Seconds, edition::EditionName, header_name::HeaderName},
+    outbound::callout::{CalloutName, HeaderValue, Service, TimeoutMs},
+};
 
 /// What the account is called of ids that the directory has not known, while it does not answer.
 const UNCONFIRMED: &str = "unconfirmed";

@@ -1,7 +1,10 @@
 //! What a worker knows from the directory, asks it, and does without it.
 
 use super::*;
-use crate::{accounts::ledger::HostRefused, decide::policy::{Payer, Policy}};
+use crate::{
+    accounts::ledger::HostRefused,
+    decide::policy::{Payer, Policy},
+};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

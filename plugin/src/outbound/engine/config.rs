@@ -6,7 +6,14 @@ use super::{
     Engine, Settings, WhenDown,
     transport::{RespTransport, Transport, WebdisTransport},
 };
-use crate::{document::{config_error::{ConfigError, ConfigErrors}, unique_map::UniqueMap}, model::{credits::Credits, day::Seconds, header_name::HeaderName, namespace::Namespace}, outbound::callout::{CalloutName, HeaderValue, TimeoutMs}};
+use crate::{
+    document::{
+        config_error::{ConfigError, ConfigErrors},
+        unique_map::UniqueMap,
+    },
+    model::{credits::Credits, day::Seconds, header_name::HeaderName, namespace::Namespace},
+    outbound::callout::{CalloutName, HeaderValue, TimeoutMs},
+};
 
 /// A counter in Redis (6 or later) or Valkey that several proxies share. Each reserves credits there before it spends them.
 #[derive(Debug, Deserialize)]

@@ -1,7 +1,17 @@
 //! Messages: what a proxy says to the engine about one organization and day, and what it answers.
 
 use super::EnvoyId;
-use crate::{accounts::{account::{Account, Granted}, ledger::{AccountKey, Birth}}, model::{calendar_date::CalendarDate, credits::Credits, day::{DayNumber, Seconds}}};
+use crate::{
+    accounts::{
+        account::{Account, Granted},
+        ledger::{AccountKey, Birth},
+    },
+    model::{
+        calendar_date::CalendarDate,
+        credits::Credits,
+        day::{DayNumber, Seconds},
+    },
+};
 
 /// The script that takes a message, without its comments.
 pub(super) fn script() -> String {

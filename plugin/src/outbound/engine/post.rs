@@ -9,7 +9,14 @@ use super::{
     failure::{Failure, FailureKind},
     message::{Answer, Circumstances, Heard, Message, Wish},
 };
-use crate::{accounts::{account::{Account, Asking}, ledger::{AccountKey, Birth, HostRefused, Ledger, SharedData}}, model::{credits::Credits, day::Seconds, enforcement::Enforcement}, outbound::callout::{Callout, CalloutId, Reply}};
+use crate::{
+    accounts::{
+        account::{Account, Asking},
+        ledger::{AccountKey, Birth, HostRefused, Ledger, SharedData},
+    },
+    model::{credits::Credits, day::Seconds, enforcement::Enforcement},
+    outbound::callout::{Callout, CalloutId, Reply},
+};
 
 /// A message on its way.
 #[derive(Clone, Debug)]

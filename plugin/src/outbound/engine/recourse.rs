@@ -5,7 +5,14 @@ use std::{rc::Rc, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Due, Engine, Purpose, Reserve, WhenDown, message::Wish};
-use crate::{accounts::{account::{Account, Ceiling}, holder::AccountHolder, slots::Claim}, model::credits::Credits};
+use crate::{
+    accounts::{
+        account::{Account, Ceiling},
+        holder::AccountHolder,
+        slots::Claim,
+    },
+    model::credits::Credits,
+};
 
 /// A call that what is reserved cannot pay for.
 #[derive(Clone, Copy, Debug)]

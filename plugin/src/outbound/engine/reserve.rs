@@ -102,7 +102,12 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::{accounts::account::{Asking, Granted}, decide::policy::Policy, model::day::{DayNumber, Seconds}, outbound::engine::Engine};
+    use crate::{
+        accounts::account::{Asking, Granted},
+        decide::policy::Policy,
+        model::day::{DayNumber, Seconds},
+        outbound::engine::Engine,
+    };
     #[cfg(target_arch = "wasm32")]
     use wasm_bindgen_test::wasm_bindgen_test as test;
 

@@ -13,7 +13,14 @@ use std::rc::Rc;
 use jiff::Timestamp;
 
 use super::{Due, Engine, Purpose, message::Message, saying::PAUSE};
-use crate::{accounts::{account::Moment, holder::AccountHolder, ledger::{Acquaintance, Birth, Ledger, SharedData}}, model::day::{DayNumber, Seconds}};
+use crate::{
+    accounts::{
+        account::Moment,
+        holder::AccountHolder,
+        ledger::{Acquaintance, Birth, Ledger, SharedData},
+    },
+    model::day::{DayNumber, Seconds},
+};
 
 /// An account about which something was said.
 #[derive(Clone, Debug)]

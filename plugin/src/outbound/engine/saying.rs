@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::{accounts::account::Account, model::{credits::Credits, day::Seconds}};
+use crate::{
+    accounts::account::Account,
+    model::{credits::Credits, day::Seconds},
+};
 
 /// What there is to say about an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

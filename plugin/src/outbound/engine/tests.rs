@@ -8,7 +8,14 @@ use super::{
     transport::{RespTransport, Transport, WebdisTransport},
     *,
 };
-use crate::{accounts::{account::{Asking, Granted, Lease, Moment}, ledger::Birth}, model::{day::DayNumber, organization::OrganizationId}, outbound::callout::{CalloutName, Reply}};
+use crate::{
+    accounts::{
+        account::{Asking, Granted, Lease, Moment},
+        ledger::Birth,
+    },
+    model::{day::DayNumber, organization::OrganizationId},
+    outbound::callout::{CalloutName, Reply},
+};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

@@ -3,7 +3,11 @@
 use serde::Deserialize;
 
 use super::Webhook;
-use crate::{document::unique_map::UniqueMap, model::header_name::HeaderName, outbound::callout::{CalloutName, HeaderValue, Service, TimeoutMs}};
+use crate::{
+    document::unique_map::UniqueMap,
+    model::header_name::HeaderName,
+    outbound::callout::{CalloutName, HeaderValue, Service, TimeoutMs},
+};
 
 /// An HTTP service that is told of warnings with a `POST` of JSON. No call waits for it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

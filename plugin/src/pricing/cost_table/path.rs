@@ -28,21 +28,29 @@ pub(super) enum Slashes {
 }
 
 /// The segments of a path; of one with more than any template has, the first ones.
-pub(super) fn segments(path: &[u8], slashes: Slashes) -> Vec<Segment<'_>> {
+pub(super) fn segments<'p>(path: &'p [u8], slashes: Slashes) -> Vec<Segment<'p>> {
     let path = path.strip_prefix(b"/").unwrap_or(path);
     let path = path.strip_suffix(b"/").unwrap_or(path);
-    let is_ascii = path.is_ascii();
     let mut segments = Vec::with_capacity(USUAL);
-    for text in path.split(|byte| *byte == b'/') {
-        if text.is_empty() && (slashes == Slashes::Merged || path.is_empty()) {
-            continue;
+    // All bytes of a segment: its highest bit tells whether they are ASCII.
+    let (mut start, mut all) = (0, 0);
+    let mut add = |text: Option<&'p [u8]>, all: u8| {
+        let text = text.unwrap_or_default();
+        let counts = !text.is_empty() || (slashes == Slashes::Kept && !path.is_empty());
+        if counts && segments.len() < KEPT {
+            let folded = (all >= 0x80).then(|| fold_bytes(text));
+            segments.push(Segment { text, folded });
         }
-        if segments.len() == KEPT {
-            break;
+    };
+    for (place, byte) in path.iter().enumerate() {
+        if *byte == b'/' {
+            add(path.get(start..place), all);
+            start = place.wrapping_add(1);
+            all = 0;
         }
-        let folded = (!is_ascii && !text.is_ascii()).then(|| fold_bytes(text));
-        segments.push(Segment { text, folded });
+        all |= byte;
     }
+    add(path.get(start..), all);
     segments
 }
 

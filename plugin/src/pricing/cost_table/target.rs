@@ -47,23 +47,64 @@ const KINDS: [Kind; 256] = {
     kinds
 };
 
+/// Of each byte, a bit for what it is; none for a letter.
+const BITS: [u8; 256] = {
+    let mut bits = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "the table is made when this is compiled"
+        )]
+        let (bit, kind) = (&mut bits[byte], KINDS[byte]);
+        *bit = match kind {
+            Kind::Letter => 0,
+            Kind::Slash => SLASH,
+            Kind::End => END,
+            Kind::Dot | Kind::Other => CLOSER,
+        };
+        byte += 1;
+    }
+    bits
+};
+const SLASH: u8 = 1;
+const END: u8 = 2;
+/// It has to be looked at more closely.
+const CLOSER: u8 = 4;
+
 impl<'t> Target<'t> {
     /// The target of a request; the fragment is dropped.
     pub(super) fn read(target: &'t str) -> Self {
+        let (mut before, mut end) = (0, target.len());
+        for (place, byte) in target.bytes().enumerate() {
+            let bits = BITS.get(usize::from(byte)).copied().unwrap_or(CLOSER);
+            if bits & (END | CLOSER | before) != 0 {
+                if bits != END {
+                    return Self::read_closely(target);
+                }
+                end = place;
+                break;
+            }
+            before = bits;
+        }
+        Self::split(target, end, true)
+    }
+
+    /// The same for a path with anything but letters and single slashes.
+    fn read_closely(target: &'t str) -> Self {
         let (mut is_plain, mut has_dot) = (true, false);
         let mut end = target.len();
-        let bytes = target.as_bytes();
-        let before = |place: usize| place.checked_sub(1).and_then(|before| bytes.get(before));
-        for (place, &byte) in bytes.iter().enumerate() {
+        let mut before = 0;
+        for (place, byte) in target.bytes().enumerate() {
             match KINDS.get(usize::from(byte)) {
                 Some(Kind::Letter) => {}
                 Some(Kind::Slash) => {
-                    let drops = matches!(before(place), Some(b'/' | b'.'));
+                    let drops = matches!(before, b'/' | b'.');
                     is_plain &= !(drops || (has_dot && is_script(target, place)));
                 }
                 Some(Kind::Dot) => {
                     has_dot = true;
-                    is_plain &= before(place) != Some(&b'/');
+                    is_plain &= before != b'/';
                 }
                 Some(Kind::End) => {
                     end = place;
@@ -71,7 +112,13 @@ impl<'t> Target<'t> {
                 }
                 Some(Kind::Other) | None => is_plain = false,
             }
+            before = byte;
         }
+        Self::split(target, end, is_plain)
+    }
+
+    /// The target whose path ends there.
+    fn split(target: &'t str, end: usize, is_plain: bool) -> Self {
         let (path, rest) = target.split_at_checked(end).unwrap_or((target, ""));
         let query = rest.strip_prefix('?').unwrap_or_default();
         let end = query.bytes().position(|byte| byte == b'#');

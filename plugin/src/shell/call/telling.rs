@@ -1,9 +1,17 @@
 //! What a call tells: its client in an answer, access logs in properties, operators in the log.
 
-use itoa::Buffer;
-
 use super::Call;
-use crate::{accounts::ledger::PostingFailure, decide::policy::Policy, model::namespace::Namespace, shell::host::{self, Level}, show::{receipt::Receipt, refusal::{GrpcStatus, LocalResponse, Protocol, Refusal}, usage::answer as usage}};
+use crate::{
+    accounts::ledger::PostingFailure,
+    decide::policy::Policy,
+    shell::host::{self, Level},
+    show::{
+        access_log,
+        receipt::Receipt,
+        refusal::{GrpcStatus, LocalResponse, Refusal},
+        usage::answer as usage,
+    },
+};
 
 impl Call {
     /// Refuses the call.
@@ -11,7 +19,7 @@ impl Call {
         let policy = &self.running.policy;
         let name = policy.response_headers.policy_name.as_str();
         let response = refusal.response(policy.refusals.format, name, self.running.latest());
-        self.answer(response.spoken(protocol()), refusal.reason.name());
+        self.answer(response.spoken(self.protocol), refusal.reason.name());
     }
 
     /// Answers a request for usage details. Those are read by `GET`, and so by no gRPC call, which reads here that there is no such method.
@@ -25,7 +33,7 @@ impl Call {
             message: answer.error.unwrap_or_default(),
         };
         let response = if is_error {
-            response.spoken(protocol())
+            response.spoken(self.protocol)
         } else {
             response
         };
@@ -72,40 +80,20 @@ impl Call {
     }
 }
 
-/// The protocol in which the call's client reads its answer.
-fn protocol() -> Protocol {
-    let headers = host::request_headers();
-    Protocol::of(headers.first("content-type").unwrap_or_default())
-}
-
 /// The account holder for whom another instance of the filter in the same chain, which charges the same accounts, has decided this call.
-pub(super) fn decided_for(namespace: &Namespace) -> Option<String> {
-    let organization = host::property("api_credits.organization")?;
-    let other = host::property("api_credits.namespace");
-    let other = other.as_deref().unwrap_or(Namespace::DEFAULT.as_bytes());
-    (other == namespace.as_str().as_bytes())
-        .then(|| String::from_utf8(organization).ok())
-        .flatten()
+pub(super) fn decided_for(policy: &Policy) -> Option<String> {
+    let line = host::property(access_log::RECEIPT)?;
+    access_log::decided_for(&String::from_utf8_lossy(&line), policy.told_namespace())
 }
 
 /// Shows the receipt to access logs, and to other instances of the filter.
 pub(super) fn publish(receipt: &Receipt, policy: &Policy) {
-    if let Some(holder) = &receipt.holder {
-        let namespace = policy.subscriptions.namespace.as_str();
-        if namespace != Namespace::DEFAULT {
-            host::set_property("api_credits.namespace", namespace);
-        }
-        host::set_property("api_credits.organization", &holder.label);
-        host::set_property("api_credits.edition", holder.edition.as_str());
+    let rule = receipt.rule.map(|rule| policy.costs.rule_name(rule));
+    let line = access_log::line(receipt, rule, policy.told_namespace());
+    host::set_property(access_log::RECEIPT, &line);
+    for property in &policy.access_log.properties {
+        property.tell(receipt, rule, |value| {
+            host::set_property(property.name(), value);
+        });
     }
-    if let Some(rule) = receipt.rule {
-        host::set_property("api_credits.rule", policy.costs.rule_name(rule));
-    }
-    if let Some(balance) = receipt.balance {
-        let remaining = balance.remaining.get();
-        host::set_property("api_credits.remaining", Buffer::new().format(remaining));
-    }
-    let cost = receipt.cost.get();
-    host::set_property("api_credits.cost", Buffer::new().format(cost));
-    host::set_property("api_credits.verdict", &receipt.outcome.name());
 }

@@ -5,7 +5,6 @@
 //! anything: a text beyond the memory, a map or a call that there is not.
 
 use super::random_get;
-use crate::decide::policy::Policy;
 
 const INTERNAL_FAILURE: u32 = 10;
 
@@ -50,17 +49,25 @@ asked! {
     proxy_http_call(NOWHERE => usize, 1 => usize, NOWHERE => usize, 1 => usize, NOWHERE => usize, 1 => usize, NOWHERE => usize, 1 => usize, 1 => u32, NOWHERE => usize);
 }
 
-/// The first hostcall that this policy needs and the host does not allow.
-pub(crate) fn missing(policy: &Policy) -> Option<&'static str> {
-    let calls_out =
-        policy.directory.is_some() || policy.engine.is_some() || policy.webhook.is_some();
-    let missing = answers().into_iter().find(|(name, status)| {
-        *status == INTERNAL_FAILURE && (calls_out || *name != "proxy_http_call")
-    });
+/// The first hostcall that every policy needs and the host does not allow.
+pub(crate) fn missing() -> Option<&'static str> {
     let mut nothing = [0];
     // SAFETY: the host writes one byte to a live variable.
-    let lots = policy.engine.is_none() || unsafe { random_get(nothing.as_mut_ptr(), 1) } == 0;
-    missing
+    if unsafe { random_get(nothing.as_mut_ptr(), 1) } != 0 {
+        return Some("random_get");
+    }
+    let mut refused = answers()
+        .into_iter()
+        .filter(|(_, status)| *status == INTERNAL_FAILURE);
+    refused
+        .find(|(name, _)| *name != CALL_OUT)
         .map(|(name, _)| name)
-        .or_else(|| (!lots).then_some("random_get"))
 }
+
+/// Whether the plugin may make calls of its own, which not every policy does.
+pub(crate) fn can_call_out() -> bool {
+    let mut answers = answers().into_iter();
+    answers.all(|(name, status)| name != CALL_OUT || status != INTERNAL_FAILURE)
+}
+
+const CALL_OUT: &str = "proxy_http_call";

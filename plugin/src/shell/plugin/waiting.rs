@@ -5,7 +5,14 @@ use std::{cell::RefCell, rc::Weak, time::Duration};
 use jiff::Timestamp;
 
 use super::{Running, TICK};
-use crate::{outbound::{awaited::Awaited, engine::Learned}, shell::{call::Call, host::{self, HostSharedData, Level}}, show::metrics::Metric};
+use crate::{
+    outbound::{awaited::Awaited, engine::Learned},
+    shell::{
+        call::Call,
+        host::{self, HostSharedData, Level},
+    },
+    show::metrics::Metric,
+};
 
 /// How often it looks whether another worker has been answered, while calls wait for that.
 const SHORT_TICK: Duration = Duration::from_millis(2);

@@ -6,9 +6,10 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use super::LocalResponse;
 
 /// In which protocol a call's client reads its answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Protocol {
     /// A status, header fields and a body.
+    #[default]
     Http,
     /// 200 without a body, and what gRPC has to say in header fields ("Trailers-Only", gRPC, `doc/PROTOCOL-HTTP2.md`).
     ///

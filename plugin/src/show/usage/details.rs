@@ -8,7 +8,14 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use super::local_time::LocalTime;
 use crate::accounts::statistics::{Breakdown, Count, NameHash, Statistics};
-use crate::model::{allotment::Allotment, credits::Credits, day::{Day, Seconds}, plan::Plan, reason::Reason, terms::{Model, Terms}};
+use crate::model::{
+    allotment::Allotment,
+    credits::Credits,
+    day::{Day, Seconds},
+    plan::Plan,
+    reason::Reason,
+    terms::{Model, Terms},
+};
 
 /// What is known of an organization and its day.
 #[derive(Clone, Debug)]

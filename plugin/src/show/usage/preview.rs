@@ -3,7 +3,11 @@
 use serde::Serialize;
 
 use super::{details::Details, json};
-use crate::{document::json::cut, model::{credits::Credits, terms::Model}, pricing::cost_table::{CostTable, Quote}};
+use crate::{
+    document::json::cut,
+    model::{credits::Credits, terms::Model},
+    pricing::cost_table::{CostTable, Quote},
+};
 
 /// The call whose price is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
