@@ -133,6 +133,8 @@ pub struct PriceMapping {
 pub struct ConfigurationMapping {
     /// Members that the configuration gets where it has none, so that the module tells what is asked of it.
     pub defaults: BTreeMap<String, Value>,
+    /// Members that the configuration gets whatever it says, for the same reason.
+    pub overrides: BTreeMap<String, Value>,
     /// The array of all kinds of calls.
     pub operations: Option<String>,
     /// The name of one, as the module tells it; a pointer into the array's element.

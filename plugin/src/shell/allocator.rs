@@ -15,10 +15,9 @@ use std::{
     ptr::null_mut,
 };
 
-/// Sizes are rounded up to a multiple of it, and blocks are aligned to half of it.
-const STEP: usize = 32;
-const ALIGNMENT: usize = STEP / 2;
-const LISTS: usize = 16;
+/// Sizes are rounded up to a multiple of it, and blocks are aligned to it.
+const STEP: usize = 8;
+const LISTS: usize = 64;
 
 struct SmallBlocks {
     /// Of each size, the first block that is free. In it is the address of the next one.
@@ -36,7 +35,7 @@ static ALLOCATOR: SmallBlocks = SmallBlocks {
 /// The list for blocks of this size, if there is one.
 fn list(layout: Layout) -> Option<usize> {
     let list = layout.size().checked_sub(1)? / STEP;
-    (list < LISTS && layout.align() <= ALIGNMENT).then_some(list)
+    (list < LISTS && layout.align() <= STEP).then_some(list)
 }
 
 impl SmallBlocks {
@@ -64,7 +63,7 @@ unsafe impl GlobalAlloc for SmallBlocks {
         }
         let size = list.saturating_add(1).saturating_mul(STEP);
         // SAFETY: neither is zero, the alignment is a power of two, and the size one of its multiples.
-        unsafe { System.alloc(Layout::from_size_align_unchecked(size, ALIGNMENT)) }
+        unsafe { System.alloc(Layout::from_size_align_unchecked(size, STEP)) }
     }
 
     #[inline(never)]

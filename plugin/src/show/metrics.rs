@@ -167,6 +167,14 @@ impl Counts {
         add(Metric::CostsUnreadable, u64::from(self.unreadable_cost));
         add(Metric::CasRetries, u64::from(self.cas_retries));
     }
+
+    /// The counters that change, each with what to add.
+    #[cfg(test)]
+    pub(crate) fn additions(self) -> Vec<(Metric, u64)> {
+        let mut additions = Vec::new();
+        self.tell(|metric, count| additions.push((metric, count)));
+        additions
+    }
 }
 
 #[cfg(test)]
@@ -190,16 +198,11 @@ mod tests {
 
     #[test]
     fn nothing_is_added_where_nothing_happened() {
-        let told = |counts: Counts| {
-            let mut told = Vec::new();
-            counts.tell(|metric, count| told.push((metric, count)));
-            told
-        };
-        assert_eq!(told(Counts::default()), []);
+        assert_eq!(Counts::default().additions(), []);
         let counts = Counts {
             call: Some(Metric::CallsAdmitted),
             ..Counts::default()
         };
-        assert_eq!(told(counts), [(Metric::CallsAdmitted, 1)]);
+        assert_eq!(counts.additions(), [(Metric::CallsAdmitted, 1)]);
     }
 }

@@ -383,7 +383,7 @@ impl Session for EnvoySession {
     }
 
     fn looks_again(&mut self, looks: u32) -> Result<bool, TargetError> {
-        self.runtime.block_on(sleep(BETWEEN_LOOKS));
+        self.runtime.block_on(async { sleep(BETWEEN_LOOKS).await });
         Ok(BETWEEN_LOOKS.saturating_mul(looks) < PATIENCE)
     }
 

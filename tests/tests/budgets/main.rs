@@ -121,19 +121,19 @@ fn check(request: &Request, status: u16, callbacks: usize, hostcalls: usize, fue
 #[test]
 fn a_get() {
     let request = call(ORGANIZATION, "GET", "/api/v1/tickets/4711", "");
-    check(&request, 200, 4, 20, 27_000);
+    check(&request, 200, 4, 12, 19_500);
 }
 
 #[test]
 fn a_list() {
     let request = call(ORGANIZATION, "GET", "/api/v1/tickets?from=20&limit=50", "");
-    check(&request, 200, 4, 20, 31_000);
+    check(&request, 200, 4, 12, 23_000);
 }
 
 #[test]
 fn a_refusal() {
     let request = call("7", "GET", "/api/v1/tickets/4711", "");
-    check(&request, 429, 4, 11, 35_500);
+    check(&request, 429, 4, 5, 28_500);
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn a_bulk_call() {
         "/api/v1/closeTickets",
         r#"{"ids":[1,2,3,4,5]}"#,
     );
-    check(&request, 200, 6, 26, 40_000);
+    check(&request, 200, 6, 18, 32_000);
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn a_usage_page() {
             *value = "text/html".to_owned();
         }
     }
-    check(&request, 200, 4, 9, 150_000);
+    check(&request, 200, 4, 7, 123_000);
 }
 
 /// `make bench` measures what the hostcalls of this very call cost by themselves.
@@ -209,8 +209,10 @@ fn a_body_without_records_is_not_read() {
     let bytes = fs::read(artifacts::headers_module().unwrap()).unwrap();
     let headers = Module::metered(&bytes).unwrap();
     let (without, with) = (cost_with(&headers, ""), cost_with(&headers, "{}"));
-    assert_eq!((with.callbacks, with.hostcalls), (4, 21));
-    assert_eq!(with, without);
+    assert_eq!((with.callbacks, with.hostcalls), (4, 13));
+    assert_eq!((without.callbacks, without.hostcalls), (4, 13));
+    // But for the field that tells its length.
+    assert!(with.fuel.abs_diff(without.fuel) < 20, "{with:?}, {without:?}");
 }
 
 /// A table of so many operations, all siblings, of which the one that is asked for is in the middle.
@@ -258,14 +260,22 @@ fn counters_are_defined_once_for_all_configurations_of_a_vm() {
             .iter()
             .any(|line| line.starts_with("[") && line.contains(call))
     };
-    assert!(made("proxy_on_configure") && made("proxy_increment_metric"));
-    assert!(!made("proxy_define_metric"), "{trace:#?}");
+    assert!(made("proxy_on_configure"));
+    let defined = |line: &&String| line.starts_with('[') && line.contains("proxy_define_metric");
+    // To find out whether the host allows it at all, it is asked for one without a name.
+    let defined: Vec<_> = trace.iter().filter(defined).collect();
+    assert!(
+        defined
+            .iter()
+            .all(|line| line.contains("INVALID_MEMORY_ACCESS")),
+        "{defined:#?}"
+    );
 }
 
 /// Five eighths of it are code, which Envoy compiles before it takes the first call, and the rest is mostly the data of all time zones.
 #[test]
 fn the_module_does_not_grow() {
-    let budget = 1_110_000;
+    let budget = 1_210_000;
     assert!(
         BYTES.len() <= budget,
         "{} bytes, budgeted are {budget}",

@@ -28,7 +28,7 @@ pub(super) struct Configuration {
 }
 
 impl Configuration {
-    /// The configuration, with the members that the mapping gives it where it has none. One that is no JSON object stays as it is.
+    /// The configuration, with the members that the mapping gives it. One that is no JSON object stays as it is.
     pub(super) fn new(bytes: &[u8], mapping: &Mapping) -> Self {
         let details = &mapping.details;
         let way: Arc<[String]> = mapping.way_to_organizations().into();
@@ -56,6 +56,9 @@ impl Configuration {
                 added = format!("{}:{value}{comma}{added}", Value::from(name.as_str()));
                 members.insert(name.clone(), value.clone());
             }
+        }
+        for (name, value) in &mapping.configuration.overrides {
+            changed |= members.insert(name.clone(), value.clone()).as_ref() != Some(value);
         }
         let document = Value::Object(members);
         let stated = details.path_in_configuration.as_deref();

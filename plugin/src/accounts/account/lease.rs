@@ -1,6 +1,6 @@
 //! The lease: what this proxy holds of an organization's day where several proxies share it, and what it last heard of the others.
 //!
-//! A proxy reserves credits with the [engine](crate::outbound::engine) before it spends them, so that all proxies together never spend more than
+//! A proxy reserves credits with the engine before it spends them, so that all proxies together never spend more than
 //! there is. The lease lies in the account's record: workers spend it by the same compare-and-set by which they charge, and one of them
 //! at a time asks for more. What a proxy states is absolute (so much used, so much held) and numbered, so that a message that is lost,
 //! or comes late, or twice, changes nothing that a later one does not mend.

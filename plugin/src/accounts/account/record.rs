@@ -273,7 +273,7 @@ mod tests {
     fn a_lease_adds_seventy_bytes() {
         let credits = |amount| Credits::new(amount).unwrap();
         let leased = Account {
-            lease: Some(Lease {
+            lease: Some(Rc::new(Lease {
                 message: 7,
                 heard: 6,
                 awaited_until: Moment(1_800_000_000_050),
@@ -286,7 +286,7 @@ mod tests {
                 share: 8,
                 others_share: 9,
                 peak: 10,
-            }),
+            })),
             ..account(1, 2)
         };
         let mut record = leased.to_record();

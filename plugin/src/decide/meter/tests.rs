@@ -317,12 +317,12 @@ fn what_is_counted_is_what_was_decided() {
     let desk = Desk::new(|_| {});
     let (_, admitted) = desk.head("GET /list", Some("7"), true);
     assert_eq!(
-        admitted.counts.additions().collect::<Vec<_>>(),
+        admitted.counts.additions(),
         [(Metric::CallsAdmitted, 1), (Metric::CreditsCharged, 3)]
     );
     let (_, refused) = desk.head("GET /count", Some("7"), true);
     assert_eq!(
-        refused.counts.additions().collect::<Vec<_>>(),
+        refused.counts.additions(),
         [(Metric::CallsRefused(Reason::ExceedsAllotment), 1)]
     );
 }

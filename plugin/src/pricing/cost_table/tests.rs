@@ -20,7 +20,7 @@ struct Operation {
 /// The cost table of the example configuration.
 fn example() -> CostTable {
     let json: serde_json::Value =
-        serde_json::from_str(include_str!("../../../envoy/filter.json")).unwrap();
+        serde_json::from_str(include_str!("../../../../envoy/filter.json")).unwrap();
     CostTable::compile(&serde_json::from_value(json["costs"].clone()).unwrap()).unwrap()
 }
 
@@ -29,7 +29,7 @@ fn table(costs: &str) -> CostTable {
 }
 
 fn operations() -> Vec<Operation> {
-    let lines = include_str!("../../../tests/data/helpdesk-operations.tsv")
+    let lines = include_str!("../../../../tests/data/helpdesk-operations.tsv")
         .lines()
         .skip(1);
     let operation = |line: &'static str| {

@@ -200,10 +200,7 @@ fn in_shadow_nothing_is_refused_and_everything_is_decided_as_if_it_were() {
     assert_eq!(verdict.step, Step::Forward);
     assert_eq!(words(&meter), "shadow:exceeds_allotment 7 cost 0 left 10");
     let not_refused = Metric::CallsNotRefused(Reason::ExceedsAllotment);
-    assert_eq!(
-        verdict.counts.additions().collect::<Vec<_>>(),
-        [(not_refused, 1)]
-    );
+    assert_eq!(verdict.counts.additions(), [(not_refused, 1)]);
     assert_eq!(desk.call("GET /list", "7"), "admitted 7 cost 3 left 7");
     assert_eq!(
         desk.call("GET /list", "9"),
