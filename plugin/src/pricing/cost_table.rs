@@ -195,21 +195,22 @@ impl CostTable {
         let is_upper = !method.bytes().any(|byte| byte.is_ascii_lowercase());
         let upper = (!is_upper).then(|| method.to_ascii_uppercase());
         let mut find = |path: &[u8], slashes| {
-            let segments = segments(path, slashes);
+            let (segments, empty) = segments(path, slashes);
             let found = self.root.find(method, &segments, matches);
             let other = upper
                 .as_ref()
                 .map(|upper| self.root.find(upper, &segments, matches));
-            found.min(other.unwrap_or(Found::Surely))
+            (found.min(other.unwrap_or(Found::Surely)), empty)
         };
         let Some(readings) = readings else {
-            return find(target.path.as_bytes(), Slashes::Merged);
+            return find(target.path.as_bytes(), Slashes::Merged).0;
         };
         let mut least = Found::Surely;
         for Reading { text, .. } in readings {
-            least = least.min(find(text, Slashes::Merged));
-            if text.windows(2).any(|two| two == b"//") {
-                least = least.min(find(text, Slashes::Kept));
+            let (found, empty) = find(text, Slashes::Merged);
+            least = least.min(found);
+            if empty {
+                least = least.min(find(text, Slashes::Kept).0);
             }
         }
         least

@@ -212,7 +212,10 @@ fn a_body_without_records_is_not_read() {
     assert_eq!((with.callbacks, with.hostcalls), (4, 13));
     assert_eq!((without.callbacks, without.hostcalls), (4, 13));
     // But for the field that tells its length.
-    assert!(with.fuel.abs_diff(without.fuel) < 20, "{with:?}, {without:?}");
+    assert!(
+        with.fuel.abs_diff(without.fuel) < 20,
+        "{with:?}, {without:?}"
+    );
 }
 
 /// A table of so many operations, all siblings, of which the one that is asked for is in the middle.

@@ -27,15 +27,16 @@ pub(super) enum Slashes {
     Kept,
 }
 
-/// The segments of a path; of one with more than any template has, the first ones.
-pub(super) fn segments<'p>(path: &'p [u8], slashes: Slashes) -> Vec<Segment<'p>> {
+/// The segments of a path, of one with more than any template has, the first ones; and whether some are empty.
+pub(super) fn segments<'p>(path: &'p [u8], slashes: Slashes) -> (Vec<Segment<'p>>, bool) {
     let path = path.strip_prefix(b"/").unwrap_or(path);
     let path = path.strip_suffix(b"/").unwrap_or(path);
     let mut segments = Vec::with_capacity(USUAL);
     // All bytes of a segment: its highest bit tells whether they are ASCII.
-    let (mut start, mut all) = (0, 0);
+    let (mut start, mut all, mut empty) = (0, 0, false);
     let mut add = |text: Option<&'p [u8]>, all: u8| {
         let text = text.unwrap_or_default();
+        empty |= text.is_empty();
         let counts = !text.is_empty() || (slashes == Slashes::Kept && !path.is_empty());
         if counts && segments.len() < KEPT {
             let folded = (all >= 0x80).then(|| fold_bytes(text));
@@ -51,7 +52,7 @@ pub(super) fn segments<'p>(path: &'p [u8], slashes: Slashes) -> Vec<Segment<'p>>
         all |= byte;
     }
     add(path.get(start..), all);
-    segments
+    (segments, empty)
 }
 
 #[cfg(test)]
@@ -61,7 +62,7 @@ mod tests {
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
     fn texts(path: &str, slashes: Slashes) -> Vec<&str> {
-        let segments = segments(path.as_bytes(), slashes);
+        let (segments, _) = segments(path.as_bytes(), slashes);
         segments
             .iter()
             .map(|segment| std::str::from_utf8(segment.text).unwrap())
@@ -89,7 +90,7 @@ mod tests {
 
     #[test]
     fn only_what_is_not_ascii_is_folded() {
-        let segments = segments("/Tickets/GRÖSSE".as_bytes(), Slashes::Merged);
+        let (segments, _) = segments("/Tickets/GRÖSSE".as_bytes(), Slashes::Merged);
         assert_eq!(segments[0].folded, None);
         assert_eq!(segments[1].folded.as_deref(), Some("gro\u{308}sse"));
     }
