@@ -19,7 +19,7 @@ const MAX_VALUES: usize = 32;
 const MAX_ODD_NAMES: usize = 16;
 
 /// The longest name that is decoded, and the longest value that is decoded more than once, in bytes.
-const LONGEST: usize = 256;
+const LONGEST: usize = 192;
 
 /// How often names and values are decoded at most.
 const MAX_DECODINGS: usize = 3;
