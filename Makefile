@@ -6,7 +6,8 @@
 #   make test           everything that can be checked; closes with `N passed, N failed`
 #   make test-backends  what real backends serve against what is charged for it, over 100,000 generated spellings (REQUESTS=, SEED=, BACKENDS=)
 #   make fuzz           looks for bytes that break what must hold, a minute for each of eight targets (EACH=, FUZZ=)
-#   make bench          what the filter costs in Envoy, in about three minutes; also in target/bench/ (BENCH=quick: half a minute, BENCH=long: ten)
+#   make bench          what the filter costs in Envoy, in about three minutes; also in target/bench/ (BENCH=quick: half a minute, BENCH=long: ten;
+#                       BASE=COMMIT: beside the filter of another commit)
 #   make bench-cluster  what it costs to share an allotment among Envoys, in about two minutes; also in target/bench/
 
 .PHONY: run headers run-cluster test test-backends fuzz bench bench-cluster

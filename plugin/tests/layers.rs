@@ -1,5 +1,12 @@
 //! The layers of `src`: imports point one way.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects,
+    reason = "all of this file is tests"
+)]
+
 use std::{fs, path::Path};
 
 /// From the lowest to the highest: a file imports nothing from a layer above its own.

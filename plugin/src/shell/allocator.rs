@@ -11,7 +11,7 @@
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
-    cell::UnsafeCell,
+    cell::Cell,
     ptr::null_mut,
 };
 
@@ -21,7 +21,7 @@ const LISTS: usize = 64;
 
 struct SmallBlocks {
     /// Of each size, the first block that is free. In it is the address of the next one.
-    free: UnsafeCell<[*mut u8; LISTS]>,
+    free: [Cell<*mut u8>; LISTS],
 }
 
 // SAFETY: a module for the proxy has one thread.
@@ -29,7 +29,7 @@ unsafe impl Sync for SmallBlocks {}
 
 #[global_allocator]
 static ALLOCATOR: SmallBlocks = SmallBlocks {
-    free: UnsafeCell::new([null_mut(); LISTS]),
+    free: [const { Cell::new(null_mut()) }; LISTS],
 };
 
 /// The list for blocks of this size, if there is one.
@@ -38,27 +38,20 @@ fn list(layout: Layout) -> Option<usize> {
     (list < LISTS && layout.align() <= STEP).then_some(list)
 }
 
-impl SmallBlocks {
-    /// The first free block of a list.
-    fn first(&self, list: usize) -> Option<&mut *mut u8> {
-        // SAFETY: there is one thread, and no reference is kept beyond a method that calls nothing else meanwhile.
-        unsafe { (*self.free.get()).get_mut(list) }
-    }
-}
-
 // SAFETY: a block is the caller's from the time that it leaves its list, or the standard library's allocator, until it comes back, and
 // always as large and as aligned as its list says.
 unsafe impl GlobalAlloc for SmallBlocks {
     #[inline(never)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let Some(list) = list(layout) else {
+        let Some((list, first)) = list(layout).and_then(|list| Some((list, self.free.get(list)?)))
+        else {
             // SAFETY: as asked.
             return unsafe { System.alloc(layout) };
         };
-        if let Some(first) = self.first(list).filter(|first| !first.is_null()) {
-            let block = *first;
+        let block = first.get();
+        if !block.is_null() {
             // SAFETY: a block in a list is at least as large and as aligned as an address, which `dealloc` has written there.
-            *first = unsafe { block.cast::<*mut u8>().read() };
+            first.set(unsafe { block.cast::<*mut u8>().read() });
             return block;
         }
         let size = list.saturating_add(1).saturating_mul(STEP);
@@ -68,11 +61,11 @@ unsafe impl GlobalAlloc for SmallBlocks {
 
     #[inline(never)]
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        match list(layout).and_then(|list| self.first(list)) {
+        match list(layout).and_then(|list| self.free.get(list)) {
             Some(first) => {
                 // SAFETY: the block is free, and at least as large and as aligned as an address.
-                unsafe { block.cast::<*mut u8>().write(*first) };
-                *first = block;
+                unsafe { block.cast::<*mut u8>().write(first.get()) };
+                first.set(block);
             }
             // SAFETY: it came from there.
             None => unsafe { System.dealloc(block, layout) },

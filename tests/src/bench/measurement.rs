@@ -151,10 +151,11 @@ pub const BASE: Subject = Subject {
     ..Subject::of(Row::NoFilter)
 };
 
-/// Everything that is compared.
+/// Everything that is compared, with the filter of another commit if there is one.
 #[must_use]
-pub fn comparisons() -> Vec<Comparison> {
-    let reads = Row::ALL.map(|row| Comparison {
+pub fn comparisons(with_base: bool) -> Vec<Comparison> {
+    let base = if with_base { &Row::BASE[..] } else { &[] };
+    let reads = Row::ALL.iter().chain(base).map(|&row| Comparison {
         subject: Subject::of(row),
         base: BASE,
         kind: Kind::Reads,
@@ -164,7 +165,7 @@ pub fn comparisons() -> Vec<Comparison> {
         base: BASE,
         kind: Kind::Bodies,
     });
-    reads.into_iter().chain(bodies).collect()
+    reads.chain(bodies).collect()
 }
 
 /// An Envoy and its clients.
@@ -186,7 +187,7 @@ pub async fn measure(
 ) -> anyhow::Result<Observations> {
     let begun = Instant::now();
     let mut observations = Observations::default();
-    let comparisons = comparisons();
+    let comparisons = comparisons(modules.base.is_some());
     while observations.rounds < effort.rounds && begun.elapsed() < effort.at_most {
         observations.rounds = observations.rounds.saturating_add(1);
         eprintln!("round {} of {}", observations.rounds, effort.rounds);

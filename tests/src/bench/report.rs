@@ -24,6 +24,17 @@ pub struct Report {
     pub added_start_ms: Vec<Start>,
     /// What a second worker costs.
     pub two_workers: Scaling,
+    /// How many times as much one filter adds as another.
+    pub ratios: Vec<Ratio>,
+}
+
+/// How many times as much one filter adds as another in the same round.
+#[derive(Clone, Debug, Serialize)]
+pub struct Ratio {
+    /// What is compared.
+    pub name: &'static str,
+    /// How many times as much.
+    pub times: Spread,
 }
 
 /// A filter's figures.
@@ -67,6 +78,7 @@ impl Report {
             bodies: Vec::new(),
             added_start_ms: added_start(observations),
             two_workers: Scaling::of(&observations.scaling, observations.scaling_calls),
+            ratios: ratios(observations),
         };
         for (comparison, observed) in &mut observations.comparisons {
             match comparison {
@@ -114,6 +126,14 @@ impl Report {
                 "A second worker",
                 "| of | CPU per call, times that with one | range | calls each |\n|---|---|---|---|",
                 ratios.into_iter(),
+            ),
+            table(
+                "One beside the other",
+                "| what is added | times | range |\n|---|---|---|",
+                self.ratios.iter().map(|ratio| {
+                    let Spread { median, min, max } = ratio.times;
+                    format!("| {} | {median:.2} | {min:.2} to {max:.2} |", ratio.name)
+                }),
             ),
         ];
         format!(
@@ -183,6 +203,54 @@ fn added_start(observations: &Observations) -> Vec<Start> {
         .collect()
 }
 
+/// In each round, what one filter adds is compared with what another adds.
+fn ratios(observations: &Observations) -> Vec<Ratio> {
+    let added = |row| -> Vec<f64> {
+        let found = observations.comparisons.iter().find(|(comparison, _)| {
+            comparison.subject == Subject::of(row) && comparison.kind == Kind::Reads
+        });
+        let rounds = found.map_or(&[][..], |(_, observed)| observed.rounds.as_slice());
+        let figures = |pairs: &Vec<Pair>| pairs.iter().map(|pair| pair.added()).collect::<Vec<_>>();
+        rounds.iter().map(|pairs| median(&figures(pairs))).collect()
+    };
+    let start = |row| -> Vec<f64> {
+        let starts = observations.starts.get(&Subject::of(row));
+        starts.cloned().unwrap_or_default()
+    };
+    let compared = [
+        (
+            "CPU of a read: api-credits over bare-hostcalls",
+            added(Row::ApiCredits),
+            added(Row::BareHostcalls),
+        ),
+        (
+            "CPU of a read: api-credits over base",
+            added(Row::ApiCredits),
+            added(Row::Base),
+        ),
+        (
+            "CPU of a refusal: api-credits over base",
+            added(Row::ApiCreditsRefused),
+            added(Row::BaseRefused),
+        ),
+        (
+            "start to the first answer: api-credits over base",
+            start(Row::ApiCredits),
+            start(Row::Base),
+        ),
+    ];
+    let ratio = |(name, one, other): (_, Vec<f64>, Vec<f64>)| {
+        let times: Vec<_> = one
+            .iter()
+            .zip(&other)
+            .map(|(one, other)| one / other)
+            .collect();
+        let times = (!times.is_empty()).then(|| Spread::of(&times))?;
+        Some(Ratio { name, times })
+    };
+    compared.into_iter().filter_map(ratio).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,6 +267,7 @@ mod tests {
             microseconds: vec![400, 300],
         };
         let credits = Subject::of(Row::ApiCredits);
+        let base = Subject::of(Row::Base);
         let comparison = |subject, base, kind| Comparison {
             subject,
             base,
@@ -207,12 +276,14 @@ mod tests {
         let mut observations = Observations {
             comparisons: [
                 (comparison(credits, BASE, Kind::Reads), observed(5.123)),
+                (comparison(base, BASE, Kind::Reads), observed(10.246)),
                 (comparison(credits, BASE, Kind::Bodies), observed(6.0)),
             ]
             .into(),
             starts: [
                 (Subject::of(Row::NoFilter), vec![100.0, 110.0]),
                 (credits, vec![190.0, 220.0]),
+                (base, vec![380.0, 440.0]),
             ]
             .into(),
             rounds: 1,
@@ -250,6 +321,7 @@ mod tests {
 | filter | CPU per call, added | range | CPU per call | calls/s | p50 | p99 | calls | workers |
 |---|---|---|---|---|---|---|---|---|
 | api-credits | 5.1 us | 5.1 to 5.1 | 25.1 us | 20000 | 300 us | 300 us | 2 | 1 |
+| base | 10.2 us | 10.2 to 10.2 | 30.2 us | 20000 | 300 us | 300 us | 2 | 1 |
 
 ### Calls with a body of 64 KiB
 
@@ -263,6 +335,7 @@ mod tests {
 |---|---|---|
 | no-filter | 0 ms | 0 to 0 |
 | api-credits | 100 ms | 90 to 110 |
+| base | 305 ms | 280 to 330 |
 
 ### A second worker
 
@@ -271,6 +344,13 @@ mod tests {
 | Envoy without a filter | 1.10 | 1.10 to 1.10 | 1500 |
 | Envoy with api-credits | 1.10 | 1.10 to 1.10 | 1500 |
 | what api-credits adds | 1.10 | 1.10 to 1.10 | 1500 |
+
+### One beside the other
+
+| what is added | times | range |
+|---|---|---|
+| CPU of a read: api-credits over base | 0.50 | 0.50 to 0.50 |
+| start to the first answer: api-credits over base | 0.50 | 0.50 to 0.50 |
 
 1 rounds; the range is that of the medians of the rounds. The module has 1000000 bytes.
 "

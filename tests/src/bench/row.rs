@@ -29,6 +29,10 @@ pub enum Row {
     BareHostcalls,
     /// The least that a counter of calls asks of the host.
     BareCounter,
+    /// The filter as it was at another commit, with that commit's example, and calls that it admits.
+    Base,
+    /// The same with calls that it refuses.
+    BaseRefused,
 }
 
 /// The modules that rows run.
@@ -44,6 +48,17 @@ pub struct Modules<'a> {
     pub bare_hostcalls: &'a Path,
     /// `tests/bare/counter.wat`.
     pub bare_counter: &'a Path,
+    /// The filter of another commit, if it is compared with one.
+    pub base: Option<Build<'a>>,
+}
+
+/// The filter of another commit.
+#[derive(Clone, Copy, Debug)]
+pub struct Build<'a> {
+    /// Its module.
+    pub module: &'a Path,
+    /// Its example of a configuration.
+    pub example: &'a Path,
 }
 
 /// As many organizations call: each keeps an account of its own.
@@ -65,6 +80,9 @@ impl Row {
         Self::BareCounter,
     ];
 
+    /// The rows of another commit.
+    pub const BASE: [Self; 2] = [Self::Base, Self::BaseRefused];
+
     /// What it is called in the results.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -78,6 +96,8 @@ impl Row {
             Self::LuaCounter => "lua-counter",
             Self::BareHostcalls => "bare-hostcalls",
             Self::BareCounter => "bare-counter",
+            Self::Base => "base",
+            Self::BaseRefused => "base-refused",
         }
     }
 
@@ -85,7 +105,7 @@ impl Row {
     #[must_use]
     pub fn status(self) -> u16 {
         match self {
-            Self::ApiCreditsRefused => 429,
+            Self::ApiCreditsRefused | Self::BaseRefused => 429,
             _ => 200,
         }
     }
@@ -94,7 +114,7 @@ impl Row {
     #[must_use]
     pub fn organizations(self) -> Vec<u64> {
         match self {
-            Self::ApiCreditsRefused => vec![POOR],
+            Self::ApiCreditsRefused | Self::BaseRefused => vec![POOR],
             _ => organizations().collect(),
         }
     }
@@ -105,13 +125,18 @@ impl Row {
     ///
     /// When the example cannot be read.
     pub fn filter(self, modules: Modules<'_>) -> anyhow::Result<Option<Value>> {
+        let own = root().join("envoy/filter.json");
         Ok(match self {
             Self::NoFilter => None,
             Self::SdkNoop => Some(wasm(modules.sdk_noop, "")),
             Self::ApiCredits | Self::ApiCreditsRefused => {
-                Some(wasm(modules.api_credits, &example()?.to_string()))
+                Some(wasm(modules.api_credits, &example(&own)?.to_string()))
             }
-            Self::ApiCreditsHeaders => Some(wasm(modules.headers, &example()?.to_string())),
+            Self::ApiCreditsHeaders => Some(wasm(modules.headers, &example(&own)?.to_string())),
+            Self::Base | Self::BaseRefused => {
+                let base = modules.base.context("there is no other commit")?;
+                Some(wasm(base.module, &example(base.example)?.to_string()))
+            }
             Self::LocalRatelimit => Some(local_ratelimit()),
             Self::LuaCounter => Some(lua_counter()),
             Self::BareHostcalls => Some(wasm(modules.bare_hostcalls, "")),
@@ -125,9 +150,8 @@ fn organizations() -> impl Iterator<Item = u64> {
 }
 
 /// The example, with organizations that have enough for all calls of a measurement.
-fn example() -> anyhow::Result<Value> {
-    let path = root().join("envoy/filter.json");
-    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+fn example(path: &Path) -> anyhow::Result<Value> {
+    let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
     let mut example: Value = serde_json::from_str(&text)?;
     let known = example
         .get_mut("organizations")

@@ -1,5 +1,6 @@
 //! A configuration, made ready for a forecast. It may list very many organizations, of which hardly any are looked at: only their names are kept.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -49,16 +50,23 @@ impl Configuration {
                 way,
             };
         };
+        let overrides = &mapping.configuration.overrides;
+        let contradicted = |(name, value): &(&String, &Value)| {
+            let known = members.get(*name);
+            known.is_some_and(|known| known != *value)
+        };
+        let contradicted: Vec<_> = overrides.iter().filter(contradicted).collect();
+        let bytes = without_members(bytes, contradicted.iter().map(|(name, _)| name.as_str()));
+        for (name, _) in contradicted {
+            members.remove(name);
+        }
         let mut added = String::new();
-        for (name, value) in &mapping.configuration.defaults {
+        for (name, value) in mapping.configuration.defaults.iter().chain(overrides) {
             if !members.contains_key(name) {
                 let comma = if members.is_empty() { "" } else { "," };
                 added = format!("{}:{value}{comma}{added}", Value::from(name.as_str()));
                 members.insert(name.clone(), value.clone());
             }
-        }
-        for (name, value) in &mapping.configuration.overrides {
-            changed |= members.insert(name.clone(), value.clone()).as_ref() != Some(value);
         }
         let document = Value::Object(members);
         let stated = details.path_in_configuration.as_deref();
@@ -72,7 +80,7 @@ impl Configuration {
                 .as_deref()
                 .and_then(|pointer| document.pointer(pointer)?.as_str())
                 .map(str::to_owned),
-            bytes: with_members(bytes, &added).into(),
+            bytes: with_members(&bytes, &added).into(),
             organizations: Arc::new(organizations),
             document,
             way,
@@ -102,6 +110,25 @@ impl Configuration {
                 |document| document.to_string().into_bytes(),
             )
         })
+    }
+}
+
+/// The document without some of its members. Where they are in it, it is written anew.
+fn without_members<'b, 'n>(
+    bytes: &'b [u8],
+    mut names: impl Iterator<Item = &'n str>,
+) -> Cow<'b, [u8]> {
+    let Some(first) = names.next() else {
+        return Cow::Borrowed(bytes);
+    };
+    match serde_json::from_slice(bytes) {
+        Ok(Value::Object(mut members)) => {
+            for name in std::iter::once(first).chain(names) {
+                members.remove(name);
+            }
+            Cow::Owned(Value::Object(members).to_string().into_bytes())
+        }
+        _ => Cow::Borrowed(bytes),
     }
 }
 
