@@ -33,8 +33,8 @@ const FILTER: &str = r#"(module
     (drop (call $replace (i32.const 2) (i32.const 300) (i32.const 8) (i32.const 400) (i32.const 19)))
     (i32.const 0)))"#;
 
-/// As many as its own state, its headers and those of its answer take. None is for a hostcall.
-const MOST_OF_A_CALL: u64 = 13;
+/// As many as its own state, its headers, those of its answer and what the connection manager makes of them take. None is for a hostcall.
+const MOST_OF_A_CALL: u64 = 14;
 
 #[test]
 fn a_call_allocates_for_its_headers_and_not_for_its_hostcalls() {

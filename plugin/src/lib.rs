@@ -1,31 +1,48 @@
 //! API credits for Envoy: a proxy-wasm filter that gives every organization a daily allotment of credits, charges each call by a
 //! cost table, refuses what cannot be paid for, and tells everybody the same numbers.
 //!
-//! # Layout
+//! # Layers
 //!
-//! The policy core is pure: it takes values and returns values, time is an argument, and it compiles natively, which proves it.
+//! Each folder is a layer, and imports point one way, from the first of these to the last (`tests/layers.rs` holds that):
 //!
-//! - what is counted: [`credits`], [`edition`], [`organization`], [`allotment`], [`day`];
-//! - by which model: [`terms`], [`legacy_limit`], [`data_center`], [`calendar_date`], [`subscription`];
-//! - who pays, and where that is stated: [`policy`], [`attributes`], [`property_path`], [`header_map`], [`directory`];
-//! - what a call costs: [`cost_table`];
-//! - what was used: [`account`] (pure steps of one record), [`ledger`] (the accounts behind a two-method port), [`namespace`];
-//! - what several proxies share: [`engine`] (what is reserved there, and what is said to it);
-//! - what is in progress: [`slots`] (as an account tells), [`worker`] (what one worker remembers between calls, found by [`spread`]);
-//! - what is decided: [`meter`] (the state machine of one call), [`receipt`], [`refunds`], [`enforcement`];
-//! - what is shown: [`complaints`], [`refusal`], [`response_headers`], [`metrics`], [`usage`], [`webhook`];
-//! - whom the filter calls itself: [`callout`], and for whose answer a call waits: [`awaited`];
-//! - what is configured: [`config`], [`config_error`] (said with [`choice`]), [`unique_map`], [`json`].
-//!
-//! Around it, on `wasm32-wasip1` alone, lies a thin shell of four files: `plugin` and `filter` (the callbacks), `call` (what is
-//! read of a call and done to it; nothing is decided there) and `host` (the only file that makes hostcalls).
+//! - `shell`: the contexts of the Proxy-Wasm SDK, what is read of a call and done to it, and the hostcalls. It exists on `wasm32-wasip1`
+//!   alone; everything else compiles natively, which proves that it is pure: it takes values and returns values, and time is an argument.
+//! - [`config`]: the JSON document, and the policy that it describes.
+//! - [`decide`]: the [policy](decide::policy), and the [meter](decide::meter), the state machine of one call.
+//! - [`show`]: what clients, operators and log readers are shown, all of it from one [receipt](show::receipt).
+//! - [`outbound`]: whom the filter calls itself: the [directory](outbound::directory), the [engine](outbound::engine) and the
+//!   [webhook](outbound::webhook).
+//! - [`accounts`]: what was used and is in progress: pure steps of an [account](accounts::account) behind a [ledger](accounts::ledger) of two
+//!   methods, and what one [worker](accounts::worker) remembers between calls.
+//! - [`pricing`]: the [cost table](pricing::cost_table).
+//! - [`model`]: the words of the domain.
+//! - [`document`]: how a document is read, and what is wrong with it.
 //!
 //! # A request
 //!
-//! Envoy calls `filter` with the request headers. It reads method, path and identity through `host` and hands them to a
-//! [`meter::Meter`], which asks the [`cost_table::CostTable`] for a quote and charges it to the payer's account through the
-//! [`ledger::Ledger`]. The resulting [`meter::Verdict`] says to forward the call, to hold it for its body, or to refuse it, and the
-//! [`receipt::Receipt`] of what was decided is the one source of every header, property, body and counter.
+//! Envoy calls the filter with the request headers. The shell reads method, path and identity and hands them to a
+//! [`Meter`](decide::meter::Meter), which asks the [`CostTable`](pricing::cost_table::CostTable) for a quote and charges it to the payer's
+//! account through the [`Ledger`](accounts::ledger::Ledger). The resulting [`Verdict`](decide::meter::Verdict) says to forward the call, to
+//! hold it for its body, or to refuse it, and the [`Receipt`](show::receipt::Receipt) of what was decided is the one source of every
+//! header, property, body and counter.
+//!
+//! # Glossary
+//!
+//! | word | what it means here |
+//! |---|---|
+//! | account | what one organization has used on its day, and which of its calls are in progress: a record in shared data |
+//! | account holder | whoever has an account: an organization, or callers that share one |
+//! | allotment | the credits of a day: base of the edition, credits per agent, purchases |
+//! | charge | take credits from an account, before the call is forwarded |
+//! | engine | the counter in Redis or Valkey that several proxies share |
+//! | held | a call that waits, for its body, the directory or the engine |
+//! | lease | what a proxy holds of an account's day where several share it; also how long a worker's word on its calls in progress counts |
+//! | quote | what a call costs, as far as its head tells |
+//! | receipt | what was decided about a call, with every number that is shown anywhere |
+//! | refund | give back what was charged, because the platform failed the call |
+//! | settle | correct the charge by what the response says that the call did cost |
+//! | slot | the place of a call in progress |
+//! | strangers | organizations that nobody knows |
 
 #![cfg_attr(
     test,
