@@ -4,6 +4,7 @@
 
 mod allotments;
 mod bodies;
+mod capabilities;
 mod crashes;
 mod delivery;
 mod directory;
@@ -67,6 +68,14 @@ const TESTS: &[(&str, Test)] = &[
     (
         "directory::a_body_larger_than_envoys_buffer_waits_for_the_answer",
         directory::a_body_larger_than_envoys_buffer_waits_for_the_answer,
+    ),
+    (
+        "capabilities::the_filter_names_the_capability_that_it_lacks",
+        capabilities::the_filter_names_the_capability_that_it_lacks,
+    ),
+    (
+        "capabilities::envoy_starts_the_filter_with_what_it_needs_and_not_without",
+        capabilities::envoy_starts_the_filter_with_what_it_needs_and_not_without,
     ),
     (
         "edge::a_client_has_nothing_to_play_with",
