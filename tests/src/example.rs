@@ -22,6 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How long what is awaited may take.
 const SOON: Duration = Duration::from_secs(10);
 const INTERVAL: Duration = Duration::from_millis(20);
+/// The filter's ticks are a second apart.
+const LONGER_THAN_A_TICK: Duration = Duration::from_millis(1_300);
 
 /// Where the example's filter answers for its organizations.
 pub const USAGE: &str = "/.well-known/api-credits";
@@ -246,6 +248,23 @@ impl Example {
                 "{observed} calls are in progress after {SOON:?}, expected {expected}"
             );
             sleep(INTERVAL).await;
+        }
+    }
+
+    /// The value of one of the filter's counters once nothing is counted any more: it tells what it has counted with every tick.
+    ///
+    /// # Errors
+    ///
+    /// When there is none of this name.
+    pub async fn counted(&self, name: &str) -> anyhow::Result<u64> {
+        let name = format!("wasmcustom.api_credits.{name}");
+        let mut before = self.stat(&name).await?;
+        loop {
+            sleep(LONGER_THAN_A_TICK).await;
+            let now = self.stat(&name).await?;
+            if std::mem::replace(&mut before, now) == now {
+                return Ok(now);
+            }
         }
     }
 

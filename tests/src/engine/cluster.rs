@@ -139,7 +139,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// The sum of one of the filter's counters over all Envoys.
+    /// The sum of one of the filter's counters over all Envoys, once nothing is counted any more.
     ///
     /// # Errors
     ///
@@ -147,9 +147,7 @@ impl Cluster {
     pub async fn metric(&self, name: &str) -> anyhow::Result<u64> {
         let mut sum = 0_u64;
         for envoy in &self.envoys {
-            let value = envoy
-                .stat(&format!("wasmcustom.api_credits.{name}"))
-                .await?;
+            let value = envoy.counted(name).await?;
             sum = sum.checked_add(value).context("overflow")?;
         }
         Ok(sum)

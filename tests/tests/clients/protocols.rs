@@ -172,14 +172,13 @@ fn run(world: &World, translated: bool, clients: &[Client]) -> anyhow::Result<()
             ask(client, command).with_context(|| client.arguments.join(" "))?;
         }
         // None was repeated.
-        let refused = "wasmcustom.api_credits.calls.refused";
         for reason in [
             "exceeds_allotment",
             "daily_credits",
             "no_organization",
             "unknown_organization",
         ] {
-            let count = example.stat(&format!("{refused}.{reason}")).await?;
+            let count = example.counted(&format!("calls.refused.{reason}")).await?;
             assert_eq!(count, u64::try_from(clients.len())?, "{reason}");
         }
         Ok(())

@@ -286,7 +286,9 @@ async fn requests(
         let field = |name: &str| line.get(name).and_then(Value::as_str);
         let Some(case) = field("case") else { continue };
         let time = field("time").context("no time")?.parse()?;
-        let verdict = field("verdict").context("no verdict")?.to_owned();
+        let receipt = field("api_credits").context("no receipt")?;
+        let verdict = receipt.strip_prefix("verdict=").context("no verdict")?;
+        let verdict = verdict.split(' ').next().unwrap_or_default().to_owned();
         requests
             .entry(case.to_owned())
             .or_default()

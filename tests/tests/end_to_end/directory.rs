@@ -88,8 +88,7 @@ pub(crate) fn who_asked_first_may_go_away(world: &World) -> anyhow::Result<()> {
         );
         let asked = desk.upstream.take(QUESTION).context("nobody asked")?;
         assert_eq!(asked.path, "/organizations/acme");
-        let answers = "wasmcustom.api_credits.directory.answers";
-        assert_eq!(desk.example.stat(answers).await?, 1);
+        assert_eq!(desk.example.counted("directory.answers").await?, 1);
         Ok(())
     })
 }
@@ -150,9 +149,8 @@ pub(crate) fn a_body_larger_than_envoys_buffer_waits_for_the_answer(
             .take("upload")
             .context("nothing was forwarded")?;
         assert_eq!(forwarded.body.len(), length);
-        let metric = |name: &str| format!("wasmcustom.api_credits.{name}");
-        assert_eq!(desk.example.stat(&metric("calls.admitted")).await?, 1);
-        assert_eq!(desk.example.stat(&metric("credits.charged")).await?, 1);
+        assert_eq!(desk.example.counted("calls.admitted").await?, 1);
+        assert_eq!(desk.example.counted("credits.charged").await?, 1);
         Ok(())
     })
 }

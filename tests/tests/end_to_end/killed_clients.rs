@@ -155,12 +155,8 @@ async fn expect_no_more(example: &Example) -> anyhow::Result<()> {
 async fn check_books(example: &Example, calls: usize) -> anyhow::Result<()> {
     let usage = example.in_progress(&[ORGANIZATION], 0).await?;
     let used = number(&usage, "/used")?;
-    let charged = example
-        .stat("wasmcustom.api_credits.credits.charged")
-        .await?;
-    let refunded = example
-        .stat("wasmcustom.api_credits.credits.refunded")
-        .await?;
+    let charged = example.counted("credits.charged").await?;
+    let refunded = example.counted("credits.refunded").await?;
     let calls = u64::try_from(calls)?;
     assert_eq!((used, charged, refunded), (calls, calls, 0));
     Ok(())

@@ -18,7 +18,7 @@ const MAX_DECODINGS: usize = 3;
 
 /// How many bytes of readings are looked at: so many times those of the path, and some more.
 const WORK_PER_BYTE: usize = 3;
-const WORK: usize = 1_600;
+const WORK: usize = 1_300;
 
 /// The longest path with characters beyond ASCII of which more than one form is looked at.
 const MAX_FOLDED: usize = 2_048;
