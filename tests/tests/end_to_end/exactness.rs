@@ -37,7 +37,7 @@ fn call(organization: &str, path: &str) -> Request {
 }
 
 /// The value of a counter once nothing is counted any more: the filter tells what it has counted with every tick, a second apart.
-fn counted(session: &mut impl Session, name: &str) -> anyhow::Result<Option<u64>> {
+fn counted(session: &mut dyn Session, name: &str) -> anyhow::Result<Option<u64>> {
     let mut before = session.metric(name)?;
     loop {
         for _ in 0..30 {
@@ -102,15 +102,15 @@ pub(crate) fn callers_at_once_spend_exactly_the_allotment(world: &World) -> anyh
     }
 
     assert_eq!(
-        counted(&mut session, "api_credits.credits.charged")?,
+        counted(&mut *session, "api_credits.credits.charged")?,
         Some(ALLOTMENT)
     );
     assert_eq!(
-        counted(&mut session, "api_credits.calls.admitted")?,
+        counted(&mut *session, "api_credits.calls.admitted")?,
         Some(1_000)
     );
     assert_eq!(
-        counted(&mut session, "api_credits.calls.refused.daily_credits")?,
+        counted(&mut *session, "api_credits.calls.refused.daily_credits")?,
         Some(600)
     );
     let busy = session.busy_workers(WORKERS)?;
@@ -145,7 +145,7 @@ pub(crate) fn what_was_charged_is_what_was_admitted(world: &World) -> anyhow::Re
         assert_eq!(exchange.upstream.is_some(), exchange.status == 200);
     }
     assert_eq!(
-        counted(&mut session, "api_credits.credits.charged")?,
+        counted(&mut *session, "api_credits.credits.charged")?,
         Some(charged)
     );
     ensure!(charged <= ALLOTMENT, "{charged} credits were charged");
@@ -180,7 +180,7 @@ pub(crate) fn organizations_do_not_touch_each_other(world: &World) -> anyhow::Re
         assert_eq!(number(&exchange, REMAINING)?, 499);
     }
     assert_eq!(
-        counted(&mut session, "api_credits.credits.charged")?,
+        counted(&mut *session, "api_credits.credits.charged")?,
         Some(1_002)
     );
     Ok(())
