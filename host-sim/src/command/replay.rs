@@ -9,6 +9,7 @@ mod configuration;
 mod course;
 mod crew;
 mod feed;
+mod kept;
 mod names;
 mod number;
 mod options;
@@ -30,21 +31,21 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use host_sim::Module;
-use host_sim::forecast::{Forecast, Mapping, Tally, remedies};
+use host_sim::forecast::{Forecast, Mapping, remedies};
 use jiff::Timestamp;
 
 use super::interruption::{self, Interrupted};
 use crate::command::output::{say, say_json, show};
 use calls::Calls;
 use candidate::{fields_of, looked_for};
-use course::replay;
+use course::{Again, Replayed, replay};
 use number::Zone;
 pub(crate) use options::Replay;
 use patience::{Patience, Work};
 use proof::Proof;
 use shift::{Matter, Tried};
 use spool::Inputs;
-use summary::{Document, LogSummary};
+use summary::Document;
 
 impl Replay {
     /// Whether the numbers can be believed: not when the log was too far out of order.
@@ -78,6 +79,7 @@ impl Replay {
         let as_they_are = candidates.iter().map(|candidate| Tried {
             candidate,
             configuration: &candidate.configuration.bytes,
+            only: None,
         });
         let matter = Matter {
             tried: &as_they_are.collect::<Vec<_>>(),
@@ -85,7 +87,6 @@ impl Replay {
             wanted: &wanted,
             timeout,
             threads: self.threads,
-            only: None,
         };
         let looked_for = looked_for(&candidates);
         let calls = Calls {
@@ -93,7 +94,7 @@ impl Replay {
             reading: &self.reading(&wanted, &looked_for)?,
             window: Duration::from_secs(self.window),
         };
-        let (tallies, log) = run(&calls, matter, &interruption::listen()?)?;
+        let Replayed { tallies, log, kept } = run(&calls, matter, &interruption::listen()?)?;
         let mut forecasts = Vec::new();
         for (candidate, tally) in candidates.iter().zip(tallies) {
             let start = |configuration: &[u8], at: Timestamp| {
@@ -113,22 +114,27 @@ impl Replay {
                 &start,
             )?;
             if let Some(first) = log.first.filter(|_| !log.interrupted) {
+                let again = Again {
+                    calls: &calls,
+                    kept: kept.as_ref(),
+                    first,
+                    organizations: tally.organizations(),
+                };
                 let proof = Proof {
                     organizations: tally.organizations(),
                     mapping: &candidate.mapping,
                     configuration: &configuration,
                     is_taken: &|configuration| start(configuration, first).is_ok(),
-                    replay: &mut |configurations, numbers| {
-                        let tried = configurations.iter().map(|configuration| Tried {
+                    replay: &|trials| {
+                        let tried = trials.iter().map(|trial| Tried {
                             candidate,
-                            configuration,
+                            configuration: &trial.configuration,
+                            only: Some(&trial.numbers),
                         });
-                        let again = Matter {
+                        again.replay(Matter {
                             tried: &tried.collect::<Vec<_>>(),
-                            only: Some(numbers),
                             ..matter
-                        };
-                        Ok(replay(&calls, again, &Arc::default())?.0)
+                        })
                     },
                 };
                 proof.of(&mut remedies)?;
@@ -164,8 +170,9 @@ fn run(
     calls: &Calls<'_>,
     matter: Matter<'_>,
     interrupted: &Arc<AtomicBool>,
-) -> anyhow::Result<(Vec<Tally>, LogSummary)> {
-    let (tallies, mut log) = replay(calls, matter, interrupted)?;
+) -> anyhow::Result<Replayed> {
+    let mut replayed = replay(calls, matter, interrupted)?;
+    let log = &mut replayed.log;
     let zone = matter.tried.first();
     let zone = zone.and_then(|tried| tried.candidate.configuration.zone.as_deref());
     log.zone = Zone::named(zone);
@@ -175,8 +182,8 @@ fn run(
     if log.calls == 0 {
         bail!("no line of the log tells of a call{}", log.first_unread());
     }
-    for (tried, tally) in matter.tried.iter().zip(&tallies) {
-        tried.candidate.ensure_callers_are_known(tally, &log)?;
+    for (tried, tally) in matter.tried.iter().zip(&replayed.tallies) {
+        tried.candidate.ensure_callers_are_known(tally, log)?;
     }
-    Ok((tallies, log))
+    Ok(replayed)
 }

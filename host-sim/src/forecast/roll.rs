@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
+use serde::{Deserialize, Serialize};
 
 use super::bound::Bound;
 use super::mapping::Mapping;
 use crate::access_log::Entry;
 
 /// Who made a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Caller {
     /// Its number.
     pub number: usize,
@@ -18,7 +19,7 @@ pub struct Caller {
 }
 
 /// Whether a line names an organization that is told apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub enum Who {
     /// It names one.
     Named,

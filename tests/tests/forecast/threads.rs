@@ -1,7 +1,9 @@
 //! However many threads replay a log, the forecast is the same to the byte: that of organizations that have nothing to do with each other, and
 //! that of those that have.
 
+use std::env;
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use api_credits_tests::artifacts;
@@ -12,6 +14,11 @@ use tempfile::TempDir;
 
 /// The forecast on so many threads: what is printed, and the page.
 fn forecast(folder: &TempDir, threads: u8, more: &[&str]) -> (String, String) {
+    forecast_in(&env::temp_dir(), folder, threads, more)
+}
+
+/// The same with another place for temporary files.
+fn forecast_in(temporary: &Path, folder: &TempDir, threads: u8, more: &[&str]) -> (String, String) {
     let page = folder.path().join("page.html");
     let output = Command::new(artifacts::host_sim().unwrap())
         .args(["replay", "--json", "--config", "filter.json", "--html"])
@@ -22,6 +29,7 @@ fn forecast(folder: &TempDir, threads: u8, more: &[&str]) -> (String, String) {
         .arg(artifacts::module().unwrap())
         .arg("access.log")
         .current_dir(folder.path())
+        .env("TMPDIR", temporary)
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
@@ -86,6 +94,17 @@ fn organizations_that_are_listed_are_divided() {
         forecast["lines_logged"].as_u64().unwrap() > 20,
         "{forecast}"
     );
+}
+
+#[test]
+fn where_no_calls_can_be_kept_the_log_is_read_again() {
+    let folder = world(3_000, |_| ());
+    let expected = forecast(&folder, 1, &[]);
+    let nowhere = folder.path().join("nowhere");
+    for threads in [1, 2] {
+        let again = forecast_in(&nowhere, &folder, threads, &[]);
+        assert!(again == expected, "{threads} threads");
+    }
 }
 
 #[test]

@@ -15,7 +15,6 @@ use host_sim::access_log::Entry;
 use host_sim::forecast::{Caller, Tally};
 use jiff::Timestamp;
 
-use super::feed::Feed;
 use super::shift::{Done, Matter, Shift};
 
 /// The calls that are looked at before organizations are divided, so that each thread gets about as many.
@@ -112,7 +111,7 @@ impl<'scope, 'm: 'scope> Crew<'scope, 'm> {
         caller: Caller,
         name: &str,
         entry: Entry,
-        feed: &mut Feed,
+        spare: &mut Vec<Entry>,
     ) -> bool {
         if self.of_callers.len() <= caller.number {
             let to = if self.is_listed(name) {
@@ -128,13 +127,13 @@ impl<'scope, 'm: 'scope> Crew<'scope, 'm> {
             entry,
         };
         let Some(sample) = &mut self.sample else {
-            return self.deal(dealt, feed);
+            return self.deal(dealt, spare);
         };
         if let Some(Assigned::NotYet { calls }) = self.of_callers.get_mut(caller.number) {
             *calls = calls.saturating_add(1);
         }
         sample.push(dealt);
-        sample.len() < SAMPLE || self.deal_sample(feed)
+        sample.len() < SAMPLE || self.deal_sample(spare)
     }
 
     /// Whether every configuration lists an organization.
@@ -144,7 +143,7 @@ impl<'scope, 'm: 'scope> Crew<'scope, 'm> {
     }
 
     /// Whoever has called most goes first, to the thread that has least.
-    fn deal_sample(&mut self, feed: &mut Feed) -> bool {
+    fn deal_sample(&mut self, spare: &mut Vec<Entry>) -> bool {
         let Some(sample) = self.sample.take() else {
             return true;
         };
@@ -167,10 +166,10 @@ impl<'scope, 'm: 'scope> Crew<'scope, 'm> {
                 *of = Assigned::To(lane);
             }
         }
-        sample.into_iter().all(|dealt| self.deal(dealt, feed))
+        sample.into_iter().all(|dealt| self.deal(dealt, spare))
     }
 
-    fn deal(&mut self, dealt: Dealt, feed: &mut Feed) -> bool {
+    fn deal(&mut self, dealt: Dealt, spare: &mut Vec<Entry>) -> bool {
         let Some(of) = self.of_callers.get_mut(dealt.caller.number) else {
             return true;
         };
@@ -188,14 +187,14 @@ impl<'scope, 'm: 'scope> Crew<'scope, 'm> {
         };
         lane.dealt = lane.dealt.saturating_add(1);
         lane.batch.push(dealt);
-        lane.batch.len() < BATCH || lane.send(feed)
+        lane.batch.len() < BATCH || lane.send(spare)
     }
 
     /// The log has ended. Of several errors that of the first call counts, as on one thread.
-    pub(super) fn end(mut self, feed: &mut Feed) -> anyhow::Result<Outcome> {
-        let mut whole = self.deal_sample(feed);
+    pub(super) fn end(mut self, spare: &mut Vec<Entry>) -> anyhow::Result<Outcome> {
+        let mut whole = self.deal_sample(spare);
         for lane in &mut self.lanes {
-            whole &= lane.send(feed);
+            whole &= lane.send(spare);
         }
         let mut all = Vec::new();
         let mut broken: Option<Broken> = None;
@@ -235,11 +234,11 @@ impl<'scope, 'm: 'scope> Crew<'scope, 'm> {
 
 impl Lane<'_> {
     /// Sends what it has not got yet, and takes back what it needs no more.
-    fn send(&mut self, feed: &mut Feed) -> bool {
+    fn send(&mut self, spare: &mut Vec<Entry>) -> bool {
         let mut next = Vec::new();
         for mut over in self.over.try_iter() {
             for dealt in over.drain(..) {
-                feed.take_back(dealt.entry);
+                spare.push(dealt.entry);
             }
             next = over;
         }

@@ -118,9 +118,9 @@ impl Feed {
         Ok(first.and_then(|stream| stream.next.take()))
     }
 
-    /// Takes a call back that nobody needs any more.
-    pub(super) fn take_back(&mut self, entry: Entry) {
-        self.spare.push(entry);
+    /// Where calls go that nobody needs any more.
+    pub(super) fn spare(&mut self) -> &mut Vec<Entry> {
+        &mut self.spare
     }
 
     /// Whether it ended before its end.

@@ -20,12 +20,17 @@ pub(super) struct Proof<'p> {
     pub(super) configuration: &'p Value,
     /// Whether the module takes a configuration.
     pub(super) is_taken: &'p dyn Fn(&[u8]) -> bool,
-    /// Replays all calls of the organizations at these places under each of these configurations.
+    /// Replays what is tried.
     pub(super) replay: Replaying<'p>,
 }
 
-type Replaying<'r> =
-    &'r mut dyn FnMut(&[Arc<[u8]>], &BTreeSet<usize>) -> anyhow::Result<Vec<Tally>>;
+type Replaying<'r> = &'r dyn Fn(&[Trial]) -> anyhow::Result<Vec<Tally>>;
+
+/// All calls of the organizations at these places under a configuration.
+pub(super) struct Trial {
+    pub(super) configuration: Arc<[u8]>,
+    pub(super) numbers: BTreeSet<usize>,
+}
 
 /// Whether it is about plans or about purchases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,12 +52,11 @@ impl Proof<'_> {
             if rounds.is_empty() {
                 break;
             }
-            let configurations: Vec<_> = rounds
-                .iter()
-                .map(|(_, wishes)| self.configuration_with(wishes.iter()).into())
-                .collect();
-            let numbers = rounds.iter().flat_map(|(_, wishes)| wishes.keys().copied());
-            let tallies = (self.replay)(&configurations, &numbers.collect())?;
+            let trials = rounds.iter().map(|(_, wishes)| Trial {
+                configuration: self.configuration_with(wishes.iter()).into(),
+                numbers: wishes.keys().copied().collect(),
+            });
+            let tallies = (self.replay)(&trials.collect::<Vec<_>>())?;
             for ((about, wishes), tally) in rounds.iter().zip(&tallies) {
                 for number in wishes.keys() {
                     self.judge(remedies, *about, *number, tally);

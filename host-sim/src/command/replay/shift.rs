@@ -24,14 +24,12 @@ pub(super) struct Matter<'m> {
     pub(super) timeout: Duration,
     /// Among how many threads the organizations are divided.
     pub(super) threads: u16,
-    /// The organizations of these numbers alone, to try what is recommended to them.
-    pub(super) only: Option<&'m BTreeSet<usize>>,
 }
 
 impl Matter<'_> {
     /// Whether calls of this caller are replayed.
-    pub(super) fn concerns(&self, caller: Caller) -> bool {
-        self.only.is_none_or(|only| only.contains(&caller.number))
+    pub(super) fn concerns(&self, caller: usize) -> bool {
+        self.tried.iter().any(|tried| tried.concerns(caller))
     }
 }
 
@@ -40,12 +38,21 @@ impl Matter<'_> {
 pub(super) struct Tried<'m> {
     pub(super) candidate: &'m Candidate,
     pub(super) configuration: &'m Arc<[u8]>,
+    /// The organizations of these numbers alone, to try what is recommended to them.
+    pub(super) only: Option<&'m BTreeSet<usize>>,
+}
+
+impl Tried<'_> {
+    fn concerns(&self, caller: usize) -> bool {
+        self.only.is_none_or(|only| only.contains(&caller))
+    }
 }
 
 /// The replays of one thread.
-pub(super) struct Shift {
+pub(super) struct Shift<'m> {
+    tried: &'m [Tried<'m>],
+    /// Of each.
     replays: Vec<Replay>,
-    is_again: bool,
     patience: Patience,
 }
 
@@ -58,10 +65,10 @@ pub(super) struct Done {
     pub(super) kept_apart: bool,
 }
 
-impl Shift {
+impl<'m> Shift<'m> {
     /// Replays that begin when the first call of the log came, on the first thread or on another one.
     pub(super) fn begin(
-        matter: Matter<'_>,
+        matter: Matter<'m>,
         first: Timestamp,
         is_first: bool,
     ) -> anyhow::Result<Self> {
@@ -82,7 +89,7 @@ impl Shift {
         });
         Ok(Self {
             replays: replays.collect::<anyhow::Result<_>>()?,
-            is_again: matter.only.is_some(),
+            tried: matter.tried,
             patience,
         })
     }
@@ -94,14 +101,16 @@ impl Shift {
         caller: Caller,
         entry: &Entry,
     ) -> anyhow::Result<()> {
-        let work = if self.is_again {
+        let is_again = self.tried.iter().any(|tried| tried.only.is_some());
+        let work = if is_again {
             Work::Remedy
         } else {
             Work::Call(number)
         };
-        let mut all = self.replays.iter_mut();
+        let all = self.replays.iter_mut().zip(self.tried);
+        let mut all = all.filter(|(_, tried)| tried.concerns(caller.number));
         self.patience.watch(work, || {
-            all.try_for_each(|replay| replay.take(number, caller, entry))
+            all.try_for_each(|(replay, _)| replay.take(number, caller, entry))
         })?;
         Ok(())
     }

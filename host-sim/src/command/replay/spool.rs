@@ -55,7 +55,7 @@ impl Inputs {
 }
 
 /// A file that is in no folder any more.
-fn nameless() -> io::Result<File> {
+pub(super) fn nameless() -> io::Result<File> {
     let name = format!("host-sim-replay-{}", process::id());
     let path = std::env::temp_dir().join(name);
     let mut options = OpenOptions::new();
