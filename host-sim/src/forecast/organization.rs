@@ -175,8 +175,7 @@ impl Organization {
     /// How much more a day would have been enough.
     #[must_use]
     pub fn missing(&self) -> u64 {
-        let missing = |day: &Day| day.need().saturating_sub(day.limit.unwrap_or(u64::MAX));
-        self.days.iter().map(missing).max().unwrap_or(0)
+        self.days.iter().map(Day::missing).max().unwrap_or(0)
     }
 
     /// The newest day, if it lasts at that instant.
@@ -233,6 +232,16 @@ impl Organization {
 }
 
 impl Day {
+    /// How much more would have been enough. Where all calls together cost no more than the limit, because some of it was given back, at no
+    /// time more is missing than what the refused calls would have been charged.
+    fn missing(&self) -> u64 {
+        let missing = self.need().saturating_sub(self.limit.unwrap_or(u64::MAX));
+        if missing == 0 && self.refused_by_cost > 0 {
+            return self.cost_refused;
+        }
+        missing
+    }
+
     /// What all calls would have cost: those that were let pass, and the refused ones as far as their cost is told.
     #[must_use]
     pub fn need(&self) -> u64 {

@@ -86,6 +86,12 @@ impl Remedy {
         (is_offered && wish != Wish::default()).then_some(wish)
     }
 
+    /// Whether anything is recommended that has not been replayed.
+    #[must_use]
+    pub fn is_unproven(&self) -> bool {
+        self.unproven_plan().is_some() || self.unproven_purchase().is_some()
+    }
+
     /// The recommended plan has been replayed, and suffices.
     pub fn prove_plan(&mut self) {
         if let Some(plan) = self.plans.iter_mut().find(|plan| plan.suffices) {

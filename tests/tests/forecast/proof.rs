@@ -10,10 +10,16 @@ use tempfile::TempDir;
 
 /// Eight lists in eight seconds, of five seconds each, and what stands behind each in the log.
 fn log(more: &str) -> String {
+    log_of(|_| 200, more)
+}
+
+/// The same with these answers.
+fn log_of(status: impl Fn(usize) -> u16, more: &str) -> String {
     let line = |second| {
+        let status = status(second);
         format!(
-            "{{\"start_time\":\"2026-11-16T22:00:0{second}.000Z\",\"method\":\"GET\",\"path\":\"/api/v1/tickets\",\"response_code\":200,\
-             \"duration\":5000,\"organization\":\"a\"{more}}}\n"
+            "{{\"start_time\":\"2026-11-16T22:00:0{second}.000Z\",\"method\":\"GET\",\"path\":\"/api/v1/tickets\",\
+             \"response_code\":{status},\"duration\":5000,\"organization\":\"a\"{more}}}\n"
         )
     };
     (0..8).map(line).collect()
@@ -21,11 +27,20 @@ fn log(more: &str) -> String {
 
 /// The forecast of a log on the standard input.
 fn forecast(configuration: &Value, log: &str) -> Value {
+    forecast_with(configuration, log, &[])
+}
+
+/// The same with a directory that knows the organization, and with these flags.
+fn forecast_with(configuration: &Value, log: &str, flags: &[&str]) -> Value {
     let folder = TempDir::new().unwrap();
     fs::write(folder.path().join("filter.json"), configuration.to_string()).unwrap();
+    let directory = folder.path().join("crm/organizations");
+    fs::create_dir_all(&directory).unwrap();
+    fs::write(directory.join("a"), r#"{"edition": "Small"}"#).unwrap();
     let mut child = Command::new(artifacts::host_sim().unwrap())
         .args(["replay", "--json", "--config", "filter.json", "--plugin"])
         .arg(artifacts::module().unwrap())
+        .args(flags)
         .current_dir(folder.path())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -49,8 +64,12 @@ fn of_a(document: &Value) -> &Value {
 }
 
 /// With what is recommended, nothing is refused.
-fn check(mut configuration: Value) -> Value {
-    let before = forecast(&configuration, &log(""));
+fn check(configuration: Value) -> Value {
+    check_with(configuration, &log(""))
+}
+
+fn check_with(mut configuration: Value, log: &str) -> Value {
+    let before = forecast(&configuration, log);
     let remedy = of_a(&before)["remedy"].clone();
     assert!(of_a(&before)["refused"].as_u64().unwrap() > 0, "{before}");
     if remedy["suffices"] == true {
@@ -59,14 +78,14 @@ fn check(mut configuration: Value) -> Value {
         if !remedy["concurrency"].is_null() {
             organization["concurrency"] = remedy["concurrency"].clone();
         }
-        let after = forecast(&configuration, &log(""));
+        let after = forecast(&configuration, log);
         assert_eq!(of_a(&after)["refused"], 0, "{configuration}: {after}");
     }
     for plan in remedy["plans"].as_array().into_iter().flatten() {
         if plan["suffices"] == true && plan["replayed"] == true {
             let organization = &mut configuration["organizations"]["a"];
             *organization = json!({ "edition": plan["name"] });
-            let after = forecast(&configuration, &log(""));
+            let after = forecast(&configuration, log);
             assert_eq!(of_a(&after)["refused"], 0, "{configuration}: {after}");
         }
     }
@@ -116,6 +135,69 @@ fn more_credits_and_more_at_once_are_found_together() {
         (&json!(14), &json!(5), &json!(true))
     );
     assert_eq!(remedy["plans"][0]["replayed"], true);
+}
+
+#[test]
+fn what_is_given_back_is_missing_until_then() {
+    let small = json!({ "base": 10, "additional_max": 50 });
+    let configuration = || {
+        let mut configuration = configuration(&small, &json!({ "edition": "Small" }));
+        configuration["refunds"] = json!({ "statuses": [503] });
+        configuration["editions"]["Tight"] = json!({ "base": 12 });
+        configuration
+    };
+    // Each fails after five seconds, and five at once cost 15. Two are refused, whose price is 6.
+    let remedy = check_with(configuration(), &log_of(|_| 503, ""));
+    assert_eq!(
+        (&remedy["additional"], &remedy["suffices"]),
+        (&json!(6), &json!(true))
+    );
+    // Twelve would be enough for what all of them cost in the end.
+    assert_eq!(
+        (
+            &remedy["plans"][0]["name"],
+            &remedy["plans"][0]["suffices"],
+            &remedy["plans"][1]["suffices"]
+        ),
+        (&json!("Tight"), &json!(false), &json!(true))
+    );
+    for (from, to) in [(0, 3), (0, 5), (1, 7)] {
+        let fails = |second| (from..to).contains(&second);
+        let status = |second| if fails(second) { 503 } else { 200 };
+        let remedy = check_with(configuration(), &log_of(status, ""));
+        assert_eq!(remedy["suffices"], true, "{from} to {to}: {remedy}");
+    }
+}
+
+#[test]
+fn what_is_recommended_to_whom_a_directory_describes_is_said_to_be_computed_alone() {
+    let small = json!({ "base": 10, "additional_max": 50 });
+    let mut configuration = configuration(&small, &json!({ "edition": "Small" }));
+    let unproven = |document: &Value| {
+        let warnings = document["warnings"].as_array().unwrap().iter();
+        let warnings = warnings.map(|warning| warning.as_str().unwrap().to_owned());
+        warnings
+            .filter(|warning| warning.contains("not proven"))
+            .collect::<Vec<_>>()
+    };
+    let listed = forecast(&configuration, &log(""));
+    assert_eq!(of_a(&listed)["remedy"]["suffices"], true);
+    assert_eq!(unproven(&listed), [""; 0]);
+    configuration["organizations"] = json!({});
+    configuration["directory"] = json!({ "cluster": "crm", "authority": "crm.internal" });
+    let described = forecast_with(&configuration, &log(""), &["--service", "crm=crm"]);
+    let remedy = &of_a(&described)["remedy"];
+    assert_eq!(
+        (&remedy["additional"], &remedy["suffices"]),
+        (&json!(14), &Value::Null)
+    );
+    assert_eq!(
+        unproven(&described),
+        [
+            "What would spare 1 organization is computed and not proven: it was not replayed, because filter.json does not say what they \
+          have, or no mapping tells where. It may not suffice."
+        ]
+    );
 }
 
 #[test]

@@ -4,6 +4,9 @@ use host_sim::forecast::{Forecast, Prospect, Remedy};
 
 use super::number::{count, grouped};
 
+/// What is said of a recommendation that could not be tried.
+const UNTRIED: &str = " (computed, not replayed)";
+
 /// In one sentence without its end; empty for an organization that was refused nothing.
 pub(super) fn advice(forecast: &Forecast, prospect: &Prospect) -> String {
     let Some(remedy) = &prospect.remedy else {
@@ -22,7 +25,8 @@ pub(super) fn advice(forecast: &Forecast, prospect: &Prospect) -> String {
         let limit = plan
             .limit
             .map_or_else(String::new, |limit| format!(" ({}{unit})", grouped(limit)));
-        format!("plan {}{limit}", plan.name)
+        let untried = if plan.replayed { "" } else { UNTRIED };
+        format!("plan {}{limit}{untried}", plan.name)
     }));
     match (ways.is_empty(), prospect.limit) {
         (false, _) => ways.join(", or "),
@@ -49,7 +53,7 @@ fn purchase(remedy: &Remedy, allowed: Option<u64>, unit: &str) -> Option<String>
     });
     let parts: Vec<_> = more.into_iter().chain(wider).collect();
     let untried = if remedy.suffices.is_none() {
-        " (computed, not replayed)"
+        UNTRIED
     } else {
         ""
     };

@@ -1,5 +1,6 @@
 //! What is to be known before any number of a forecast is believed.
 
+use host_sim::forecast::Forecast;
 use jiff::SignedDuration;
 
 use super::number::{count, grouped, lasting};
@@ -97,6 +98,9 @@ pub(super) fn warnings(document: &Document) -> Vec<String> {
             forecast.name
         ));
     }
+    for forecast in &document.forecasts {
+        warnings.extend(unproven(forecast, log.interrupted));
+    }
     if let Some(nobody) = &forecast.nobody {
         let calls = count(nobody.calls, "call names", "calls name");
         warnings.push(format!(
@@ -131,6 +135,29 @@ pub(super) fn warnings(document: &Document) -> Vec<String> {
         ));
     }
     warnings
+}
+
+/// To how many something is recommended that has not been replayed, and why not.
+fn unproven(forecast: &Forecast, interrupted: bool) -> Option<String> {
+    let remedies = forecast
+        .organizations
+        .iter()
+        .filter_map(|of| of.remedy.as_ref());
+    let unproven = remedies.filter(|remedy| remedy.is_unproven()).count();
+    let why = if interrupted {
+        "the replay was interrupted".to_owned()
+    } else {
+        format!(
+            "{} does not say what they have, or no mapping tells where",
+            forecast.name
+        )
+    };
+    let organizations = count(unproven as u64, "organization", "organizations");
+    (unproven > 0).then(|| {
+        format!(
+            "What would spare {organizations} is computed and not proven: it was not replayed, because {why}. It may not suffice."
+        )
+    })
 }
 
 /// What of a file is only likely, and makes a difference.

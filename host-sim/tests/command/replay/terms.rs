@@ -171,6 +171,8 @@ fn that_a_configuration_only_notes_refusals_is_said() {
         json!([
             "The log covers 3 hours of a day, and limits are for a whole day: who goes on like this needs more than is told here.",
             "noted.json refuses nobody: it only notes whom it would refuse. That is what is told here.",
+            "What would spare 1 organization is computed and not proven: it was not replayed, because noted.json does not say what they \
+             have, or no mapping tells where. It may not suffice.",
         ])
     );
     assert_eq!(document["forecasts"][0]["noted"], 2);
