@@ -251,21 +251,23 @@ impl Example {
         }
     }
 
-    /// The value of one of the filter's counters once nothing is counted any more: it tells what it has counted with every tick.
+    /// The value of one of the filter's counters once nothing is counted any more, or after five seconds: it tells what it has counted with
+    /// every tick.
     ///
     /// # Errors
     ///
     /// When there is none of this name.
     pub async fn counted(&self, name: &str) -> anyhow::Result<u64> {
         let name = format!("wasmcustom.api_credits.{name}");
-        let mut before = self.stat(&name).await?;
-        loop {
+        let mut value = self.stat(&name).await?;
+        for _ in 0..4 {
             sleep(LONGER_THAN_A_TICK).await;
             let now = self.stat(&name).await?;
-            if std::mem::replace(&mut before, now) == now {
-                return Ok(now);
+            if std::mem::replace(&mut value, now) == now {
+                break;
             }
         }
+        Ok(value)
     }
 
     /// Waits until one of Envoy's counters or gauges has this value.

@@ -23,6 +23,9 @@ const WORK: usize = 1_300;
 /// The longest path with characters beyond ASCII of which more than one form is looked at.
 const MAX_FOLDED: usize = 2_048;
 
+/// The most readings that are looked at.
+const MOST: usize = 16;
+
 /// What a reading takes beside its bytes.
 const WORK_PER_READING: usize = 8;
 
@@ -115,6 +118,9 @@ impl Readings {
             .iter()
             .all(|known| known.hash != hash || known.text != text)
         {
+            if self.found.len() == MOST {
+                return Err(TooManyReadings);
+            }
             let marks = Marks::of(&text);
             self.found.push(Reading { text, marks, hash });
         }
