@@ -226,6 +226,9 @@ impl Session for ExploringSession {
     }
 
     fn metric(&mut self, name: &str) -> Result<Option<u64>, TargetError> {
+        self.crew
+            .fire_timers()
+            .map_err(|error| failed("firing timers", error))?;
         Ok(self.crew.commons.metrics.borrow().value(name))
     }
 

@@ -8,6 +8,7 @@ use super::super::actor::Actor;
 use super::super::seat::{Event, Gone, Message};
 use super::events::settled;
 use super::{Crew, CrewError};
+use crate::simulator::Simulator;
 
 impl Crew {
     /// Moves the clock to where the next timers are due, without firing them.
@@ -33,9 +34,23 @@ impl Crew {
 
     /// Moves every worker's clock, and what is due by then happens.
     pub(super) fn pass_to(&mut self, due: Timestamp) -> Result<(), CrewError> {
+        self.each_in_turn(move |simulator| simulator.advance_to(due))
+    }
+
+    /// Fires every worker's timers once, without the clock moving.
+    pub(in super::super) fn fire_timers(&mut self) -> Result<(), CrewError> {
+        self.each_in_turn(Simulator::fire_timers)
+    }
+
+    /// Has something happen to one worker after the other, and what follows from it.
+    fn each_in_turn(
+        &mut self,
+        happens: impl Fn(&mut Simulator) + Clone + Send + 'static,
+    ) -> Result<(), CrewError> {
         for worker in 0..self.seats.len() {
+            let happens = happens.clone();
             let event: Event = Box::new(move |simulator| {
-                simulator.advance_to(due);
+                happens(simulator);
                 settled(simulator.settle())
             });
             let seat = self.seat(worker)?;
