@@ -99,7 +99,7 @@ impl HttpContext for Filter {
 
     fn on_http_response_headers(&mut self, _: usize, _: bool) -> types::Action {
         self.call.borrow_mut().on_response_head();
-        self.crash.at("answered");
+        self.crash.at_answer();
         types::Action::Continue
     }
 }
@@ -160,6 +160,14 @@ impl CrashOnDemand {
         #[cfg(feature = "crash_on_demand")]
         {
             self.when = host::request_header("x-crash-when");
+        }
+    }
+
+    /// The same, if a header of the answer asks for it.
+    fn at_answer(&self) {
+        #[cfg(feature = "crash_on_demand")]
+        if host::response_header("x-crash-when").as_deref() == Some(b"answered") {
+            std::process::abort();
         }
     }
 
