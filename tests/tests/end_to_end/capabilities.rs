@@ -79,7 +79,7 @@ pub(crate) fn the_filter_names_the_capability_that_it_lacks(world: &World) -> an
     }
     let mut calling = filter;
     if let Some(members) = calling.as_object_mut() {
-        let directory = json!({ "cluster": "directory", "path": "/organizations/{id}" });
+        let directory = json!({ "cluster": "directory", "path": "/organizations/{id}", "authority": "directory.example" });
         members.insert("directory".to_owned(), directory);
     }
     let error = start(allowed("").collect(), &calling).err();
