@@ -10,7 +10,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::report::{Mismatch, Report};
-use crate::scenario::{Course, Expect, Pattern, Requests, Scenario, ScenarioError, Step};
+use crate::scenario::{
+    Course, Expect, ExpectLine, Pattern, Requests, Scenario, ScenarioError, Step,
+};
 use crate::target::{Exchange, Session, Started, Target, TargetError};
 use compare::Comparison;
 use outcome::{compare_configure, compare_finished, compare_log, compare_parallel, rejection};
@@ -257,11 +259,16 @@ impl Walk<'_> {
                 compare_configure(rejected.as_ref(), &outcome, comparison);
             }
             Step::Log(expected) => {
-                *comparison = self.seen(|session| {
+                let look = |session: &mut dyn Session| {
                     let mut comparison = Comparison::default();
                     compare_log(expected, &session.log()?, &mut comparison);
                     Ok(comparison)
-                })?;
+                };
+                *comparison = match expected.line {
+                    ExpectLine::Logged(_) => self.seen(look)?,
+                    // What has been logged stays so.
+                    ExpectLine::Absent(_) => look(self.session)?,
+                };
             }
             Step::CasConflicts(count) => self.session.inject_cas_conflicts(*count)?,
         }

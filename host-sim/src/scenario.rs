@@ -28,6 +28,10 @@
 //! ## message_hex = "0801" }]` (or `message`, or `status` with `error`) or `down = "hang"` or `"unreachable"`. To a caller that streams:
 //! ## `messages`, or `messages_hex`, of which `unasked = 1` come first, `ends = true` to hang up, `initial_metadata`, `trailing_metadata`.
 //!
+//! ## An expected value is a text (`"9"` or 9), several header lines (`["a", "b"]`), `true` (any), `false` (absent), or a table with one of
+//! ## `matches` (a regular expression for all of it), `between` (two numbers), `contains` (a text in it), and `joined = "a, b"` (this list, in
+//! ## however many header lines). Bodies that are no text are `body_hex = "00ff"`, wherever there is a `body`.
+//!
 //! ## What a client may upgrade its connection to: `upgrades = ["websocket"]`. The body of such a request has no end.
 //!
 //! ## After what time Envoy gives up, where not by default: `timeouts = { route = "1s", idle = "1s", max_stream_duration = "1s",
@@ -45,7 +49,7 @@
 //! ## which several; `rejected = true` is any refusal, also that of a plugin that traps while it starts.
 //!
 //! [[step]]                                     # exactly one action per step
-//! request = { method = "POST", path = "/things", headers = { orgId = "7" }, body = "text" }   # body_json, body_chunks
+//! request = { method = "POST", path = "/things", headers = { orgId = "7" }, body = "text" }   # body_json, body_hex, body_chunks
 //! expect = { status = 200, upstream_request = { body = "text" }, properties = { "credits.cost" = "3" } }
 //!
 //! [[step]]
@@ -90,7 +94,10 @@
 //! metrics = { "credits.refused" = 56 }         # one that does not exist counts as 0
 //!
 //! [[step]]
-//! log = { level = "warn", line = { matches = "careful.*" } }
+//! log = { level = "warn", line = { matches = "careful.*" } }     # without `level`, at any
+//!
+//! [[step]]                                     # no such line until now; `absent = true` is no line at all
+//! log = { level = "error", absent = { contains = "7" } }
 //!
 //! [[step]]
 //! configure = { config = { daily = 11 } }      # with `rejected` when it is to be refused
@@ -98,19 +105,21 @@
 //! [[step]]
 //! cas_conflicts = 3                            # the next three conditional writes to shared data meet a conflict
 //! "#, Path::new("the_last_credit_is_spendable.toml"))?;
-//! assert_eq!(scenario.steps().len(), 14);
+//! assert_eq!(scenario.steps().len(), 15);
 //! # Ok::<(), host_sim::scenario::ScenarioError>(())
 //! ```
 
 mod canned;
 mod config_source;
 mod config_text;
+mod content;
 mod disconnect;
 mod expect;
 mod fields;
 mod filter;
 mod grpc_service;
 mod json;
+mod log;
 mod pattern;
 mod place;
 mod raw;
@@ -132,14 +141,16 @@ use serde::Deserialize;
 pub use canned::ServiceError;
 pub use config_source::{ConfigSource, ConfigSourceError};
 pub use config_text::{ConfigText, InvalidPlaceholder};
+pub use content::Hex;
 pub use disconnect::Disconnect;
 pub use expect::{Expect, ExpectParallel, ExpectUpstream};
 pub use filter::FilterSource;
 pub use json::JsonPattern;
+pub use log::{ExpectLine, ExpectLog};
 pub use pattern::Pattern;
 pub use request::Requests;
 pub use service::ExpectCallouts;
-pub use step::{ExpectLog, Open, Parallel, Step};
+pub use step::{Open, Parallel, Step};
 
 use crate::grpc::GrpcService;
 use crate::target::{
@@ -310,8 +321,7 @@ impl Scenario {
 
     /// From which level on lines are looked at. The plugin is told, and may log more when more is wanted.
     fn log_level(&self) -> LogLevel {
-        let wants_all =
-            |step: &Step| matches!(step, Step::Log(log) if log.level == LogLevel::Trace);
+        let wants_all = |step: &Step| matches!(step, Step::Log(log) if log.level.is_none_or(|level| level == LogLevel::Trace));
         if self.steps().iter().any(wants_all) {
             LogLevel::Trace
         } else {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::scenario::{Expect, ExpectUpstream, JsonPattern, Pattern};
+use crate::scenario::{Expect, ExpectUpstream, Hex, JsonPattern, Pattern};
 use crate::target::{Exchange, UpstreamRequest};
 
 /// What differed so far.
@@ -85,6 +85,13 @@ impl Comparison {
 }
 
 impl Comparison {
+    fn bytes(&mut self, at: &str, expected: &Hex, body: &[u8]) {
+        let observed = Hex(body.to_vec());
+        if *expected != observed {
+            self.differs(at, expected.to_string(), observed.to_string());
+        }
+    }
+
     fn json(&mut self, at: &str, pattern: &JsonPattern, body: &[u8]) {
         match serde_json::from_slice::<Value>(body) {
             Ok(value) => {
@@ -149,6 +156,9 @@ pub(super) fn exchange(expect: &Expect, observed: &Exchange, comparison: &mut Co
     }
     if let Some(pattern) = &expect.body_json {
         comparison.json("expect.body_json", pattern, &observed.body);
+    }
+    if let Some(expected) = &expect.body_hex {
+        comparison.bytes("expect.body_hex", expected, &observed.body);
     }
     comparison.fields("expect.trailers", &expect.trailers, &observed.trailers);
     if let (Some(expect), Some(observed)) = (&expect.upstream_request, &observed.upstream) {
@@ -216,5 +226,8 @@ fn upstream_request(
     }
     if let Some(pattern) = &expect.body_json {
         comparison.json(&format!("{at}.body_json"), pattern, &observed.body);
+    }
+    if let Some(expected) = &expect.body_hex {
+        comparison.bytes(&format!("{at}.body_hex"), expected, &observed.body);
     }
 }

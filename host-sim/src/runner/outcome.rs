@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::compare::{self, Comparison};
-use crate::scenario::{Expect, ExpectLog, ExpectParallel, Pattern};
+use crate::scenario::{Expect, ExpectLine, ExpectLog, ExpectParallel, Pattern};
 use crate::target::{Exchange, LogLevel, LogLine, Refusal};
 
 /// A refused configuration is explained by exactly one line at error level or above; any value is any refusal.
@@ -153,24 +153,28 @@ pub(super) fn compare_configure(
 }
 
 pub(super) fn compare_log(expected: &ExpectLog, log: &[LogLine], comparison: &mut Comparison) {
-    let at_level: Vec<_> = log
-        .iter()
-        .filter(|line| line.level == expected.level)
-        .map(|line| line.text.as_str())
-        .collect();
-    let found = match &expected.line {
-        Pattern::Absent => at_level.is_empty(),
-        pattern => at_level.iter().any(|line| pattern.allows(&[line])),
+    let at_level = |line: &&LogLine| expected.level.is_none_or(|level| line.level == level);
+    let lines = log.iter().filter(at_level).map(|line| line.text.as_str());
+    let level = match expected.level {
+        Some(level) => format!("at level {level}"),
+        None => "at any level".to_owned(),
     };
-    if !found {
-        let wanted = format!("at level {}: {}", expected.level, expected.line);
-        let seen = last_lines(&at_level);
-        comparison.differs(
-            "log",
-            wanted,
-            format!("at level {}: {seen}", expected.level),
-        );
-    }
+    let (wanted, seen): (_, Vec<_>) = match &expected.line {
+        ExpectLine::Logged(pattern) if lines.clone().any(|line| pattern.allows(&[line])) => return,
+        ExpectLine::Logged(pattern) => (pattern.to_string(), lines.collect()),
+        ExpectLine::Absent(pattern) => {
+            let forbidden: Vec<_> = lines.filter(|line| pattern.allows(&[line])).collect();
+            if forbidden.is_empty() {
+                return;
+            }
+            (format!("no line of {pattern}"), forbidden)
+        }
+    };
+    comparison.differs(
+        "log",
+        format!("{level}: {wanted}"),
+        format!("{level}: {}", last_lines(&seen)),
+    );
 }
 
 /// The last of these lines, as many and as much of them as one can read.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::content::Hex;
 use super::json::JsonPattern;
 use super::pattern::Pattern;
 use super::status;
@@ -27,6 +28,8 @@ pub struct Expect {
     pub body: Option<Pattern>,
     /// Members of the JSON response body.
     pub body_json: Option<JsonPattern>,
+    /// The bytes of the whole response body.
+    pub body_hex: Option<Hex>,
     /// Response trailers.
     #[serde(default)]
     pub trailers: BTreeMap<String, Pattern>,
@@ -52,6 +55,8 @@ pub struct ExpectUpstream {
     pub body: Option<Pattern>,
     /// Members of the JSON request body.
     pub body_json: Option<JsonPattern>,
+    /// The bytes of the whole request body.
+    pub body_hex: Option<Hex>,
 }
 
 /// What must be seen of many exchanges at once.

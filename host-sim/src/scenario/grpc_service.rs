@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::content::Hex;
 use crate::grpc::{GrpcAnswer, GrpcBehaviour, GrpcService};
 
 /// A gRPC service.
@@ -31,10 +32,10 @@ enum Down {
 struct RawGrpcAnswer {
     method: String,
     message: Option<String>,
-    message_hex: Option<String>,
+    message_hex: Option<Hex>,
     /// Several, to a caller that streams.
     messages: Option<Vec<String>>,
-    messages_hex: Option<Vec<String>>,
+    messages_hex: Option<Vec<Hex>>,
     /// How many of them come before the caller has sent any.
     #[serde(default)]
     unasked: usize,
@@ -81,15 +82,15 @@ impl RawGrpcAnswer {
                 "`method = \"{method}\"`, expected `package.Service/Method`"
             ));
         }
-        let texts = |texts: Vec<String>| Ok(texts.into_iter().map(String::into_bytes).collect());
-        let all = |texts: Vec<String>| texts.iter().map(|hex| bytes(hex)).collect();
-        let messages: Result<Vec<_>, _> = match (
+        let texts = |texts: Vec<String>| texts.into_iter().map(String::into_bytes).collect();
+        let all = |all: Vec<Hex>| all.into_iter().map(|hex| hex.0).collect();
+        let messages: Vec<_> = match (
             self.message,
             self.message_hex,
             self.messages,
             self.messages_hex,
         ) {
-            (None, None, None, None) => Ok(Vec::new()),
+            (None, None, None, None) => Vec::new(),
             (Some(text), None, None, None) => texts(vec![text]),
             (None, Some(hex), None, None) => all(vec![hex]),
             (None, None, Some(several), None) => texts(several),
@@ -102,7 +103,6 @@ impl RawGrpcAnswer {
                 );
             }
         };
-        let messages = messages?;
         if self.unasked > messages.len() {
             return Err(format!(
                 "`unasked = {}`, expected at most {}, which is how many messages there are",
@@ -121,18 +121,4 @@ impl RawGrpcAnswer {
         };
         Ok((method, answer))
     }
-}
-
-/// The bytes of a text of hexadecimal digits, two for each.
-fn bytes(hex: &str) -> Result<Vec<u8>, String> {
-    let digits: Vec<_> = hex.chars().filter(|c| !c.is_whitespace()).collect();
-    let pairs = digits.chunks(2).map(|pair| {
-        let [high, low] = pair else { return None };
-        let value = high.to_digit(16)?.checked_mul(16)?;
-        u8::try_from(value.checked_add(low.to_digit(16)?)?).ok()
-    });
-    let bytes: Option<_> = pairs.collect();
-    bytes.ok_or_else(|| {
-        format!("`message_hex = \"{hex}\"`, expected two hexadecimal digits for each byte")
-    })
 }

@@ -66,7 +66,7 @@ pub(super) fn merge_patch(target: &mut Value, patch: Value) {
 /// What an observed JSON value may be: every given member must be there and be allowed; members that are not given do not
 /// matter. Arrays are compared element by element and must be as long.
 ///
-/// A table whose only key is `between` or `matches` is a [`Pattern`] for the text of a string or number.
+/// A table whose only key is `between`, `matches` or `contains` is a [`Pattern`] for the text of a string or number.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "toml::Value")]
 pub enum JsonPattern {
@@ -87,7 +87,9 @@ impl TryFrom<toml::Value> for JsonPattern {
         Ok(match value {
             toml::Value::Table(table)
                 if table.len() == 1
-                    && (table.contains_key("between") || table.contains_key("matches")) =>
+                    && ["between", "matches", "contains"]
+                        .iter()
+                        .any(|key| table.contains_key(*key)) =>
             {
                 Self::Text(Pattern::deserialize(table).map_err(|error| error.message().to_owned())?)
             }

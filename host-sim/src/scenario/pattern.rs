@@ -1,7 +1,8 @@
 //! What an observed text may be: a value, a set of values, a range or a regular expression, or that it is absent.
 //!
 //! In TOML: `"exact"`, `9` (the text `9`), `["a", "b"]` (these values in this order), `true` (present, whatever it is),
-//! `false` (absent), `{ between = [85, 86] }` and `{ matches = "regex" }` (the whole value must match).
+//! `false` (absent), `{ between = [85, 86] }`, `{ matches = "regex" }` (the whole value must match), `{ contains = "text" }` (somewhere in
+//! the value), and `{ joined = "a, b" }` (this list, in however many header lines it comes and whatever blanks are around its commas).
 
 use std::fmt;
 
@@ -25,6 +26,10 @@ pub enum Pattern {
     Between(f64, f64),
     /// One value that matches as a whole.
     Matches(Regex),
+    /// One value with this text in it.
+    Contains(String),
+    /// Values that are this list together; a list may come in several header lines or in one, with commas (RFC 9110, section 5.3).
+    Joined(Vec<String>),
 }
 
 impl Pattern {
@@ -40,9 +45,22 @@ impl Pattern {
                 .parse::<f64>()
                 .is_ok_and(|number| *low <= number && number <= *high),
             (Self::Matches(regex), [value]) => regex.is_match(value),
-            (Self::Exactly(_) | Self::Between(..) | Self::Matches(_), _) => false,
+            (Self::Contains(text), [value]) => value.contains(text.as_str()),
+            (Self::Joined(_), []) => false,
+            (Self::Joined(expected), values) => {
+                let members = values.iter().flat_map(|value| members(value));
+                expected.iter().map(String::as_str).eq(members)
+            }
+            (Self::Exactly(_) | Self::Between(..) | Self::Matches(_) | Self::Contains(_), _) => {
+                false
+            }
         }
     }
+}
+
+/// The members of a list in a header line.
+fn members(line: &str) -> impl Iterator<Item = &str> {
+    line.split(',').map(str::trim)
 }
 
 impl fmt::Display for Pattern {
@@ -54,6 +72,8 @@ impl fmt::Display for Pattern {
             Self::Absent => f.write_str("absent"),
             Self::Between(low, high) => write!(f, "between {low} and {high}"),
             Self::Matches(regex) => write!(f, "matching {:?}", regex.as_str()),
+            Self::Contains(text) => write!(f, "containing {text:?}"),
+            Self::Joined(members) => write!(f, "joined {:?}", members.join(", ")),
         }
     }
 }
@@ -64,22 +84,33 @@ impl fmt::Display for Pattern {
 struct Table {
     between: Option<[f64; 2]>,
     matches: Option<String>,
+    contains: Option<String>,
+    joined: Option<String>,
 }
 
 impl Table {
     fn into_pattern<E: de::Error>(self) -> Result<Pattern, E> {
-        match (self.between, self.matches) {
-            (Some([low, high]), None) if low <= high => Ok(Pattern::Between(low, high)),
-            (Some([low, high]), None) => Err(E::custom(format_args!(
+        match (self.between, self.matches, self.contains, self.joined) {
+            (Some([low, high]), None, None, None) if low <= high => Ok(Pattern::Between(low, high)),
+            (Some([low, high]), None, None, None) => Err(E::custom(format_args!(
                 "`between = [{low}, {high}]` allows nothing, expected the lower bound first"
             ))),
-            (None, Some(source)) => match Regex::new(&format!("^(?:{source})$")) {
+            (None, Some(source), None, None) => match Regex::new(&format!("^(?:{source})$")) {
                 Ok(regex) => Ok(Pattern::Matches(regex)),
                 Err(_) => Err(E::custom(format_args!(
                     "`{source}` is not a regular expression"
                 ))),
             },
-            _ => Err(E::custom("expected exactly one of `between` and `matches`")),
+            (None, None, Some(text), None) if text.is_empty() => Err(E::custom(
+                "`contains = \"\"` allows anything, expected some text, or `true`",
+            )),
+            (None, None, Some(text), None) => Ok(Pattern::Contains(text)),
+            (None, None, None, Some(list)) => {
+                Ok(Pattern::Joined(members(&list).map(str::to_owned).collect()))
+            }
+            _ => Err(E::custom(
+                "expected exactly one of `between`, `matches`, `contains` and `joined`",
+            )),
         }
     }
 }
@@ -96,7 +127,7 @@ impl<'de> Visitor<'de> for PatternVisitor {
     type Value = Pattern;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a string, an integer, an array of strings, true, false, or a table with `between` or `matches`")
+        f.write_str("a string, an integer, an array of strings, true, false, or a table with `between`, `matches`, `contains` or `joined`")
     }
 
     fn visit_bool<E: de::Error>(self, present: bool) -> Result<Pattern, E> {
@@ -161,6 +192,14 @@ mod tests {
             ("{ between = [85, 86] }", &["many"], false),
             ("{ matches = 'a|b' }", &["b"], true),
             ("{ matches = 'a|b' }", &["bc"], false),
+            ("{ contains = 'bc' }", &["abcd"], true),
+            ("{ contains = 'bc' }", &["b", "c"], false),
+            ("{ contains = 'bc' }", &[], false),
+            ("{ joined = 'a, b' }", &["a", "b"], true),
+            ("{ joined = 'a,b' }", &["a , b"], true),
+            ("{ joined = 'a, b' }", &["b, a"], false),
+            ("{ joined = 'a, b' }", &["a"], false),
+            ("{ joined = '' }", &[], false),
         ] {
             assert_eq!(
                 pattern(toml).unwrap().allows(values),
@@ -180,16 +219,20 @@ mod tests {
             ("{ matches = '(' }", "`(` is not a regular expression"),
             (
                 "{ between = [1, 2], matches = 'a' }",
-                "expected exactly one of `between` and `matches`",
+                "expected exactly one of `between`, `matches`, `contains` and `joined`",
+            ),
+            (
+                "{ contains = '' }",
+                "`contains = \"\"` allows anything, expected some text, or `true`",
             ),
             (
                 "{ mathces = 'a' }",
-                "unknown field `mathces`, expected `between` or `matches`",
+                "unknown field `mathces`, expected one of `between`, `matches`, `contains`, `joined`",
             ),
             (
                 "1.5",
                 "invalid type: floating point `1.5`, expected a string, an integer, an array of strings, true, false, \
-                 or a table with `between` or `matches`",
+                 or a table with `between`, `matches`, `contains` or `joined`",
             ),
         ] {
             assert_eq!(pattern(toml).unwrap_err(), message, "{toml}");

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 
+use super::content::{self, Hex};
 use super::fields::{self, Fields};
 use super::json::Json;
 use super::status;
@@ -39,6 +40,7 @@ struct RawRequest {
     headers: Fields,
     body: Option<String>,
     body_json: Option<Json>,
+    body_hex: Option<Hex>,
     body_chunks: Option<Vec<String>>,
     #[serde(default)]
     trailers: Fields,
@@ -90,14 +92,13 @@ impl TryFrom<RawRequest> for Requests {
     type Error = String;
 
     fn try_from(raw: RawRequest) -> Result<Self, Self::Error> {
-        let body = match (raw.body, raw.body_json, raw.body_chunks) {
-            (None, None, None) => Vec::new(),
-            (Some(text), None, None) => vec![text.into_bytes()],
-            (None, Some(Json(value)), None) => vec![value.to_string().into_bytes()],
-            (None, None, Some(chunks)) => chunks.into_iter().map(String::into_bytes).collect(),
-            _ => {
+        let whole = content::body(raw.body, raw.body_json, raw.body_hex)?;
+        let body = match (whole, raw.body_chunks) {
+            (whole, None) => whole.into_iter().collect(),
+            (None, Some(chunks)) => chunks.into_iter().map(String::into_bytes).collect(),
+            (Some(_), Some(_)) => {
                 return Err(
-                    "expected at most one of `body`, `body_json` and `body_chunks`".to_owned(),
+                    "expected no other body beside `body_chunks`, which is all of it".to_owned(),
                 );
             }
         };
@@ -163,6 +164,7 @@ struct RawUpstream {
     headers: Option<Fields>,
     body: Option<String>,
     body_json: Option<Json>,
+    body_hex: Option<Hex>,
     trailers: Option<Fields>,
     streams: Option<bool>,
     internal_redirect: Option<String>,
@@ -195,16 +197,10 @@ impl TryFrom<RawUpstream> for AnswerOverride {
     type Error = &'static str;
 
     fn try_from(raw: RawUpstream) -> Result<Self, Self::Error> {
-        let body = match (raw.body, raw.body_json) {
-            (None, None) => None,
-            (Some(text), None) => Some(text.into_bytes()),
-            (None, Some(Json(value))) => Some(value.to_string().into_bytes()),
-            (Some(_), Some(_)) => return Err("expected at most one of `body` and `body_json`"),
-        };
         Ok(Self {
             status: raw.status,
             headers: raw.headers.map(|fields| fields.0),
-            body,
+            body: content::body(raw.body, raw.body_json, raw.body_hex)?,
             trailers: raw.trailers.map(|fields| fields.0),
             streams: raw.streams.unwrap_or(false),
         })

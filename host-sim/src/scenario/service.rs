@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::content::{self, Hex};
 use super::expect::ExpectUpstream;
 use super::fields::Fields;
 use super::json::Json;
@@ -64,6 +65,7 @@ struct RawAnswer {
     headers: Fields,
     body: Option<String>,
     body_json: Option<Json>,
+    body_hex: Option<Hex>,
 }
 
 impl TryFrom<RawService> for ServiceTable {
@@ -118,18 +120,13 @@ impl TryFrom<RawAnswer> for ServiceAnswer {
     type Error = &'static str;
 
     fn try_from(raw: RawAnswer) -> Result<Self, Self::Error> {
-        let body = match (raw.body, raw.body_json) {
-            (None, None) => Vec::new(),
-            (Some(text), None) => text.into_bytes(),
-            (None, Some(Json(value))) => value.to_string().into_bytes(),
-            (Some(_), Some(_)) => return Err("expected at most one of `body` and `body_json`"),
-        };
+        let body = content::body(raw.body, raw.body_json, raw.body_hex)?;
         Ok(Self {
             path: raw.path,
             answer: Upstream {
                 status: raw.status.unwrap_or(200),
                 headers: raw.headers.0,
-                body,
+                body: body.unwrap_or_default(),
                 trailers: Vec::new(),
             },
         })

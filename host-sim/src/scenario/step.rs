@@ -9,10 +9,11 @@ use serde::Deserialize;
 use super::config_source::ConfigSource;
 use super::disconnect::Disconnect;
 use super::expect::{Expect, ExpectParallel};
+use super::log::ExpectLog;
 use super::pattern::Pattern;
 use super::request::{MOST, Requests};
 use super::service::{ExpectCallouts, ServiceTable};
-use crate::target::{Capability, Holder, LogLevel, Request, Service, UpstreamBehaviour};
+use crate::target::{Capability, Holder, Request, Service, UpstreamBehaviour};
 
 /// One step.
 #[derive(Clone, Debug, Deserialize)]
@@ -53,7 +54,7 @@ pub enum Step {
         /// When set, it must be refused with this error line, and the old one stays in force.
         rejected: Option<Pattern>,
     },
-    /// A line that must have been logged by now.
+    /// A line that must have been logged by now, or must not.
     Log(ExpectLog),
     /// Make this many conditional writes to shared data meet a conflict.
     CasConflicts(u32),
@@ -83,16 +84,6 @@ pub struct Open {
     pub count: u32,
     /// Who holds them.
     pub held: Holder,
-}
-
-/// A line that must have been logged.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ExpectLog {
-    /// At this level.
-    pub level: LogLevel,
-    /// With this text.
-    pub line: Pattern,
 }
 
 impl Step {

@@ -154,7 +154,19 @@ fn wrong_scenarios_are_answered_with_their_place() {
         ),
         (
             "about = 'A.'\n[[grpc_service]]\ncluster = 'q'\nanswers = [{ method = 'q.Q/T', message_hex = '080' }]\n[[step]]\nrequest = {}",
-            "f.toml:2:1: at `grpc_service[0]`: `message_hex = \"080\"`, expected two hexadecimal digits for each byte",
+            "f.toml:4:46: at `grpc_service[0].answers[0].message_hex`: `080` is not bytes in hexadecimal, expected two digits for each",
+        ),
+        (
+            "about = 'A.'\n[[step]]\nrequest = { body = 'a', body_hex = '61' }",
+            "f.toml:3:11: at `step[0].request`: expected at most one of `body`, `body_json` and `body_hex`",
+        ),
+        (
+            "about = 'A.'\n[[step]]\nlog = { level = 'warn' }",
+            "f.toml:3:7: at `step[0].log`: expected exactly one of `line` and `absent`",
+        ),
+        (
+            "about = 'A.'\n[[step]]\nlog = { absent = false }",
+            "f.toml:3:7: at `step[0].log`: `absent = false`, expected what no line may be, or `true` for any line",
         ),
         (
             "about = 'A.'\n[[grpc_service]]\ncluster = 'q'\n[[step]]\nrequest = {}",
@@ -243,7 +255,7 @@ fn wrong_steps_are_answered_with_their_place() {
         ),
         (
             "request = { upstream = { body = '', body_json = 1 } }",
-            "f.toml:6:24: at `step[1].request.upstream`: expected at most one of `body` and `body_json`",
+            "f.toml:6:24: at `step[1].request.upstream`: expected at most one of `body`, `body_json` and `body_hex`",
         ),
         (
             "request = { upstream = 1 }",
@@ -358,7 +370,7 @@ fn wrong_steps_are_answered_with_their_place() {
         (
             "request = { body = '', body_json = 1 }",
             "f.toml:6:11: at `step[1].request`: \
-             expected at most one of `body`, `body_json` and `body_chunks`",
+             expected at most one of `body`, `body_json` and `body_hex`",
         ),
         (
             "parallel = { count = 1, request = {}, expect = { statuses = { ok = 1 } } }",
@@ -367,7 +379,7 @@ fn wrong_steps_are_answered_with_their_place() {
         (
             "request = {}\nexpect = { headers = { a = { betwen = [1, 2] } } }",
             "f.toml:7:30: at `step[1].expect.headers.a.betwen`: \
-             unknown field `betwen`, expected `between` or `matches`",
+             unknown field `betwen`, expected one of `between`, `matches`, `contains`, `joined`",
         ),
         (
             "log = { level = 'loud', line = 'x' }",
