@@ -52,6 +52,8 @@
 //! request = { method = "POST", path = "/things", headers = { orgId = "7" }, body = "text" }   # body_json, body_hex, body_chunks
 //! expect = { status = 200, upstream_request = { body = "text" }, properties = { "credits.cost" = "3" } }
 //!
+//! ## Of the access log there are also `response_code_details = "via_upstream"` and, of calls of gRPC, `grpc_status = 0`.
+//!
 //! [[step]]
 //! request = { path = "/things", headers = { orgId = "7" }, repeat = 2, within = "5s" }   # sent again until it is seen so
 //! expect = { status = 429, upstream = false, body_json = { left = { between = [0, 2] } }, headers = { retry-after = { matches = "[0-9]+" }, x-cost = false, x-limit = true } }

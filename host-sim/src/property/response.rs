@@ -4,7 +4,6 @@ use super::encoding::{integer, size, text};
 use super::request::of_map;
 use super::{Found, NOT_FOUND, NOT_SERIALIZABLE};
 use crate::http::header_map::HeaderMap;
-use crate::http::local_response::grpc_status_for;
 use crate::stream::HttpStream;
 
 pub(super) fn get(stream: &HttpStream, rest: &[&str]) -> Found {
@@ -21,7 +20,9 @@ pub(super) fn get(stream: &HttpStream, rest: &[&str]) -> Found {
         ["headers", rest @ ..] => of_map(headers, rest),
         ["trailers", rest @ ..] => of_map(trailers, rest),
         ["code"] => stream.status.map_or(NOT_FOUND, integer),
-        ["grpc_status"] => grpc_status(stream, headers, trailers).map_or(NOT_FOUND, integer),
+        ["grpc_status"] => stream
+            .grpc_status_of(headers, trailers)
+            .map_or(NOT_FOUND, integer),
         ["flags"] => integer(stream.flags),
         ["code_details"] => stream.response_details.as_deref().map_or(NOT_FOUND, text),
         ["backend_latency"] if stream.logging => {
@@ -36,16 +37,4 @@ pub(super) fn get(stream: &HttpStream, rest: &[&str]) -> Found {
         }
         _ => NOT_FOUND,
     }
-}
-
-/// What the trailers or headers say, or else what the HTTP status means in gRPC; also for responses that are no gRPC at all.
-fn grpc_status(
-    stream: &HttpStream,
-    headers: Option<&HeaderMap>,
-    trailers: Option<&HeaderMap>,
-) -> Option<u32> {
-    let status = stream.status?;
-    let given = |map: Option<&HeaderMap>| map?.number("grpc-status");
-    let given = given(trailers).or_else(|| given(headers));
-    Some(given.unwrap_or_else(|| grpc_status_for(status.into())))
 }

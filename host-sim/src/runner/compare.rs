@@ -172,6 +172,16 @@ pub(super) fn exchange(expect: &Expect, observed: &Exchange, comparison: &mut Co
             value.as_slice(),
         );
     }
+    if let Some(pattern) = &expect.response_code_details {
+        let details = observed.response_code_details.as_deref();
+        let what = "expect.response_code_details".to_owned();
+        comparison.text(what, pattern, details.as_slice());
+    }
+    if let Some(pattern) = &expect.grpc_status {
+        let status = observed.grpc_status.map(|status| status.to_string());
+        let what = "expect.grpc_status".to_owned();
+        comparison.text(what, pattern, status.as_deref().as_slice());
+    }
 }
 
 /// Compares what a service has seen with what it must have seen.

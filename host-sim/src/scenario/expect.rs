@@ -38,6 +38,10 @@ pub struct Expect {
     /// The filter state that an access log would show.
     #[serde(default)]
     pub properties: BTreeMap<String, Pattern>,
+    /// `%RESPONSE_CODE_DETAILS%` of the access log.
+    pub response_code_details: Option<Pattern>,
+    /// `%GRPC_STATUS_NUMBER%` of the access log, which only calls of gRPC have.
+    pub grpc_status: Option<Pattern>,
 }
 
 /// What must be seen by the upstream.

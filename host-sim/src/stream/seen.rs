@@ -3,6 +3,8 @@
 use super::HttpStream;
 use crate::http::answer;
 use crate::http::header_map::HeaderMap;
+use crate::http::is_grpc;
+use crate::http::local_response::grpc_status_for;
 use crate::target::{Exchange, HttpVersion};
 
 impl HttpStream {
@@ -20,6 +22,19 @@ impl HttpStream {
     /// The body bytes that were sent.
     pub(crate) fn sent_bytes(&self) -> usize {
         self.client.taken.saturating_add(self.client.body.len())
+    }
+
+    /// What these trailers or headers of the response say, or else what its HTTP status means in gRPC; also for responses that are no gRPC
+    /// at all.
+    pub(crate) fn grpc_status_of(
+        &self,
+        headers: Option<&HeaderMap>,
+        trailers: Option<&HeaderMap>,
+    ) -> Option<u32> {
+        let status = self.status?;
+        let given = |map: Option<&HeaderMap>| map?.number("grpc-status");
+        let given = given(trailers).or_else(|| given(headers));
+        Some(given.unwrap_or_else(|| grpc_status_for(status.into())))
     }
 
     /// What was seen of this stream; `properties` are the keys of the filter state to report.
@@ -48,6 +63,10 @@ impl HttpStream {
             starved: self.client.waits_in_vain(),
             upstream: self.router.seen(),
             properties: properties.iter().filter_map(property).collect(),
+            response_code_details: self.response_details.clone(),
+            grpc_status: self
+                .grpc_status_of(self.client.headers.as_ref(), self.client.trailers.as_ref())
+                .filter(|_| is_grpc(&self.request.headers)),
         }
     }
 }

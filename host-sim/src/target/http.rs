@@ -206,6 +206,10 @@ pub struct Exchange {
     pub upstream: Option<UpstreamRequest>,
     /// The filter state that the access log would show, for the keys of [`Setup::properties`](super::Setup::properties); unset keys are missing.
     pub properties: BTreeMap<String, String>,
+    /// Why the answer has its status, or why there is none: `%RESPONSE_CODE_DETAILS%` of the access log.
+    pub response_code_details: Option<String>,
+    /// `%GRPC_STATUS_NUMBER%` of the access log; `None` where the request is no gRPC.
+    pub grpc_status: Option<u32>,
 }
 
 impl Exchange {
@@ -215,6 +219,8 @@ impl Exchange {
         Self {
             upstream: self.upstream,
             properties: self.properties,
+            response_code_details: self.response_code_details,
+            grpc_status: self.grpc_status,
             ..Self::default()
         }
     }

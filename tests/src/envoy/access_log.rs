@@ -1,4 +1,4 @@
-//! Envoy's access log: one line of JSON when a request is over, and with it the filter state that operators see.
+//! Envoy's access log: one line of JSON when a request is over, and with it what operators see.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -18,6 +18,15 @@ pub(super) const INTERVAL: Duration = Duration::from_millis(5);
 /// What requests are called whose headers Envoy has not read.
 const NAMELESS: &str = "";
 
+/// What operators see of an exchange.
+#[derive(Debug, Default)]
+pub(super) struct Line {
+    /// The filter state.
+    pub(super) properties: BTreeMap<String, String>,
+    pub(super) details: Option<String>,
+    pub(super) grpc_status: Option<u32>,
+}
+
 /// A log that is being written.
 #[derive(Debug)]
 pub(super) struct AccessLog {
@@ -26,7 +35,7 @@ pub(super) struct AccessLog {
     /// The beginning of a line whose end is not written yet.
     partial: String,
     /// Lines that nobody has asked for yet, by exchange. One that an upstream redirects has a line for each of its legs.
-    lines: HashMap<String, Vec<BTreeMap<String, String>>>,
+    lines: HashMap<String, Vec<Line>>,
 }
 
 impl AccessLog {
@@ -40,13 +49,9 @@ impl AccessLog {
         }
     }
 
-    /// The filter state of the last leg of an exchange that has so many, as soon as it is over for Envoy. By then the plugin's own
+    /// The line of the last leg of an exchange that has so many, as soon as it is over for Envoy. By then the plugin's own
     /// `on_log` has run.
-    pub(super) async fn take(
-        &mut self,
-        exchange: &str,
-        legs: usize,
-    ) -> anyhow::Result<BTreeMap<String, String>> {
+    pub(super) async fn take(&mut self, exchange: &str, legs: usize) -> anyhow::Result<Line> {
         let found = timeout(PATIENCE, async {
             loop {
                 self.read()?;
@@ -80,7 +85,7 @@ impl AccessLog {
     }
 
     /// The line of a request that was refused before its headers were read, which can only be the one that was sent last.
-    fn take_nameless(&mut self) -> Option<BTreeMap<String, String>> {
+    fn take_nameless(&mut self) -> Option<Line> {
         self.lines.remove(NAMELESS)?.pop()
     }
 
@@ -111,7 +116,13 @@ impl AccessLog {
             // What is not set is `null`.
             let set = properties
                 .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
-            self.lines.entry(exchange).or_default().push(set.collect());
+            let number = line.get("grpc_status").and_then(Value::as_u64);
+            let details = line.get("details").and_then(Value::as_str);
+            self.lines.entry(exchange).or_default().push(Line {
+                properties: set.collect(),
+                details: details.map(str::to_owned),
+                grpc_status: number.and_then(|number| u32::try_from(number).ok()),
+            });
         }
         Ok(())
     }

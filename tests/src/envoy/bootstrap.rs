@@ -157,7 +157,12 @@ impl Bootstrap<'_> {
                 )
             })
             .collect();
-        json!({ "exchange": format!("%REQ({EXCHANGE})%"), "properties": properties })
+        json!({
+            "exchange": format!("%REQ({EXCHANGE})%"),
+            "properties": properties,
+            "details": "%RESPONSE_CODE_DETAILS%",
+            "grpc_status": "%GRPC_STATUS_NUMBER%",
+        })
     }
 }
 

@@ -122,7 +122,7 @@ impl EnvoySession {
     /// Adds what the upstream and the access log know of an exchange to what the client got.
     async fn observe(&mut self, exchange: &str, response: Response) -> anyhow::Result<Exchange> {
         let legs = self.world.upstream.legs(exchange);
-        let properties = self.access_log.take(exchange, legs).await?;
+        let line = self.access_log.take(exchange, legs).await?;
         Ok(Exchange {
             status: response.status,
             headers: fields(&response.headers),
@@ -131,7 +131,9 @@ impl EnvoySession {
             aborted: response.aborted,
             starved: response.starved,
             upstream: self.world.upstream.take(exchange),
-            properties,
+            properties: line.properties,
+            response_code_details: line.details,
+            grpc_status: line.grpc_status,
         })
     }
 
