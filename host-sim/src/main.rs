@@ -37,8 +37,10 @@ enum Command {
     /// Run scenarios and say which of them do not hold
     ///
     /// A scenario is a TOML file with one behaviour: a configuration, the requests that are sent, and what a client, the upstream
-    /// or an operator then sees. When one does not hold, the difference is printed together with every callback and hostcall of
-    /// the step that went wrong.
+    /// or an operator then sees. When one does not hold, the difference is printed with the line of the scenario that says otherwise,
+    /// what the client got and what the filter logged; with -v also every callback and hostcall of the step that went wrong.
+    ///
+    /// At the end it says how many passed, failed and were skipped, because only `host-sim explore` can run them.
     #[command(after_help = "\
 A whole scenario:
 
@@ -58,9 +60,22 @@ so; whatever it does not name may be as it likes. `host-sim new` prints a scenar
 there is, to start from.
 
 Other steps: parallel; open, finish and disconnect (calls that overlap, that the filter holds, or
-whose client leaves, in whatever way);
-service and callouts (what the filter calls); advance = \"5s\" (moves the clock); metrics,
-configure, log, cas_conflicts. Several filters in a row are [[filter]] tables.
+whose client leaves, in whatever way); service and callouts (what the filter calls);
+advance = \"5s\" (moves the clock); metrics, configure, cas_conflicts; log = { level, line } and
+log = { absent } (no such line).
+
+Beside config (or config_text; config_file and config_patch): workers, plugin, upstream, metadata,
+clock, timeouts, upgrades, connection_manager, route; rejected in place of steps; known_difference.
+Tables: [[filter]] (several in a row); [[service]] (what the filter calls, or what is down; with
+protocol = \"resp\" of Redis's protocol), [[grpc_service]] (message, message_hex, status) and [[dns]].
+
+A request has method, path, authority, scheme, headers, body (or body_json, body_hex, body_chunks),
+trailers, http, worker, repeat, within, unfinished, may_leave, and upstream or neighbour (what
+answers it).
+Of it one expects status, reset, upstream, headers, body, body_json, body_hex, trailers,
+upstream_request, properties, response_code_details and grpc_status. A value is \"this\", [\"these\",
+\"lines\"], true (any), false (absent), { matches = \"regex\" }, { between = [1, 5] },
+{ contains = \"text\" } or { joined = \"a, b\" } (a list in however many header lines).
 
 A filter that handles no requests, with timers or queues only, is looked at with advance, metrics,
 log and callouts; requests pass it unseen.")]
@@ -96,6 +111,8 @@ than --schedules, as many again are drawn by lot, and the result says that there
 Ctrl-C ends it and says how far it came; the exit status is then 130.")]
     Explore(command::explore::Explore),
     /// Print a first scenario, or write it to a file, to be changed
+    ///
+    /// With --plugin it expects what that filter does with a plain request, so that it holds as it is.
     New(command::new::New),
     /// Say whether Envoy would accept a configuration
     ///

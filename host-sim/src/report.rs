@@ -1,11 +1,14 @@
 //! What differed when a scenario ran on a target, written so that a person sees at once what to look at.
 
+mod answer;
+
 use std::fmt;
 
 use similar::TextDiff;
 
 use crate::explanation::Explanation;
-use crate::target::{Capability, LogLine};
+use crate::target::{Capability, Exchange, LogLine};
+use answer::Answer;
 
 /// The outcome of one scenario on one target.
 #[derive(Clone, Debug, Default)]
@@ -16,7 +19,9 @@ pub struct Report {
     pub target: String,
     /// What differed, in the first step that went wrong; what follows it would only repeat it. Empty means good.
     pub mismatches: Vec<Mismatch>,
-    /// Hostcalls and callbacks of the step that went wrong.
+    /// What was seen of the exchange that went wrong, if it was one.
+    pub answer: Option<Box<Exchange>>,
+    /// Hostcalls and callbacks of the step that went wrong; only `{:#}` shows them.
     pub trace: Vec<String>,
     /// What the plugin logged until then.
     pub log: Vec<LogLine>,
@@ -45,6 +50,30 @@ pub struct Mismatch {
     pub expected: String,
     /// What it was.
     pub observed: String,
+    /// The line of the scenario that says so.
+    pub line: Option<Line>,
+}
+
+/// A line of a scenario.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Counted from 1.
+    pub number: usize,
+    /// What it says, without blanks around it.
+    pub text: String,
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const CHARACTERS: usize = 120;
+        let shown: String = self.text.chars().take(CHARACTERS).collect();
+        let rest = if shown.len() < self.text.len() {
+            "…"
+        } else {
+            ""
+        };
+        write!(f, "line {}: {shown}{rest}", self.number)
+    }
 }
 
 impl fmt::Display for Mismatch {
@@ -52,6 +81,9 @@ impl fmt::Display for Mismatch {
         match self.step {
             Some(step) => writeln!(f, "  step[{step}].{}", self.what)?,
             None => writeln!(f, "  {}", self.what)?,
+        }
+        if let Some(line) = &self.line {
+            writeln!(f, "    {line}")?;
         }
         if self.expected.contains('\n') && self.observed.contains('\n') {
             let diff = TextDiff::from_lines(&self.expected, &self.observed);
@@ -93,7 +125,13 @@ impl fmt::Display for Report {
         for mismatch in &self.mismatches {
             write!(f, "{mismatch}")?;
         }
-        if !self.trace.is_empty() {
+        if let Some(exchange) = &self.answer {
+            writeln!(f, "  what the client got:")?;
+            for line in Answer(exchange).to_string().lines() {
+                writeln!(f, "    {line}")?;
+            }
+        }
+        if !self.trace.is_empty() && f.alternate() {
             writeln!(f, "  what the module and the host did in this step:")?;
             for line in &self.trace {
                 writeln!(f, "    {line}")?;
@@ -149,18 +187,28 @@ mod tests {
     }
 
     #[test]
-    fn a_mismatch_shows_the_difference_the_trace_and_the_log() {
+    fn a_mismatch_shows_the_difference_the_answer_and_the_log_and_more_if_asked() {
         let mismatch = |what: &str, expected: &str, observed: &str| Mismatch {
             step: Some(1),
             what: what.to_owned(),
             expected: expected.to_owned(),
             observed: observed.to_owned(),
+            line: Some(Line {
+                number: 5,
+                text: "expect = {".to_owned(),
+            }),
         };
         let report = Report {
             mismatches: vec![
                 mismatch("expect.status", "200", "429"),
                 mismatch("expect.body", "a\nb\n", "a\nc\n"),
             ],
+            answer: Some(Box::new(Exchange {
+                status: 429,
+                headers: vec![("x-left".to_owned(), "0".to_owned())],
+                body: b"a\nc\n".to_vec(),
+                ..Exchange::default()
+            })),
             trace: vec!["[vm->host] proxy_done() -> OK".to_owned()],
             log: vec![LogLine {
                 level: LogLevel::Warn,
@@ -168,12 +216,14 @@ mod tests {
             }],
             ..report()
         };
-        assert_eq!(
-            report.to_string(),
-            "MISMATCH a.toml on sim\n  step[1].expect.status\n    expected: 200\n    observed: 429\n  \
-             step[1].expect.body\n    --- expected\n    +++ observed\n    @@ -1,2 +1,2 @@\n     a\n    -b\n    +c\n  \
-             what the module and the host did in this step:\n    [vm->host] proxy_done() -> OK\n  \
-             what the module logged so far:\n    [warn] careful\n"
+        let (before, trace, log) = (
+            "MISMATCH a.toml on sim\n  step[1].expect.status\n    line 5: expect = {\n    expected: 200\n    observed: 429\n  \
+             step[1].expect.body\n    line 5: expect = {\n    --- expected\n    +++ observed\n    @@ -1,2 +1,2 @@\n     a\n    -b\n    +c\n  \
+             what the client got:\n    429\n    x-left: 0\n    \n    a\n    c\n",
+            "  what the module and the host did in this step:\n    [vm->host] proxy_done() -> OK\n",
+            "  what the module logged so far:\n    [warn] careful\n",
         );
+        assert_eq!(report.to_string(), format!("{before}{log}"));
+        assert_eq!(format!("{report:#}"), format!("{before}{trace}{log}"));
     }
 }

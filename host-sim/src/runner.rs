@@ -9,7 +9,7 @@ mod outcome;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::report::{Mismatch, Report};
+use crate::report::{Line, Mismatch, Report};
 use crate::scenario::{
     Course, Expect, ExpectLine, Pattern, Requests, Scenario, ScenarioError, Step,
 };
@@ -132,6 +132,13 @@ pub fn run(scenario: &Scenario, target: &dyn Target) -> Result<Report, RunError>
             report.mismatches.clear();
         }
     }
+    for mismatch in &mut report.mismatches {
+        let line = scenario.line_of(mismatch.step, &mismatch.what);
+        mismatch.line = line.map(|(number, text)| Line {
+            number,
+            text: text.to_owned(),
+        });
+    }
     Ok(report)
 }
 
@@ -146,6 +153,7 @@ fn mismatch(
         what: what.into(),
         expected: expected.into(),
         observed: observed.into(),
+        line: None,
     }
 }
 
@@ -177,6 +185,7 @@ impl Walk<'_> {
             if comparison.differences.is_empty() {
                 continue;
             }
+            self.report.answer = comparison.answer;
             self.report.mismatches = comparison
                 .differences
                 .into_iter()

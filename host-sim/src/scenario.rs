@@ -198,6 +198,8 @@ pub struct Scenario {
     pub known_difference: BTreeMap<String, String>,
     /// The file it was read from; empty for one that was not.
     pub path: PathBuf,
+    /// What was read.
+    text: String,
 }
 
 /// What happens in a scenario.
@@ -283,7 +285,16 @@ impl Scenario {
         let mut scenario: Self = serde_path_to_error::deserialize(deserializer)
             .map_err(|error| invalid(error.path().to_string(), error.inner()))?;
         path.clone_into(&mut scenario.path);
+        text.clone_into(&mut scenario.text);
         Ok(scenario)
+    }
+
+    /// The line of the file where this is written, as in `expect.status` of a step, counted from 1, and its text.
+    pub(crate) fn line_of(&self, step: Option<usize>, what: &str) -> Option<(usize, &str)> {
+        let offset = place::offset_of(&self.text, step, what)?;
+        let (line, _) = line_and_column(&self.text, offset);
+        let text = self.text.lines().nth(line.checked_sub(1)?)?;
+        Some((line, text.trim()))
     }
 
     /// The steps; none for a scenario about a refused configuration.

@@ -125,7 +125,7 @@ fn trial(name: String, scenario: Result<Arc<Scenario>, Failed>, host: Arc<dyn Ta
         if report.is_good() {
             Ok(())
         } else {
-            Err(Failed::from(report))
+            Err(Failed::from(format!("{report:#}")))
         }
     };
     Trial::test(name, test).with_ignored_flag(missing)

@@ -130,7 +130,7 @@ fn schedules(count: u64) -> String {
 
 fn problem(name: &str, failure: &Failure) -> String {
     match &failure.problem {
-        Problem::Differs(report) => report.to_string(),
+        Problem::Differs(report) => format!("{report:#}"),
         Problem::Broken(what) => format!("FAILED   {name}: {what}\n"),
     }
 }

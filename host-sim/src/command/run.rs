@@ -12,6 +12,7 @@ use std::time::Instant;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use host_sim::explore::{Explorer, Schedule};
+use host_sim::report::Report;
 use host_sim::runner::{self, RunError};
 use host_sim::scenario::{ConfigSource, Scenario};
 use host_sim::{Module, SimTarget};
@@ -21,7 +22,7 @@ use super::diagnostic::Pointed;
 use super::plugin::time_limit;
 use super::watch::Watch;
 use crate::command::output::{say, show};
-use outcome::{Outcome, Verdict};
+use outcome::{Count, Outcome, Verdict};
 
 /// What `host-sim run` is told.
 #[derive(Args, Debug)]
@@ -38,6 +39,9 @@ pub(crate) struct Run {
     /// Also write the results to a file, as JUnit's XML
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
+    /// Also show every callback and hostcall of the step that went wrong
+    #[arg(short, long)]
+    verbose: bool,
     /// Print one JSON document in place of the text
     #[arg(long)]
     json: bool,
@@ -114,8 +118,8 @@ impl Run {
         let mut outcomes = Vec::new();
         for scenario in &scenarios {
             let outcome = match &self.schedule {
-                None => timed(scenario, || run_one(scenario, &target))?,
-                Some(schedule) => timed(scenario, || replay(&module, scenario, schedule))?,
+                None => timed(scenario, || self.run_one(scenario, &target))?,
+                Some(schedule) => timed(scenario, || self.replay(&module, scenario, schedule))?,
             };
             if !self.json {
                 bar.suspend(|| show!("{}", outcome.text));
@@ -127,18 +131,13 @@ impl Run {
         if let Some(file) = &self.junit {
             junit::write(file, &outcomes).with_context(|| file.display().to_string())?;
         }
-        let count = |held: bool| {
-            outcomes
-                .iter()
-                .filter(|outcome| outcome.held() == held)
-                .count()
-        };
+        let count = Count::of(&outcomes);
         if self.json {
             say!("{}", json::text(&outcomes)?);
         } else {
-            say!("{} passed, {} failed", count(true), count(false));
+            say!("{count}");
         }
-        Ok(count(false) == 0)
+        Ok(count.failed == 0)
     }
 
     /// All are read before the first one runs, so that a typing error is not found halfway.
@@ -204,30 +203,41 @@ fn timed(
     })
 }
 
-/// A filter that hangs or dies is what the scenario has found, and the others go on.
-fn run_one(scenario: &Scenario, target: &SimTarget) -> anyhow::Result<(Verdict, String)> {
-    match runner::run(scenario, target) {
-        Ok(report) => {
-            let text = report.to_string();
-            Ok((Verdict::Compared(report), text))
+impl Run {
+    /// A filter that hangs or dies is what the scenario has found, and the others go on.
+    fn run_one(
+        &self,
+        scenario: &Scenario,
+        target: &SimTarget,
+    ) -> anyhow::Result<(Verdict, String)> {
+        match runner::run(scenario, target) {
+            Ok(report) => Ok(self.compared(report)),
+            Err(error @ RunError::Target { .. }) => Ok(broken(error.to_string())),
+            Err(RunError::Scenario(error)) => Err(Pointed::of_scenario(error)),
         }
-        Err(error @ RunError::Target { .. }) => Ok(broken(error.to_string())),
-        Err(RunError::Scenario(error)) => Err(Pointed::of_scenario(error)),
     }
-}
 
-fn replay(
-    module: &Module,
-    scenario: &Scenario,
-    schedule: &Schedule,
-) -> anyhow::Result<(Verdict, String)> {
-    let problem = Explorer::replay(module, scenario, schedule).map_err(super::explore::pointed)?;
-    match problem {
-        Err(what) => Ok(broken(format!("{}: {what}", scenario.path.display()))),
-        Ok(report) => {
-            let text = report.to_string();
-            Ok((Verdict::Compared(report), text))
-        }
+    fn replay(
+        &self,
+        module: &Module,
+        scenario: &Scenario,
+        schedule: &Schedule,
+    ) -> anyhow::Result<(Verdict, String)> {
+        let problem =
+            Explorer::replay(module, scenario, schedule).map_err(super::explore::pointed)?;
+        Ok(match problem {
+            Err(what) => broken(format!("{}: {what}", scenario.path.display())),
+            Ok(report) => self.compared(report),
+        })
+    }
+
+    fn compared(&self, report: Report) -> (Verdict, String) {
+        let text = if self.verbose {
+            format!("{report:#}")
+        } else {
+            report.to_string()
+        };
+        (Verdict::Compared(report), text)
     }
 }
 

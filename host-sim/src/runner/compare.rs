@@ -11,6 +11,8 @@ use crate::target::{Exchange, UpstreamRequest};
 #[derive(Default)]
 pub(super) struct Comparison {
     pub(super) differences: Vec<Difference>,
+    /// What was seen of the exchange that differs, if it was one.
+    pub(super) answer: Option<Box<Exchange>>,
 }
 
 pub(super) struct Difference {
@@ -181,6 +183,9 @@ pub(super) fn exchange(expect: &Expect, observed: &Exchange, comparison: &mut Co
         let status = observed.grpc_status.map(|status| status.to_string());
         let what = "expect.grpc_status".to_owned();
         comparison.text(what, pattern, status.as_deref().as_slice());
+    }
+    if !comparison.differences.is_empty() {
+        comparison.answer = Some(Box::new(observed.clone()));
     }
 }
 

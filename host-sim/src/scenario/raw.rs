@@ -95,6 +95,7 @@ impl TryFrom<RawScenario> for Scenario {
             course,
             known_difference: raw.known_difference,
             path: PathBuf::new(),
+            text: String::new(),
         };
         for (index, step) in scenario.steps().iter().enumerate() {
             if let Some(worker) = step

@@ -14,7 +14,7 @@ fn scenarios_in_files_and_folders_are_run() {
         folder.run(&["run", "--plugin", "filter.wasm", "one.toml", "more"]),
         (
             Some(0),
-            "ok       one.toml\nok       more/b.toml\nok       more/deep/a.toml\n3 passed, 0 failed\n".to_owned()
+            "ok       one.toml\nok       more/b.toml\nok       more/deep/a.toml\n3 passed, 0 failed, 0 skipped\n".to_owned()
         )
     );
 }
@@ -49,9 +49,29 @@ fn deadly() -> String {
 #[test]
 fn a_death_is_explained_by_the_hostcall_before_it() {
     let folder = Folder::with(&[("a.toml", &deadly())]);
-    let (status, said) = folder.run(&["run", "--plugin", "filter.wasm", "a.toml"]);
+    let (status, said) = folder.run(&["run", "-v", "--plugin", "filter.wasm", "a.toml"]);
     assert_eq!(status, Some(1));
     insta::assert_snapshot!(said);
+}
+
+/// Only `explore` counts what the upstream has at once.
+#[test]
+fn what_cannot_be_run_is_skipped_and_counted_so() {
+    let skipped = GOOD.replace(
+        "request = {}\nexpect = { status = 200 }",
+        "parallel = { count = 2, request = {}, expect = { upstream_at_once = 2 } }",
+    );
+    let folder = Folder::with(&[("a.toml", GOOD), ("b.toml", &skipped)]);
+    let said = "ok       a.toml\nskipped  b.toml (sim cannot do `interleaving`)\n1 passed, 0 failed, 1 skipped\n";
+    assert_eq!(
+        folder.run(&["run", "filter.wasm", "a.toml", "b.toml"]),
+        (Some(0), said.to_owned())
+    );
+    let (_, said) = folder.run(&["run", "filter.wasm", "b.toml", "--json"]);
+    assert!(
+        said.contains("\"passed\": 0,\n  \"failed\": 0,\n  \"skipped\": 1,"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -63,14 +83,14 @@ fn scenarios_are_chosen_by_their_path_or_their_sentence() {
         run("nother"),
         (
             Some(0),
-            "ok       ./b.toml\n1 passed, 0 failed\n".to_owned()
+            "ok       ./b.toml\n1 passed, 0 failed, 0 skipped\n".to_owned()
         )
     );
     assert_eq!(
         run("a.toml"),
         (
             Some(0),
-            "ok       ./a.toml\n1 passed, 0 failed\n".to_owned()
+            "ok       ./a.toml\n1 passed, 0 failed, 0 skipped\n".to_owned()
         )
     );
     assert_eq!(
@@ -236,7 +256,7 @@ fn the_printed_scenario_holds_and_the_help_tells_of_it() {
         folder.run(&["run", "--plugin", "filter.wasm", "first.toml"]),
         (
             Some(0),
-            "ok       first.toml\n1 passed, 0 failed\n".to_owned()
+            "ok       first.toml\n1 passed, 0 failed, 0 skipped\n".to_owned()
         )
     );
     assert_eq!(
@@ -249,6 +269,117 @@ fn the_printed_scenario_holds_and_the_help_tells_of_it() {
     let (status, help) = folder.run(&["help", "run"]);
     assert_eq!(status, Some(0));
     insta::assert_snapshot!("help_run", help);
+}
+
+/// What the language has is what an error about an unknown word lists.
+#[test]
+fn the_printed_scenario_and_the_help_name_everything() {
+    let folder = Folder::with(&[]);
+    let (_, template) = folder.run(&["new"]);
+    let (_, help) = folder.run(&["help", "run"]);
+    let names = regex::Regex::new("`([a-z_]+)`").unwrap();
+    let inside = |table: &str| format!("about = 'A.'\n{table}\n[[step]]\nrequest = {{}}\n");
+    let step = |step: &str| format!("about = 'A.'\n[[step]]\n{step}\n");
+    let all = [
+        (inside("zz = 1"), true),
+        (step("zz = 1"), true),
+        (step("request = { zz = 1 }"), true),
+        (step("request = {}\nexpect = { zz = 1 }"), true),
+        (step("request = {}\nexpect = { body = { zz = 1 } }"), true),
+        (step("request = { upstream = { zz = 1 } }"), false),
+        (step("request = { upstream = 'zz' }"), false),
+        (step("parallel = { zz = 1 }"), false),
+        (step("parallel = { expect = { zz = 1 } }"), false),
+        (step("open = { zz = 1 }"), false),
+        (step("disconnect = { zz = 1 }"), false),
+        (step("log = { zz = 1 }"), true),
+        (step("callouts = { zz = 1 }"), false),
+        (inside("plugin = { zz = 1 }"), false),
+        (inside("timeouts = { zz = 1 }"), false),
+        (inside("[[filter]]\nzz = 1"), false),
+        (inside("[[service]]\nzz = 1"), false),
+        (inside("[[service]]\nreplies = [{ zz = 1 }]"), false),
+        (inside("[[grpc_service]]\nzz = 1"), false),
+        (inside("[[grpc_service]]\nanswers = [{ zz = 1 }]"), false),
+        (inside("[[dns]]\nzz = 1"), false),
+    ];
+    for (scenario, in_help) in all {
+        folder.write("zz.toml", &scenario);
+        let (status, error) = folder.run(&["run", "filter.wasm", "zz.toml"]);
+        assert_eq!(status, Some(2), "{scenario}{error}");
+        let (_, expected) = error
+            .split_once("`zz`, expected")
+            .unwrap_or_else(|| panic!("{scenario}{error}"));
+        let expected = expected.lines().next().unwrap();
+        let known: Vec<_> = names.captures_iter(expected).collect();
+        assert!(!known.is_empty(), "{scenario}{error}");
+        for name in known {
+            let word = regex::Regex::new(&format!(r"\b{}\b", &name[1])).unwrap();
+            assert!(word.is_match(&template), "new: {} of {scenario}", &name[1]);
+            assert!(
+                !in_help || word.is_match(&help),
+                "help run: {} of {scenario}",
+                &name[1]
+            );
+        }
+    }
+}
+
+/// Answers every request 403.
+const REFUSING: &str = r#"(module
+    (import "env" "proxy_send_local_response" (func $respond (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+    (memory (export "memory") 1)
+    (func (export "proxy_abi_version_0_2_1"))
+    (func (export "malloc") (param i32) (result i32) i32.const 1024)
+    (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+        (drop (call $respond (i32.const 403) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const -1)))
+        i32.const 1))"#;
+
+#[test]
+fn a_new_scenario_holds_with_the_filter_that_it_is_for() {
+    let folder = Folder::with(&[
+        ("refusing.wat", REFUSING),
+        ("nine", "123456789"),
+        ("ten.json", "1234567890"),
+        ("deep/x", ""),
+    ]);
+    for (new, run) in [
+        (["--plugin", "refusing.wat", "a.toml"].as_slice(), "a.toml"),
+        (&["--plugin", "filter.wasm", "b.toml"], "b.toml"),
+        (
+            &[
+                "--plugin",
+                "filter.wasm",
+                "--config",
+                "ten.json",
+                "deep/c.toml",
+            ],
+            "deep/c.toml",
+        ),
+    ] {
+        let (plugin, file) = (new[1], run);
+        let new: Vec<_> = ["new"].iter().chain(new).copied().collect();
+        let said = format!("run it:  host-sim run --plugin {plugin} {file}\n");
+        assert_eq!(folder.run(&new), (Some(0), said));
+        let said = format!("ok       {file}\n1 passed, 0 failed, 0 skipped\n");
+        assert_eq!(
+            folder.run(&["run", "--plugin", plugin, file]),
+            (Some(0), said)
+        );
+    }
+    assert!(
+        folder
+            .read("a.toml")
+            .contains("expect = { status = 403, upstream = false }")
+    );
+    assert_eq!(
+        folder.run(&["new", "--plugin", "filter.wasm", "--config", "nine", "d.toml"]),
+        (
+            Some(2),
+            "error: filter.wasm: the filter refuses its configuration: nine bytes are too many; name another with --config FILE\n"
+                .to_owned()
+        )
+    );
 }
 
 /// Whoever copies the scenario out of the help gets one that can be read.

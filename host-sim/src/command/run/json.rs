@@ -2,12 +2,13 @@
 
 use serde::Serialize;
 
-use super::outcome::{Outcome, Verdict};
+use super::outcome::{Count, Outcome, Verdict};
 
 #[derive(Serialize)]
 struct Document<'a> {
     passed: usize,
     failed: usize,
+    skipped: usize,
     scenarios: Vec<Entry<'a>>,
 }
 
@@ -33,6 +34,9 @@ struct Difference<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     step: Option<usize>,
     what: &'a str,
+    /// The line of the scenario that says so, counted from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
     expected: &'a str,
     observed: &'a str,
 }
@@ -49,10 +53,15 @@ struct Logged<'a> {
 ///
 /// Never in practice: everything in it can be written as JSON.
 pub(super) fn text(outcomes: &[Outcome]) -> serde_json::Result<String> {
-    let failed = outcomes.iter().filter(|outcome| !outcome.held()).count();
-    serde_json::to_string_pretty(&Document {
-        passed: outcomes.len().saturating_sub(failed),
+    let Count {
+        passed,
         failed,
+        skipped,
+    } = Count::of(outcomes);
+    serde_json::to_string_pretty(&Document {
+        passed,
+        failed,
+        skipped,
         scenarios: outcomes.iter().map(entry).collect(),
     })
 }
@@ -84,6 +93,7 @@ fn entry(outcome: &Outcome) -> Entry<'_> {
                 .map(|mismatch| Difference {
                     step: mismatch.step,
                     what: &mismatch.what,
+                    line: mismatch.line.as_ref().map(|line| line.number),
                     expected: &mismatch.expected,
                     observed: &mismatch.observed,
                 })

@@ -1,5 +1,6 @@
 //! What came of one scenario.
 
+use std::fmt;
 use std::time::Duration;
 
 use host_sim::report::Report;
@@ -15,6 +16,37 @@ pub(super) struct Outcome {
     pub(super) verdict: Verdict,
     /// What people read.
     pub(super) text: String,
+}
+
+/// How many scenarios ended how.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Count {
+    pub(super) passed: usize,
+    pub(super) failed: usize,
+    pub(super) skipped: usize,
+}
+
+impl Count {
+    pub(super) fn of(outcomes: &[Outcome]) -> Self {
+        let count =
+            |is: fn(&Outcome) -> bool| outcomes.iter().filter(|outcome| is(outcome)).count();
+        Self {
+            passed: count(|outcome| outcome.held() && outcome.skipped().is_none()),
+            failed: count(|outcome| !outcome.held()),
+            skipped: count(|outcome| outcome.skipped().is_some()),
+        }
+    }
+}
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            passed,
+            failed,
+            skipped,
+        } = self;
+        write!(f, "{passed} passed, {failed} failed, {skipped} skipped")
+    }
 }
 
 /// How it ended.
