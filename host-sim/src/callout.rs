@@ -178,7 +178,7 @@ impl Callout {
         verdict
     }
 
-    /// What becomes of it now that its service has failed without an answer.
+    /// How it goes on now that its service has failed without an answer.
     fn failed(&mut self, failure: Failure, reason: &str) -> (Fate, Verdict) {
         let verdict = self.retries.after_failure(failure);
         let latest = match self.retries.has_retried() {
@@ -189,7 +189,7 @@ impl Callout {
         (Fate::Answered(reply), verdict)
     }
 
-    /// What becomes of it now that its service has answered.
+    /// How it goes on now that its service has answered.
     fn answered(&mut self, answer: &Upstream, date: &str) -> (Fate, Verdict) {
         if answer::check(answer, HttpVersion::One).is_err() {
             let reason = format!("{ERROR} reset reason: protocol error");

@@ -1,4 +1,4 @@
-//! What becomes of a request before the first filter: the codec and the connection manager refuse it, or change it and let it in
+//! What is done to a request before the first filter: the codec and the connection manager refuse it, or change it and let it in
 //! (`ConnectionManagerImpl::ActiveStream::decodeHeaders`).
 
 use std::net::IpAddr;

@@ -3,7 +3,7 @@
 
 use crate::target::{ConnectionManager, EscapedSlashes};
 
-/// What becomes of a path.
+/// How a path is treated.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Normalized {
     /// It stays as it is.
@@ -16,7 +16,7 @@ pub(super) enum Normalized {
     Refused,
 }
 
-/// What becomes of a path with its query.
+/// How a path with its query is treated.
 pub(super) fn normalize(path: &[u8], rules: &ConnectionManager) -> Normalized {
     if path.contains(&b'#') {
         return Normalized::Refused;

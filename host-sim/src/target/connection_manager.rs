@@ -40,14 +40,14 @@ pub struct ConnectionManager {
     /// What `server` of answers says; `envoy` if empty.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub server_name: String,
-    /// What becomes of the upstream's `server`.
+    /// How the upstream's `server` is treated.
     pub server_header_transformation: ServerHeaderTransformation,
     /// Whether paths are made canonical (RFC 3986) before any filter sees them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub normalize_path: Option<bool>,
     /// Whether several slashes become one.
     pub merge_slashes: bool,
-    /// What becomes of a path with `%2F` or `%5C`.
+    /// How a path with `%2F` or `%5C` is treated.
     pub path_with_escaped_slashes_action: EscapedSlashes,
     /// Whether any port is taken from `:authority`.
     pub strip_any_host_port: bool,
@@ -147,7 +147,7 @@ pub enum EscapedSlashes {
 pub struct CommonHttpOptions {
     /// How many headers a request may have.
     pub max_headers_count: u32,
-    /// What becomes of headers with an underscore in their name.
+    /// How headers with an underscore in their name are treated.
     pub headers_with_underscores_action: Underscores,
 }
 

@@ -4,7 +4,7 @@ use host_sim::Module;
 
 use crate::guest::get;
 
-/// What becomes of a module with this in it: why it does not load, or the status of a call.
+/// How a module with this in it ends: why it does not load, or the status of a call.
 fn loaded(inside: &str) -> String {
     let text = format!(
         r#"(module {inside}

@@ -1,8 +1,8 @@
 //! Slots: how many calls of an organization are in progress, told by the workers that serve them.
 //!
 //! A slot is a lease. Each worker states how many calls it serves and renews that while it does; what is not renewed for the time of
-//! a lease does not count. So the slots of a crashed VM come back by themselves (Envoy calls neither `on_log` nor `on_done` of its
-//! calls), while calls that take long still count. A worker states its number, never a difference, so that a release which is told
+//! a lease does not count. So the slots of a crashed VM come back by themselves (Envoy calls nothing
+//! more for its calls), while calls that take long still count. A worker states its number, never a difference, so that a release which is told
 //! twice or late mends itself.
 
 use jiff::Timestamp;

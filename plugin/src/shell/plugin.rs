@@ -3,6 +3,7 @@
 //! It makes the filter's own calls: a call of a client may be gone when an answer comes, while others wait for the same answer
 //! ([`waiting`]).
 
+mod tallies;
 mod waiting;
 
 use std::{
@@ -32,7 +33,7 @@ use crate::{
     shell::{
         call::Call,
         filter::{Filter, Unconfigured},
-        host::{self, Counter, HostSharedData, Level, capabilities},
+        host::{self, HostSharedData, Level, capabilities},
     },
     show::metrics::{Counts, Metric},
 };
@@ -52,18 +53,8 @@ const LONGEST_TICK: i64 = 5;
 const LONGEST_REPLY: usize = 65_536;
 
 thread_local! {
-    /// What has been counted and not been told yet. The counters are defined once for all configurations that this VM will have: Envoy keeps
-    /// every definition, also one that it knows already, for as long as the VM lives.
-    static TALLIES: Vec<Tally> = Metric::all().map(Tally::new).collect();
-
     /// The plugins of this VM: there are several while one configuration takes over from another.
     static PLUGINS: RefCell<Vec<Weak<Running>>> = const { RefCell::new(Vec::new()) };
-}
-
-/// A counter, and what is to be added to it by the next tick.
-struct Tally {
-    counter: Option<Counter>,
-    added: Cell<u64>,
 }
 
 /// The root context: one for each configuration and worker.
@@ -199,7 +190,7 @@ impl Drop for Plugin {
             return;
         };
         running.worker.flush(&HostSharedData);
-        tell_tallies();
+        tallies::tell();
         let others = PLUGINS.with_borrow(|plugins| {
             let all = plugins.iter().filter_map(Weak::upgrade);
             all.filter(|other| !Rc::ptr_eq(other, &running))
@@ -217,31 +208,10 @@ impl Drop for Plugin {
     }
 }
 
-impl Tally {
-    fn new(metric: Metric) -> Self {
-        Self {
-            counter: Counter::define(&metric.name()),
-            added: Cell::new(0),
-        }
-    }
-}
-
-/// Adds to the counters what has been counted.
-fn tell_tallies() {
-    TALLIES.with(|tallies| {
-        for tally in tallies {
-            match (tally.counter, tally.added.take()) {
-                (Some(counter), added) if added > 0 => counter.add(added),
-                _ => {}
-            }
-        }
-    });
-}
-
 impl Running {
     fn new(context: u32, policy: Policy) -> Self {
         // All of them are there from the first configuration on, and not only those that have counted something.
-        TALLIES.with(|_| ());
+        tallies::define();
         Self {
             context,
             policy: Rc::new(policy),
@@ -260,7 +230,7 @@ impl Running {
     fn on_tick(&self) {
         let now = self.now();
         self.exact_from.set(Timestamp::MIN);
-        tell_tallies();
+        tallies::tell();
         let age = now.duration_since(self.ticked.get());
         if self.period.get() == TICK || age >= SignedDuration::try_from(TICK).unwrap_or_default() {
             self.ticked.set(now);
@@ -430,11 +400,7 @@ impl Running {
     }
 
     fn add(&self, metric: Metric, count: u64) {
-        TALLIES.with(|tallies| {
-            if let Some(tally) = tallies.get(metric.index()) {
-                tally.added.set(tally.added.get().saturating_add(count));
-            }
-        });
+        tallies::add(metric, count);
     }
 
     /// Asks the directory and the engine from within the callback of a call, whatever is to be asked.

@@ -106,7 +106,7 @@ fn readings(path: &[u8], query: &str) -> BTreeSet<Reading> {
     readings
 }
 
-/// A path that ends at a character, and what becomes of the query.
+/// A path that ends at a character, and how its query is read.
 fn cut((path, query): &Reading, end: u8) -> Vec<Reading> {
     let Some(place) = path.iter().position(|byte| *byte == end) else {
         return Vec::new();
