@@ -115,7 +115,7 @@ callouts = { cluster = "directory", requests = [{ path = "/o/7" }] }
     assert_eq!(
         mismatches,
         [
-            "  step[10].callouts.requests\n    expected: 1 requests\n    observed: 2 requests: [\"GET /o/7\", \"GET /o/7\"]\n"
+            "  step[10].callouts.requests\n    line 44: callouts = { cluster = \"directory\", requests = [{ path = \"/o/7\" }] }\n    expected: 1 requests\n    observed: 2 requests: [\"GET /o/7\", \"GET /o/7\"]\n"
         ]
     );
 }

@@ -42,8 +42,14 @@ const COUNTER: &str = r#"
         i32.const 0)"#;
 
 fn report(toml: &str) -> String {
+    reported(toml, false)
+}
+
+/// What is told of a scenario, with the hostcalls or without.
+fn reported(toml: &str, hostcalls: bool) -> String {
     let scenario = Scenario::from_toml(toml, Path::new("it.toml")).unwrap();
     match run(&scenario, &SimTarget::new(module(COUNTER))) {
+        Ok(report) if hostcalls => format!("{report:#}"),
         Ok(report) => report.to_string(),
         Err(error) => error.to_string(),
     }
@@ -139,7 +145,21 @@ finish = { call = "both", expect = { status = 503, upstream = false, headers = {
 "#;
     assert_eq!(
         report(toml),
-        "MISMATCH it.toml on sim\n  step[8].expect.headers.x-calls (call 1 of 2)\n    expected: \"1\"\n    observed: \"2\"\n"
+        r#"MISMATCH it.toml on sim
+  step[8].expect.headers.x-calls (call 1 of 2)
+    line 34: finish = { call = "both", expect = { status = 503, upstream = false, headers = { x-calls = 1 } } }
+    expected: "1"
+    observed: "2"
+  what the client got:
+    503
+    content-length: 98
+    content-type: text/plain
+    x-calls: 2
+    date: Sun, 22 Nov 2026 12:00:00 GMT
+    server: envoy
+    
+    upstream connect error or disconnect/reset before headers. reset reason: remote connection failure
+"#
     );
     assert_eq!(
         report(&toml.replace("x-calls = 1", "x-calls = 2")),
@@ -171,12 +191,13 @@ request = { headers = { org = "1" }, upstream = "reset_after_headers" }
 expect = { status = 200 }
 "#;
     let report = report(toml);
-    let shown: Vec<_> = report.lines().take(4).collect();
+    let shown: Vec<_> = report.lines().take(5).collect();
     assert_eq!(
         shown,
         [
             "MISMATCH it.toml on sim",
             "  step[0].expect.reset",
+            "    line 6: expect = { status = 200 }",
             "    expected: the answer is whole",
             "    observed: the answer is cut off"
         ]
@@ -195,20 +216,31 @@ request = { headers = { org = "1" } }
 expect = { status = 201, headers = { x-calls = "9", retry-after = true }, upstream = false }
 "#;
     assert_eq!(
-        report(toml),
+        reported(toml, true),
         r#"MISMATCH it.toml on sim
   step[1].expect.status
+    line 8: expect = { status = 201, headers = { x-calls = "9", retry-after = true }, upstream = false }
     expected: 201
     observed: 200
   step[1].expect.upstream
+    line 8: expect = { status = 201, headers = { x-calls = "9", retry-after = true }, upstream = false }
     expected: the request never reaches the upstream
     observed: the request reaches the upstream
   step[1].expect.headers.retry-after
+    line 8: expect = { status = 201, headers = { x-calls = "9", retry-after = true }, upstream = false }
     expected: any value
     observed: absent
   step[1].expect.headers.x-calls
+    line 8: expect = { status = 201, headers = { x-calls = "9", retry-after = true }, upstream = false }
     expected: "9"
     observed: "2"
+  what the client got:
+    200
+    content-length: 0
+    date: Sun, 22 Nov 2026 12:00:00 GMT
+    x-envoy-upstream-service-time: 0
+    x-calls: 2
+    server: envoy
   what the module and the host did in this step:
     [host->vm] proxy_on_request_headers(3, 7, true)
     [vm->host] proxy_get_header_map_value(request_headers, "org") -> OK "1"
@@ -233,10 +265,11 @@ fn rejections_are_compared_with_the_whole_line() {
         "ok       it.toml\n"
     );
     assert_eq!(
-        report(&format!(
-            "{about}config_text = '123456789'\nrejected = 'too'"
-        )),
-        "MISMATCH it.toml on sim\n  rejected\n    expected: \"too\"\n    observed: \"too long\"\n  \
+        reported(
+            &format!("{about}config_text = '123456789'\nrejected = 'too'"),
+            true
+        ),
+        "MISMATCH it.toml on sim\n  rejected\n    line 3: rejected = 'too'\n    expected: \"too\"\n    observed: \"too long\"\n  \
          what the module and the host did in this step:\n    \
          canary [host->vm] proxy_on_configure(1, 9)\n    \
          canary [vm->host] proxy_define_metric(counter, \"refused\") -> OK 4\n    \
@@ -248,7 +281,7 @@ fn rejections_are_compared_with_the_whole_line() {
     assert_eq!(
         report(&format!("{about}config_text = '1'\nrejected = 'too long'"))
             .lines()
-            .nth(3),
+            .nth(4),
         Some("    observed: it is accepted")
     );
 }
@@ -269,7 +302,7 @@ expect = { status = 500 }
     );
     assert_eq!(
         report(&differs.replace("500", "200")),
-        "MISMATCH it.toml on sim\n  known_difference\n    expected: some difference, because it is not Envoy\n    \
+        "MISMATCH it.toml on sim\n  known_difference\n    line 4: known_difference = { sim = \"it is not Envoy\" }\n    expected: some difference, because it is not Envoy\n    \
          observed: none; delete the entry\n"
     );
 }
