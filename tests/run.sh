@@ -40,6 +40,11 @@ show() {
   fi | sed 's/^/    /'
 }
 
+# No step takes this long, the first compilation on a slow machine included: what hangs fails, and shows where.
+LIMIT=1500
+limit=()
+if command -v timeout >/dev/null; then limit=(timeout --kill-after=20 "$LIMIT"); fi
+
 # step KIND NAME COMMAND…: runs a step; KIND is `check`, or `tests` for a step that reports how many tests it ran.
 step() {
   local kind=$1 name=$2 log ok=0 good bad
@@ -47,7 +52,8 @@ step() {
   log=$logs/$(tr -c 'A-Za-z0-9\n' - <<<"$name").log
   SECONDS=0
   printf '%-58s' "== $name"
-  "$@" >"$log" 2>&1 </dev/null || ok=$?
+  "${limit[@]}" "$@" >"$log" 2>&1 </dev/null || ok=$?
+  if [ "$ok" = 124 ] || [ "$ok" = 137 ]; then echo "it was ended after $LIMIT seconds" >>"$log"; fi
   good=0 bad=0
   if [ "$kind" = tests ]; then
     read -r good bad < <(awk '/^test result: / {

@@ -25,6 +25,7 @@ import sys
 import grpc
 import h2.config
 import h2.connection
+import h2.events
 from aioquic.asyncio.client import connect
 from aioquic.asyncio.protocol import QuicConnectionProtocol
 from aioquic.h3.connection import H3Connection
@@ -65,16 +66,20 @@ class Http2:
         if what in OPEN:
             self.writer.write(frame(0, 0, 1, b"ab"))
         await self.writer.drain()
+        self.answered = asyncio.Event()
         self.reading = asyncio.ensure_future(self.read())
 
     async def read(self):
         """Answers what the connection itself asks, as long as its state is one that the library knows."""
         try:
             while data := await self.reader.read(65536):
-                self.connection.receive_data(data)
+                for event in self.connection.receive_data(data):
+                    if isinstance(event, h2.events.StreamEnded):
+                        self.answered.set()
                 self.writer.write(self.connection.data_to_send())
         except Exception:  # The connection is over, or was made to be wrong.
             pass
+        self.answered.set()
 
     async def leave(self):
         """Ends it."""
@@ -93,7 +98,9 @@ class Http2:
         await self.writer.drain()
 
     async def end(self):
-        """Gives the connection up."""
+        """Gives the connection up; who has sent GOAWAY reads the answer first."""
+        if self.what == "goaway":
+            await asyncio.wait_for(self.answered.wait(), 20)
         self.reading.cancel()
         self.writer.close()
 

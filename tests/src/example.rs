@@ -178,7 +178,7 @@ impl Example {
     fn signal_envoy(&self, name: &str) -> anyhow::Result<()> {
         let run = self.run.id();
         let children = fs::read_to_string(format!("/proc/{run}/task/{run}/children"))
-            .context("cannot find out who runs Envoy")?;
+            .context("cannot find out what envoy/run runs")?;
         let envoy = children.split_whitespace().next();
         let envoy = envoy.context("there is no Envoy")?;
         let status = Command::new("kill")
@@ -347,6 +347,8 @@ impl Example {
 
 impl Drop for Example {
     fn drop(&mut self) {
+        // An Envoy that is still frozen, in a test that has failed meanwhile, would never hear of it.
+        let _ = self.thaw_envoy();
         // Ctrl-C, for a program that is not at a terminal. What has ended already needs none.
         let _ = Command::new("kill").arg(self.run.id().to_string()).status();
         let _ = self.run.wait();

@@ -5,6 +5,7 @@ use std::fs;
 use std::net::SocketAddr;
 
 use anyhow::{Context as _, ensure};
+use futures_util::future::try_join_all;
 use serde_json::{Value, json};
 
 use super::authority::Authority;
@@ -145,12 +146,19 @@ impl Cluster {
     ///
     /// When there is none of this name.
     pub async fn metric(&self, name: &str) -> anyhow::Result<u64> {
-        let mut sum = 0_u64;
-        for envoy in &self.envoys {
-            let value = envoy.counted(name).await?;
-            sum = sum.checked_add(value).context("overflow")?;
-        }
-        Ok(sum)
+        let values = self.envoys.iter().map(|envoy| envoy.counted(name));
+        Ok(try_join_all(values).await?.into_iter().sum())
+    }
+
+    /// The same as it stands in the statistics right now, which lags a tick behind what is counted.
+    ///
+    /// # Errors
+    ///
+    /// As [`metric`](Self::metric).
+    pub async fn told(&self, name: &str) -> anyhow::Result<u64> {
+        let name = format!("wasmcustom.api_credits.{name}");
+        let values = self.envoys.iter().map(|envoy| envoy.stat(&name));
+        Ok(try_join_all(values).await?.into_iter().sum())
     }
 }
 

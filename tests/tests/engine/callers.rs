@@ -107,10 +107,13 @@ impl Callers {
         Ok(answers)
     }
 
-    /// Calls for one credit, one after another, until one is refused for want of credits on each Envoy.
+    /// Calls for one, three and seven credits by so many callers, each of which ends when a call for one credit is refused for want of
+    /// credits, or after [`PATIENCE`].
     pub(crate) async fn exhaust(&self, callers: usize) -> anyhow::Result<Sum> {
+        let begun = Instant::now();
         let answers = self
             .call(callers, |caller, answers| match answers.last() {
+                _ if begun.elapsed() > PATIENCE => None,
                 Some(answer) if answer.status == 429 && answer.path == CHEAP => None,
                 Some(answer) if answer.status == 429 => Some(CHEAP),
                 _ => MIX
@@ -123,6 +126,9 @@ impl Callers {
         Sum::of(&answers)
     }
 }
+
+/// How long callers go on that are answered neither for want of credits nor otherwise to an end.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn request(path: &str) -> Request {
     Request {

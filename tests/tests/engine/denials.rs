@@ -55,7 +55,7 @@ fn denials(world: &World, program: &Program) -> anyhow::Result<()> {
                 "{taken}: {during:?}"
             );
             until("the denial is counted", async || {
-                Ok(cluster.metric("engine.failures.denied").await? > denied)
+                Ok(cluster.told("engine.failures.denied").await? > denied)
             })
             .await
             .context(taken)?;
