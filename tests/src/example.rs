@@ -40,7 +40,8 @@ pub struct Starting {
 pub struct Example {
     /// Where clients call.
     pub api: SocketAddr,
-    admin: SocketAddr,
+    /// Envoy's admin interface.
+    pub admin: SocketAddr,
     run: Child,
     _folder: TempDir,
 }

@@ -8,6 +8,7 @@
 //!   or by gRPC a [`mod@grpc`], [`body`] and [`reply`] are what they send; a [`call`] is one that is on its way while other things happen.
 //! - [`clients`] are the libraries with which others make calls.
 //! - [`engine`] is what several Envoys share their counters in.
+//! - [`prometheus`] is what operators look at Envoys with.
 //! - [`traffic`] is made up: access logs of a realistic shape; a [`web_server`] writes real ones.
 
 pub mod artifacts;
@@ -20,6 +21,7 @@ pub mod engine;
 pub mod envoy;
 pub mod example;
 pub mod grpc;
+pub mod prometheus;
 pub mod reply;
 pub mod service;
 pub mod traffic;

@@ -96,7 +96,7 @@ impl Kind {
             Self::Caddy => &["caddy"],
         };
         let name = self.name();
-        Program::web_server(name, packages)?.with_context(|| {
+        Program::debian(name, packages)?.with_context(|| {
             format!(
                 "there is no {name}: install it (on Debian: apt-get install {})",
                 packages.join(" ")

@@ -54,12 +54,12 @@ impl Program {
         debian::program("webdis", &["webdis"])
     }
 
-    /// A web server: the installed one, or that of Debian's packages. There is none where neither is to be had.
+    /// Any program: the installed one, or that of Debian's packages. There is none where neither is to be had.
     ///
     /// # Errors
     ///
     /// When Debian's packages are there and do not have it.
-    pub(crate) fn web_server(name: &str, packages: &[&str]) -> anyhow::Result<Option<Self>> {
+    pub(crate) fn debian(name: &str, packages: &[&str]) -> anyhow::Result<Option<Self>> {
         debian::program(name, packages)
     }
 
@@ -70,6 +70,11 @@ impl Program {
 
     pub(crate) fn at(path: PathBuf, libraries: Option<PathBuf>) -> Self {
         Self { path, libraries }
+    }
+
+    /// Another program of the same package.
+    pub(crate) fn beside(&self, name: &str) -> Self {
+        Self::at(self.path.with_file_name(name), self.libraries.clone())
     }
 
     /// A command that runs it in a folder, where it writes what it has to say into a file.

@@ -15,6 +15,7 @@ mod fetch;
 mod killed_clients;
 mod operations;
 mod run_command;
+mod statistics;
 mod terminal;
 mod tokens;
 mod uploads;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use api_credits_tests::artifacts::{self, Artifacts};
 use api_credits_tests::envoy::{EnvoySession, EnvoyTarget, Served};
+use api_credits_tests::prometheus::Programs;
 use host_sim::scenario::ConfigText;
 use host_sim::target::{Filter, PluginSettings, Setup};
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -38,6 +40,8 @@ type Test = fn(&World) -> anyhow::Result<()>;
 struct World {
     artifacts: Artifacts,
     envoy: EnvoyTarget,
+    /// Where Debian's packages are to be had.
+    prometheus: Option<Programs>,
 }
 
 const TESTS: &[(&str, Test)] = &[
@@ -163,19 +167,36 @@ const TESTS: &[(&str, Test)] = &[
     ),
 ];
 
+/// What needs Prometheus as well.
+const OF_PROMETHEUS: &[(&str, Test)] = &[
+    (
+        "statistics::every_alert_fires_when_it_should_and_not_otherwise",
+        statistics::every_alert_fires_when_it_should_and_not_otherwise,
+    ),
+    (
+        "statistics::prometheus_tells_refusals_apart_by_their_reason",
+        statistics::prometheus_tells_refusals_apart_by_their_reason,
+    ),
+];
+
 fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::from_args();
     let artifacts = Artifacts::obtain()?;
     let world = Arc::new(World {
         envoy: EnvoyTarget::new(artifacts.clone())?,
         artifacts,
+        prometheus: Programs::obtain()?,
     });
-    let trials = TESTS.iter().map(|&(name, test)| {
+    let trial = |&(name, test): &(&str, Test)| {
         let world = Arc::clone(&world);
         Trial::test(name, move || {
             test(&world).map_err(|error| Failed::from(format!("{error:#}")))
         })
-    });
+    };
+    let missing = world.prometheus.is_none();
+    let of_prometheus = OF_PROMETHEUS.iter().map(trial);
+    let of_prometheus = of_prometheus.map(|trial| trial.with_ignored_flag(missing));
+    let trials = TESTS.iter().map(trial).chain(of_prometheus);
     Ok(libtest_mimic::run(&arguments, trials.collect()).exit_code())
 }
 
