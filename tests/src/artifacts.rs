@@ -2,7 +2,7 @@
 //!
 //! All are made here and not by an earlier command, so that a test never runs on a stale module and never passes because
 //! a program is missing. Environment variables name others: `API_CREDITS_MODULE` a module, `API_CREDITS_HEADERS_MODULE`
-//! the one that reads no bodies, `ENVOY` an Envoy.
+//! the one that reads no bodies, `API_CREDITS_OLDER_MODULE` an older one, `ENVOY` an Envoy.
 
 use std::env;
 use std::ffi::OsStr;
@@ -72,6 +72,67 @@ pub fn sdk_noop() -> anyhow::Result<PathBuf> {
 pub fn scripted() -> anyhow::Result<PathBuf> {
     build("scripted", &[])
 }
+
+/// The module of a commit of this repository, whose sources stay in the folder `tree`, as a work tree, and what is built of them beside it.
+///
+/// # Errors
+///
+/// When the commit is not there, or does not compile.
+pub fn module_at(commit: &str, tree: &Path) -> anyhow::Result<PathBuf> {
+    let git = |arguments: &[&str], at: &Path| {
+        let status = Command::new("git").args(arguments).current_dir(at).status();
+        let status = status.context("cannot run git")?;
+        ensure!(status.success(), "git {} failed", arguments.join(" "));
+        anyhow::Ok(())
+    };
+    if tree.is_dir() {
+        git(&["checkout", "--quiet", "--detach", commit], tree)?;
+    } else {
+        let path = tree.display().to_string();
+        git(&["worktree", "prune"], root())?;
+        git(
+            &["worktree", "add", "--quiet", "--detach", &path, commit],
+            root(),
+        )?;
+    }
+    let mut target = tree.as_os_str().to_owned();
+    target.push("_target");
+    // Cargo would take that of this commit, whose tree is around the other.
+    let linker = tree.join("plugin/link");
+    let linker = if linker.is_file() {
+        linker
+    } else {
+        PathBuf::from("rust-lld")
+    };
+    let status = Command::new("cargo")
+        .args(["build", "--locked", "--quiet", "--profile", "wasm"])
+        .args(["--target", "wasm32-wasip1", "-p", "api-credits"])
+        .arg("--target-dir")
+        .arg(&target)
+        .env("CARGO_TARGET_WASM32_WASIP1_LINKER", linker)
+        .current_dir(tree)
+        .status();
+    ensure!(
+        status.context("cannot run cargo")?.success(),
+        "the module of {commit} does not build"
+    );
+    Ok(PathBuf::from(target).join("wasm32-wasip1/wasm/api_credits.wasm"))
+}
+
+/// The module of an older commit, whose records are still read, to run beside that of this one.
+///
+/// # Errors
+///
+/// When the commit is not there, as in a shallow clone, or does not compile.
+pub fn older_module() -> anyhow::Result<PathBuf> {
+    if let Some(path) = env::var_os("API_CREDITS_OLDER_MODULE") {
+        return existing(PathBuf::from(path), "API_CREDITS_OLDER_MODULE");
+    }
+    module_at(OLDER, &target().join("older"))
+}
+
+/// A commit with the filter before it was built on the SDK. A change of the records' layout has to name a later one.
+const OLDER: &str = "059035487ddfd5619119660f051fa3fd293b2edd";
 
 /// The folder for what is built.
 #[must_use]

@@ -1,4 +1,5 @@
-//! Client libraries as others use them, from PyPI and npm, and the programs in `tests/clients` that make calls with them.
+//! Client libraries as others use them, from PyPI and npm, and the programs in `tests/clients` that make calls with them; also Node for other
+//! programs of the tests.
 //!
 //! Each is pinned by version and hash. They are installed below `target/`, once for each set of pins, and nowhere else.
 
@@ -30,7 +31,7 @@ pub struct Clients {
 
 /// Node with its package manager.
 #[derive(Clone, Debug)]
-struct Node {
+pub struct Node {
     node: PathBuf,
     npm: Vec<PathBuf>,
 }
@@ -45,7 +46,7 @@ impl Clients {
         let pins = folder().join("requirements.txt");
         let python = pip(&pins, "python-clients")?;
         let node = Node::obtain()?;
-        let npm = node.install()?;
+        let npm = node.install(&folder())?;
         Ok(Self { python, node, npm })
     }
 
@@ -62,15 +63,17 @@ impl Clients {
     /// A program of `tests/clients` in JavaScript.
     #[must_use]
     pub fn node(&self, program: &str) -> Command {
-        let mut command = Command::new(&self.node.node);
-        command.arg(self.npm.join(program));
-        command
+        self.node.command(&self.npm.join(program))
     }
 }
 
 impl Node {
     /// The installed one, if it is recent enough and has npm, or else that of the pinned wheel.
-    fn obtain() -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// When neither is to be had.
+    pub fn obtain() -> anyhow::Result<Self> {
         let version = output(Command::new("node").args(["-p", "process.versions.node"]));
         let recent = version.ok().and_then(|text| release(&text)) >= Some(NODE);
         if recent && output(Command::new("npm").arg("--version")).is_ok() {
@@ -88,14 +91,27 @@ impl Node {
         })
     }
 
-    /// The folder with the packages that the lock file pins, and the programs that use them: a program finds its packages beside itself.
-    fn install(&self) -> anyhow::Result<PathBuf> {
+    /// A program.
+    #[must_use]
+    pub fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(&self.node);
+        command.arg(program);
+        command
+    }
+
+    /// A folder with the packages that the lock file of this one pins, and its programs: a program finds its packages beside itself.
+    ///
+    /// # Errors
+    ///
+    /// When a package cannot be had.
+    pub fn install(&self, folder: &Path) -> anyhow::Result<PathBuf> {
         let (manifest, lock) = (
-            folder().join("package.json"),
-            folder().join("package-lock.json"),
+            folder.join("package.json"),
+            folder.join("package-lock.json"),
         );
         let pins = [fs::read(&manifest)?, fs::read(&lock)?].concat();
-        let installed = once("npm-clients", &pins, |fresh| {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        let installed = once(&format!("npm-{name}"), &pins, |fresh| {
             fs::copy(&manifest, fresh.join("package.json"))?;
             fs::copy(&lock, fresh.join("package-lock.json"))?;
             let (program, arguments) = self.npm.split_first().context("there is no npm")?;
@@ -111,7 +127,7 @@ impl Node {
                 .current_dir(fresh);
             output(&mut npm).map(drop)
         })?;
-        for entry in fs::read_dir(folder())? {
+        for entry in fs::read_dir(folder)? {
             let path = entry?.path();
             let name = path.file_name().context("a file without a name")?;
             if path.extension().is_some_and(|extension| extension == "mjs") {

@@ -117,6 +117,21 @@ impl Example {
         filter: &Value,
         workers: u32,
     ) -> anyhow::Result<Starting> {
+        Self::begin_with(artifacts, yaml, filter, workers, &[])
+    }
+
+    /// As [`begin`](Self::begin), with more variables in Envoy's environment.
+    ///
+    /// # Errors
+    ///
+    /// As [`begin`](Self::begin).
+    pub fn begin_with(
+        artifacts: &Artifacts,
+        yaml: &str,
+        filter: &Value,
+        workers: u32,
+        environment: &[(&str, &str)],
+    ) -> anyhow::Result<Starting> {
         let folder = tempfile::Builder::new()
             .prefix("api-credits-test-")
             .tempdir()?;
@@ -126,6 +141,7 @@ impl Example {
         };
         let mut run = Command::new(root().join("envoy/run"))
             .arg(&artifacts.module)
+            .envs(environment.iter().copied())
             .env("PORT", "0")
             .env("ADMIN_PORT", "0")
             .env("WORKERS", workers.to_string())

@@ -256,7 +256,25 @@ fn an_engine_that_cannot_be() {
         (
             "transport",
             serde_json::json!({"resp": {"cluster": "e", "user": "u"}}),
-            "invalid configuration at `engine.transport.resp.user`: a user without a password: expected `password` beside it",
+            "invalid configuration at `engine.transport.resp.user`: a user without a password: expected `password` or `password_variable` beside it",
+        ),
+        (
+            "transport",
+            serde_json::json!({"resp": {"cluster": "e", "password": "p", "password_variable": "P"}}),
+            "invalid configuration at `engine.transport.resp.password_variable`: a second password: \
+             expected either `password` or `password_variable`",
+        ),
+        (
+            "transport",
+            serde_json::json!({"resp": {"cluster": "e", "password_variable": "NOBODY_HAS_SET_THIS"}}),
+            "invalid configuration at `engine.transport.resp.password_variable`: \"NOBODY_HAS_SET_THIS\": expected a variable of the VM's \
+             environment: `\"environment_variables\": {\"host_env_keys\": [\"NOBODY_HAS_SET_THIS\"]}` in `vm_config`, and the variable in the \
+             proxy's own",
+        ),
+        (
+            "transport",
+            serde_json::json!({"resp": {"cluster": "e", "password_variable": "A B"}}),
+            "invalid configuration at `engine.transport.resp.password_variable`: (not shown): expected 1 to 128 letters, digits and `_`",
         ),
         (
             "transport",

@@ -5,10 +5,9 @@
 
 use std::env;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, bail};
 use api_credits_tests::artifacts::{self, Artifacts};
 use api_credits_tests::bench::{
     measurement::{Effort, measure},
@@ -31,7 +30,11 @@ async fn main() -> anyhow::Result<()> {
     let headers = artifacts::headers_module()?;
     let (bare_hostcalls, bare_counter) = (bare("hostcalls")?, bare("counter")?);
     let base = match env::var("BASE") {
-        Ok(commit) if !commit.is_empty() => Some(built_at(&commit, &folder)?),
+        Ok(commit) if !commit.is_empty() => {
+            let tree = folder.join("base");
+            let module = artifacts::module_at(&commit, &tree)?;
+            Some((module, tree.join("envoy/filter.json")))
+        }
         _ => None,
     };
     let modules = Modules {
@@ -58,49 +61,6 @@ async fn main() -> anyhow::Result<()> {
         println!("{markdown}");
     }
     Ok(())
-}
-
-/// The module of a commit, and its example of a configuration. Its sources stay in `folder`, as a work tree of this repository.
-fn built_at(commit: &str, folder: &Path) -> anyhow::Result<(PathBuf, PathBuf)> {
-    let tree = folder.join("base");
-    let git = |arguments: &[&str], at: &Path| {
-        let status = Command::new("git").args(arguments).current_dir(at).status();
-        let status = status.context("cannot run git")?;
-        ensure!(status.success(), "git {} failed", arguments.join(" "));
-        anyhow::Ok(())
-    };
-    if tree.is_dir() {
-        git(&["checkout", "--quiet", "--detach", commit], &tree)?;
-    } else {
-        let path = tree.display().to_string();
-        git(&["worktree", "prune"], artifacts::root())?;
-        git(
-            &["worktree", "add", "--quiet", "--detach", &path, commit],
-            artifacts::root(),
-        )?;
-    }
-    let target = folder.join("base_target");
-    // Cargo would take that of this commit, whose tree is around the other.
-    let linker = tree.join("plugin/link");
-    let linker = if linker.is_file() {
-        linker
-    } else {
-        PathBuf::from("rust-lld")
-    };
-    let status = Command::new("cargo")
-        .args(["build", "--locked", "--quiet", "--profile", "wasm"])
-        .args(["--target", "wasm32-wasip1", "-p", "api-credits"])
-        .arg("--target-dir")
-        .arg(&target)
-        .env("CARGO_TARGET_WASM32_WASIP1_LINKER", linker)
-        .current_dir(&tree)
-        .status();
-    ensure!(
-        status.context("cannot run cargo")?.success(),
-        "the module of {commit} does not build"
-    );
-    let module = target.join("wasm32-wasip1/wasm/api_credits.wasm");
-    Ok((module, tree.join("envoy/filter.json")))
 }
 
 /// A module without logic, which is written as text, as Envoy loads it.

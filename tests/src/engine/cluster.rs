@@ -163,7 +163,11 @@ impl Cluster {
 }
 
 /// `envoy/engine.yaml` with this way to the engine.
-fn yaml(way: &Way<'_>) -> anyhow::Result<String> {
+///
+/// # Errors
+///
+/// When `envoy/engine.yaml` is not as expected.
+pub fn yaml(way: &Way<'_>) -> anyhow::Result<String> {
     let path = root().join("envoy/engine.yaml");
     let text =
         fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, ensure};
-use api_credits_tests::artifacts::root;
+use api_credits_tests::artifacts::{older_module, root};
 use api_credits_tests::client::Response;
 use api_credits_tests::example::Example;
 use serde_json::{Value, json};
@@ -124,6 +124,38 @@ pub(crate) fn without_a_first_configuration_nothing_is_served(world: &World) -> 
             .until_stat(&format!("{STATS}.update_success"), 1)
             .await?;
         assert_eq!(numbers(&example.get(LIST, &[DEMO]).await?)?, (200, 3, 7));
+        Ok(())
+    })
+}
+
+pub(crate) fn an_older_module_and_this_one_read_each_others_accounts(
+    world: &World,
+) -> anyhow::Result<()> {
+    let watched = Watched::new(world)?;
+    let module = world.artifacts.module.to_string_lossy();
+    let older = replaced(
+        &watched.resource,
+        &module,
+        &older_module()?.to_string_lossy(),
+    )?;
+    watched.deliver(&older)?;
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let example = Example::start(&world.artifacts, &watched.yaml()?, &Value::Null, WORKERS)?;
+        assert_eq!(numbers(&example.get(LIST, &[DEMO]).await?)?, (200, 3, 7));
+        // An upgrade, and a rollback.
+        for (delivered, (resource, left)) in [(&watched.resource, 4), (&older, 1)]
+            .into_iter()
+            .enumerate()
+        {
+            watched.deliver(resource)?;
+            let delivered = u64::try_from(delivered)?.saturating_add(2);
+            example
+                .until_stat(&format!("{STATS}.update_success"), delivered)
+                .await?;
+            assert_eq!(numbers(&example.get(LIST, &[DEMO]).await?)?, (200, 3, left));
+        }
+        assert_eq!(numbers(&example.get(LIST, &[DEMO]).await?)?, (429, 0, 1));
         Ok(())
     })
 }

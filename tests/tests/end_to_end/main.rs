@@ -2,6 +2,7 @@
 //! crashing worker of several, bodies that never end, every operation of a real API, every organization of the announcement, and the README's commands as a
 //! person types them.
 
+mod admin;
 mod allotments;
 mod bodies;
 mod capabilities;
@@ -10,10 +11,12 @@ mod delivery;
 mod directory;
 mod edge;
 mod exactness;
-mod examples;
 mod fetch;
 mod killed_clients;
+mod kubernetes;
 mod operations;
+mod order;
+mod package;
 mod run_command;
 mod statistics;
 mod terminal;
@@ -45,6 +48,10 @@ struct World {
 }
 
 const TESTS: &[(&str, Test)] = &[
+    (
+        "admin::it_can_be_closed_but_for_the_statistics",
+        admin::it_can_be_closed_but_for_the_statistics,
+    ),
     (
         "allotments::every_organization_is_shown_what_the_announcement_gives_it",
         allotments::every_organization_is_shown_what_the_announcement_gives_it,
@@ -94,12 +101,12 @@ const TESTS: &[(&str, Test)] = &[
         delivery::credits_bought_while_envoy_runs_pay_for_the_next_call,
     ),
     (
-        "delivery::without_a_first_configuration_nothing_is_served",
-        delivery::without_a_first_configuration_nothing_is_served,
+        "delivery::an_older_module_and_this_one_read_each_others_accounts",
+        delivery::an_older_module_and_this_one_read_each_others_accounts,
     ),
     (
-        "examples::istio_and_envoy_gateway_accept_their_examples",
-        examples::istio_and_envoy_gateway_accept_their_examples,
+        "delivery::without_a_first_configuration_nothing_is_served",
+        delivery::without_a_first_configuration_nothing_is_served,
     ),
     (
         "exactness::callers_at_once_spend_exactly_the_allotment",
@@ -118,6 +125,22 @@ const TESTS: &[(&str, Test)] = &[
         killed_clients::a_thousand_killed_clients_leave_nothing_in_progress,
     ),
     (
+        "kubernetes::manifests_are_what_their_kinds_allow",
+        kubernetes::manifests_are_what_their_kinds_allow,
+    ),
+    (
+        "kubernetes::every_manifest_is_in_a_kustomization",
+        kubernetes::every_manifest_is_in_a_kustomization,
+    ),
+    (
+        "kubernetes::envoy_charges_by_the_configuration_of_every_manifest",
+        kubernetes::envoy_charges_by_the_configuration_of_every_manifest,
+    ),
+    (
+        "kubernetes::envoy_accepts_what_manifests_patch_into_it",
+        kubernetes::envoy_accepts_what_manifests_patch_into_it,
+    ),
+    (
         "operations::every_operation_costs_what_the_price_list_says",
         operations::every_operation_costs_what_the_price_list_says,
     ),
@@ -128,6 +151,30 @@ const TESTS: &[(&str, Test)] = &[
     (
         "operations::lists_are_priced_by_their_depth",
         operations::lists_are_priced_by_their_depth,
+    ),
+    (
+        "order::filters_that_answer_or_authenticate_belong_in_front",
+        order::filters_that_answer_or_authenticate_belong_in_front,
+    ),
+    (
+        "order::a_cache_belongs_behind",
+        order::a_cache_belongs_behind,
+    ),
+    (
+        "order::what_unpacks_bodies_belongs_in_front",
+        order::what_unpacks_bodies_belongs_in_front,
+    ),
+    (
+        "package::an_image_holds_the_module_as_fetchers_want_it",
+        package::an_image_holds_the_module_as_fetchers_want_it,
+    ),
+    (
+        "package::the_same_module_gives_the_same_image",
+        package::the_same_module_gives_the_same_image,
+    ),
+    (
+        "package::the_bill_of_materials_lists_what_is_in_the_module",
+        package::the_bill_of_materials_lists_what_is_in_the_module,
     ),
     (
         "run_command::make_run_serves_what_it_prints_and_stops_on_ctrl_c",

@@ -8,8 +8,10 @@ mod exactness;
 mod faults;
 mod restarts;
 mod scene;
+mod secrets;
 mod servers;
 mod transports;
+mod upgrades;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -128,6 +130,11 @@ const TESTS: &[(&str, Needs, Test)] = &[
         restarts::restarts_after_three_quiet_seconds_take_next_to_nothing_along,
     ),
     (
+        "secrets::a_password_in_the_environment_stands_in_no_configuration",
+        Needs::Nothing,
+        secrets::a_password_in_the_environment_stands_in_no_configuration,
+    ),
+    (
         "servers::everybody_may_ask_for_the_role_and_nothing_else",
         Needs::Nothing,
         servers::everybody_may_ask_for_the_role_and_nothing_else,
@@ -156,6 +163,11 @@ const TESTS: &[(&str, Needs, Test)] = &[
         "transports::webdis_in_between",
         Needs::Webdis,
         transports::webdis_in_between,
+    ),
+    (
+        "upgrades::an_older_module_and_this_one_share_one_allotment",
+        Needs::Nothing,
+        upgrades::an_older_module_and_this_one_share_one_allotment,
     ),
 ];
 

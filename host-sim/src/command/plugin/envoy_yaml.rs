@@ -400,11 +400,15 @@ fn capabilities(from: &Map<String, Value>) -> Option<BTreeSet<String>> {
     (!allowed.is_empty()).then(|| allowed.keys().cloned().collect())
 }
 
+/// The environment of the VM: what is written there, and those of this program's own variables that are named, as Envoy gives it its own.
 fn environment(vm: &Map<String, Value>) -> BTreeMap<String, String> {
     let variables = vm.get("environment_variables");
-    let values = variables.and_then(|variables| variables.get("key_values"));
-    let values = values.and_then(Value::as_object).into_iter().flatten();
-    values
-        .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
-        .collect()
+    let of = |key| variables.and_then(|variables| variables.get(key));
+    let values = of("key_values").and_then(Value::as_object);
+    let written = values.into_iter().flatten();
+    let written = written.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.into())));
+    let named = of("host_env_keys").and_then(Value::as_array);
+    let named = named.into_iter().flatten().filter_map(Value::as_str);
+    let named = named.filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)));
+    written.chain(named).collect()
 }

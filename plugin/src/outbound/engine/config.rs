@@ -61,9 +61,13 @@ pub struct RespConfig {
     /// The user, where there is one beside the default one.
     #[serde(default)]
     pub user: Option<Secret>,
-    /// The password.
+    /// The password. Whoever sees the proxy's configuration sees it.
     #[serde(default)]
     pub password: Option<Secret>,
+    /// Instead of `password`: the environment variable that has it. The proxy gives the filter's VM those that its `vm_config` names in
+    /// `environment_variables.host_env_keys`, so that the password stands in no configuration.
+    #[serde(default)]
+    pub password_variable: Option<Variable>,
     /// The number of the database.
     #[serde(default)]
     pub database: u32,
@@ -190,7 +194,18 @@ impl TransportConfig {
 impl RespConfig {
     fn into_transport(self) -> Result<RespTransport, ConfigError> {
         let mut prelude = Vec::new();
-        match (self.user, self.password) {
+        let password = match (self.password, self.password_variable) {
+            (Some(_), Some(_)) => {
+                return Err(ConfigError::invalid(
+                    "engine.transport.resp.password_variable",
+                    "a second password",
+                    "either `password` or `password_variable`",
+                ));
+            }
+            (password, None) => password,
+            (None, Some(variable)) => Some(variable.secret()?),
+        };
+        match (self.user, password) {
             (Some(Secret(user)), Some(Secret(password))) => {
                 prelude.push(vec!["AUTH".to_owned(), user, password]);
             }
@@ -199,7 +214,7 @@ impl RespConfig {
                 return Err(ConfigError::invalid(
                     "engine.transport.resp.user",
                     "a user without a password",
-                    "`password` beside it",
+                    "`password` or `password_variable` beside it",
                 ));
             }
             (None, None) => {}
@@ -211,6 +226,64 @@ impl RespConfig {
             cluster: self.cluster,
             prelude,
         })
+    }
+}
+
+/// The name of an environment variable.
+///
+/// Invariant: 1 to 128 letters, digits and underscores.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Variable(String);
+
+/// A text that names no environment variable.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("invalid name of an environment variable, expected 1 to 128 letters, digits and `_`")]
+pub struct InvalidVariable;
+
+impl TryFrom<String> for Variable {
+    type Error = InvalidVariable;
+
+    fn try_from(name: String) -> Result<Self, InvalidVariable> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        if (1..=128).contains(&name.len()) && name.bytes().all(allowed) {
+            Ok(Self(name))
+        } else {
+            Err(InvalidVariable)
+        }
+    }
+}
+
+impl Variable {
+    /// The secret that the VM's environment has under this name. It is the same for as long as the VM lives.
+    fn secret(self) -> Result<Secret, ConfigError> {
+        let invalid = |expected: String| {
+            let path = "engine.transport.resp.password_variable";
+            ConfigError::invalid(path, format!("{:?}", self.0), expected)
+        };
+        let value = std::env::var(&self.0).map_err(|_| {
+            invalid(format!(
+                "a variable of the VM's environment: \
+                 `\"environment_variables\": {{\"host_env_keys\": [\"{}\"]}}` in `vm_config`, and the variable in the proxy's own",
+                self.0
+            ))
+        })?;
+        Secret::try_from(value).map_err(|_| invalid("one with 1 to 1024 bytes in it".to_owned()))
+    }
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Variable {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Variable".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": "string", "pattern": "^[A-Za-z0-9_]{1,128}$"})
     }
 }
 
