@@ -2,6 +2,7 @@
 //! crashing worker of several, bodies that never end, every operation of a real API, every organization of the announcement, and the README's commands as a
 //! person types them.
 
+mod action;
 mod admin;
 mod allotments;
 mod bodies;
@@ -48,6 +49,10 @@ struct World {
 }
 
 const TESTS: &[(&str, Test)] = &[
+    (
+        "action::a_workflow_fails_with_a_scenario_and_says_why",
+        action::a_workflow_fails_with_a_scenario_and_says_why,
+    ),
     (
         "admin::it_can_be_closed_but_for_the_statistics",
         admin::it_can_be_closed_but_for_the_statistics,
