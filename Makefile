@@ -1,8 +1,9 @@
-# The README's commands, and nothing else.
+# The commands of README.md and of the pages beside it, and nothing else.
 #
 #   make run            the filter in a real Envoy on 127.0.0.1:10000 (PORT=, ADMIN_PORT=, WORKERS=, ENVOY=, CONFIG=, ENVOY_YAML=)
 #   make headers        the module that reads no bodies, target/api_credits_headers.wasm: for policies that price nothing by them
 #   make package        OCI images of both modules for Istio and Envoy Gateway, with bills of materials, in target/package
+#   make release        a static host-sim and both modules with checksums, in target/release-files (some minutes)
 #   make run-cluster    two Envoys that share one allotment in Valkey, on 127.0.0.1:10000 and :10001
 #   make test           everything that can be checked; closes with `N passed, N failed`
 #   make test-backends  what real backends serve against what is charged for it, over 100,000 generated spellings (REQUESTS=, SEED=, BACKENDS=)
@@ -11,7 +12,7 @@
 #                       BASE=COMMIT: beside the filter of another commit)
 #   make bench-cluster  what it costs to share an allotment among Envoys, in about two minutes; also in target/bench/
 
-.PHONY: run headers package run-cluster test test-backends fuzz bench bench-cluster
+.PHONY: run headers package release run-cluster test test-backends fuzz bench bench-cluster
 .DEFAULT_GOAL := run
 
 # For developing: $(TARGET) follows CARGO_TARGET_DIR, as everything here does.
@@ -37,6 +38,9 @@ package: headers
 	cargo build --locked --profile wasm --target wasm32-wasip1 -p api-credits
 	@envoy/package $(TARGET)/wasm32-wasip1/wasm/api_credits.wasm api-credits $(TARGET)/package
 	@envoy/package $(TARGET)/api_credits_headers.wasm api-credits-headers $(TARGET)/package
+
+release: package
+	@host-sim/release
 
 test:
 	@tests/run.sh

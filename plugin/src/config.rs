@@ -66,10 +66,10 @@ pub struct Config {
     pub editions: UniqueMap<EditionName, Edition>,
     /// The organizations, by id.
     pub organizations: UniqueMap<OrganizationId, Organization>,
-    /// What becomes of organizations that are not listed.
+    /// How organizations that are not listed are treated.
     #[serde(default)]
     pub strangers: StrangersConfig,
-    /// What becomes of calls that state no organization.
+    /// How calls that state no organization are treated.
     #[serde(default)]
     pub anonymous: AnonymousConfig,
     /// What calls cost.
@@ -167,7 +167,7 @@ fn midnight() -> String {
     "00:00".to_owned()
 }
 
-/// What becomes of organizations that are not listed.
+/// How organizations that are not listed are treated.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -184,7 +184,7 @@ impl Default for StrangersConfig {
     }
 }
 
-/// What becomes of calls that state no organization.
+/// How calls that state no organization are treated.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -238,7 +238,7 @@ pub struct Accepted {
 pub enum Bodies {
     /// It does.
     Read,
-    /// It does not, and refuses prices by records unless it is said what becomes of them here.
+    /// It does not, and refuses prices by records unless it is said how they are treated here.
     Unread,
 }
 

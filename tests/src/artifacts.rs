@@ -131,6 +131,24 @@ pub fn older_module() -> anyhow::Result<PathBuf> {
     module_at(OLDER, &target().join("older"))
 }
 
+/// Whether [`older_module`] can be had: a shallow clone does not have its commit, which is said.
+#[must_use]
+pub fn has_older_module() -> bool {
+    let known = env::var_os("API_CREDITS_OLDER_MODULE").is_some()
+        || Command::new("git")
+            .args(["cat-file", "-e", OLDER])
+            .current_dir(root())
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success());
+    if !known {
+        eprintln!(
+            "this clone does not have commit {OLDER}, so upgrades are not tested (git fetch --unshallow)"
+        );
+    }
+    known
+}
+
 /// A commit with the filter before it was built on the SDK. A change of the records' layout has to name a later one.
 const OLDER: &str = "059035487ddfd5619119660f051fa3fd293b2edd";
 

@@ -274,7 +274,7 @@ fn an_engine_that_cannot_be() {
         (
             "transport",
             serde_json::json!({"resp": {"cluster": "e", "password_variable": "A B"}}),
-            "invalid configuration at `engine.transport.resp.password_variable`: (not shown): expected 1 to 128 letters, digits and `_`",
+            "invalid configuration at `engine.transport.resp.password_variable`: \"A B\": expected 1 to 128 letters, digits and `_`",
         ),
         (
             "transport",
@@ -301,7 +301,7 @@ fn the_module_that_reads_no_bodies_refuses_prices_per_record_unless_told_what_be
     assert_eq!(
         read(&config).unwrap_err().to_string(),
         "invalid configuration at `costs.rules[1].cost` (line 1 column 90): {\"per_record\": …}: expected a price that needs no body, because this module \
-         (api_credits_headers.wasm) reads none: load api_credits.wasm, or say in `costs.body.unread` what becomes of such calls here"
+         (api_credits_headers.wasm) reads none: load api_credits.wasm, or say in `costs.body.unread` how such calls are treated here"
     );
     config["costs"]["body"] = serde_json::json!({"unread": {"charge": 40}});
     let charged = Fallback::Charge(Credits::new(40).unwrap());

@@ -10,6 +10,7 @@ mod capabilities;
 mod crashes;
 mod delivery;
 mod directory;
+mod documents;
 mod edge;
 mod exactness;
 mod fetch;
@@ -94,6 +95,15 @@ const TESTS: &[(&str, Test)] = &[
         capabilities::envoy_starts_the_filter_with_what_it_needs_and_not_without,
     ),
     (
+        "documents::links_lead_somewhere",
+        documents::links_lead_somewhere,
+    ),
+    ("documents::readme_is_short", documents::readme_is_short),
+    (
+        "documents::the_first_scenario_of_the_tutorial_holds",
+        documents::the_first_scenario_of_the_tutorial_holds,
+    ),
+    (
         "edge::a_client_has_nothing_to_play_with",
         edge::a_client_has_nothing_to_play_with,
     ),
@@ -104,10 +114,6 @@ const TESTS: &[(&str, Test)] = &[
     (
         "delivery::credits_bought_while_envoy_runs_pay_for_the_next_call",
         delivery::credits_bought_while_envoy_runs_pay_for_the_next_call,
-    ),
-    (
-        "delivery::an_older_module_and_this_one_read_each_others_accounts",
-        delivery::an_older_module_and_this_one_read_each_others_accounts,
     ),
     (
         "delivery::without_a_first_configuration_nothing_is_served",
@@ -219,6 +225,12 @@ const TESTS: &[(&str, Test)] = &[
     ),
 ];
 
+/// What needs the module of an older commit as well.
+const OF_HISTORY: &[(&str, Test)] = &[(
+    "delivery::an_older_module_and_this_one_read_each_others_accounts",
+    delivery::an_older_module_and_this_one_read_each_others_accounts,
+)];
+
 /// What needs Prometheus as well.
 const OF_PROMETHEUS: &[(&str, Test)] = &[
     (
@@ -245,10 +257,13 @@ fn main() -> anyhow::Result<ExitCode> {
             test(&world).map_err(|error| Failed::from(format!("{error:#}")))
         })
     };
-    let missing = world.prometheus.is_none();
-    let of_prometheus = OF_PROMETHEUS.iter().map(trial);
-    let of_prometheus = of_prometheus.map(|trial| trial.with_ignored_flag(missing));
-    let trials = TESTS.iter().map(trial).chain(of_prometheus);
+    let some = |tests: &'static [(&str, Test)], missing| {
+        let trials = tests.iter().map(&trial);
+        trials.map(move |trial| trial.with_ignored_flag(missing))
+    };
+    let trials = some(TESTS, false)
+        .chain(some(OF_HISTORY, !artifacts::has_older_module()))
+        .chain(some(OF_PROMETHEUS, world.prometheus.is_none()));
     Ok(libtest_mimic::run(&arguments, trials.collect()).exit_code())
 }
 

@@ -16,7 +16,7 @@ mod upgrades;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use api_credits_tests::artifacts::Artifacts;
+use api_credits_tests::artifacts::{Artifacts, has_older_module};
 use api_credits_tests::engine::program::Program;
 use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::runtime::Runtime;
@@ -38,6 +38,8 @@ enum Needs {
     Nothing,
     Redis,
     Webdis,
+    /// The module of an older commit.
+    History,
 }
 
 /// A test: it gets what all of them run.
@@ -135,6 +137,11 @@ const TESTS: &[(&str, Needs, Test)] = &[
         secrets::a_password_in_the_environment_stands_in_no_configuration,
     ),
     (
+        "secrets::host_sim_takes_the_password_from_its_environment",
+        Needs::Nothing,
+        secrets::host_sim_takes_the_password_from_its_environment,
+    ),
+    (
         "servers::everybody_may_ask_for_the_role_and_nothing_else",
         Needs::Nothing,
         servers::everybody_may_ask_for_the_role_and_nothing_else,
@@ -166,7 +173,7 @@ const TESTS: &[(&str, Needs, Test)] = &[
     ),
     (
         "upgrades::an_older_module_and_this_one_share_one_allotment",
-        Needs::Nothing,
+        Needs::History,
         upgrades::an_older_module_and_this_one_share_one_allotment,
     ),
 ];
@@ -189,6 +196,7 @@ fn main() -> anyhow::Result<ExitCode> {
             Needs::Nothing => false,
             Needs::Redis => world.redis.is_none(),
             Needs::Webdis => world.webdis.is_none(),
+            Needs::History => !has_older_module(),
         };
         let world = Arc::clone(&world);
         let run = move || test(&world).map_err(|error| Failed::from(format!("{error:#}")));

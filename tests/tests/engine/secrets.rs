@@ -1,8 +1,11 @@
 //! Where the engine's password can be read: in Envoy's configuration, if it is in the filter's, and nowhere if it is in the environment.
 
+use std::fs;
 use std::net::SocketAddr;
+use std::process::Command;
 
 use anyhow::{Context as _, ensure};
+use api_credits_tests::artifacts::{host_sim, root};
 use api_credits_tests::client;
 use api_credits_tests::engine::cluster::{ORGANIZATION, Way, config, yaml};
 use api_credits_tests::engine::server::{FILTER, Server, Settings};
@@ -63,6 +66,45 @@ pub(crate) fn a_password_in_the_environment_stands_in_no_configuration(
         error.contains("engine.transport.resp.password_variable"),
         "{error}"
     );
+    Ok(())
+}
+
+pub(crate) fn host_sim_takes_the_password_from_its_environment(
+    world: &World,
+) -> anyhow::Result<()> {
+    let yaml = fs::read_to_string(root().join("envoy/engine.yaml"))?;
+    let mut filter = config(100, &json!({}))?;
+    let transport = filter.pointer_mut("/engine/transport/resp");
+    *transport.context("engine.json has no transport")? =
+        json!({ "cluster": "credits_engine", "password_variable": VARIABLE.0 });
+    let module = world.artifacts.module.to_string_lossy();
+    let filled = [
+        ("${MODULE}", &*module),
+        ("${FILTER_JSON}", &filter.to_string()),
+        ("${PORT}", "0"),
+        ("${ADMIN_PORT}", "0"),
+        ("${ENGINE_PORT}", "0"),
+    ];
+    let yaml = filled
+        .iter()
+        .fold(yaml, |yaml, (name, value)| yaml.replace(name, value));
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("envoy.yaml");
+    fs::write(&file, yaml.replace(&format!("# {HANDED}"), HANDED))?;
+    let program = host_sim()?;
+    for (password, code) in [(Some(VARIABLE.1), 0), (None, 1)] {
+        let mut command = Command::new(&program);
+        command
+            .env_remove(VARIABLE.0)
+            .args(["check", "--envoy-yaml"])
+            .arg(&file);
+        command.envs(password.map(|password| (VARIABLE.0, password)));
+        let output = command.output()?;
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        let named = said.contains("engine.transport.resp.password_variable");
+        assert_eq!(named, password.is_none(), "{said}");
+    }
     Ok(())
 }
 

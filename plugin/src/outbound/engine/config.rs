@@ -35,7 +35,7 @@ pub struct EngineConfig {
     /// After how many more seconds without a call all credits are given back that were reserved and not used, from 1 to 3600.
     #[serde(default = "ten")]
     pub idle_seconds: u32,
-    /// What becomes of calls that what is reserved cannot pay for while it does not answer.
+    /// How calls are treated that the reserved credits cannot pay for while it does not answer.
     #[serde(default)]
     pub when_down: WhenDown,
 }

@@ -28,7 +28,7 @@ const MAX_BODY_SECONDS: u32 = 3600;
 const MAX_NAME: usize = 64;
 
 impl CostsConfig {
-    /// What becomes of calls with a price per record where no bodies are read.
+    /// How calls with a price per record are treated where no bodies are read.
     ///
     /// # Errors
     ///
@@ -43,7 +43,7 @@ impl CostsConfig {
                 format!("costs.rules[{index}].cost"),
                 "{\"per_record\": …}",
                 "a price that needs no body, because this module (api_credits_headers.wasm) reads none: load api_credits.wasm, or say \
-                 in `costs.body.unread` what becomes of such calls here",
+                 in `costs.body.unread` how such calls are treated here",
             )
         })
     }

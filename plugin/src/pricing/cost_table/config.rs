@@ -34,17 +34,17 @@ pub struct BodyConfig {
     pub max_bytes: u32,
     /// How long a call waits for its body to be complete, in seconds: from 1 to 3600, by default 60. Then it is refused with 408.
     pub timeout_seconds: u32,
-    /// What becomes of a call whose body is longer; by default it is refused.
+    /// How a call with a longer body is treated; by default it is refused.
     pub too_large: Fallback,
-    /// What becomes of a call whose records cannot be counted: the body is not JSON, by its content type or by itself, or what should
+    /// How a call is treated whose records cannot be counted: the body is not JSON, by its content type or by itself, or what should
     /// be an array is not. By default it is refused.
     pub unreadable: Fallback,
-    /// What becomes of a call with a price per record in `api_credits_headers.wasm`, the module that reads no bodies, where it has
+    /// How a call with a price per record is treated in `api_credits_headers.wasm`, the module that reads no bodies, where it has
     /// one. Without this, that module refuses a configuration that has such prices. `api_credits.wasm` reads the bodies, and ignores it.
     pub unread: Option<Fallback>,
 }
 
-/// What becomes of a call whose records cannot be counted.
+/// How a call whose records cannot be counted is treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
