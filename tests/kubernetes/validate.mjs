@@ -2,6 +2,7 @@
 // which a server drops without a word. Reads nothing but its arguments, one file each; prints a line for each manifest, and one for each mistake.
 //
 //     node validate.mjs FILE…
+//     node validate.mjs --json FILE     only prints the documents of a YAML file, as JSON
 import { readFileSync } from "node:fs";
 import { parseAllDocuments } from "yaml";
 
@@ -67,11 +68,21 @@ async function mistakes(manifest) {
   return [...found, ...objects.flatMap(unknown)];
 }
 
+function documents(file) {
+  return parseAllDocuments(readFileSync(file, "utf8")).map((document) => {
+    if (document.errors.length > 0) throw new Error(`${file}: ${document.errors}`);
+    return document.toJS();
+  });
+}
+
+if (process.argv[2] === "--json") {
+  console.log(JSON.stringify(documents(process.argv[3])));
+  process.exit(0);
+}
+
 let wrong = false;
 for (const file of process.argv.slice(2)) {
-  for (const document of parseAllDocuments(readFileSync(file, "utf8"))) {
-    const manifest = document.toJS();
-    if (document.errors.length > 0 || !manifest) throw new Error(`${file}: ${document.errors}`);
+  for (const manifest of documents(file)) {
     console.log(`${file}: ${manifest.kind} ${manifest.metadata?.name}`);
     for (const mistake of await mistakes(known(manifest))) {
       console.log(`  ${mistake}`);

@@ -8,13 +8,14 @@ use api_credits_tests::artifacts::{host_sim, root};
 use serde_json::Value;
 
 use crate::World;
+use crate::kubernetes::yaml;
 
 /// What an expression of a workflow has to be replaced by.
 const PROGRAM: &str = "${{ steps.build.outputs.program }}";
 
 pub(crate) fn a_workflow_fails_with_a_scenario_and_says_why(world: &World) -> anyhow::Result<()> {
-    let text = fs::read_to_string(root().join("host-sim/action.yml"))?;
-    let action: Value = serde_norway::from_str(&text)?;
+    let action = yaml(&root().join("host-sim/action.yml"))?;
+    let action = action.first().context("an empty action.yml")?;
     assert_eq!(action.pointer("/runs/using"), Some(&"composite".into()));
     let steps = action.pointer("/runs/steps").and_then(Value::as_array);
     let steps = steps.context("no steps")?;

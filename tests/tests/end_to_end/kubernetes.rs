@@ -11,7 +11,6 @@ use api_credits_tests::clients::Node;
 use api_credits_tests::envoy::Served;
 use host_sim::scenario::ConfigText;
 use host_sim::target::{Filter, Request, Session as _, Setup};
-use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use crate::World;
@@ -35,9 +34,7 @@ const CLUSTERS: [(&str, &str); 2] = [
 
 pub(crate) fn manifests_are_what_their_kinds_allow(_: &World) -> anyhow::Result<()> {
     let node = Node::obtain()?;
-    let program = node
-        .install(&root().join("tests/kubernetes"))?
-        .join("validate.mjs");
+    let program = program(&node)?;
     let manifests = manifests()?;
     let validate = |files: &[PathBuf]| node.command(&program).args(files).output();
     let output = validate(&manifests)?;
@@ -247,14 +244,32 @@ fn manifests() -> anyhow::Result<Vec<PathBuf>> {
 }
 
 fn documents(file: &str) -> anyhow::Result<Vec<Value>> {
-    parsed(&text(file)?).with_context(|| file.to_owned())
+    yaml(&kubernetes().join(file)).with_context(|| file.to_owned())
 }
 
 fn parsed(text: &str) -> anyhow::Result<Vec<Value>> {
-    let documents = serde_norway::Deserializer::from_str(text);
-    documents
-        .map(|document| Ok(Value::deserialize(document)?))
-        .collect()
+    let file = tempfile::NamedTempFile::new()?;
+    fs::write(file.path(), text)?;
+    yaml(file.path())
+}
+
+/// The documents of a YAML file.
+pub(crate) fn yaml(file: &Path) -> anyhow::Result<Vec<Value>> {
+    let node = Node::obtain()?;
+    let output = node
+        .command(&program(&node)?)
+        .arg("--json")
+        .arg(file)
+        .output()?;
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{complaint}");
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+fn program(node: &Node) -> anyhow::Result<PathBuf> {
+    Ok(node
+        .install(&root().join("tests/kubernetes"))?
+        .join("validate.mjs"))
 }
 
 /// What the first manifest of a file has there.
