@@ -95,7 +95,8 @@ impl HeaderMap {
                 return None;
             }
             let name = fields.get(start..)?.get(..name)?;
-            Some((name, fields.get(middle..end)?))
+            let (_nul, value) = fields.get(middle..next)?.split_last()?;
+            Some((name, value))
         })
     }
 
@@ -215,6 +216,13 @@ mod tests {
                 );
             }
         }
+        // The NUL behind its value is part of a field.
+        let alone = serialize(&[("a", "b")]);
+        let broken = HeaderMap::new(alone[..alone.len() - 1].to_vec());
+        assert_eq!(
+            (HeaderMap::new(alone).first("a"), broken.first("a")),
+            (Some(&b"b"[..]), None)
+        );
         assert_eq!(HeaderMap::default().first("a"), None);
         assert_eq!(HeaderMap::new(vec![0xff; 64]).first("a"), None);
     }
