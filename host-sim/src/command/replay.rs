@@ -23,6 +23,7 @@ mod summary;
 mod table;
 mod threshold;
 mod warning;
+mod without;
 
 use std::fs;
 use std::sync::Arc;

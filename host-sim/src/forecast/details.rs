@@ -5,6 +5,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 use super::mapping::{DetailsMapping, Mapping};
+use super::organization::Terms;
 use crate::simulator::{Ending, SimulationError, Simulator};
 use crate::target::Request;
 
@@ -30,6 +31,19 @@ pub struct Details {
 }
 
 impl Details {
+    /// The terms of a day that has begun at that instant.
+    pub(super) fn terms(self, from: Timestamp) -> Terms {
+        Terms {
+            ends: self.day_ends.filter(|ends| *ends > from),
+            plan: self.plan,
+            limit: self.limit,
+            protection: self.protection.filter(|protection| *protection > 0),
+            purchased: self.purchased,
+            purchasable: self.purchasable,
+            concurrency: self.concurrency,
+        }
+    }
+
     /// Reads the answer of a module, as the mapping says.
     pub(super) fn read(mapping: &DetailsMapping, body: &[u8]) -> Self {
         let Ok(document) = serde_json::from_slice::<Value>(body) else {

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::details::Details;
 use super::outgoing::Outgoing;
 use super::reasons::Reasons;
 use super::series::Series;
@@ -52,6 +51,30 @@ pub struct Day {
     /// When its first call came.
     #[cfg_attr(feature = "command", schemars(with = "Option<String>"))]
     pub from: Option<Timestamp>,
+    /// Under which terms.
+    #[serde(flatten, serialize_with = "shared")]
+    #[cfg_attr(feature = "command", schemars(with = "Terms"))]
+    pub terms: Arc<Terms>,
+    /// Calls that came.
+    pub calls: u64,
+    /// Those that were refused.
+    pub refused: u64,
+    /// Those of them that a higher limit would have spared.
+    pub refused_by_cost: u64,
+    /// Those of them that a higher concurrency limit would have spared.
+    pub refused_by_concurrency: u64,
+    /// What its calls were charged.
+    pub cost: u64,
+    /// What the refused ones would have cost, as far as the module tells: those refused for want of credits by its refusal, those refused for
+    /// too many calls at once by what the same call costs alone, and those whose refusal was only noted by its answer to the question for the
+    /// price. Each counts in full, even one that the log says has failed.
+    pub cost_refused: u64,
+}
+
+/// The terms of a day, which many organizations have in common.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "command", derive(schemars::JsonSchema))]
+pub struct Terms {
     /// When it ended, if the module tells.
     #[cfg_attr(feature = "command", schemars(with = "Option<String>"))]
     pub ends: Option<Timestamp>,
@@ -67,20 +90,6 @@ pub struct Day {
     pub purchasable: Option<u64>,
     /// How many calls may be in progress.
     pub concurrency: Option<u64>,
-    /// Calls that came.
-    pub calls: u64,
-    /// Those that were refused.
-    pub refused: u64,
-    /// Those of them that a higher limit would have spared.
-    pub refused_by_cost: u64,
-    /// Those of them that a higher concurrency limit would have spared.
-    pub refused_by_concurrency: u64,
-    /// What its calls were charged.
-    pub cost: u64,
-    /// What the refused ones would have cost, as far as the module tells: those refused for want of credits by its refusal, those refused for
-    /// too many calls at once by what the same call costs alone, and those whose refusal was only noted by its answer to the question for the
-    /// price. Each counts in full, even one that the log says has failed.
-    pub cost_refused: u64,
 }
 
 /// What the calls of one kind came to.
@@ -110,6 +119,9 @@ pub struct FirstRefusal {
 
 /// The most kinds of calls that are told apart for one organization.
 const MOST_OPERATIONS: usize = 200;
+
+/// Up to how many days and kinds of calls of one organization take no more room than they need.
+const FEW: usize = 8;
 
 /// What the others are called.
 const OTHERS: &str = "(others)";
@@ -165,7 +177,7 @@ impl Organization {
     pub fn worst_day(&self) -> Option<&Day> {
         self.days.iter().max_by(|a, b| {
             let key = |day: &Day| {
-                let limit = i128::from(day.limit.unwrap_or(u64::MAX));
+                let limit = i128::from(day.terms.limit.unwrap_or(u64::MAX));
                 i128::from(day.need()).saturating_sub(limit)
             };
             key(a).cmp(&key(b))
@@ -181,26 +193,20 @@ impl Organization {
     /// The newest day, if it lasts at that instant.
     pub(super) fn today(&self, at: Timestamp) -> Option<usize> {
         let day = self.days.last()?;
-        let lasts = match day.ends {
+        let lasts = match day.terms.ends {
             Some(ends) => at < ends,
             None => day.from.is_some_and(|from| utc_day(from) == utc_day(at)),
         };
         lasts.then(|| self.days.len().saturating_sub(1))
     }
 
-    /// Another day begins.
-    pub(super) fn begin_day(&mut self, from: Timestamp, details: Details) -> usize {
-        // Many have one day alone.
-        self.days.reserve_exact(usize::from(self.days.is_empty()));
+    /// Another day begins, under these terms.
+    pub(super) fn begin_day(&mut self, from: Timestamp, terms: Arc<Terms>) -> usize {
+        // Most have few.
+        self.days.reserve_exact(usize::from(self.days.len() < FEW));
         self.days.push(Day {
             from: Some(from),
-            ends: details.day_ends.filter(|ends| *ends > from),
-            plan: details.plan,
-            limit: details.limit,
-            protection: details.protection.filter(|protection| *protection > 0),
-            purchased: details.purchased,
-            purchasable: details.purchasable,
-            concurrency: details.concurrency,
+            terms,
             ..Day::default()
         });
         self.days.len().saturating_sub(1)
@@ -221,7 +227,7 @@ impl Organization {
             let kind = if is_full { OTHERS } else { kind };
             known = place(&self.operations, kind).or_else(|| {
                 self.operations
-                    .reserve_exact(usize::from(self.operations.is_empty()));
+                    .reserve_exact(usize::from(self.operations.len() < FEW));
                 self.operations.push((name(kind), Operation::default()));
                 Some(self.operations.len().saturating_sub(1))
             });
@@ -235,7 +241,9 @@ impl Day {
     /// How much more would have been enough. Where all calls together cost no more than the limit, because some of it was given back, at no
     /// time more is missing than what the refused calls would have been charged.
     fn missing(&self) -> u64 {
-        let missing = self.need().saturating_sub(self.limit.unwrap_or(u64::MAX));
+        let missing = self
+            .need()
+            .saturating_sub(self.terms.limit.unwrap_or(u64::MAX));
         if missing == 0 && self.refused_by_cost > 0 {
             return self.cost_refused;
         }
@@ -247,6 +255,10 @@ impl Day {
     pub fn need(&self) -> u64 {
         self.cost.saturating_add(self.cost_refused)
     }
+}
+
+fn shared<S: Serializer>(terms: &Arc<Terms>, serializer: S) -> Result<S::Ok, S::Error> {
+    terms.serialize(serializer)
 }
 
 fn utc_day(at: Timestamp) -> i64 {

@@ -1,12 +1,13 @@
 //! What came of a call: how it is read from what the module told of it, and where it is added.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::departure::Came;
 use super::details::number_in;
-use super::organization::FirstRefusal;
+use super::organization::{FirstRefusal, Terms};
 use super::replay::{HELD, Replay};
+use super::series::Bucket;
+use super::tally::once;
 use crate::access_log::Entry;
 use crate::simulator::Ending;
 
@@ -43,11 +44,16 @@ impl Replay {
         let refused = u64::from(reason.is_some());
         let noted = verdict.is_some_and(|verdict| verdict.starts_with(shadow));
         self.tally.noted = self.tally.noted.saturating_add(noted.into());
-        let series = [&mut organization.series, &mut self.tally.series];
-        for bucket in series.into_iter().filter_map(|series| series.at(came.at)) {
-            bucket.calls = bucket.calls.saturating_add(1);
-            bucket.refused = bucket.refused.saturating_add(refused);
-            bucket.cost = bucket.cost.saturating_add(cost);
+        for series in [&mut organization.series, &mut self.tally.series] {
+            let calls = 1;
+            series.count(
+                came.at,
+                Bucket {
+                    calls,
+                    refused,
+                    cost,
+                },
+            );
         }
         if came.bare && property(2).is_some_and(|kind| self.priced_by_body.contains(kind)) {
             self.tally.without_body = self.tally.without_body.saturating_add(1);
@@ -59,7 +65,7 @@ impl Replay {
             self.tally.unsettled = self.tally.unsettled.saturating_add(1);
         }
         if let Some(operation) = organization.operation(property(2).unwrap_or("-"), |kind| {
-            once(&mut self.tally.texts, kind)
+            once(&mut self.tally.texts, kind, |kind| Arc::from(kind))
         }) {
             operation.calls = operation.calls.saturating_add(1);
             operation.cost = operation.cost.saturating_add(cost);
@@ -71,8 +77,14 @@ impl Replay {
         day.calls = day.calls.saturating_add(1);
         day.refused = day.refused.saturating_add(refused);
         day.cost = day.cost.saturating_add(cost);
-        if let (None, Some(plan)) = (&day.plan, property(3)) {
-            day.plan = Some(plan.to_owned());
+        if let (None, Some(plan)) = (&day.terms.plan, property(3)) {
+            let terms = Terms {
+                plan: Some(plan.to_owned()),
+                ..Terms::clone(&day.terms)
+            };
+            day.terms = once(&mut self.tally.terms, &terms, |terms| {
+                Arc::new(terms.clone())
+            });
         }
         let Some(reason) = reason else {
             return;
@@ -100,10 +112,14 @@ impl Replay {
             let price = came.price.or(alone);
             day.cost_refused = day.cost_refused.saturating_add(price.unwrap_or(0));
         }
+        // Who is refused otherwise is not asked for what would have spared it that.
+        if entry.is_some() && (is(&verdicts.by_cost) || is(&verdicts.by_concurrency)) {
+            organization.remember(&self.outgoing);
+        }
         let texts = &mut self.tally.texts;
-        organization
-            .refusals
-            .add(reason, |reason| once(texts, reason));
+        organization.refusals.add(reason, |reason| {
+            once(texts, reason, |reason| Arc::from(reason))
+        });
         let earlier = organization
             .first_refusal
             .as_ref()
@@ -116,14 +132,4 @@ impl Replay {
             }));
         }
     }
-}
-
-/// A text that is the same one each time.
-fn once(texts: &mut BTreeSet<Arc<str>>, text: &str) -> Arc<str> {
-    if let Some(known) = texts.get(text) {
-        return Arc::clone(known);
-    }
-    let new = Arc::<str>::from(text);
-    texts.insert(Arc::clone(&new));
-    new
 }

@@ -145,11 +145,11 @@ impl Remedy {
     fn of(organization: &Organization, mapping: &Mapping) -> Self {
         let additional = organization.missing();
         let worst = organization.worst_day();
-        let sold = worst.and_then(|day| day.purchasable);
-        let bought = worst.and_then(|day| day.purchased).unwrap_or(0);
+        let sold = worst.and_then(|day| day.terms.purchasable);
+        let bought = worst.and_then(|day| day.terms.purchased).unwrap_or(0);
         // Calls that are refused for want of credits take no place beside others, but would if they passed.
         let crowded = worst
-            .and_then(|day| day.concurrency)
+            .and_then(|day| day.terms.concurrency)
             .is_some_and(|allowed| organization.peak_concurrency > allowed);
         Self {
             additional,
@@ -173,7 +173,7 @@ pub type Start<'s> = dyn Fn(&[u8], Timestamp) -> Result<Simulator, StartError> +
 ///
 /// When a module that has started cannot be asked.
 pub fn remedies(
-    organizations: &[Organization],
+    organizations: &[Box<Organization>],
     mapping: &Mapping,
     configuration: &Value,
     details_path: Option<&str>,
@@ -245,7 +245,7 @@ pub fn remedies(
                 source: Box::new(source),
             })?;
             // Whoever is not in the configuration keeps what it has.
-            if details.plan.as_ref() != Some(&name) || day.plan.as_ref() == Some(&name) {
+            if details.plan.as_ref() != Some(&name) || day.terms.plan.as_ref() == Some(&name) {
                 continue;
             }
             let enough = details.limit.is_none_or(|limit| day.need() <= limit);
@@ -260,7 +260,7 @@ pub fn remedies(
                     suffices: enough && wide,
                     replayed: false,
                     without_purchases: without_purchases
-                        && day.purchased.is_some_and(|bought| bought > 0),
+                        && day.terms.purchased.is_some_and(|bought| bought > 0),
                 });
             }
         }

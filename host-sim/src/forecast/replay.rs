@@ -166,7 +166,7 @@ impl Replay {
             unsettled: settled.is_empty(),
             price: self.price_of_not_refused(&passing)?,
         };
-        if (passing.is_answered() || held || came.price.is_some())
+        if (held || came.price.is_some())
             && let Some(organization) = self.tally.organizations.get_mut(place)
         {
             organization.remember(&self.outgoing);
@@ -317,12 +317,12 @@ impl Replay {
             }
         };
         let place = self.tally.organizations.len();
-        self.tally.organizations.push(Organization {
+        self.tally.organizations.push(Box::new(Organization {
             name,
             number,
             is_named: who != Who::Nobody,
             ..Organization::default()
-        });
+        }));
         if self.places.len() <= number {
             self.places.resize(number.saturating_add(1), None);
         }
@@ -345,8 +345,9 @@ impl Replay {
             Some(path) => ask(&mut self.simulator, &self.mapping, path, headers)?,
             None => Details::default(),
         };
+        let terms = self.tally.terms(details.terms(at));
         let organization = self.tally.organizations.get_mut(place);
-        Ok(organization.map_or(0, |organization| organization.begin_day(at, details)))
+        Ok(organization.map_or(0, |organization| organization.begin_day(at, terms)))
     }
 
     /// Keeps what the module has logged when a call of the organization at this place came or ended, or by itself.

@@ -39,8 +39,8 @@ pub struct Forecast {
     pub missing_services: BTreeMap<String, u64>,
     /// What people read in place of the reasons of refusals.
     pub words: BTreeMap<String, String>,
-    /// Every organization: those that need most first.
-    pub organizations: Vec<Prospect>,
+    /// Every organization: those that need most first. There may be very many: each is made of one that is given up at once.
+    pub organizations: Vec<Box<Prospect>>,
     /// All of them together, over time.
     pub series: Series,
     /// How many lines the module logged.
@@ -120,9 +120,12 @@ impl Forecast {
         let mut organizations = Vec::with_capacity(tally.organizations.len());
         for (place, organization) in tally.organizations.into_iter().enumerate() {
             if organization.is_named {
-                organizations.push(Prospect::new(organization, remedies.remove(&place)));
+                organizations.push(Box::new(Prospect::new(
+                    *organization,
+                    remedies.remove(&place),
+                )));
             } else {
-                nobody = Some(Prospect::new(organization, None));
+                nobody = Some(Prospect::new(*organization, None));
             }
         }
         organizations.sort_unstable_by(|a, b| {
@@ -132,7 +135,8 @@ impl Forecast {
                 .cmp(&key(a))
                 .then_with(|| a.organization.cmp(&b.organization))
         });
-        let sum = |of: fn(&Prospect) -> u64| organizations.iter().chain(&nobody).map(of).sum();
+        let all = || organizations.iter().map(Box::as_ref).chain(&nobody);
+        let sum = |of: fn(&Prospect) -> u64| all().map(of).sum();
         Self {
             name: name.to_owned(),
             calls: sum(|of| of.calls),
@@ -202,15 +206,15 @@ impl Forecast {
 impl Prospect {
     fn new(organization: Organization, remedy: Option<Remedy>) -> Self {
         let worst = organization.worst_day();
-        let limit = worst.and_then(|day| day.limit);
+        let limit = worst.and_then(|day| day.terms.limit);
         let need = worst.map_or(0, Day::need);
-        let protection = worst.and_then(|day| day.protection);
+        let protection = worst.and_then(|day| day.terms.protection);
         let without = limit
             .zip(protection)
             .map(|(limit, part)| limit.saturating_sub(part));
         let percent = |limit: u64| need.saturating_mul(100).checked_div(limit);
         let mut prospect = Self {
-            plan: worst.and_then(|day| day.plan.clone()),
+            plan: worst.and_then(|day| day.terms.plan.clone()),
             calls: organization.calls(),
             refused: organization.refused(),
             cost: organization.cost(),
@@ -221,7 +225,7 @@ impl Prospect {
             protection,
             protected: without.is_some_and(|without| need > without),
             peak_concurrency: organization.peak_concurrency,
-            concurrency: worst.and_then(|day| day.concurrency),
+            concurrency: worst.and_then(|day| day.terms.concurrency),
             remedy,
             organization: organization.name,
             first_refusal: organization.first_refusal,

@@ -24,11 +24,19 @@ impl Bucket {
 }
 
 /// Buckets by time. They are an hour long, and longer where that would be too many.
+///
+/// There may be very many organizations with a few buckets each: all but the last are packed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Series {
     hours: i64,
-    /// By number, in order. Many organizations have few.
-    buckets: Vec<(i64, Bucket)>,
+    /// The last bucket and its number; most calls come in it.
+    last: Option<(i64, Bucket)>,
+    /// How many there are before it.
+    packed_count: usize,
+    /// Those, in order, each as four integers in LEB128: how far its number is from the one before it, and what is counted.
+    packed: Vec<u8>,
+    /// The number of the last packed one.
+    packed_last: i64,
 }
 
 /// The most buckets that are kept.
@@ -36,52 +44,101 @@ const MOST: usize = 500;
 
 impl Default for Series {
     fn default() -> Self {
-        Self {
-            hours: 1,
-            buckets: Vec::new(),
-        }
+        Self::of(1, Vec::new())
     }
 }
 
 impl Series {
-    /// The bucket of an instant.
-    pub(super) fn at(&mut self, at: Timestamp) -> Option<&mut Bucket> {
-        let mut number = at.as_second().div_euclid(self.seconds());
-        // Most calls come in the newest hour.
-        let is_last = |(last, _): &(i64, Bucket)| *last == number;
-        if !self.buckets.last().is_some_and(is_last) {
-            while self.buckets.len() >= MOST && self.place_of(number).is_err() {
-                self.widen();
-                number = at.as_second().div_euclid(self.seconds());
-            }
-            return self.bucket(number);
+    /// Buckets of so many hours, by number, in order.
+    fn of(hours: i64, buckets: Vec<(i64, Bucket)>) -> Self {
+        let mut series = Self {
+            hours,
+            last: None,
+            packed_count: 0,
+            packed: Vec::new(),
+            packed_last: 0,
+        };
+        for (number, bucket) in buckets {
+            series.append(number, bucket);
         }
-        self.buckets.last_mut().map(|(_, bucket)| bucket)
+        series
     }
 
-    fn place_of(&self, number: i64) -> Result<usize, usize> {
-        self.buckets
-            .binary_search_by_key(&number, |(known, _)| *known)
+    /// Adds a bucket behind the last one.
+    fn append(&mut self, number: i64, bucket: Bucket) {
+        if let Some((number, bucket)) = self.last.replace((number, bucket)) {
+            let distance = number.wrapping_sub(self.packed_last);
+            let numbers = [
+                distance.cast_unsigned(),
+                bucket.calls,
+                bucket.refused,
+                bucket.cost,
+            ];
+            // Most have few.
+            self.packed.reserve_exact(8);
+            for number in numbers {
+                pack(&mut self.packed, number);
+            }
+            self.packed_count = self.packed_count.saturating_add(1);
+            self.packed_last = number;
+        }
     }
 
-    /// The bucket of this number, which is made if it is not there.
-    fn bucket(&mut self, number: i64) -> Option<&mut Bucket> {
-        let place = self.place_of(number).unwrap_or_else(|place| {
-            self.buckets
-                .reserve_exact(usize::from(self.buckets.is_empty()));
-            self.buckets.insert(place, (number, Bucket::default()));
-            place
+    /// The buckets by number, in order.
+    fn buckets(&self) -> impl Iterator<Item = (i64, Bucket)> {
+        let mut packed = self.packed.as_slice();
+        let mut number = 0_i64;
+        let unpacked = std::iter::from_fn(move || {
+            let distance = unpack(&mut packed)?;
+            number = number.wrapping_add(distance.cast_signed());
+            let bucket = Bucket {
+                calls: unpack(&mut packed)?,
+                refused: unpack(&mut packed)?,
+                cost: unpack(&mut packed)?,
+            };
+            Some((number, bucket))
         });
-        self.buckets.get_mut(place).map(|(_, bucket)| bucket)
+        unpacked.chain(self.last)
+    }
+
+    /// How many buckets there are.
+    fn len(&self) -> usize {
+        self.packed_count.saturating_add(self.last.iter().len())
+    }
+
+    /// Counts what happened at an instant.
+    pub(super) fn count(&mut self, at: Timestamp, what: Bucket) {
+        self.add_to(at.as_second().div_euclid(self.seconds()), what);
+        while self.len() > MOST {
+            self.widen();
+        }
+    }
+
+    fn add_to(&mut self, number: i64, what: Bucket) {
+        match &mut self.last {
+            Some((last, bucket)) if *last == number => bucket.add(what),
+            Some((last, _)) if *last > number => {
+                let mut buckets: Vec<_> = self.buckets().collect();
+                match buckets.binary_search_by_key(&number, |(known, _)| *known) {
+                    Ok(place) => {
+                        if let Some((_, bucket)) = buckets.get_mut(place) {
+                            bucket.add(what);
+                        }
+                    }
+                    Err(place) => buckets.insert(place, (number, what)),
+                }
+                *self = Self::of(self.hours, buckets);
+            }
+            _ => self.append(number, what),
+        }
     }
 
     fn widen(&mut self) {
-        self.hours = self.hours.saturating_mul(2);
-        for (number, bucket) in std::mem::take(&mut self.buckets) {
-            if let Some(wider) = self.bucket(number.div_euclid(2)) {
-                wider.add(bucket);
-            }
+        let mut wider = Self::of(self.hours.saturating_mul(2), Vec::new());
+        for (number, bucket) in self.buckets() {
+            wider.add_to(number.div_euclid(2), bucket);
         }
+        *self = wider;
     }
 
     /// Adds another series, as if all had been counted in this one.
@@ -93,12 +150,10 @@ impl Series {
         while other.hours < self.hours {
             other.widen();
         }
-        for (number, bucket) in other.buckets {
-            if let Some(own) = self.bucket(number) {
-                own.add(bucket);
-            }
+        for (number, bucket) in other.buckets() {
+            self.add_to(number, bucket);
         }
-        while self.buckets.len() > MOST {
+        while self.len() > MOST {
             self.widen();
         }
     }
@@ -112,11 +167,34 @@ impl Series {
     /// The buckets in which anything happened, by when they begin.
     pub fn iter(&self) -> impl Iterator<Item = (Timestamp, Bucket)> {
         let seconds = self.seconds();
-        self.buckets.iter().filter_map(move |(number, bucket)| {
+        self.buckets().filter_map(move |(number, bucket)| {
             let begin = Timestamp::from_second(number.checked_mul(seconds)?).ok()?;
-            Some((begin, *bucket))
+            Some((begin, bucket))
         })
     }
+}
+
+/// Writes an integer in LEB128.
+fn pack(packed: &mut Vec<u8>, mut number: u64) {
+    while number > 0x7f {
+        packed.push((number & 0x7f) as u8 | 0x80);
+        number >>= 7;
+    }
+    packed.push(number as u8);
+}
+
+/// Reads what [`pack`] has written.
+fn unpack(packed: &mut &[u8]) -> Option<u64> {
+    let mut number = 0;
+    for shift in (0..u64::BITS).step_by(7) {
+        let (byte, rest) = packed.split_first()?;
+        *packed = rest;
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(number);
+        }
+    }
+    None
 }
 
 /// A bucket as it is told: with when it begins, and how long it is.
@@ -158,12 +236,48 @@ impl Serialize for Series {
 mod tests {
     use super::*;
 
+    const CALL: Bucket = Bucket {
+        calls: 1,
+        refused: 0,
+        cost: 7,
+    };
+
+    #[test]
+    fn buckets_stand_in_order_whenever_they_are_counted() {
+        let wide = Bucket {
+            calls: u64::MAX,
+            refused: 1 << 63,
+            cost: 300,
+        };
+        let mut series = Series::default();
+        let second = |hour: i64| Timestamp::from_second(hour * 3600).unwrap();
+        for (hour, what) in [
+            (5, CALL),
+            (-3, wide),
+            (9, CALL),
+            (5, CALL),
+            (-3, CALL),
+            (6, CALL),
+        ] {
+            series.count(second(hour), what);
+        }
+        let mut twice = CALL;
+        twice.add(CALL);
+        let expected = [
+            (second(-3), Bucket { cost: 307, ..wide }),
+            (second(5), twice),
+            (second(6), CALL),
+            (second(9), CALL),
+        ];
+        assert_eq!(series.iter().collect::<Vec<_>>(), expected);
+    }
+
     #[test]
     fn buckets_get_longer_instead_of_more() {
         let mut series = Series::default();
         for hour in 0..1200 {
             let at = Timestamp::from_second(hour * 3600 + 7).unwrap();
-            series.at(at).unwrap().calls += 1;
+            series.count(at, CALL);
         }
         assert_eq!(series.seconds(), 4 * 3600);
         assert_eq!(series.iter().count(), 300);
@@ -179,8 +293,8 @@ mod tests {
                 let at = Timestamp::from_second(hour * 3600).unwrap();
                 // The second one has few, which lie far apart.
                 let part = &mut parts[usize::from(hour % 100 == 0)];
-                part.at(at).unwrap().cost += 1;
-                all.at(at).unwrap().cost += 1;
+                part.count(at, CALL);
+                all.count(at, CALL);
             }
             let [mut one, two] = parts;
             let mut other = two.clone();

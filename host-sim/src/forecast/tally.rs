@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::organization::Organization;
+use super::organization::{Organization, Terms};
 use super::series::Series;
 use crate::target::LogLine;
 
@@ -24,9 +24,15 @@ pub(super) struct When {
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     /// In the order of their numbers.
-    pub(super) organizations: Vec<Organization>,
+    #[expect(
+        clippy::vec_box,
+        reason = "there may be very many, and room for as many again would be as large"
+    )]
+    pub(super) organizations: Vec<Box<Organization>>,
     /// The names of kinds of calls and of reasons, each once.
     pub(super) texts: BTreeSet<Arc<str>>,
+    /// The terms of days, each once.
+    pub(super) terms: BTreeSet<Arc<Terms>>,
     pub(super) series: Series,
     pub(super) without_body: u64,
     pub(super) noted: u64,
@@ -67,7 +73,7 @@ impl Tally {
 
     /// What is known of every organization, in the order of their first calls.
     #[must_use]
-    pub fn organizations(&self) -> &[Organization] {
+    pub fn organizations(&self) -> &[Box<Organization>] {
         &self.organizations
     }
 
@@ -77,7 +83,12 @@ impl Tally {
         let place = self
             .organizations
             .binary_search_by_key(&number, |organization| organization.number);
-        self.organizations.get(place.ok()?)
+        self.organizations.get(place.ok()?).map(Box::as_ref)
+    }
+
+    /// These terms, which are kept once.
+    pub(super) fn terms(&mut self, terms: Terms) -> Arc<Terms> {
+        once(&mut self.terms, &terms, |terms| Arc::new(terms.clone()))
     }
 
     /// How many lines the module logged, and the first of them.
@@ -94,4 +105,18 @@ impl Tally {
             self.first_logged.push((when, line.to_string()));
         }
     }
+}
+
+/// What is kept of this value once.
+pub(super) fn once<T: Ord + ?Sized>(
+    all: &mut BTreeSet<Arc<T>>,
+    one: &T,
+    kept: impl FnOnce(&T) -> Arc<T>,
+) -> Arc<T> {
+    if let Some(known) = all.get(one) {
+        return Arc::clone(known);
+    }
+    let new = kept(one);
+    all.insert(Arc::clone(&new));
+    new
 }

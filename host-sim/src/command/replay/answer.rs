@@ -59,7 +59,8 @@ pub(super) fn totals(forecast: &Forecast) -> String {
 /// Why organizations would be refused, what would spare them, and who comes near.
 pub(super) fn reasons(forecast: &Forecast) -> Vec<String> {
     let mut told = Vec::new();
-    let refused = || forecast.organizations.iter().filter(|of| of.refused > 0);
+    let all = || forecast.organizations.iter().map(Box::as_ref);
+    let refused = || all().filter(|of| of.refused > 0);
     let remedies = || refused().filter_map(|of| of.remedy.as_ref());
     let purchases = || remedies().filter(|remedy| remedy.suffices != Some(false));
     let unit = forecast.unit.as_ref();
@@ -119,7 +120,8 @@ pub(super) fn reasons(forecast: &Forecast) -> Vec<String> {
         };
         told.push(format!("{who} refused calls{whatever}: {reason}."));
     }
-    let fine = || forecast.organizations.iter().filter(|of| of.refused == 0);
+    let all = || forecast.organizations.iter().map(Box::as_ref);
+    let fine = || all().filter(|of| of.refused == 0);
     let protected: Vec<_> = fine().filter(|of| of.protected).collect();
     if !protected.is_empty() {
         let who = count(

@@ -94,7 +94,7 @@ impl Candidate {
             let mut reasons = organization.refusals.keys();
             organization.calls() == organization.refused() && reasons.all(of_identity)
         };
-        if organizations.iter().all(unknown) {
+        if organizations.iter().map(Box::as_ref).all(unknown) {
             let mut named = organizations
                 .iter()
                 .filter(|organization| organization.is_named);

@@ -128,7 +128,7 @@ impl Chart {
         days: &[Day],
         unit: &str,
     ) -> Self {
-        let limit = days.iter().filter_map(|day| day.limit).max();
+        let limit = days.iter().filter_map(|day| day.terms.limit).max();
         let Some(limit) = limit.filter(|limit| *limit > 0) else {
             return self;
         };

@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use host_sim::forecast::Mapping;
+use serde::de::DeserializeSeed as _;
 use serde_json::Value;
 
 use super::pruned::Pruned;
+use super::without::Without;
 
 /// A configuration and where the module answers with an organization's account under it.
 #[derive(Clone, Debug)]
@@ -55,11 +57,10 @@ impl Configuration {
             let known = members.get(*name);
             known.is_some_and(|known| known != *value)
         };
-        let contradicted: Vec<_> = overrides.iter().filter(contradicted).collect();
-        let bytes = without_members(bytes, contradicted.iter().map(|(name, _)| name.as_str()));
-        for (name, _) in contradicted {
-            members.remove(name);
-        }
+        let contradicted = overrides.iter().filter(contradicted);
+        let contradicted: BTreeSet<_> = contradicted.map(|(name, _)| name.as_str()).collect();
+        let bytes = without_members(bytes, &contradicted);
+        members.retain(|name, _| !contradicted.contains(name.as_str()));
         let mut added = String::new();
         for (name, value) in mapping.configuration.defaults.iter().chain(overrides) {
             if !members.contains_key(name) {
@@ -114,21 +115,20 @@ impl Configuration {
 }
 
 /// The document without some of its members. Where they are in it, it is written anew.
-fn without_members<'b, 'n>(
-    bytes: &'b [u8],
-    mut names: impl Iterator<Item = &'n str>,
-) -> Cow<'b, [u8]> {
-    let Some(first) = names.next() else {
+fn without_members<'b>(bytes: &'b [u8], names: &BTreeSet<&str>) -> Cow<'b, [u8]> {
+    if names.is_empty() {
         return Cow::Borrowed(bytes);
+    }
+    let mut written = Vec::with_capacity(bytes.len());
+    let mut serializer = serde_json::Serializer::new(&mut written);
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let without = Without {
+        names,
+        serializer: &mut serializer,
     };
-    match serde_json::from_slice(bytes) {
-        Ok(Value::Object(mut members)) => {
-            for name in std::iter::once(first).chain(names) {
-                members.remove(name);
-            }
-            Cow::Owned(Value::Object(members).to_string().into_bytes())
-        }
-        _ => Cow::Borrowed(bytes),
+    match without.deserialize(&mut deserializer) {
+        Ok(()) => Cow::Owned(written),
+        Err(_) => Cow::Borrowed(bytes),
     }
 }
 

@@ -128,7 +128,7 @@ pub(super) struct Again<'a> {
     /// When the first one came.
     pub(super) first: Timestamp,
     /// Who made them.
-    pub(super) organizations: &'a [Organization],
+    pub(super) organizations: &'a [Box<Organization>],
 }
 
 impl Again<'_> {

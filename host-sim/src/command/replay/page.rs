@@ -169,7 +169,14 @@ impl<'d> ChangeTable<'d> {
 
 fn section<'d>(number: usize, forecast: &'d Forecast, log: &'d LogSummary) -> Option<Section<'d>> {
     let stretch = Stretch::of(&forecast.series)?;
-    let shown = || forecast.organizations.iter().take(MOST).enumerate();
+    let shown = || {
+        forecast
+            .organizations
+            .iter()
+            .map(Box::as_ref)
+            .take(MOST)
+            .enumerate()
+    };
     let row = |(place, prospect)| {
         let id = format!("o{number}-{place}");
         Row::new(id, forecast, prospect, log, stretch)

@@ -15,7 +15,7 @@ const MOST_ALONE: usize = 200;
 
 /// What a proof is about.
 pub(super) struct Proof<'p> {
-    pub(super) organizations: &'p [Organization],
+    pub(super) organizations: &'p [Box<Organization>],
     pub(super) mapping: &'p Mapping,
     pub(super) configuration: &'p Value,
     /// Whether the module takes a configuration.

@@ -99,7 +99,7 @@ struct Column<'f> {
 
 /// The columns that have something to say: not every module tells of plans, costs and limits.
 fn columns<'f>(forecast: &'f Forecast, log: &'f LogSummary) -> Vec<Column<'f>> {
-    let any = |is: fn(&Prospect) -> bool| forecast.organizations.iter().any(is);
+    let any = |is: fn(&Prospect) -> bool| forecast.organizations.iter().any(|of| is(of));
     let mut columns = Vec::new();
     let mut put = |is_told: bool,
                    heading: &str,

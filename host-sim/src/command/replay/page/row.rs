@@ -153,6 +153,7 @@ impl<'d> Row<'d> {
                 .iter()
                 .map(|day| DayRow {
                     until: day
+                        .terms
                         .ends
                         .or(day.from)
                         .map(|at| log.zone.time(at))
@@ -160,7 +161,7 @@ impl<'d> Row<'d> {
                     calls: grouped(day.calls),
                     refused: grouped(day.refused),
                     need: grouped(day.need()),
-                    limit: or_dash(day.limit),
+                    limit: or_dash(day.terms.limit),
                 })
                 .collect(),
             plans: of
