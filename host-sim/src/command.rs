@@ -2,12 +2,16 @@
 
 pub(crate) mod bench;
 pub(crate) mod check;
+mod cost_table;
+pub(crate) mod coverage;
 mod diagnostic;
 pub(crate) mod explore;
+pub(crate) mod import;
 pub(crate) mod inspect;
 pub(crate) mod interruption;
 mod metadata;
 pub(crate) mod new;
+mod openapi;
 pub(crate) mod output;
 mod plugin;
 pub(crate) mod replay;

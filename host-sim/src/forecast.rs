@@ -66,7 +66,7 @@ mod template;
 mod wish;
 
 pub use body::BodyRule;
-pub use details::Details;
+pub use details::{Details, Price, price_of};
 pub use error::ForecastError;
 pub use mapping::{
     ConfigurationMapping, DetailsMapping, Mapping, MappingError, PriceMapping, Properties, Refusal,

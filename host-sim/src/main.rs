@@ -186,6 +186,43 @@ is back again.
 Ctrl-C ends the reading: what was read until then is forecast, and the exit status is 130. A filter that does not return for
 --timeout seconds ends it with the exit status 1, and the call is named.")]
     Replay(command::replay::Replay),
+    /// Write a cost table for the API credits filter from an OpenAPI document
+    ///
+    /// Prints a configuration whose rules price every operation of the document: by tag and price, in the order of their paths, whatever
+    /// the order of the document is. What is written in another way than the document has it, what could not be written, and what is only
+    /// suggested is said on the standard error output, with file, line and JSON Pointer. Exits with 1 when something is lost.
+    #[command(after_help = "\
+  host-sim import openapi.yaml > filter.json
+  host-sim import openapi.yaml --config filter.json > next.json
+
+A price is a whole number, or `tiers` or `per_record` as in the configuration, in the vendor extension x-credits of an operation, a path,
+a tag or (for whatever has none) the root of the document; the closest one counts:
+
+  paths:
+    /tickets:
+      x-credits: 2
+      get:
+        x-credits: {tiers: {query: from, steps: [{up_to: 2000, credits: 3}], beyond: 10}}
+
+For lists (GET with offset, from, page, limit and the like) and bulk operations (arrays in the body) without one, prices are suggested in
+proportion to the default, as a helpdesk publishes them: 3, 10, 50 and 100 times by depth, 1 for 2 records, 6 for each that is
+deleted. Everything else costs the default, and is written out as well, so that `host-sim coverage` finds what is new later.
+
+The paths of the document's servers go before its paths, each of them; --base-path says otherwise, for instance where a proxy in front
+takes a prefix away. Two paths that differ in the names of parameters alone are one operation, at the higher of their prices. References
+to other files are followed, to other hosts not. Webhooks and callbacks are no operations of the API.")]
+    Import(command::import::Import),
+    /// Say which operations of an API a cost table does not price, and what it prices that the API does not have
+    ///
+    /// Asks the API credits filter itself what a call of each operation in an OpenAPI document costs, and which rule says so. Exits with 1
+    /// when an operation is priced by nothing but the default.
+    #[command(after_help = "\
+  host-sim coverage --openapi openapi.yaml --plugin api_credits.wasm --config filter.json
+  host-sim coverage --openapi openapi.yaml --envoy-yaml envoy.yaml --json
+
+A call has the parameters of the query that the document requires. A rule with conditions on others does not price every call of
+its operation. Where a part of the path has only certain values (enum), a call with each of them is asked for.")]
+    Coverage(command::coverage::Coverage),
     /// Say what a module is, what it needs from Envoy, and what Envoy will call in it
     ///
     /// Tells the ABI, every import (does Envoy have it? does host-sim?), every export and how often Envoy calls it, the memory and
@@ -203,6 +240,8 @@ fn main() -> ExitCode {
         Command::Bench(bench) => bench.execute(),
         Command::Trace(trace) => trace.execute(),
         Command::Replay(replay) => replay.execute(),
+        Command::Import(import) => import.execute(),
+        Command::Coverage(coverage) => coverage.execute(),
         Command::Inspect(inspect) => inspect.execute(),
     };
     match outcome {

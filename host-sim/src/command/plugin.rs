@@ -257,6 +257,11 @@ impl Plugin {
         self.workers.max(1)
     }
 
+    /// How long a callback may take.
+    pub(crate) fn time_limit(&self) -> Option<Duration> {
+        self.time_limit
+    }
+
     /// As messages call it: its file.
     pub(crate) fn name(&self) -> std::path::Display<'_> {
         self.file.display()

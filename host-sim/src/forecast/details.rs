@@ -78,13 +78,27 @@ pub(super) fn ask(
     }))
 }
 
-/// Asks the module for the price of a call of this organization; `None` if it does not tell.
-pub(super) fn ask_price(
+/// What a module tells of the price of a call; `None` what it does not tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Price {
+    /// What the call would cost.
+    pub cost: Option<u64>,
+    /// What kind of call it is.
+    pub operation: Option<String>,
+}
+
+/// Asks a module for the price of a call, with the headers of the organization whose call it is; `None` if the module does not answer.
+/// `details_path` is where it answers with an organization's account.
+///
+/// # Errors
+///
+/// When the module needs what host-sim cannot do, or never returns.
+pub fn price_of(
     simulator: &mut Simulator,
     mapping: &Mapping,
     details_path: &str,
     call: &Request,
-) -> Result<Option<u64>, SimulationError> {
+) -> Result<Option<Price>, SimulationError> {
     let Some(template) = &mapping.price.path else {
         return Ok(None);
     };
@@ -100,7 +114,16 @@ pub(super) fn ask_price(
         return Ok(None);
     }
     let answer = answer(simulator, &path, call.headers.clone())?;
-    Ok(answer.and_then(|body| number_in(&body, mapping.price.cost.as_deref())))
+    let document = answer.and_then(|body| serde_json::from_slice::<Value>(&body).ok());
+    Ok(document.map(|document| {
+        let at = |pointer: &Option<String>| document.pointer(pointer.as_deref()?);
+        Price {
+            cost: at(&mapping.price.cost).and_then(Value::as_u64),
+            operation: at(&mapping.price.operation)
+                .and_then(Value::as_str)
+                .map(str::to_owned),
+        }
+    }))
 }
 
 /// What the module itself answers to this, if it is 200.

@@ -125,6 +125,8 @@ pub struct PriceMapping {
     pub path: Option<Template>,
     /// The price in the answer: a JSON Pointer.
     pub cost: Option<String>,
+    /// What kind of call it is: a JSON Pointer.
+    pub operation: Option<String>,
 }
 
 /// What is in the configuration: JSON Pointers, in which `{organization}` is the organization's name.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::bound::Bound;
 use super::departure::{Call, Came, Departure};
-use super::details::{Details, ask, ask_price};
+use super::details::{Details, ask, price_of};
 use super::error::ForecastError;
 use super::mapping::Mapping;
 use super::organization::Organization;
@@ -217,12 +217,9 @@ impl Replay {
         if !passing.is_forwarded() || !self.simulator.has_property(passing, verdict, is_noted) {
             return Ok(None);
         }
-        ask_price(
-            &mut self.simulator,
-            &self.mapping,
-            path,
-            &self.outgoing.request,
-        )
+        let call = &self.outgoing.request;
+        let price = price_of(&mut self.simulator, &self.mapping, path, call)?;
+        Ok(price.and_then(|price| price.cost))
     }
 
     /// Ends the calls that are still in progress: the log has ended.

@@ -10,6 +10,7 @@ mod bench;
 mod check;
 mod explore;
 mod folder;
+mod import;
 mod inspect;
 mod interruption;
 mod replay;
