@@ -39,6 +39,11 @@ fn main() -> anyhow::Result<ExitCode> {
         "protocols::clients_of_grpc_web_read_refusals_that_nobody_translates".to_owned(),
         protocols::clients_of_grpc_web_read_refusals_that_nobody_translates,
     ));
+    trials.push(trial(
+        &world,
+        "protocols::a_transcoded_call_has_the_price_of_its_side".to_owned(),
+        protocols::a_transcoded_call_has_the_price_of_its_side,
+    ));
     Ok(libtest_mimic::run(&arguments, trials).exit_code())
 }
 

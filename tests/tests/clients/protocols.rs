@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, ensure};
@@ -12,6 +12,7 @@ use api_credits_tests::grpc::GrpcServer;
 use host_sim::grpc::{GrpcAnswer, GrpcBehaviour};
 use jiff::{Timestamp, ToSpan as _, tz::TimeZone};
 use serde_json::{Map, Value, json};
+use tokio::runtime::{Builder, Runtime};
 
 use crate::World;
 
@@ -131,30 +132,72 @@ pub(crate) fn clients_of_grpc_web_read_refusals_that_nobody_translates(
     run(world, false, &[client])
 }
 
-fn run(world: &World, translated: bool, clients: &[Client]) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()?;
+/// A call of JSON has the price of what the filter sees: the gRPC method behind the transcoder, and the path of REST in front of it.
+pub(crate) fn a_transcoded_call_has_the_price_of_its_side(world: &World) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    let description = folder.path().join("shop.pb");
+    let description = described(world, folder.path())?;
+    let mut config = config()?;
+    let rule = |name: &str, operation: &str, cost: u32| json!({ "name": name, "operations": [operation], "cost": cost });
+    let rules = [
+        rule("method", "POST /shop.Shop/Get", 2),
+        rule("path", "GET /v1/things/{id}", 3),
+    ];
+    let costs = config.get_mut("costs").and_then(Value::as_object_mut);
+    costs
+        .context("no costs")?
+        .insert("rules".to_owned(), json!(rules));
+    runtime()?.block_on(async {
+        let (_upstream, yaml) = shop().await?;
+        for (mark, cost) in [(FIRST, "2"), (LAST, "3")] {
+            let yaml = with_translators(&yaml, &description, mark)?;
+            let example = Example::start(&world.artifacts, &yaml, &config, 1)?;
+            let response = example.get("/v1/things/4", &[("orgId", "rich")]).await?;
+            let told = response.headers.get("x-rate-limit-request-weight-v3");
+            let told = told.and_then(|cost| cost.to_str().ok());
+            assert_eq!((response.status, told), (200, Some(cost)));
+            assert_eq!(response.body, b"{\"id\":\"4\"}");
+        }
+        Ok(())
+    })
+}
+
+fn runtime() -> anyhow::Result<Runtime> {
+    let mut builder = Builder::new_multi_thread();
+    Ok(builder.worker_threads(1).enable_all().build()?)
+}
+
+/// The description of the service, for whoever translates.
+fn described(world: &World, folder: &Path) -> anyhow::Result<PathBuf> {
+    let description = folder.join("shop.pb");
     let described = world
         .clients
         .python("describe.py")
         .arg(&description)
         .status()?;
     ensure!(described.success(), "describe.py failed");
-    runtime.block_on(async {
-        let thing = GrpcAnswer::message("\x0a\x014");
-        let answers = BTreeMap::from([("shop.Shop/Get".to_owned(), thing)]);
-        let upstream = GrpcServer::start(&GrpcBehaviour::Answers(answers)).await?;
-        let mut yaml = in_front_of("envoy.yaml", upstream.address)?.replace(
-            "    - name: api\n      load_assignment:",
-            &format!("    - name: api\n{HTTP2}      load_assignment:"),
-        );
-        ensure!(yaml.contains(HTTP2), "envoy.yaml has no cluster `api`");
+    Ok(description)
+}
+
+/// The service itself, and the example in front of it.
+async fn shop() -> anyhow::Result<(GrpcServer, String)> {
+    let thing = GrpcAnswer::message("\x0a\x014");
+    let answers = BTreeMap::from([("shop.Shop/Get".to_owned(), thing)]);
+    let upstream = GrpcServer::start(&GrpcBehaviour::Answers(answers)).await?;
+    let yaml = in_front_of("envoy.yaml", upstream.address)?.replace(
+        "    - name: api\n      load_assignment:",
+        &format!("    - name: api\n{HTTP2}      load_assignment:"),
+    );
+    ensure!(yaml.contains(HTTP2), "envoy.yaml has no cluster `api`");
+    Ok((upstream, yaml))
+}
+
+fn run(world: &World, translated: bool, clients: &[Client]) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let description = described(world, folder.path())?;
+    runtime()?.block_on(async {
+        let (_upstream, mut yaml) = shop().await?;
         if translated {
-            yaml = with_translators(&yaml, &description)?;
+            yaml = with_translators(&yaml, &description, FIRST)?;
         }
         let example = Example::start(&world.artifacts, &yaml, &config()?, 1)?;
         // The upstream says nothing that HTTP/1.1 could read, but it has worked.
@@ -234,13 +277,16 @@ fn ask(client: &Client, command: Command) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The example with filters that translate in front of this one: to gRPC from gRPC over HTTP/1.1, gRPC-Web, Connect and JSON.
-fn with_translators(yaml: &str, description: &Path) -> anyhow::Result<String> {
-    let first = "                  # Filters that authenticate come first";
-    ensure!(
-        yaml.matches(first).count() == 1,
-        "envoy.yaml has not one {first}"
-    );
+/// Where filters are in front of this one.
+const FIRST: &str = "                  # Filters that authenticate come first";
+/// Where they are behind it.
+const LAST: &str = "                  - name: envoy.filters.http.router\n";
+
+/// The example with filters that translate, at this place: to gRPC from gRPC over HTTP/1.1, gRPC-Web, Connect and JSON.
+fn with_translators(yaml: &str, description: &Path, place: &str) -> anyhow::Result<String> {
+    let (before, after) = yaml
+        .split_once(place)
+        .with_context(|| format!("envoy.yaml has no {place}"))?;
     let transcoder = json!({
         "proto_descriptor": description,
         "services": ["shop.Shop"],
@@ -263,7 +309,7 @@ fn with_translators(yaml: &str, description: &Path) -> anyhow::Result<String> {
             json!({ "name": format!("envoy.filters.http.{name}"), "typed_config": config });
         writeln!(filters, "                  - {filter}")?;
     }
-    Ok(yaml.replace(first, &format!("{filters}{first}")))
+    Ok(format!("{before}{filters}{place}{after}"))
 }
 
 /// The upstream speaks gRPC, which needs HTTP/2.
