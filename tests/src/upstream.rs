@@ -103,7 +103,7 @@ impl Upstream {
     /// Of how many legs an exchange is: of one more for each redirect that Envoy follows.
     #[must_use]
     pub fn legs(&self, exchange: &str) -> usize {
-        let redirected = lock(&self.state.redirected).remove(exchange);
+        let redirected = lock(&self.state.redirected).get(exchange).copied();
         redirected.unwrap_or(0).saturating_add(1)
     }
 
@@ -111,6 +111,7 @@ impl Upstream {
     #[must_use]
     pub fn take(&self, exchange: &str) -> Option<UpstreamRequest> {
         lock(&self.state.plans).remove(exchange);
+        lock(&self.state.redirected).remove(exchange);
         lock(&self.state.seen).remove(exchange)
     }
 }

@@ -34,6 +34,8 @@ pub(super) struct AccessLog {
     file: Option<BufReader<File>>,
     /// The beginning of a line whose end is not written yet.
     partial: String,
+    /// How many bytes Envoy was to send to clients, by all lines that were read.
+    sent: u64,
     /// Lines that nobody has asked for yet, by exchange. One that an upstream redirects has a line for each of its legs.
     lines: HashMap<String, Vec<Line>>,
 }
@@ -45,6 +47,7 @@ impl AccessLog {
             path,
             file: None,
             partial: String::new(),
+            sent: 0,
             lines: HashMap::new(),
         }
     }
@@ -70,14 +73,21 @@ impl AccessLog {
             .with_context(|| format!("no line in the access log within {PATIENCE:?}"))?
     }
 
-    /// Waits until an exchange is over for Envoy, however long that takes.
-    pub(super) async fn over(&mut self, exchange: &str) -> anyhow::Result<()> {
+    /// How many bytes Envoy was to send to clients in the exchanges that have been over when this was last looked at.
+    pub(super) fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// Waits until an exchange is over for Envoy, with each of its `legs`, of which a redirect may add one, however long that takes.
+    pub(super) async fn over(
+        &mut self,
+        exchange: &str,
+        legs: impl Fn() -> usize,
+    ) -> anyhow::Result<()> {
         loop {
             self.read()?;
-            if [exchange, NAMELESS]
-                .iter()
-                .any(|of| self.lines.contains_key(*of))
-            {
+            let ended = self.lines.get(exchange).map_or(0, Vec::len);
+            if ended >= legs() || self.lines.contains_key(NAMELESS) {
                 return Ok(());
             }
             sleep(INTERVAL).await;
@@ -103,6 +113,8 @@ impl AccessLog {
             let line: Value = serde_json::from_str(&self.partial)
                 .context("a line of the access log is not JSON")?;
             self.partial.clear();
+            let sent = line.get("sent").and_then(Value::as_u64);
+            self.sent = self.sent.saturating_add(sent.unwrap_or_default());
             let exchange = line
                 .get("exchange")
                 .and_then(Value::as_str)

@@ -161,6 +161,7 @@ impl Bootstrap<'_> {
             "exchange": format!("%REQ({EXCHANGE})%"),
             "properties": properties,
             "details": "%RESPONSE_CODE_DETAILS%",
+            "sent": "%DOWNSTREAM_WIRE_BYTES_SENT%",
             "grpc_status": "%GRPC_STATUS_NUMBER%",
         })
     }

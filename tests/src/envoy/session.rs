@@ -139,8 +139,9 @@ impl EnvoySession {
 
     /// Waits until Envoy has written all that it ever will of a response over HTTP/1.
     async fn written(&mut self, exchange: &str) -> anyhow::Result<()> {
-        self.access_log.over(exchange).await?;
-        self.world.flushed().await
+        let legs = || self.world.upstream.legs(exchange);
+        self.access_log.over(exchange, legs).await?;
+        self.world.flushed(self.access_log.sent()).await
     }
 
     /// Opens all connections first; then every connection sends its share, one request after another.
@@ -300,7 +301,8 @@ impl Session for EnvoySession {
             }
             let mut exchanges = Vec::new();
             for Open { exchange, call, .. } in calls {
-                session.access_log.over(&exchange).await?;
+                let legs = || session.world.upstream.legs(&exchange);
+                session.access_log.over(&exchange, legs).await?;
                 let response = if departure.still_reads() {
                     call.response().await?
                 } else {

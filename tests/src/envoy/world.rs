@@ -23,6 +23,8 @@ const INTERVAL: Duration = Duration::from_millis(5);
 
 /// How many bytes for clients Envoy has not handed over to the system yet.
 const UNWRITTEN: &str = "http.api.downstream_cx_tx_bytes_buffered";
+/// The bytes that it has written to them.
+const WRITTEN: &str = "http.api.downstream_cx_tx_bytes_total";
 
 /// Envoy and everything that it talks to.
 #[derive(Debug)]
@@ -93,12 +95,16 @@ impl World {
             .with_context(|| format!("Envoy keeps connections to `{cluster}`, which is gone"))?
     }
 
-    /// Waits until Envoy has nothing left to write to any client.
-    pub(super) async fn flushed(&self) -> anyhow::Result<()> {
-        while self.process.stat(UNWRITTEN).await?.unwrap_or_default() > 0 {
+    /// Waits until Envoy has written that many bytes to clients and has nothing left to write: a line of its access log may be there before
+    /// what it tells of is written.
+    pub(super) async fn flushed(&self, sent: u64) -> anyhow::Result<()> {
+        loop {
+            let stat = async |name| anyhow::Ok(self.process.stat(name).await?.unwrap_or_default());
+            if stat(UNWRITTEN).await? == 0 && stat(WRITTEN).await? >= sent {
+                return Ok(());
+            }
             sleep(INTERVAL).await;
         }
-        Ok(())
     }
 
     /// How many requests Envoy has begun to read.
