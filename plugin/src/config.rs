@@ -37,7 +37,7 @@ use crate::{
 /// API credits for Envoy: the configuration of the filter.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Config", deny_unknown_fields)]
 pub struct Config {
     /// The schema of this document, for editors; it means nothing to the filter.
     #[serde(default, rename = "$schema")]
@@ -106,7 +106,7 @@ pub struct Config {
 /// The day in which credits are counted.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, default)]
+#[serde(remote = "DayConfig", deny_unknown_fields, default)]
 pub struct DayConfig {
     /// The time zone, by its IANA name.
     #[cfg_attr(
@@ -134,7 +134,7 @@ impl Default for DayConfig {
 /// A data centre.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "DataCenterConfig", deny_unknown_fields)]
 pub struct DataCenterConfig {
     /// Its time zone, by its IANA name.
     #[cfg_attr(
@@ -157,7 +157,7 @@ pub struct DataCenterConfig {
 /// The end of the transition from limits to credits.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "TransitionConfig", deny_unknown_fields)]
 pub struct TransitionConfig {
     /// The day from which on every data centre counts credits, and new sign-ups never had a limit.
     pub completed_on: CalendarDate,
@@ -206,11 +206,19 @@ impl Default for AnonymousConfig {
 /// An account that callers share.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "ShareConfig", deny_unknown_fields)]
 pub struct ShareConfig {
     /// The edition whose base credits they share: a key of `editions`.
     pub edition: EditionName,
 }
+
+crate::document::json::objects!(
+    Config,
+    DayConfig,
+    DataCenterConfig,
+    TransitionConfig,
+    ShareConfig
+);
 
 impl Config {
     /// Reads a configuration.

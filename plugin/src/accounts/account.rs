@@ -301,6 +301,7 @@ impl Account {
     }
 }
 
+#[inline]
 fn on_another_day(lease: Option<&Lease>) -> Option<Rc<Lease>> {
     lease.map(|lease| Rc::new(lease.on_another_day()))
 }

@@ -11,7 +11,7 @@ use crate::{
 /// How calls in progress are counted.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, default)]
+#[serde(remote = "ConcurrencyConfig", deny_unknown_fields, default)]
 pub struct ConcurrencyConfig {
     /// After how many seconds the slots of a crashed worker come back, from 3 to 3600.
     pub lease_seconds: u32,
@@ -19,6 +19,8 @@ pub struct ConcurrencyConfig {
     /// least 1.
     pub groups: UniqueMap<String, u32>,
 }
+
+crate::document::json::objects!(ConcurrencyConfig);
 
 impl Default for ConcurrencyConfig {
     fn default() -> Self {

@@ -24,7 +24,7 @@ pub enum SourceConfig {
 /// Where an authentication filter states facts about the organization of a call. Clients must not be able to set any of it.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "AttributesConfig", deny_unknown_fields)]
 pub struct AttributesConfig {
     /// Its edition: a key of `editions`. An organization of which this is not stated is a stranger.
     pub edition: SourceConfig,
@@ -38,6 +38,8 @@ pub struct AttributesConfig {
     #[serde(default)]
     pub data_center: Option<SourceConfig>,
 }
+
+crate::document::json::objects!(AttributesConfig);
 
 impl SourceConfig {
     /// The header that is meant, if one is.

@@ -8,17 +8,16 @@ const MOST: usize = 20;
 #[cold]
 #[inline(never)]
 #[must_use]
-pub fn expected_one_of<'a>(
-    found: &str,
-    of: &str,
-    known: impl Iterator<Item = &'a str> + Clone,
-) -> String {
-    let mut text = did_you_mean(found, '"', known.clone());
-    let listed: Vec<_> = known
-        .clone()
-        .take(MOST)
-        .map(|name| format!("{name:?}"))
-        .collect();
+pub fn expected_one_of<'a>(found: &str, of: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let known: Vec<_> = known.collect();
+    expected_one_among(found, of, &known)
+}
+
+// Once for all iterators.
+fn expected_one_among(found: &str, of: &str, known: &[&str]) -> String {
+    let mut text = did_you_mean(found, '"', known.iter().copied());
+    let listed = known.iter().take(MOST).map(|name| format!("{name:?}"));
+    let listed: Vec<_> = listed.collect();
     if listed.is_empty() {
         text.push_str(&format!(
             "expected one of the {of}, of which there are none"
@@ -26,7 +25,7 @@ pub fn expected_one_of<'a>(
         return text;
     }
     text.push_str(&format!("expected one of the {of}: {}", listed.join(", ")));
-    let more = known.count().saturating_sub(MOST);
+    let more = known.len().saturating_sub(MOST);
     if more > 0 {
         text.push_str(&format!(" and {more} more"));
     }

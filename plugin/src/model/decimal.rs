@@ -22,6 +22,7 @@ impl Decimal {
 }
 
 /// Writes a number behind a text.
+#[inline]
 pub fn push_number(text: &mut String, number: u64) {
     text.push_str(Decimal::default().format(number));
 }

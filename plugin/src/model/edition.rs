@@ -41,7 +41,7 @@ impl std::fmt::Display for EditionName {
 /// What an edition gives an organization each day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Edition", deny_unknown_fields)]
 pub struct Edition {
     /// Credits a day, whatever the size of the organization.
     pub base: Credits,
@@ -66,6 +66,8 @@ pub struct Edition {
     #[serde(default)]
     pub legacy_limit: Option<LegacyLimit>,
 }
+
+crate::document::json::objects!(Edition);
 
 fn paid() -> bool {
     true

@@ -78,7 +78,7 @@ impl std::fmt::Display for OrganizationId {
 /// One organization of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Organization", deny_unknown_fields)]
 pub struct Organization {
     /// The edition it subscribes to: a key of `editions`.
     pub edition: EditionName,
@@ -108,6 +108,8 @@ pub struct Organization {
     #[serde(default)]
     pub enforcement: Option<Enforcement>,
 }
+
+crate::document::json::objects!(Organization);
 
 impl Organization {
     /// An organization of which only the edition is known.

@@ -74,6 +74,7 @@ impl PropertyPath {
 
     /// The header field whose values the property holds, if it is one of the request's, in the lower case of header maps.
     #[must_use]
+    #[inline]
     pub fn header(&self) -> Option<&str> {
         let name = self.path.strip_prefix("request\0headers\0")?;
         let plain = |b: u8| b != 0 && !b.is_ascii_uppercase();

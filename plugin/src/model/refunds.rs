@@ -12,7 +12,7 @@ use serde::Deserialize;
 /// Which endings are refunded.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, default)]
+#[serde(remote = "Refunds", deny_unknown_fields, default)]
 pub struct Refunds {
     /// Responses with these statuses, from 400 to 599; `[]` for none.
     #[cfg_attr(
@@ -29,6 +29,8 @@ pub struct Refunds {
     /// filter in another proxy. What a route, a cache or another filter answers with success is not refunded.
     pub no_upstream: bool,
 }
+
+crate::document::json::objects!(Refunds);
 
 impl Default for Refunds {
     fn default() -> Self {

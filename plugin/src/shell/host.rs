@@ -165,6 +165,7 @@ pub(crate) fn request_attempts() -> Option<u64> {
 }
 
 /// The value of a property that is a number.
+#[inline]
 fn number(path: &str) -> Option<u64> {
     let value = property(path)?;
     value.as_slice().try_into().ok().map(u64::from_le_bytes)

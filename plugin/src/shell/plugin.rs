@@ -399,6 +399,7 @@ impl Running {
         }
     }
 
+    #[inline]
     fn add(&self, metric: Metric, count: u64) {
         tallies::add(metric, count);
     }

@@ -17,11 +17,13 @@ pub const RECEIPT: &str = "api_credits.receipt";
 /// What access logs can read beside the receipt.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "AccessLog", deny_unknown_fields)]
 pub struct AccessLog {
     /// The values of the receipt that are properties of their own: `api_credits.cost` and so on. Each costs a hostcall with each call.
     pub properties: Vec<Property>,
 }
+
+crate::document::json::objects!(AccessLog);
 
 impl Default for AccessLog {
     fn default() -> Self {

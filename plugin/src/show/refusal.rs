@@ -140,7 +140,7 @@ struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<u32>,
     #[serde(flatten)]
-    balance: Option<BalanceMembers>,
+    balance: Option<BalanceMembers<'a>>,
 }
 
 #[derive(Serialize)]
@@ -164,10 +164,10 @@ enum Head<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct BalanceMembers {
+struct BalanceMembers<'a> {
     remaining: u64,
     allotment: u64,
-    resets_at: String,
+    resets_at: &'a str,
 }
 
 impl Refusal {
@@ -198,11 +198,16 @@ impl Refusal {
         let (status, error_code, grpc_status, problem_type) = usual_answer(self.reason);
         let status = self.answer.status.map_or(status, RefusalStatus::get);
         let error_code = self.answer.error_code.as_deref().unwrap_or(error_code);
+        // For the message and for its own member.
+        let resets_at = self
+            .balance
+            .map(|balance| balance.day.end.to_string())
+            .unwrap_or_default();
         let message = self
             .answer
             .message
             .clone()
-            .unwrap_or_else(|| self.message());
+            .unwrap_or_else(|| self.message(&resets_at));
         let (content_type, head) = match format {
             Format::Vendor => (
                 "application/json",
@@ -238,7 +243,7 @@ impl Refusal {
             balance: self.balance.map(|balance| BalanceMembers {
                 remaining: balance.remaining.get(),
                 allotment: balance.allotment.get(),
-                resets_at: balance.day.end.to_string(),
+                resets_at: &resets_at,
             }),
         };
         let mut headers = vec![("content-type", content_type.to_owned())];
@@ -275,12 +280,12 @@ impl Refusal {
         }
     }
 
-    fn message(&self) -> String {
+    fn message(&self, resets_at: &str) -> String {
         let at_least = if self.at_least { "at least " } else { "" };
         match (self.reason, self.price, self.balance) {
             (Reason::DailyCredits, Some(price), Some(balance)) => format!(
-                "This call costs {at_least}{price} credits, and {} of the day's {} are left until {}.",
-                balance.remaining, balance.allotment, balance.day.end
+                "This call costs {at_least}{price} credits, and {} of the day's {} are left until {resets_at}.",
+                balance.remaining, balance.allotment
             ),
             (Reason::ExceedsAllotment, Some(price), Some(balance)) => format!(
                 "This call costs {at_least}{price} credits, which is more than the whole day's {}.",

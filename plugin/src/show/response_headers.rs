@@ -16,7 +16,7 @@ use crate::{
 /// Which fields every response gets, and under which names; `null` leaves one out.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, default)]
+#[serde(remote = "ResponseHeaders", deny_unknown_fields, default)]
 pub struct ResponseHeaders {
     /// What the call cost, in credits.
     pub cost: Option<HeaderName>,
@@ -33,6 +33,8 @@ pub struct ResponseHeaders {
     /// What the names begin with where the policy is not enforced, such as `Beta-`.
     pub shadow_prefix: Option<HeaderName>,
 }
+
+crate::document::json::objects!(ResponseHeaders);
 
 impl Default for ResponseHeaders {
     fn default() -> Self {

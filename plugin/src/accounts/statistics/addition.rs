@@ -83,6 +83,7 @@ impl Addition<'_> {
     }
 
     /// Steps over a number, to which `more` is added. `None` where the sum is too large for the bytes of the number, or for `most`.
+    #[inline]
     fn number(&mut self, more: u64, most: u64) -> Option<u64> {
         let begin = self.at;
         self.step_over_number()?;

@@ -84,6 +84,7 @@ fn read(rest: &mut &[u8]) -> Option<Statistics> {
     })
 }
 
+#[inline]
 fn write_number(record: &mut Vec<u8>, mut number: u64) {
     loop {
         let [low, ..] = number.to_le_bytes();

@@ -92,6 +92,7 @@ impl ResponseHead<'_> {
 
     /// Whether the proxy says that time was up (Envoy, `ResponseCodeDetailValues`: `response_timeout`, `max_duration_timeout`,
     /// `upstream_max_stream_duration_reached` and others).
+    #[inline]
     fn names_time_out(&self) -> bool {
         let details = self.details.unwrap_or_default();
         [&b"timeout"[..], b"duration"]

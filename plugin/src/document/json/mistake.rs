@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 
 use super::{
-    Error,
-    error::{Choices, Details, Problem},
+    message::Message,
     path::{Position, Segment, join},
+    place::{Again, Place},
+    scanner::string_length,
+    variant,
 };
 use crate::document::choice::did_you_mean;
 
@@ -24,85 +26,58 @@ pub struct Mistake {
 }
 
 impl Mistake {
-    /// What an error in `text` says to people.
+    /// What an error in `text` says to people. `again` reads another text in the same way.
     #[cold]
     #[inline(never)]
-    pub(super) fn new(text: &[u8], error: Error) -> Self {
-        let is_end = error.is_end();
-        let mut details = error.into_details();
-        let start = start(text, &details);
-        if matches!(details.problem, Problem::WithoutValue(_)) && !details.path.is_empty() {
-            details.path.remove(0);
-        }
+    pub(super) fn new(text: &[u8], error: &serde_json::Error, again: &Again<'_>) -> Self {
+        let message = Message::new(text, error);
+        let is_end = message.is_end();
+        let (place, message) = variant::find(text, &message, again)
+            .unwrap_or_else(|| (Place::of(text, &message, again), message));
+        let rest = text.get(place.start..).unwrap_or_default();
         Self {
-            what: super::one_line(what(text, &details, start)),
-            path: join(details.path.iter().rev()),
-            position: Position::of(text, start),
+            what: super::one_line(what(&message, &place, rest)),
+            path: join(place.path.iter()),
+            position: Position::of(text, place.start),
             is_end,
         }
     }
 }
 
-/// What is wrong begins here, in bytes.
-fn start(text: &[u8], details: &Details) -> usize {
-    let read = details.read;
-    match &details.problem {
-        Problem::Syntax(what) if what.starts_with("EOF ") => text.len(),
-        Problem::Syntax("trailing comma") => {
-            let before = text.get(..read).unwrap_or(text);
-            let comma = before.iter().rposition(|byte| *byte == b',');
-            comma.unwrap_or(read)
-        }
-        Problem::Syntax(_) => read.saturating_sub(1),
-        Problem::Twice(key) => {
-            let before = text.get(..read).unwrap_or(text).trim_ascii_end();
-            before
-                .len()
-                .saturating_sub(key.len())
-                .saturating_sub(r#""""#.len())
-        }
-        _ => details.start.unwrap_or(read.saturating_sub(1)),
+fn what(message: &Message, place: &Place, rest: &[u8]) -> String {
+    let words = message.words.as_str();
+    if !message.is_data() {
+        return syntax(words, rest, place.start == 0);
     }
-}
-
-fn what(text: &[u8], details: &Details, start: usize) -> String {
-    let rest = text.get(start..).unwrap_or_default();
     let shown = || {
-        if is_secret(&details.path) {
+        if is_secret(&place.path) {
             return Cow::from("(not shown)");
         }
         value(rest)
     };
-    match &details.problem {
-        Problem::Syntax(what) => syntax(what, rest, start == 0),
-        Problem::Value { .. } if !details.members.is_empty() => {
-            let first = details.members.iter().find(|key| !key.starts_with('$'));
-            let first = first.copied().unwrap_or_default();
-            format!("{}: expected an object such as {{\"{first}\": …}}", shown())
-        }
-        Problem::Value { expected, .. } => format!("{}: expected {}", shown(), in_words(expected)),
-        Problem::Unknown { what, found, known } => {
-            let choices = Choices(known);
-            let hint = did_you_mean(found, '`', known.iter().copied());
-            if *what == "field" {
-                let found = super::cut(found);
-                return format!("unknown key `{found}`: {hint}{choices}");
-            }
-            format!("{}: {hint}{choices}", shown())
-        }
-        Problem::WithoutValue(_) => {
-            let variant = shown();
-            format!("{variant}: expected an object such as {{{variant}: …}}")
-        }
-        Problem::NoVariant(known) => format!("{}: {}", shown(), Choices(known)),
-        Problem::TwoVariants => "more than one key: expected exactly one".to_owned(),
-        Problem::Missing(key) => format!("the key `{key}` is missing"),
-        Problem::Twice(key) => format!("key `{key}` given twice: expected once"),
-        Problem::Other(what) => match what.rsplit_once(", expected ") {
-            Some((_, expected)) => format!("{}: expected {expected}", shown()),
-            None => super::cut(what).into_owned(),
-        },
+    if let Some(key) = message.name("missing field") {
+        return format!("the key `{key}` is missing");
     }
+    if let Some(key) = message.name("duplicate field") {
+        return format!("key `{key}` given twice: expected once");
+    }
+    let Some(expected) = message.expected() else {
+        return super::cut(words).into_owned();
+    };
+    let hint = |found| did_you_mean(found, '`', message.known());
+    if let Some(found) = message.name("unknown field") {
+        let hint = hint(found);
+        let found = super::cut(found);
+        return format!("unknown key `{found}`: {hint}expected {expected}");
+    }
+    let shown = shown();
+    if let Some(found) = message.name("unknown variant") {
+        return format!("{shown}: {}expected {expected}", hint(found));
+    }
+    if message.is("invalid type: unit variant") {
+        return format!("{shown}: expected an object such as {{{shown}: …}}");
+    }
+    format!("{shown}: expected {}", in_words(expected))
 }
 
 /// Whether what is there may be a password.
@@ -124,16 +99,7 @@ fn value(text: &[u8]) -> Cow<'_, str> {
                 _ => "an array".into(),
             };
         }
-        [b'"', rest @ ..] => {
-            let mut escaped = false;
-            let closes = |byte: &u8| {
-                let closes = *byte == b'"' && !escaped;
-                escaped = *byte == b'\\' && !escaped;
-                closes
-            };
-            let length = rest.iter().position(closes);
-            length.map_or(text.len(), |length| length.saturating_add(2))
-        }
+        [b'"', ..] => string_length(text),
         _ => {
             let ends = |byte: &u8| byte.is_ascii_whitespace() || b",]}:".contains(byte);
             text.iter().position(ends).unwrap_or(text.len())
@@ -209,6 +175,9 @@ fn syntax(what: &str, rest: &[u8], from_the_beginning: bool) -> String {
         ("invalid number", _) => format!(
             "`{found}`: expected a number as JSON has them, without leading zeros and with a digit on each side of a point"
         ),
+        ("number out of range", _) => {
+            format!("{}: expected a number that can be read", value(rest))
+        }
         ("invalid escape", _) => {
             "an escape that JSON does not have: a backslash itself is `\\\\`".to_owned()
         }

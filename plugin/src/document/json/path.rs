@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::reader::{Kind, Reader};
+use super::scanner::{Scanner, Token, string, string_length};
 
 /// A step from a value to one inside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,10 +90,11 @@ fn push_member(path: &mut String, key: &str) {
 fn split(path: &str) -> Option<(Segment, &str)> {
     if let Some(rest) = path.strip_prefix('[') {
         if rest.starts_with('"') {
-            let mut reader = Reader::new(rest.as_bytes());
-            let key = reader.text().ok()?.into_owned();
-            let rest = rest.get(reader.next_start()..)?.strip_prefix(']')?;
-            return Some((Segment::Member(key), rest));
+            let (key, rest) = rest.split_at_checked(string_length(rest.as_bytes()))?;
+            return Some((
+                Segment::Member(string(key.as_bytes())),
+                rest.strip_prefix(']')?,
+            ));
         }
         let (index, rest) = rest.split_once(']')?;
         return Some((Segment::Element(index.parse().ok()?), rest));
@@ -105,48 +106,28 @@ fn split(path: &str) -> Option<(Segment, &str)> {
 
 /// Where the value begins that `path` names, or the innermost around it that is there.
 fn locate(text: &[u8], path: &str) -> Option<usize> {
-    let mut reader = Reader::new(text);
+    let mut wanted = Vec::new();
     let mut rest = path;
-    let mut place = reader.next_start();
     while let Some((segment, after)) = split(rest) {
-        if !step(&mut reader, &segment)? {
-            break;
-        }
-        place = reader.next_start();
+        wanted.push(segment);
         rest = after;
     }
-    Some(place)
-}
-
-/// Reads as far as the value that the segment leads to; whether there is one.
-fn step(reader: &mut Reader<'_>, segment: &Segment) -> Option<bool> {
-    let mut first = true;
-    match (segment, reader.kind().ok()?) {
-        (Segment::Member(wanted), Kind::Object) => {
-            reader.enter().ok()?;
-            while reader.next_member(&mut first).ok()? {
-                let found = reader.text().ok()? == wanted.as_str();
-                reader.colon().ok()?;
-                if found {
-                    return Some(true);
-                }
-                reader.pass_over().ok()?;
-            }
+    let mut scanner = Scanner::new(text);
+    let mut found = None;
+    let mut next = 0;
+    while let Some(token) = scanner.step() {
+        if let Token::Value { depth, start } = token
+            && depth == next
+            && scanner.segments().take(depth).eq(wanted.iter().take(depth))
+        {
+            found = Some(start);
+            next = depth.saturating_add(1);
         }
-        (Segment::Element(wanted), Kind::Array) => {
-            reader.enter().ok()?;
-            let mut index = 0_usize;
-            while reader.next_element(&mut first).ok()? {
-                if index == *wanted {
-                    return Some(true);
-                }
-                reader.pass_over().ok()?;
-                index = index.saturating_add(1);
-            }
+        if next > wanted.len() {
+            break;
         }
-        _ => {}
     }
-    Some(false)
+    found
 }
 
 #[cfg(test)]

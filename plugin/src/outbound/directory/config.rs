@@ -22,7 +22,7 @@ const UNCONFIRMED: &str = "unconfirmed";
 /// this configuration has (others are ignored), or 404 for one that it does not know.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "DirectoryConfig", deny_unknown_fields)]
 pub struct DirectoryConfig {
     /// The name of its cluster in the proxy's configuration.
     pub cluster: CalloutName,
@@ -63,6 +63,8 @@ pub struct DirectoryConfig {
     #[serde(default)]
     pub when_down: WhenDownConfig,
 }
+
+crate::document::json::objects!(DirectoryConfig);
 
 /// How calls are decided whose organization is not known because the directory does not answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]

@@ -18,7 +18,7 @@ use crate::{
 /// A counter in Redis (6 or later) or Valkey that several proxies share. Each reserves credits there before it spends them.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "EngineConfig", deny_unknown_fields)]
 pub struct EngineConfig {
     /// How it is reached.
     pub transport: TransportConfig,
@@ -54,7 +54,7 @@ pub enum TransportConfig {
 /// Redis or Valkey, by its own protocol.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "RespConfig", deny_unknown_fields)]
 pub struct RespConfig {
     /// The name of its cluster in the proxy's configuration.
     pub cluster: CalloutName,
@@ -76,7 +76,7 @@ pub struct RespConfig {
 /// Webdis.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "WebdisConfig", deny_unknown_fields)]
 pub struct WebdisConfig {
     /// The name of its cluster in the proxy's configuration.
     pub cluster: CalloutName,
@@ -89,6 +89,8 @@ pub struct WebdisConfig {
     #[serde(default)]
     pub database: u32,
 }
+
+crate::document::json::objects!(EngineConfig, RespConfig, WebdisConfig);
 
 /// A user or a password. It is never shown.
 ///

@@ -51,10 +51,13 @@ pub struct WebdisTransport {
 
 /// What Webdis answers.
 #[derive(Deserialize)]
+#[serde(remote = "Webdis")]
 struct Webdis {
     #[serde(rename = "EVAL")]
     eval: Vec<WebdisItem>,
 }
+
+crate::document::json::objects!(Webdis);
 
 enum WebdisItem {
     Number(i64),

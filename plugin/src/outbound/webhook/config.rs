@@ -12,7 +12,7 @@ use crate::{
 /// An HTTP service that is told of warnings with a `POST` of JSON. No call waits for it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "WebhookConfig", deny_unknown_fields)]
 pub struct WebhookConfig {
     /// The name of its cluster in the proxy's configuration.
     pub cluster: CalloutName,
@@ -27,6 +27,8 @@ pub struct WebhookConfig {
     #[serde(default)]
     pub timeout_ms: TimeoutMs,
 }
+
+crate::document::json::objects!(WebhookConfig);
 
 /// The path of a webhook, with a query if it takes one.
 ///

@@ -13,7 +13,7 @@ use crate::model::header_name::HeaderName;
 /// What calls cost.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "CostsConfig", deny_unknown_fields)]
 pub struct CostsConfig {
     /// Credits of a call that no rule prices.
     pub default: Credits,
@@ -28,7 +28,7 @@ pub struct CostsConfig {
 /// How the bodies of calls with a price per record are read.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, default)]
+#[serde(remote = "BodyConfig", deny_unknown_fields, default)]
 pub struct BodyConfig {
     /// The longest body that is read, in bytes: from 1 to 16777216, by default 65536.
     pub max_bytes: u32,
@@ -58,7 +58,7 @@ pub enum Fallback {
 /// One price and the operations that have it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "RuleConfig", deny_unknown_fields)]
 pub struct RuleConfig {
     /// What usage details and logs call it: 1 to 64 letters, digits, spaces, `_`, `.` and `-`.
     #[cfg_attr(
@@ -111,7 +111,7 @@ pub enum CostConfig {
 /// that is not a whole number costs as much as the most expensive step.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "TiersConfig", deny_unknown_fields)]
 pub struct TiersConfig {
     /// The name of the query parameter.
     pub query: String,
@@ -124,7 +124,7 @@ pub struct TiersConfig {
 /// One step of a price by the value of a query parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "StepConfig", deny_unknown_fields)]
 pub struct StepConfig {
     /// The largest value on this step.
     pub up_to: u64,
@@ -135,7 +135,7 @@ pub struct StepConfig {
 /// A price by the number of records in the JSON body of a call.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "PerRecordConfig", deny_unknown_fields)]
 pub struct PerRecordConfig {
     /// Where the records are: JSON Pointers (RFC 6901) to arrays in the body, `""` for the body itself. The elements of all of them
     /// count; an array that is absent or null has none.
@@ -153,6 +153,15 @@ pub struct PerRecordConfig {
     #[serde(default)]
     pub at_least: Credits,
 }
+
+crate::document::json::objects!(
+    CostsConfig,
+    BodyConfig,
+    RuleConfig,
+    TiersConfig,
+    StepConfig,
+    PerRecordConfig
+);
 
 fn one() -> NonZeroU64 {
     NonZeroU64::MIN
@@ -216,12 +225,9 @@ impl<'de> Deserialize<'de> for CostConfig {
             }
 
             fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<CostConfig, A::Error> {
-                let cost = match map.next_key::<String>()?.as_deref() {
-                    Some("tiers") => CostConfig::Tiers(map.next_value()?),
-                    Some("per_record") => CostConfig::PerRecord(map.next_value()?),
-                    Some(other) => {
-                        return Err(de::Error::unknown_field(other, &["tiers", "per_record"]));
-                    }
+                let cost = match map.next_key()? {
+                    Some(CostKey::Tiers) => CostConfig::Tiers(map.next_value()?),
+                    Some(CostKey::PerRecord) => CostConfig::PerRecord(map.next_value()?),
                     None => return Err(de::Error::invalid_length(0, &self)),
                 };
                 match map.next_key::<de::IgnoredAny>()? {
@@ -229,6 +235,14 @@ impl<'de> Deserialize<'de> for CostConfig {
                     None => Ok(cost),
                 }
             }
+        }
+
+        /// The one key of a price that is not always the same.
+        #[derive(Deserialize)]
+        #[serde(field_identifier, rename_all = "snake_case")]
+        enum CostKey {
+            Tiers,
+            PerRecord,
         }
 
         deserializer.deserialize_any(Visitor)
@@ -357,7 +371,7 @@ mod tests {
         );
         check(
             &rule(r#""cost":{"tier":{}}"#),
-            "invalid configuration at `costs.rules[0].cost` (line 1 column 75): unknown key `tier`: did you mean `tiers`? expected `tiers` or `per_record`",
+            "invalid configuration at `costs.rules[0].cost.tier` (line 1 column 76): unknown key `tier`: did you mean `tiers`? expected `tiers` or `per_record`",
         );
         check(
             &rule(r#""cost":{"tiers":{"query":"from","steps":[],"beyond":9},"per_record":{}}"#),

@@ -288,7 +288,7 @@ mod tests {
         assert_eq!(quote.settle(b"").unwrap(), charge(30, 3));
         assert_eq!(
             quote.settle(b"{}").unwrap_err().to_string(),
-            "invalid type: map, expected an array of records, or null at line 1 column 1"
+            "invalid type: map, expected an array of records, or null at line 1 column 2"
         );
     }
 

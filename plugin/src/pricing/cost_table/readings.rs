@@ -89,6 +89,7 @@ pub(super) fn of(path: &str) -> Result<Vec<Reading>, TooManyReadings> {
 
 impl Readings {
     /// Rewrites all from one place up to another, or up to the last one there is then; its place.
+    #[inline]
     fn rewrite(
         &mut self,
         start: usize,

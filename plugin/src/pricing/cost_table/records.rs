@@ -3,10 +3,12 @@
 //! The body is read once, as a stream: nothing is kept but the count. A key counts in every case and as often as it is given,
 //! because backends differ in which one they take.
 
-use serde::de::Unexpected;
+use std::fmt;
+
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Unexpected};
 
 use super::folding::{self, fold};
-use crate::document::json::{self, Kind, Reader};
+use crate::document::json::Anything;
 
 /// The most keys in a pointer: no body that can be read is nested more deeply (the reader's own limit is 128).
 const MAX_DEPTH: usize = 100;
@@ -56,14 +58,8 @@ pub enum UnreadableBody {
     Encoding(#[from] std::str::Utf8Error),
     /// It is not JSON, is nested too deeply, or has something else where the records should be; with line and column.
     #[error("{0}")]
-    Json(#[from] json::Error),
+    Json(#[from] serde_json::Error),
 }
-
-/// Values in which nothing is counted.
-static NOTHING: Arrays = Arrays {
-    counted: false,
-    children: Vec::new(),
-};
 
 impl Arrays {
     /// Also counts the elements of the array at `pointer`, to which the keys that are returned lead.
@@ -116,64 +112,125 @@ impl Arrays {
             return Ok(0);
         }
         std::str::from_utf8(body)?;
-        let mut json = Reader::new(body);
-        let count = self.count_value(&mut json)?;
+        let mut json = serde_json::Deserializer::from_slice(body);
+        let count = self.deserialize(&mut json)?;
         json.end()?;
         Ok(count)
     }
 
-    /// The number of records in the next value.
-    fn count_value(&self, json: &mut Reader<'_>) -> Result<u64, json::Error> {
-        const EXPECTED: &str = "an array of records, or null";
-        let mut first = true;
-        let mut count = 0_u64;
-        match json.kind()? {
-            Kind::Array => {
-                json.enter()?;
-                let mut index = 0_u64;
-                while json.next_element(&mut first)? {
-                    let inside = self.at_index(index).count_value(json)?;
-                    count = count
-                        .saturating_add(inside)
-                        .saturating_add(u64::from(self.counted));
-                    index = index.saturating_add(1);
-                }
-                json.leave(b']')?;
-            }
-            // Not the text itself: it is the customer's, and this may be logged.
-            Kind::Text if self.counted => {
-                json.text()?;
-                return Err(json.mistyped(Unexpected::Other("a string"), &EXPECTED));
-            }
-            Kind::Bool | Kind::Number if self.counted => return Err(json.unexpected(&EXPECTED)),
-            Kind::Object => {
-                json.enter()?;
-                if self.counted {
-                    return Err(json.mistyped(Unexpected::Map, &EXPECTED));
-                }
-                while json.next_member(&mut first)? {
-                    let member = self.at_key(&json.text()?);
-                    json.colon()?;
-                    count = count.saturating_add(member.count_value(json)?);
-                }
-                json.leave(b'}')?;
-            }
-            Kind::Null | Kind::Bool | Kind::Number | Kind::Text => json.pass_over()?,
-        }
-        Ok(count)
-    }
-
-    fn at_key(&self, key: &str) -> &Self {
+    fn at_key(&self, key: &str) -> Option<&Self> {
         let found = self.children.iter().find(|child| child.is_at(key));
-        found.map_or(&NOTHING, |child| &child.arrays)
+        found.map(|child| &child.arrays)
     }
 
-    fn at_index(&self, index: u64) -> &Self {
+    fn at_index(&self, index: u64) -> Option<&Self> {
         let found = self
             .children
             .iter()
             .find(|child| child.index == Some(index));
-        found.map_or(&NOTHING, |child| &child.arrays)
+        found.map(|child| &child.arrays)
+    }
+
+    /// There are no records in this, unless it is in place of an array.
+    fn without_records<E: de::Error>(&self, found: Unexpected<'_>) -> Result<u64, E> {
+        if self.counted {
+            return Err(E::invalid_type(found, &self));
+        }
+        Ok(0)
+    }
+}
+
+/// Reads a value, in which it finds so many records.
+impl<'de> DeserializeSeed<'de> for &Arrays {
+    type Value = u64;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<u64, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> de::Visitor<'de> for &Arrays {
+    type Value = u64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of records, or null")
+    }
+
+    fn visit_unit<E>(self) -> Result<u64, E> {
+        Ok(0)
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<u64, E> {
+        self.without_records(Unexpected::Bool(value))
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<u64, E> {
+        self.without_records(Unexpected::Signed(value))
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<u64, E> {
+        self.without_records(Unexpected::Unsigned(value))
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<u64, E> {
+        self.without_records(Unexpected::Float(value))
+    }
+
+    // Not the text itself: it is the customer's, and this may be logged.
+    fn visit_str<E: de::Error>(self, _: &str) -> Result<u64, E> {
+        self.without_records(Unexpected::Other("a string"))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<u64, A::Error> {
+        let (mut count, mut index) = (0_u64, 0);
+        loop {
+            let inside = match self.at_index(index) {
+                Some(arrays) => elements.next_element_seed(arrays)?,
+                None => elements.next_element::<Anything>()?.map(|_| 0),
+            };
+            let Some(inside) = inside else {
+                return Ok(count);
+            };
+            count = count
+                .saturating_add(inside)
+                .saturating_add(u64::from(self.counted));
+            index = index.saturating_add(1);
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<u64, A::Error> {
+        let mut count = self.without_records(Unexpected::Map)?;
+        while let Some(member) = members.next_key_seed(Key(self))? {
+            let inside = match member {
+                Some(arrays) => members.next_value_seed(arrays)?,
+                None => members.next_value::<Anything>().map(|_| 0)?,
+            };
+            count = count.saturating_add(inside);
+        }
+        Ok(count)
+    }
+}
+
+/// Reads a key, and finds the arrays in its value.
+struct Key<'a>(&'a Arrays);
+
+impl<'de, 'a> DeserializeSeed<'de> for Key<'a> {
+    type Value = Option<&'a Arrays>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'a> de::Visitor<'_> for Key<'a> {
+    type Value = Option<&'a Arrays>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
+        Ok(self.0.at_key(key))
     }
 }
 
@@ -290,7 +347,7 @@ mod tests {
         check(
             "/ids",
             r#"{"ids":{}}"#,
-            "invalid type: map, expected an array of records, or null at line 1 column 8",
+            "invalid type: map, expected an array of records, or null at line 1 column 9",
         );
         check(
             "",

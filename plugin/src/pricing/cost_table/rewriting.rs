@@ -148,6 +148,7 @@ pub(super) fn without_needed_escapes(path: &[u8]) -> Vec<u8> {
     decoded_where(path, Marks::of(path), &needed).unwrap_or_else(|| path.to_vec())
 }
 
+#[inline]
 fn decoded(path: &[u8], marks: Marks) -> Option<Vec<u8>> {
     decoded_where(path, marks, &Some)
 }
@@ -226,6 +227,7 @@ pub(super) fn words(text: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The path up to a character, where one may end it.
+#[inline]
 fn cut(path: &[u8], has: bool, end: u8) -> Option<Vec<u8>> {
     let end = has.then(|| path.iter().position(|byte| *byte == end))?;
     Some(path.get(..end?)?.to_vec())

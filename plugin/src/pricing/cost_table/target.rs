@@ -118,6 +118,7 @@ impl<'t> Target<'t> {
     }
 
     /// The target whose path ends there.
+    #[inline]
     fn split(target: &'t str, end: usize, is_plain: bool) -> Self {
         let (path, rest) = target.split_at_checked(end).unwrap_or((target, ""));
         let query = rest.strip_prefix('?').unwrap_or_default();

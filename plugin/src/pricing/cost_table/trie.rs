@@ -394,6 +394,7 @@ impl Methods {
 }
 
 /// A hash that is the same for texts that differ in case alone.
+#[inline]
 pub(super) fn hash(text: &[u8]) -> u64 {
     // The bit by which the cases of a letter differ. Other characters that differ in it alone have the same hash as well.
     const CASE: u64 = 0x2020_2020_2020_2020;

@@ -9,6 +9,7 @@ use crate::accounts::ledger::{Cas, HostRefused, SetError, SharedData, Versioned}
 pub(crate) struct HostSharedData;
 
 impl SharedData for HostSharedData {
+    #[inline]
     fn get(&self, key: &str) -> Result<Option<Versioned>, HostRefused> {
         let refused = |status| refused("proxy_get_shared_data", status);
         let (value, cas) = hostcalls::get_shared_data(key).map_err(refused)?;

@@ -57,7 +57,7 @@ impl schemars::JsonSchema for RefusalStatus {
 /// A configured answer; what is left out is as usual for the reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Answer", deny_unknown_fields)]
 pub struct Answer {
     /// The HTTP status, from 400 to 599.
     #[serde(default)]
@@ -69,3 +69,5 @@ pub struct Answer {
     #[serde(default)]
     pub message: Option<String>,
 }
+
+crate::document::json::objects!(Answer);

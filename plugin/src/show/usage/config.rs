@@ -8,7 +8,7 @@ use crate::outbound::webhook::WebhookConfig;
 /// The usage details: where organizations see them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, default)]
+#[serde(remote = "UsageConfig", deny_unknown_fields, default)]
 pub struct UsageConfig {
     /// The path that the filter answers itself, free of charge; `/.well-known/api-credits` unless stated otherwise. Below it lies
     /// `/cost`, the price of a call.
@@ -20,13 +20,15 @@ pub struct UsageConfig {
 /// Warnings of organizations that have used much of their day.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, default)]
+#[serde(remote = "WarningsConfig", deny_unknown_fields, default)]
 pub struct WarningsConfig {
     /// At which percentages, each once a day; none turns warnings off.
     pub at_percent: Thresholds,
     /// Who is told beside the log.
     pub webhook: Option<WebhookConfig>,
 }
+
+crate::document::json::objects!(UsageConfig, WarningsConfig);
 
 /// The path of the usage details.
 ///
