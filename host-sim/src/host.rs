@@ -12,6 +12,7 @@ use crate::grpc::{GrpcBehaviour, GrpcRequest};
 use crate::http::date::HttpDates;
 use crate::metadata::Metadata;
 use crate::metrics::Metrics;
+use crate::profile::{Profile, Profiler};
 use crate::random::Random;
 use crate::shared::{Commons, Shared};
 use crate::shared_data::SharedData;
@@ -62,6 +63,8 @@ pub(crate) struct Host {
     log: Shared<Vec<LogLine>>,
     trace: Shared<Vec<String>>,
     counts: Cell<Counts>,
+    /// Whoever draws up where the VMs spend their time.
+    profiler: RefCell<Option<Box<Profiler>>>,
 }
 
 /// How often modules and host have called each other.
@@ -101,6 +104,7 @@ impl Host {
             log: commons.log,
             trace: commons.trace,
             counts: Cell::default(),
+            profiler: RefCell::default(),
         }
     }
 
@@ -219,6 +223,25 @@ impl Host {
         if self.traced {
             self.trace.borrow_mut().push(line.to_string());
         }
+    }
+
+    /// From now on a profile is drawn up.
+    pub(crate) fn start_profile(&self) {
+        self.profiler.replace(Some(Box::new(Profiler::new())));
+    }
+
+    pub(crate) fn take_profile(&self) -> Option<Profile> {
+        let profiler = self.profiler.take()?;
+        Some(profiler.into_profile())
+    }
+
+    /// Tells whoever draws up a profile, if anybody does.
+    pub(crate) fn profile<T>(&self, note: impl FnOnce(&mut Profiler) -> T) -> Option<T> {
+        self.profiler.borrow_mut().as_deref_mut().map(note)
+    }
+
+    pub(crate) fn is_profiled(&self) -> bool {
+        self.profiler.borrow().is_some()
     }
 
     pub(crate) fn counts(&self) -> Counts {

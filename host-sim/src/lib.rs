@@ -12,6 +12,7 @@
 //!   that speak no plain HTTP.
 //! - [`scenario`] is the test language: what a plugin is given and what a client, an upstream or an operator then sees.
 //! - [`target`] is what a host must be able to do so that scenarios can run on it; [`SimTarget`] is the simulator as such a host.
+//! - [`profile`] tells where a module spends its instructions and its time.
 //! - [`access_log`] reads what proxies wrote of calls, and [`forecast`] tells what a plugin would have done to them.
 //! - [`runner`] walks a scenario over a target; it is the one comparison that every host shares. [`report`] says what differed.
 //!
@@ -46,11 +47,13 @@ mod host;
 mod hostcalls;
 mod http;
 mod imports;
+mod instrument;
 mod limits;
 mod metadata;
 mod metrics;
 mod module;
 mod pairs;
+pub mod profile;
 mod property;
 mod random;
 pub mod report;

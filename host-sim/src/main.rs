@@ -145,7 +145,14 @@ It speaks HTTP/1.1 to the upstream, and passes no WebSockets on.")]
     /// Exits with 1 when the memory grew in both halves of the run.
     #[command(after_help = "\
   host-sim bench --plugin FILTER.wasm --config FILTER.json --path /things -H 'x-user: 7' -n 10000
-  host-sim bench --plugin FILTER.wasm --scenario the_last_credit.toml --json")]
+  host-sim bench --plugin FILTER.wasm --scenario the_last_credit.toml --json
+  host-sim bench --plugin FILTER.wasm --config FILTER.json --profile out.json --flamegraph out.svg --symbols UNSTRIPPED.wasm
+
+For each callback and hostcall it says what a request takes on the average; with --profile or --flamegraph for the module's functions as
+well. For these the module is instrumented as it is loaded. Their instructions are those of the module as it is, to the last one;
+their times have the watching in them. Names come from the module's name section or from --symbols, the same module before its
+names were stripped. A profile opens at https://profiler.firefox.com; a sample in it weighs instructions, and times there mean
+nothing. A function that an exception leaves counts until whoever called it ends, and one that gives references is a part of its caller.")]
     Bench(command::bench::Bench),
     /// Forecast what a filter would do to the calls of an access log: whom it would refuse, and what would spare them
     ///

@@ -16,7 +16,9 @@ use crate::callback::{self, Callback};
 use crate::engine::engine;
 use crate::hostcalls;
 use crate::imports::{self, Imports, Support};
+use crate::instrument::instrument;
 use crate::limits::{MOST_ELEMENTS, MOST_PAGES};
+use crate::profile::number;
 use crate::vm_state::VmState;
 
 /// A proxy-wasm module, compiled and linked, ready to be instantiated any number of times.
@@ -159,6 +161,20 @@ impl Module {
     /// When Envoy would not load it.
     pub fn metered(bytes: &[u8]) -> Result<Self, LoadError> {
         Self::from_bytes(bytes)
+    }
+
+    /// As [`from_bytes`](Self::from_bytes), and in [profiles](crate::profile) its functions are told apart. It does the same, slower.
+    ///
+    /// # Errors
+    ///
+    /// When Envoy would not load it.
+    pub fn profiled(bytes: &[u8]) -> Result<Self, LoadError> {
+        // What is wrong with the module itself is told as always.
+        Self::from_bytes(bytes)?;
+        let binary =
+            wat::parse_bytes(bytes).map_err(|error| LoadError::NotWasm(error.to_string()))?;
+        let woven = instrument(&binary, &number);
+        Self::from_bytes(&woven.map_err(|error| LoadError::NotWasm(error.to_string()))?)
     }
 
     /// The same without counting instructions, as Envoy runs it: somewhat faster, and a callback that never returns is never

@@ -4,11 +4,12 @@ use std::any::Any;
 use std::fmt;
 use std::rc::Rc;
 
-use wasmtime::{Instance, Store, Trap, TypedFunc, WasmParams, WasmResults};
+use wasmtime::{Caller, Func, Instance, Store, Trap, TypedFunc, WasmParams, WasmResults};
 
 use crate::engine::ticks;
 use crate::host::Host;
 use crate::hostcalls::Fatal;
+use crate::instrument::HOOK;
 use crate::module::{LoadError, Module};
 use crate::vm_state::{Identity, Phase, Plugin, VmState};
 
@@ -100,6 +101,15 @@ impl Vm {
         let (instance, imported) = module
             .instantiate(&mut store)
             .map_err(|error| failure_of("(start function)", &error, store.data()))?;
+        if let Some(hook) = instance.get_global(&mut store, HOOK) {
+            let noted = Func::wrap(&mut store, |caller: Caller<'_, VmState>, number: i32| {
+                let fuel = caller.get_fuel().unwrap_or_default();
+                let host = &caller.data().host;
+                host.profile(|profiler| profiler.hook(number, fuel));
+            });
+            // A module that exports something else under this name is no instrumented one.
+            let _ = hook.set(&mut store, noted.into());
+        }
         let exported = instance.get_memory(&mut store, "memory");
         store.data_mut().memory = imported.or(exported);
         let mut vm = Self {
@@ -187,14 +197,29 @@ impl Vm {
         let limit = state.identity.limits.instructions_of(name);
         // Asking an engine that does not count makes an error each time.
         let fuel = self.metered.then(|| self.store.get_fuel().ok()).flatten();
+        let profiled = fuel.and_then(|fuel| {
+            let host = &self.store.data().host;
+            host.profile(|profiler| {
+                let depth = profiler.begin_callback(name, fuel);
+                profiler.refuel(limit);
+                depth
+            })
+        });
         // An engine that counts takes and gives fuel.
         let _ = fuel.map(|_| self.store.set_fuel(limit));
         let time = ticks(self.store.data().identity.limits.time);
         self.store.set_epoch_deadline(time);
         let outcome = function.call(&mut self.store, parameters);
         if let Some(before) = fuel {
-            let used = limit.saturating_sub(self.store.get_fuel().unwrap_or(limit));
-            let _ = self.store.set_fuel(before.saturating_sub(used));
+            let left = self.store.get_fuel().unwrap_or(limit);
+            let now = before.saturating_sub(limit.saturating_sub(left));
+            let _ = self.store.set_fuel(now);
+            if let Some(depth) = profiled {
+                self.store.data().host.profile(|profiler| {
+                    profiler.end_callback(depth, left);
+                    profiler.refuel(now);
+                });
+            }
         }
         let poison = self.store.data_mut().poison.take();
         let outcome = outcome.and_then(|result| poison.map_or(Ok(result), Err));

@@ -3,6 +3,9 @@
 //! The time is that of the whole simulation, the module's callbacks and the simulated host around them, on one thread of this
 //! machine. Hostcalls and fuel do not depend on the machine: they are the numbers to compare between two versions of a module.
 
+mod firefox;
+mod flamegraph;
+mod names;
 mod table;
 
 use std::path::PathBuf;
@@ -11,11 +14,14 @@ use std::time::Instant;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use hdrhistogram::Histogram;
+use host_sim::profile::{Frame, Profile};
 use host_sim::scenario::{Scenario, Step};
 use host_sim::target::Request;
 use host_sim::{Builder, Module, SimulationError, Simulator, VmFailure};
 use indicatif::ProgressBar;
 use serde::Serialize;
+
+use names::Names;
 
 use super::diagnostic::Pointed;
 use super::plugin::{Plugin, PluginOptions};
@@ -44,6 +50,15 @@ pub(crate) struct Bench {
     /// Print one JSON document
     #[arg(long)]
     json: bool,
+    /// Also write where the instructions go, by the module's functions, for https://profiler.firefox.com
+    #[arg(long, value_name = "FILE.json", help_heading = "The profile")]
+    profile: Option<PathBuf>,
+    /// The same as a picture
+    #[arg(long, value_name = "FILE.svg", help_heading = "The profile")]
+    flamegraph: Option<PathBuf>,
+    /// The same module with the names of its functions, if they are stripped from the filter
+    #[arg(long, value_name = "TWIN.wasm", help_heading = "The profile")]
+    symbols: Option<PathBuf>,
 }
 
 /// The longest time that is told apart from longer ones: a minute, in nanoseconds.
@@ -59,6 +74,29 @@ struct Measurements {
     /// Instructions, as wasmtime counts them.
     fuel_per_request: f64,
     memory: Memory,
+    /// The host's calls of the module.
+    callbacks: Vec<Called>,
+    /// The module's calls of the host.
+    hostcalls: Vec<Called>,
+    /// The module's functions, if they were asked for; the one with the most instructions of its own first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    functions: Option<Vec<Called>>,
+}
+
+/// What is called, and what that takes in a request, on the average.
+#[derive(Debug, Serialize)]
+struct Called {
+    name: String,
+    calls: f64,
+    /// With those of whatever it calls in the module.
+    instructions: f64,
+    /// Without.
+    own_instructions: f64,
+    /// Of module and host together, while they were watched.
+    microseconds: f64,
+    /// What hostcalls copied out of and into the module's memory.
+    bytes: f64,
+    hostcalls: f64,
 }
 
 #[derive(Debug, Serialize)]
@@ -107,8 +145,8 @@ impl Bench {
         let bar = ProgressBar::new(u64::from(self.requests).saturating_mul(2));
         // With counting first: a callback that never returns is noticed there, and only there.
         let metered = Module::from_bytes(&bytes).with_context(|| load.plugin.name().to_string())?;
-        let fuel = match self.fuel(&load, &metered, &bar) {
-            Ok(fuel) => fuel,
+        let (fuel, profile) = match self.fuel(&load, &metered, &bar) {
+            Ok(found) => found,
             Err(error) if error.is::<Unmeasurable>() || error.is::<SimulationError>() => {
                 bar.finish_and_clear();
                 say!("{}: {error}", load.plugin.name());
@@ -119,6 +157,30 @@ impl Bench {
         let module = Module::unmetered(&bytes).with_context(|| load.plugin.name().to_string())?;
         let mut measurements = self.measure(&load, &module, &bar)?;
         measurements.fuel_per_request = fuel;
+        let of = |profile: &Profile, names: &Names, is_one: fn(&Frame) -> bool| {
+            called(profile, names, is_one, self.requests)
+        };
+        let none = Names::default();
+        measurements.callbacks = of(&profile, &none, |frame| matches!(frame, Frame::Callback(_)));
+        measurements.hostcalls = of(&profile, &none, |frame| matches!(frame, Frame::Hostcall(_)));
+        if self.profile.is_some() || self.flamegraph.is_some() {
+            let names = Names::of(&bytes, self.symbols.as_deref())?;
+            let profiled =
+                Module::profiled(&bytes).with_context(|| load.plugin.name().to_string())?;
+            let (_, profile) = self.fuel(&load, &profiled, &bar)?;
+            let is_function = |frame: &Frame| matches!(frame, Frame::Function(_));
+            measurements.functions = Some(of(&profile, &names, is_function));
+            let title = load.plugin.name().to_string();
+            if let Some(file) = &self.profile {
+                let document = firefox::document(&profile, &names, &title);
+                std::fs::write(file, document.to_string())
+                    .with_context(|| file.display().to_string())?;
+            }
+            if let Some(file) = &self.flamegraph {
+                std::fs::write(file, flamegraph::svg(&profile, &names, &title))
+                    .with_context(|| file.display().to_string())?;
+            }
+        }
         bar.finish_and_clear();
         if self.json {
             say!("{}", serde_json::to_string_pretty(&measurements)?);
@@ -219,12 +281,21 @@ impl Bench {
                 at_the_end,
                 grows: after_warm_up < halfway && halfway < at_the_end,
             },
+            callbacks: Vec::new(),
+            hostcalls: Vec::new(),
+            functions: None,
         })
     }
 
-    /// The instructions of a request, counted in a run of its own, because counting takes time.
-    fn fuel(&self, load: &Load, module: &Module, bar: &ProgressBar) -> anyhow::Result<f64> {
+    /// The instructions of a request and where they go, counted in a run of its own, because counting takes time.
+    fn fuel(
+        &self,
+        load: &Load,
+        module: &Module,
+        bar: &ProgressBar,
+    ) -> anyhow::Result<(f64, Profile)> {
         let mut simulator = self.warmed_up(load, module)?;
+        simulator.start_profile();
         let before = simulator.fuel_used().unwrap_or_default();
         for (_, request) in (0..self.requests).zip(load.requests.iter().cycle()) {
             simulator.exchange(request)?;
@@ -238,7 +309,8 @@ impl Bench {
             .fuel_used()
             .unwrap_or_default()
             .saturating_sub(before);
-        Ok(rounded(used, self.requests))
+        let profile = simulator.take_profile().unwrap_or_default();
+        Ok((rounded(used, self.requests), profile))
     }
 
     fn warmed_up(&self, load: &Load, module: &Module) -> anyhow::Result<Simulator> {
@@ -250,6 +322,31 @@ impl Bench {
         simulator.take_log();
         Ok(simulator)
     }
+}
+
+/// The frames that are such, those with the most instructions of their own first.
+fn called(
+    profile: &Profile,
+    names: &Names,
+    is_one: fn(&Frame) -> bool,
+    requests: u32,
+) -> Vec<Called> {
+    let mut totals: Vec<_> = profile.totals().into_iter().collect();
+    totals.retain(|(frame, _)| is_one(frame));
+    totals.sort_by_key(|(frame, totals)| (std::cmp::Reverse(totals.own_instructions), *frame));
+    let of = |(frame, totals): (Frame, host_sim::profile::Totals)| {
+        let nanoseconds = u64::try_from(totals.time.as_nanos()).unwrap_or(u64::MAX);
+        Called {
+            name: names.name(frame),
+            calls: rounded(totals.calls, requests),
+            instructions: rounded(totals.instructions, requests),
+            own_instructions: rounded(totals.own_instructions, requests),
+            microseconds: (rounded(nanoseconds, requests) / 10.0).round() / 100.0,
+            bytes: rounded(totals.bytes, requests),
+            hostcalls: rounded(totals.hostcalls, requests),
+        }
+    };
+    totals.into_iter().map(of).collect()
 }
 
 fn memory(simulator: &Simulator) -> usize {

@@ -69,6 +69,8 @@ pub(super) struct Call<'a> {
     caller: Caller<'a, VmState>,
     /// What the trace will show of it, if anybody reads the trace: arguments and answers are written down only then.
     notes: Option<Box<Notes>>,
+    /// Whether a profile is drawn up.
+    is_profiled: bool,
 }
 
 #[derive(Default)]
@@ -146,6 +148,16 @@ pub(super) fn wasi(
     Ok(errno)
 }
 
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        if self.is_profiled {
+            let fuel = self.caller.get_fuel().unwrap_or_default();
+            let host = &self.caller.data().host;
+            host.profile(|profiler| profiler.end_hostcall(fuel));
+        }
+    }
+}
+
 impl<'a> Call<'a> {
     fn begin(
         caller: Caller<'a, VmState>,
@@ -156,7 +168,17 @@ impl<'a> Call<'a> {
         state.host.count_hostcall();
         let phase = state.phase;
         let notes = state.host.traced.then(Box::default);
-        let call = Self { caller, notes };
+        let is_profiled = state.host.is_profiled();
+        if is_profiled {
+            let fuel = caller.get_fuel().unwrap_or_default();
+            let host = &caller.data().host;
+            host.profile(|profiler| profiler.begin_hostcall(name, fuel));
+        }
+        let call = Self {
+            caller,
+            notes,
+            is_profiled,
+        };
         if is_allowed(phase) {
             return Ok(call);
         }
@@ -234,6 +256,10 @@ impl<'a> Call<'a> {
         at: [Region; N],
         act: impl FnOnce([&[u8]; N], &mut VmState) -> T,
     ) -> Result<T, Failure> {
+        let length = |sum: usize, at: &Region| {
+            sum.saturating_add(usize::try_from(at.length).unwrap_or_default())
+        };
+        self.copies(at.iter().fold(0, length));
         let (memory, state) = self.memory()?.data_and_store_mut(&mut self.caller);
         let mut regions = [&[][..]; N];
         for (region, at) in regions.iter_mut().zip(at) {
@@ -276,9 +302,18 @@ impl<'a> Call<'a> {
 
     /// Writes to guest memory.
     pub(super) fn write(&mut self, pointer: u32, bytes: &[u8]) -> Result<(), Failure> {
+        self.copies(bytes.len());
         let memory = self.memory()?.data_mut(&mut self.caller);
         put(memory, pointer, bytes)?;
         Ok(())
+    }
+
+    /// Notes for the profile that bytes go from or to the guest.
+    fn copies(&self, bytes: usize) {
+        if self.is_profiled {
+            let host = &self.caller.data().host;
+            host.profile(|profiler| profiler.copy(bytes));
+        }
     }
 
     /// Gives the guest what is found for it, as [`give`](Self::give) does. It is put into a buffer that is used again and again, because
@@ -303,6 +338,7 @@ impl<'a> Call<'a> {
             0 => 0,
             length => self.allocate(length)?,
         };
+        self.copies(bytes.len());
         let memory = self.memory()?.data_mut(&mut self.caller);
         put(memory, pointer, bytes)?;
         put(memory, at.pointer, &pointer.to_le_bytes())?;

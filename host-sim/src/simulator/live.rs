@@ -13,6 +13,7 @@ use super::error::SimulationError;
 use super::streaming::Piece;
 use crate::chain::Chain;
 use crate::clock::Instant;
+use crate::profile::Profile;
 use crate::target::{
     Departure, Exchange, LogLine, Request, Upstream, UpstreamBehaviour, UpstreamRequest,
 };
@@ -355,6 +356,17 @@ impl Simulator {
     pub fn memory_bytes(&self) -> Vec<usize> {
         let of_chain = |chain: &Chain| chain.filters.vms().map(Worker::memory_bytes).sum();
         self.workers.iter().map(of_chain).collect()
+    }
+
+    /// From now on a [profile](crate::profile) is drawn up of whatever the workers' VMs do. The module has to be
+    /// [metered](crate::Module::metered) or [profiled](crate::Module::profiled).
+    pub fn start_profile(&mut self) {
+        self.host.start_profile();
+    }
+
+    /// Takes the profile that was begun; `None` if none was.
+    pub fn take_profile(&mut self) -> Option<Profile> {
+        self.host.take_profile()
     }
 
     /// How much fuel the workers' callbacks have taken since the start; `None` unless the module is [metered](crate::Module::metered).

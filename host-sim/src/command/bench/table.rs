@@ -2,7 +2,7 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use super::Measurements;
+use super::{Called, Measurements};
 
 /// The whole text.
 pub(super) fn text(measurements: &Measurements) -> String {
@@ -13,6 +13,9 @@ pub(super) fn text(measurements: &Measurements) -> String {
         callbacks_per_request,
         fuel_per_request,
         memory,
+        callbacks,
+        hostcalls,
+        functions,
     } = measurements;
     let mut table = Table::new();
     table.load_style(presets::NOTHING).add_rows([
@@ -52,10 +55,54 @@ pub(super) fn text(measurements: &Measurements) -> String {
         .lines()
         .map(|line| format!("{}\n", line.trim_end()))
         .collect();
+    text.push_str(&of_calls("callback", callbacks));
+    text.push_str(&of_calls("hostcall", hostcalls));
+    if let Some(functions) = functions {
+        let most = functions.get(..MOST_FUNCTIONS).unwrap_or(functions);
+        text.push_str(&of_calls("function", most));
+    }
     text.push_str(if memory.grows {
         "LEAK: the memory grew in both halves of the run\n"
     } else {
         "no leak: the memory did not grow in both halves of the run\n"
     });
     text
+}
+
+/// How many functions are shown.
+const MOST_FUNCTIONS: usize = 20;
+
+/// What is called in a request, on the average.
+fn of_calls(kind: &str, called: &[Called]) -> String {
+    if called.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).add_row([
+        kind,
+        "calls",
+        "instructions",
+        "its own",
+        "µs",
+        "bytes",
+        "hostcalls",
+    ]);
+    for one in called {
+        table.add_row([
+            one.name.clone(),
+            one.calls.to_string(),
+            one.instructions.to_string(),
+            one.own_instructions.to_string(),
+            one.microseconds.to_string(),
+            one.bytes.to_string(),
+            one.hostcalls.to_string(),
+        ]);
+    }
+    for column in 1..7 {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    let lines = table.lines().map(|line| format!("{}\n", line.trim_end()));
+    format!("\n{}\n", lines.collect::<String>())
 }
