@@ -4,6 +4,8 @@ mod envoy_yaml;
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -48,6 +50,9 @@ pub(crate) struct PluginOptions {
     /// What filters before it say of every request, by namespace.
     #[arg(skip)]
     metadata: Vec<(String, Value)>,
+    /// Whether it has been told what of the Envoy configuration is not simulated.
+    #[arg(skip)]
+    told: Arc<AtomicBool>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -177,9 +182,21 @@ impl PluginOptions {
         let Some(file) = &self.envoy_yaml else {
             return Ok((Found::default(), Vec::new()));
         };
-        let Chain { found, others } = envoy_yaml::read(file, self.filter.as_deref())?;
-        if !others.is_empty() {
-            eprintln!("not simulated, and passed over: {}", others.join(", "));
+        let Chain {
+            found,
+            unsimulated,
+            others,
+        } = envoy_yaml::read(file, self.filter.as_deref())?;
+        if !self.told.swap(true, Ordering::Relaxed) {
+            if !others.is_empty() {
+                eprintln!("not simulated, and passed over: {}", others.join(", "));
+            }
+            for (line, what) in unsimulated {
+                eprintln!(
+                    "{}:{line}: not simulated, and passed over: {what}",
+                    file.display()
+                );
+            }
         }
         let mut filters = found.into_iter();
         let first = filters.next().unwrap_or_default();

@@ -8,6 +8,7 @@
 
 mod bench;
 mod check;
+mod envoy_yaml;
 mod explore;
 mod folder;
 mod import;
