@@ -105,16 +105,17 @@ impl Simulator {
     }
 
     fn call(&mut self, request: &Request) -> Result<Call, SimulationError> {
-        let (worker, id) = self.open_stream(request, false)?;
+        let (worker, id) = self.open_stream(request, false, false)?;
         Ok(Call::new(worker, id, request))
     }
 
-    /// Opens a stream and shows its request headers; `streams` says that its body is still to come. Says its worker and its number
+    /// Opens a stream and shows its request headers; `streams` says that its body is still to come, `outside` that its client and its upstream are real. Says its worker and its number
     /// there.
     fn open_stream(
         &mut self,
         request: &Request,
         streams: bool,
+        outside: bool,
     ) -> Result<(usize, u32), SimulationError> {
         let workers = self.workers.len();
         let index = match request.worker {
@@ -140,6 +141,7 @@ impl Simulator {
             now,
             date: self.host.dates.of(now),
             streams,
+            outside,
             proxy: Rc::clone(&self.proxy),
         };
         let id = worker.open(request, arrival);

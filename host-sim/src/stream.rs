@@ -73,6 +73,8 @@ pub(crate) struct Arrival {
     pub(crate) date: Rc<str>,
     /// Whether the request's body is still to come.
     pub(crate) streams: bool,
+    /// Whether its client and its upstream are outside of the simulation.
+    pub(crate) outside: bool,
     /// How Envoy is set up around the filters.
     pub(crate) proxy: Rc<Proxy>,
 }
@@ -135,6 +137,7 @@ impl HttpStream {
             now,
             date,
             streams,
+            outside,
             proxy,
         } = arrival;
         let limit = proxy.buffer_limit;
@@ -145,7 +148,7 @@ impl HttpStream {
             is_upgraded,
             closes,
             refusal,
-        } = admission::admit(request, connection, streams, &proxy);
+        } = admission::admit(request, connection, streams || outside, &proxy);
         let message = if streams || request.unfinished || is_upgraded {
             Message::streaming
         } else {
@@ -179,7 +182,7 @@ impl HttpStream {
             request_passed: false,
             closes: (!kept).then_some(closes),
             limit,
-            router: Router::new(request.upstream.clone(), false, &proxy),
+            router: Router::new(request.upstream.clone(), outside, &proxy),
             proxy,
             client: Client::new(request.http),
             links: Links::default(),

@@ -7,6 +7,7 @@ mod connection_manager;
 mod departure;
 mod http;
 mod log_line;
+pub mod octets;
 mod plugin_settings;
 mod services;
 mod timeouts;

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use anyhow::Context as _;
+use host_sim::target::octets;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use tokio::sync::oneshot;
@@ -108,22 +109,17 @@ pub fn header_map(fields: &[(String, String)]) -> anyhow::Result<HeaderMap> {
             .with_context(|| format!("header name {name:?}"))?;
         map.append(
             header,
-            HeaderValue::from_str(value)
+            HeaderValue::from_bytes(&octets::bytes(value))
                 .with_context(|| format!("value of header {name}: {value:?}"))?,
         );
     }
     Ok(map)
 }
 
-/// The reverse of [`header_map`]. Bytes that are not UTF-8 become replacement characters.
+/// The reverse of [`header_map`]. Bytes that are not UTF-8 are kept.
 #[must_use]
 pub fn fields(map: &HeaderMap) -> Vec<(String, String)> {
     map.iter()
-        .map(|(name, value)| {
-            (
-                name.as_str().to_owned(),
-                String::from_utf8_lossy(value.as_bytes()).into_owned(),
-            )
-        })
+        .map(|(name, value)| (name.as_str().to_owned(), octets::text(value.as_bytes())))
         .collect()
 }

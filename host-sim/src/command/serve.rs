@@ -4,6 +4,7 @@
 //! Bodies come and go piece by piece, no faster than the other side takes them. WebSockets are not for this proxy.
 
 mod fleet;
+mod http1;
 mod outlet;
 mod outside;
 mod proxy;

@@ -11,7 +11,7 @@ use super::header_map::HeaderMap;
 use super::message::Frame;
 use super::path::{self, Normalized};
 use super::{Proxy, connection, is_grpc, is_upgrade, tokens};
-use crate::target::{ConnectionManager, HttpVersion, Request, Underscores};
+use crate::target::{ConnectionManager, HttpVersion, Request, Underscores, octets};
 
 /// A request at the first filter, or at the client again.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub(crate) struct Admission {
     pub(crate) refusal: Option<Refusal>,
 }
 
-/// Lets a request in; `streams` says that its body comes later, if it has one.
+/// Lets a request in; `streams` says that its body comes later, if it has one, and that its headers are all that its client sent.
 pub(crate) fn admit(request: &Request, connection: u64, streams: bool, proxy: &Proxy) -> Admission {
     let rules = &proxy.connection_manager;
     let mut admission = Admission {
@@ -112,10 +112,10 @@ fn fill(headers: &mut HeaderMap, request: &Request, rules: &ConnectionManager) -
             continue;
         }
         note(&mut own, name);
-        headers.add(name, value);
+        headers.add(name, octets::bytes(value));
     }
     if !crumbs.is_empty() {
-        headers.add("cookie", crumbs.join("; "));
+        headers.add("cookie", octets::bytes(&crumbs.join("; ")));
     }
     own
 }
@@ -371,7 +371,7 @@ pub(crate) fn end(trailers: &[(String, String)], http: HttpVersion) -> Frame {
     }
     let mut map = HeaderMap::default();
     for (name, value) in trailers {
-        map.add(name, value);
+        map.add(name, octets::bytes(value));
     }
     Frame::Trailers(map)
 }

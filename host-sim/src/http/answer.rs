@@ -5,9 +5,9 @@ use itoa::Buffer;
 
 use super::admission::frames;
 use super::header_map::HeaderMap;
-use super::is_upgrade;
 use super::message::Frame;
-use crate::target::{ConnectionManager, HttpVersion, ServerHeaderTransformation, Upstream};
+use super::{is_token_byte, is_upgrade, is_value};
+use crate::target::{ConnectionManager, HttpVersion, ServerHeaderTransformation, Upstream, octets};
 
 /// How many headers an upstream's answer may have.
 const MOST_HEADERS: usize = 100;
@@ -18,7 +18,14 @@ pub(crate) struct Malformed;
 
 /// Checks an upstream's answer as the codec does.
 pub(crate) fn check(upstream: &Upstream, http: HttpVersion) -> Result<(), Malformed> {
-    if upstream.headers.len() > MOST_HEADERS {
+    if upstream.headers.len() > MOST_HEADERS || upstream.status < 100 {
+        return Err(Malformed);
+    }
+    let is_sound = |name: &str, value: &str| {
+        !name.is_empty() && name.bytes().all(is_token_byte) && is_value(value.as_bytes())
+    };
+    let mut headers = upstream.headers.iter();
+    if !headers.all(|(name, value)| is_sound(name, value)) {
         return Err(Malformed);
     }
     if http == HttpVersion::Two {
@@ -53,7 +60,7 @@ pub(crate) fn response(
     for (name, value) in &upstream.headers {
         // It ends with the connection to the upstream.
         if !name.eq_ignore_ascii_case("keep-alive") {
-            headers.add(name, value);
+            headers.add(name, octets::bytes(value));
         }
     }
     let bodiless = upstream.status == 204 || upstream.status == 304;

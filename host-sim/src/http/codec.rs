@@ -130,7 +130,7 @@ fn check_one(request: &Request, limits: Limits) -> Result<(), Refusal> {
         return Err(Refusal::too_large("http1.headers_too_large"));
     }
     check_target(&request.method, request.path.as_bytes())?;
-    let (mut lengths, mut coding) = (0_u32, None);
+    let (mut lengths, mut codings, mut coding) = (0_u32, 0_u32, None);
     for (name, value) in &request.headers {
         let (name, value) = (name.as_bytes(), value.as_bytes());
         if name.is_empty() || !name.iter().all(|byte| is_token_byte(*byte)) {
@@ -144,11 +144,13 @@ fn check_one(request: &Request, limits: Limits) -> Result<(), Refusal> {
         }
         if name.eq_ignore_ascii_case(b"content-length") {
             lengths = lengths.saturating_add(1);
-            let is_number = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
+            let digits = std::str::from_utf8(value).unwrap_or_default();
+            let is_number = digits.parse::<u64>().is_ok() && value.iter().all(u8::is_ascii_digit);
             if lengths > 1 || !is_number {
                 return Err(Refusal::bad(ERROR));
             }
         } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
+            codings = codings.saturating_add(1);
             coding = Some(value);
         }
     }
@@ -159,7 +161,7 @@ fn check_one(request: &Request, limits: Limits) -> Result<(), Refusal> {
         return Err(Refusal::by_codec(426, "Upgrade Required", "low_version"));
     }
     match coding {
-        Some(coding) if !coding.eq_ignore_ascii_case(b"chunked") => {
+        Some(coding) if codings > 1 || !coding.eq_ignore_ascii_case(b"chunked") => {
             let details = "http1.invalid_transfer_encoding";
             return Err(Refusal::by_codec(501, "Not Implemented", details));
         }

@@ -12,6 +12,7 @@ use std::rc::Rc;
 use std::str::FromStr;
 
 use crate::http::inline_headers::MapOf;
+use crate::target::octets;
 
 /// A map of headers or trailers.
 #[derive(Clone, Debug, Default)]
@@ -278,10 +279,9 @@ impl HeaderMap {
 
     /// All entries but those that are no headers on the wire (`:path` and the like), as text.
     pub(crate) fn without_pseudo(&self) -> Vec<(String, String)> {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         self.iter()
             .filter(|(name, _)| !name.starts_with(b":"))
-            .map(|(name, value)| (text(name), text(value)))
+            .map(|(name, value)| (octets::text(name), octets::text(value)))
             .collect()
     }
 }

@@ -92,6 +92,11 @@ impl Retries {
         retries
     }
 
+    /// Whether the upstream may be asked again.
+    pub(crate) fn may_come(&self) -> bool {
+        self.left > 0 && !self.on.is_empty()
+    }
+
     /// Takes note of what a list with commas names.
     fn add(&mut self, list: &str) {
         for name in list.split(',') {

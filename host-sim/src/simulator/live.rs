@@ -179,7 +179,7 @@ impl Simulator {
             upstream: UpstreamBehaviour::default(),
             ..request.clone()
         };
-        let (worker, id) = self.open_stream(&request, streams)?;
+        let (worker, id) = self.open_stream(&request, streams, told)?;
         if let Some(worker) = self.workers.get_mut(worker) {
             worker.hold(id);
         }

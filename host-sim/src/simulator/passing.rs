@@ -50,7 +50,7 @@ impl Simulator {
     ///
     /// When the module needs what host-sim cannot do, or never returns.
     pub fn pass(&mut self, request: &Request) -> Result<Passing, SimulationError> {
-        let (worker, id) = self.open_stream(request, false)?;
+        let (worker, id) = self.open_stream(request, false, false)?;
         if let Some(worker) = self.workers.get_mut(worker) {
             worker.hold(id);
         }

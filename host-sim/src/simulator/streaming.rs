@@ -5,7 +5,7 @@ use super::{SimulationError, Simulator};
 use crate::chain::Chain;
 use crate::http::header_map::HeaderMap;
 use crate::http::message::Frame;
-use crate::target::{HttpVersion, Request, UpstreamRequest};
+use crate::target::{HttpVersion, Request, UpstreamRequest, octets};
 
 /// What comes behind the headers of a request or an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ impl Piece {
             (Self::Trailers(fields), HttpVersion::Two) => {
                 let mut map = HeaderMap::default();
                 for (name, value) in fields {
-                    map.add(&name, value);
+                    map.add(&name, octets::bytes(&value));
                 }
                 Frame::Trailers(map)
             }
@@ -85,7 +85,7 @@ impl Simulator {
         self.on_live(call, |worker, id| worker.receive(id, frame));
     }
 
-    /// The upstream's answer to a call that streams has begun. Unless it has `ended`, more of it follows
+    /// The upstream's answer to a call that streams has begun; one without a status is none that Envoy understands. Unless it has `ended`, more of it follows
     /// ([`receive_answer`](Self::receive_answer)).
     pub fn respond(
         &mut self,

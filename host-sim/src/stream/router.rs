@@ -3,21 +3,20 @@
 //! Bodies, details and flags of the router's own answers are as observed on Envoy 1.40 with an upstream that speaks HTTP/1.1; for
 //! HTTP/2 they follow `Router::Filter::onUpstreamReset`.
 
+mod upstream;
+
 use std::time::Duration;
 
 use super::{HttpStream, Next};
 use crate::clock::Instant;
-use crate::http::answer;
 use crate::http::asked::Patience;
-use crate::http::flag::Flag;
 use crate::http::framing::{Breach, Framing};
 use crate::http::header_map::HeaderMap;
 use crate::http::local_response::LocalResponse;
-use crate::http::message::{Frame, Message};
-use crate::http::retry::{Failure, Retries, Verdict};
+use crate::http::message::Frame;
+use crate::http::retry::Retries;
 use crate::http::{Proxy, outgoing};
-use crate::target::{HttpVersion, Upstream, UpstreamBehaviour, UpstreamRequest};
-use crate::usual_answer::UsualAnswer;
+use crate::target::{HttpVersion, UpstreamBehaviour, UpstreamRequest};
 
 /// How long the router waits for an upstream that never answers: Envoy's default, as on every route but one.
 const ROUTE_TIMEOUT: Duration = Duration::from_secs(15);
@@ -44,6 +43,8 @@ pub(super) struct Router {
     pub(super) behaviour: UpstreamBehaviour,
     /// Whether the upstream holds what it would do next.
     pub(super) held: bool,
+    /// Whether the upstream is outside of the simulation.
+    outside: bool,
     /// The request as far as it has passed the filter.
     pub(super) request: Option<Forwarded>,
     /// How often it has asked an upstream for an answer.
@@ -82,6 +83,8 @@ pub(super) struct Forwarded {
     /// Whether the headers are all of it.
     only: bool,
     body: Vec<u8>,
+    /// What has been taken of the body, if the upstream may be asked again.
+    taken: Option<Vec<u8>>,
 }
 
 /// How an answer that has started goes on.
@@ -102,15 +105,27 @@ impl Forwarded {
 
     /// Takes what there is of the body.
     pub(super) fn take_body(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.body)
+        let body = std::mem::take(&mut self.body);
+        if let Some(taken) = &mut self.taken {
+            taken.extend_from_slice(&body);
+        }
+        body
+    }
+
+    /// All of the body is to be taken again.
+    fn rewind(&mut self) {
+        if let Some(mut taken) = self.taken.replace(Vec::new()) {
+            taken.append(&mut self.body);
+            self.body = taken;
+        }
     }
 }
 
 impl Router {
-    pub(super) fn new(behaviour: UpstreamBehaviour, held: bool, proxy: &Proxy) -> Self {
+    pub(super) fn new(behaviour: UpstreamBehaviour, outside: bool, proxy: &Proxy) -> Self {
         Self {
             behaviour,
-            held,
+            outside,
             route_timeout: proxy.timeouts.route,
             ..Self::default()
         }
@@ -160,6 +175,7 @@ impl Router {
             http,
             only: end,
             body: Vec::new(),
+            taken: (self.outside && self.retries.may_come()).then(Vec::new),
         });
         self.framing = Some(Framing::of(headers, http));
         self.forward_data(Vec::new(), end);
@@ -173,6 +189,14 @@ impl Router {
         self.attempts = self.attempts.saturating_add(1);
         if let Some((_, per_try)) = &mut self.gives_up {
             *per_try = None;
+        }
+        if self.outside {
+            self.behaviour = UpstreamBehaviour::default();
+            self.held = true;
+            self.told = (false, false);
+            if let Some(request) = &mut self.request {
+                request.rewind();
+            }
         }
     }
 
@@ -275,228 +299,5 @@ impl HttpStream {
     /// How far Envoy has come with the upstream's host.
     pub(crate) fn contact(&self) -> Contact {
         self.router.contact
-    }
-
-    /// The upstream does what is due, or fails to.
-    pub(crate) fn upstream_acts(&mut self, usual: &UsualAnswer) {
-        if self.response.is_some() {
-            return self.upstream_goes_on();
-        }
-        self.router.get_in_touch();
-        let connected = self.router.contact == Contact::Connected;
-        match self.router.breach.filter(|_| connected) {
-            Some(Breach::Malformed) => {
-                return self.upstream_is_malformed();
-            }
-            Some(Breach::Starved) => return self.upstream_timed_out(),
-            None => {}
-        }
-        let router = &self.router;
-        let usual = || usual.to(|| Some(router.request.as_ref()?.request()));
-        match &router.behaviour {
-            UpstreamBehaviour::Answer(answer) => {
-                let (answered, streams) = (answer.over(&usual()), answer.streams);
-                self.answer(&answered, streams);
-            }
-            UpstreamBehaviour::ResetAfterHeaders => {
-                let usual = usual();
-                self.answer(&usual, true);
-                if self.response.is_some() {
-                    self.router.rest = Some(Rest::Reset);
-                }
-            }
-            UpstreamBehaviour::InternalRedirect { status, location } => {
-                let (status, location) = (*status, location.clone());
-                self.is_redirected(status, &location);
-            }
-            // They have answered before.
-            UpstreamBehaviour::NoHealthyUpstream
-            | UpstreamBehaviour::DirectResponse
-            | UpstreamBehaviour::Redirect
-            | UpstreamBehaviour::Neighbour(_) => {}
-            UpstreamBehaviour::Timeout => self.upstream_timed_out(),
-            UpstreamBehaviour::Reset => match self.http {
-                HttpVersion::One => self.upstream_failed(
-                    503,
-                    Flag::UpstreamConnectionTermination,
-                    "connection termination",
-                    "connection_termination",
-                ),
-                HttpVersion::Two => self.upstream_failed(
-                    503,
-                    Flag::UpstreamRemoteReset,
-                    "remote reset",
-                    "remote_reset",
-                ),
-            },
-            UpstreamBehaviour::Unreachable => self.upstream_failed(
-                503,
-                Flag::UpstreamConnectionFailure,
-                "remote connection failure",
-                "remote_connection_failure|delayed_connect_error:_Connection_refused",
-            ),
-        }
-    }
-
-    /// The router has waited long enough.
-    pub(crate) fn upstream_timed_out(&mut self) {
-        self.router.get_in_touch();
-        let patience = self.router.patience();
-        let (whole, per_try) = self.router.gives_up.unwrap_or_default();
-        let by_try = per_try.is_some_and(|by_try| whole.is_none_or(|whole| by_try < whole));
-        if by_try && self.response.is_none() && self.is_retried(Failure::Slow) {
-            return;
-        }
-        self.router.rest = None;
-        self.flags |= Flag::UpstreamRequestTimeout.bit();
-        let details = match by_try {
-            true => "upstream_per_try_timeout",
-            false => "response_timeout",
-        };
-        let answer = match patience.is_silent {
-            true => LocalResponse::by_envoy(204, "", details),
-            false => LocalResponse::by_envoy(504, "upstream request timeout", details),
-        };
-        self.give_up(&answer);
-    }
-
-    /// Whether a try that has failed is followed by another one.
-    fn is_retried(&mut self, failure: Failure) -> bool {
-        let verdict = self.router.retries.after_failure(failure);
-        self.goes_on_after(verdict)
-    }
-
-    fn goes_on_after(&mut self, verdict: Verdict) -> bool {
-        match verdict {
-            Verdict::Again => self.router.ask_again(),
-            Verdict::Exhausted => self.flags |= Flag::UpstreamRetryLimitExceeded.bit(),
-            Verdict::Final => {}
-        }
-        verdict == Verdict::Again
-    }
-
-    fn upstream_failed(&mut self, status: u32, flag: Flag, reason: &str, details: &str) {
-        let failure = match flag {
-            Flag::UpstreamConnectionFailure => Failure::Connect,
-            _ => Failure::Reset,
-        };
-        if self.is_retried(failure) {
-            return;
-        }
-        self.flags |= flag.bit();
-        let latest = match self.router.retries.has_retried() {
-            true => "retried and the latest reset reason",
-            false => "reset reason",
-        };
-        self.local_response(&LocalResponse::by_envoy(
-            status,
-            &format!(
-                "upstream connect error or disconnect/reset before headers. {latest}: {reason}"
-            ),
-            &format!("upstream_reset_before_response_started{{{details}}}"),
-        ));
-    }
-
-    /// The upstream breaks the protocol before its answer starts.
-    fn upstream_is_malformed(&mut self) {
-        self.upstream_failed(
-            502,
-            Flag::UpstreamProtocolError,
-            "protocol error",
-            "protocol_error",
-        );
-    }
-
-    /// An answer starts, and ends unless it streams.
-    fn answer(&mut self, answer: &Upstream, streams: bool) {
-        if answer::check(answer, self.http).is_err() {
-            return self.upstream_is_malformed();
-        }
-        let retries = &mut self.router.retries;
-        let verdict = retries.after_answer(answer.status, &answer.headers);
-        if self.goes_on_after(verdict) {
-            return;
-        }
-        let (headers, mut frames) =
-            answer::response(answer, self.head, self.http, streams, &self.date);
-        self.status = Some(answer.status);
-        self.response_details = Some("via_upstream".to_owned());
-        // Over HTTP/1 such an answer is over with its headers, while over HTTP/2 its end may come later.
-        let bodiless = self.http == HttpVersion::One
-            && (self.head || answer.status == 204 || answer.status == 304);
-        if !streams || bodiless {
-            self.response = Some(Message::new(headers, frames, self.limit));
-            return;
-        }
-        let end = Frame::Data {
-            bytes: Vec::new(),
-            end: true,
-        };
-        let end = match frames.pop() {
-            Some(Frame::Data { bytes, .. }) if !bytes.is_empty() => {
-                frames.push(Frame::Data { bytes, end: false });
-                end
-            }
-            other => other.unwrap_or(end),
-        };
-        self.router.rest = Some(Rest::End(end));
-        self.response = Some(Message::streaming(headers, frames, self.limit));
-    }
-
-    /// An answer of a real upstream starts.
-    pub(crate) fn answer_begins(&mut self, status: u16, headers: &[(String, String)], end: bool) {
-        if !self.awaits_response() {
-            return;
-        }
-        let upstream = Upstream {
-            status,
-            headers: headers.to_vec(),
-            ..Upstream::default()
-        };
-        let (headers, _) = answer::response(&upstream, self.head, self.http, !end, &self.date);
-        self.router.contact = Contact::Connected;
-        self.status = Some(status);
-        self.response_details = Some("via_upstream".to_owned());
-        let message = if end {
-            Message::new
-        } else {
-            Message::streaming
-        };
-        self.response = Some(message(headers, Vec::new(), self.limit));
-    }
-
-    /// It breaks off.
-    pub(crate) fn answer_breaks_off(&mut self) {
-        self.router.rest = Some(Rest::Reset);
-        self.router.held = false;
-    }
-
-    fn upstream_goes_on(&mut self) {
-        match self.router.rest.take() {
-            None => {}
-            Some(Rest::End(frame)) => {
-                if let Some(response) = &mut self.response {
-                    response.arrive(frame);
-                }
-            }
-            Some(Rest::Reset) => {
-                // An HTTP/1 body that breaks off is malformed rather than closed.
-                let (flag, reason) = match self.http {
-                    HttpVersion::One => (Flag::UpstreamProtocolError, "protocol_error"),
-                    HttpVersion::Two => (Flag::UpstreamRemoteReset, "remote_reset"),
-                };
-                self.flags |= flag.bit();
-                self.response_details =
-                    Some(format!("upstream_reset_after_response_started{{{reason}}}"));
-                self.abort();
-            }
-        }
-    }
-
-    /// The client resets a stream whose answer is malformed.
-    pub(super) fn refuse(&mut self) {
-        self.flags |= Flag::DownstreamProtocolError.bit();
-        self.response_details = Some("http2.remote_reset".to_owned());
-        self.abort();
     }
 }

@@ -197,7 +197,7 @@ fn without_an_upstream_every_request_is_answered_and_changes_are_taken_at_once()
     until("error: still the old one: the configuration is refused: nine bytes are too many");
     folder.write("filter.json", "{ }");
     until("reloaded: the configuration");
-    let answer = "HTTP/1.1 200 OK\nx-envoy-upstream-service-time: 0\nx-seen: x\nserver: envoy\nconnection: close\ncontent-length: 0\n";
+    let answer = "HTTP/1.1 200 OK\ncontent-length: 0\nx-envoy-upstream-service-time: 0\nx-seen: x\nserver: envoy\nconnection: close\n";
     let request = "GET / HTTP/1.1\r\nhost: me\r\nconnection: close\r\n\r\n";
     assert_eq!(get(&address, request), answer);
     let other = folder.read("filter.wasm").replace("x-seen", "x-come");

@@ -7,24 +7,25 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use host_sim::Piece;
-use host_sim::target::{HttpVersion, Request};
-use http::header::{HOST, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderValue, Response, Version};
+use host_sim::target::{Departure, ErrorCode, HttpVersion, Request, octets};
+use http::header::HOST;
+use http::{HeaderMap, HeaderValue, Response};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::rt::Executor;
+use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinSet, spawn_local};
 
+use super::http1;
 use super::outlet::OutletBody;
 use super::station::{Call, Station};
 
-/// How many headers of a request are read.
-const MOST_HEADERS: usize = 1000;
+/// How a client of HTTP/2 begins (RFC 9113, section 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Runs what a connection sets off on the connection's own thread.
 #[derive(Clone, Copy, Debug)]
@@ -39,14 +40,21 @@ impl<F: Future + 'static> Executor<F> for Here {
 }
 
 /// A client that is waiting; when it goes away, the simulation hears of it.
-struct Waiting {
+pub(super) struct Waiting {
     station: Rc<Station>,
     call: Call,
 }
 
+impl Waiting {
+    pub(super) fn new(station: &Rc<Station>, call: Call) -> Self {
+        let station = Rc::clone(station);
+        Self { station, call }
+    }
+}
+
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.station.leave(self.call);
+        self.station.leave(self.call, Departure::Usual);
     }
 }
 
@@ -108,18 +116,36 @@ async fn converse(
     station: Rc<Station>,
     mut stopping: watch::Receiver<bool>,
 ) {
+    if !speaks_two(&connection).await {
+        // Whatever ends a connection badly is the client's affair.
+        let _ = http1::server::converse(connection, station, stopping).await;
+        return;
+    }
     let service = service_fn(move |request| call(request, Rc::clone(&station)));
-    let mut server = auto::Builder::new(Here);
-    // How many headers are too many is the simulation's to say.
-    server.http1().max_headers(MOST_HEADERS);
+    let server = http2::Builder::new(Here);
     let mut conversation = pin!(server.serve_connection(TokioIo::new(connection), service));
-    // Whatever ends a connection badly is the client's affair.
     tokio::select! {
         _ = conversation.as_mut() => {}
         _ = stopping.wait_for(|stops| *stops) => {
             conversation.as_mut().graceful_shutdown();
             let _ = conversation.await;
         }
+    }
+}
+
+/// Whether a client begins as those of HTTP/2 do.
+async fn speaks_two(connection: &TcpStream) -> bool {
+    let mut begun = [0; PREFACE.len()];
+    loop {
+        let Ok(read) = connection.peek(&mut begun).await else {
+            return false;
+        };
+        let begun = begun.get(..read).unwrap_or_default();
+        if read == PREFACE.len() || !PREFACE.starts_with(begun) || begun.is_empty() {
+            return begun == PREFACE;
+        }
+        // It comes in pieces, which is rare enough to look again and again.
+        tokio::task::yield_now().await;
     }
 }
 
@@ -130,24 +156,17 @@ async fn call(
     let (head, body) = request.into_parts();
     let ended = body.is_end_stream();
     let request = read(&head);
-    let http = request.http;
     station.runs().await;
     let (call, answer) = station.begin(&request, ended).map_err(io::Error::other)?;
-    let waiting = Waiting {
-        station: Rc::clone(&station),
-        call,
-    };
+    let waiting = Waiting::new(&station, call);
     if !ended {
-        spawn_local(take(body, http, station, call));
+        spawn_local(take(body, station, call));
     }
     let reset = || io::Error::new(io::ErrorKind::ConnectionReset, "the stream is reset");
     let answer = answer.await.map_err(|_| reset())?;
     let mut response = Response::builder().status(answer.status);
     for (name, value) in &answer.headers {
-        // The server frames the body itself.
-        if name != TRANSFER_ENCODING.as_str() {
-            response = response.header(name, value);
-        }
+        response = response.header(name, &*octets::bytes(value));
     }
     let body = Read {
         body: answer.body,
@@ -157,19 +176,18 @@ async fn call(
 }
 
 /// Takes the rest of a request in the pieces in which it comes, as fast as they are wanted.
-async fn take(mut body: Incoming, http: HttpVersion, station: Rc<Station>, call: Call) {
+async fn take(mut body: Incoming, station: Rc<Station>, call: Call) {
     loop {
         let piece = match body.frame().await {
             None => Piece::Data {
                 bytes: Vec::new(),
                 end: true,
             },
-            Some(Err(_)) => return station.leave(call),
+            Some(Err(error)) => return station.leave(call, departure(&error)),
             Some(Ok(frame)) => match frame.into_data() {
                 Ok(bytes) => Piece::Data {
                     bytes: bytes.to_vec(),
-                    // Over HTTP/1 the end comes by itself.
-                    end: http == HttpVersion::Two && body.is_end_stream(),
+                    end: body.is_end_stream(),
                 },
                 Err(frame) => {
                     let trailers = frame.into_trailers().unwrap_or_default();
@@ -186,34 +204,37 @@ async fn take(mut body: Incoming, http: HttpVersion, station: Rc<Station>, call:
     }
 }
 
-/// The head of a request.
+/// How a client has left whose request breaks off.
+fn departure(error: &hyper::Error) -> Departure {
+    let source = std::error::Error::source(error);
+    let reset = source.and_then(|source| source.downcast_ref::<h2::Error>());
+    match reset.and_then(h2::Error::reason) {
+        Some(reason) => Departure::Reset(ErrorCode(reason.into())),
+        None => Departure::Close,
+    }
+}
+
+/// The head of a request over HTTP/2.
 fn read(head: &http::request::Parts) -> Request {
-    let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());
-    let authority = head.uri.authority().map(|authority| authority.as_str());
+    let host = head.headers.get(HOST);
+    let host = host.map(|host| octets::text(host.as_bytes()));
+    let authority = head.uri.authority().map(ToString::to_string);
     let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
+    let authority = authority.or(host);
     Request {
         method: head.method.to_string(),
         path: path.to_owned(),
-        authority: authority.or(host).unwrap_or_default().to_owned(),
-        hostless: authority.or(host).is_none(),
-        scheme: head
-            .uri
-            .scheme_str()
-            .filter(|_| head.version == Version::HTTP_2)
-            .map(str::to_owned),
+        hostless: authority.is_none(),
+        authority: authority.unwrap_or_default(),
+        scheme: head.uri.scheme_str().map(str::to_owned),
         headers: texts(&head.headers),
-        http_10: head.version == Version::HTTP_10,
-        http: if head.version == Version::HTTP_2 {
-            HttpVersion::Two
-        } else {
-            HttpVersion::One
-        },
+        http: HttpVersion::Two,
         ..Request::default()
     }
 }
 
 fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
-    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let text = |value: &HeaderValue| octets::text(value.as_bytes());
     let headers = headers.iter().filter(|(name, _)| **name != HOST);
     headers
         .map(|(name, value)| (name.to_string(), text(value)))

@@ -158,10 +158,8 @@ impl Station {
     }
 
     /// The client has gone away.
-    pub(super) fn leave(self: &Rc<Self>, call: Call) {
-        self.on(call, |simulator, _| {
-            simulator.leave(call.id, Departure::Usual)
-        });
+    pub(super) fn leave(self: &Rc<Self>, call: Call, departure: Departure) {
+        self.on(call, |simulator, _| simulator.leave(call.id, departure));
     }
 
     /// The upstream's answer has begun.
