@@ -1,12 +1,12 @@
 //! JSON as operators and services write it: read strictly by `serde_json`, and every mistake told with its place.
 //!
 //! `serde_json` says at which line and column a mistake is, not in which member. `serde_path_to_error` does, at the price of a second
-//! copy of all code that reads: only once something is wrong, a [`Scanner`](scanner) walks the text as far as `serde_json` came, and
+//! copy of all code that reads: only once something is wrong, a `Scanner` walks the text as far as `serde_json` came, and
 //! keeps the keys and indexes around the place. A test compares the two over thousands of broken configurations.
 //!
 //! What is said about a mistake is not said in serde's words, which name types of Rust, but in those of JSON: see [`Mistake`].
 //!
-//! It is stricter than serde in one point: a struct is an object, never an array of its members' values (see [`objects`]).
+//! It is stricter than serde in one point: a struct is an object, never an array of its members' values (see `objects!`).
 
 mod anything;
 mod message;

@@ -127,7 +127,8 @@ fn headers(request: &UpstreamRequest, bodiless: bool) -> Vec<(String, String)> {
     let framed = |name| head::last(&headers, name).is_some();
     let method = request.method.as_str();
     let never = ["GET", "HEAD", "DELETE", "TRACE", "CONNECT"].contains(&method);
-    if !framed("content-length") && !framed("transfer-encoding") && !(bodiless && never) {
+    let needs_none = bodiless && never;
+    if !needs_none && !framed("content-length") && !framed("transfer-encoding") {
         let (name, value) = match bodiless {
             true => ("content-length", "0"),
             false => ("transfer-encoding", "chunked"),
