@@ -1,6 +1,7 @@
 //! Callers of one organization: each has a connection of its own to one of the Envoys, and calls again when it is answered.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
@@ -68,8 +69,13 @@ impl Callers {
         Ok(try_join_all(each).await?.concat())
     }
 
-    /// So many callers at once, each of which calls for one credit again and again until it is not answered any more.
-    pub(crate) async fn until_gone(&self, callers: usize) -> anyhow::Result<Sum> {
+    /// So many callers at once, each of which calls for one credit again and again until it is not answered any more. `admitted` counts the calls
+    /// that were admitted meanwhile.
+    pub(crate) async fn until_gone(
+        &self,
+        callers: usize,
+        admitted: &AtomicU64,
+    ) -> anyhow::Result<Sum> {
         let each = (0..callers).map(async |caller| {
             let mut connection = self.connection(caller).await?;
             let mut answers = Vec::new();
@@ -77,7 +83,9 @@ impl Callers {
                 let begun = Instant::now();
                 match connection.send(&request(CHEAP)).await {
                     Ok(response) if response.status > 0 && !response.aborted => {
-                        answers.push(Answered::new(CHEAP, &response, begun.elapsed())?);
+                        let answered = Answered::new(CHEAP, &response, begun.elapsed())?;
+                        admitted.fetch_add(answered.cost, Ordering::Relaxed);
+                        answers.push(answered);
                     }
                     Ok(_) | Err(_) => return anyhow::Ok(answers),
                 }
