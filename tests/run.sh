@@ -99,6 +99,7 @@ title() {
     scenarios) echo "scenarios on the simulator and on Envoy" ;;
     exploration) echo "scenarios under every order of events" ;;
     forecast) echo "forecasts of generated traffic" ;;
+    odd_requests) echo "odd requests, to host-sim serve and to Envoy" ;;
     openapi) echo "cost tables from OpenAPI documents" ;;
     differential) echo "generated requests on both hosts" ;;
     end_to_end) echo "end to end" ;;

@@ -182,7 +182,7 @@ impl HttpStream {
             request_passed: false,
             closes: (!kept).then_some(closes),
             limit,
-            router: Router::new(request.upstream.clone(), outside, &proxy),
+            router: Router::new(request.upstream.clone(), false, outside, &proxy),
             proxy,
             client: Client::new(request.http),
             links: Links::default(),

@@ -86,7 +86,12 @@ impl HttpStream {
             closes: self.closes,
             limit: self.limit,
             proxy: Rc::clone(&self.proxy),
-            router: Router::new(self.router.behaviour.clone(), self.router.held, &self.proxy),
+            router: Router::new(
+                self.router.behaviour.clone(),
+                self.router.held,
+                self.router.outside,
+                &self.proxy,
+            ),
             client: Client::new(self.http),
             links,
             out: Default::default(),

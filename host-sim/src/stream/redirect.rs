@@ -94,7 +94,12 @@ impl HttpStream {
             closes: self.closes,
             limit: self.limit,
             proxy: Rc::clone(&self.proxy),
-            router: Router::new(UpstreamBehaviour::default(), held, &self.proxy),
+            router: Router::new(
+                UpstreamBehaviour::default(),
+                held,
+                self.router.outside,
+                &self.proxy,
+            ),
             client: Client::new(self.http),
             links: Default::default(),
             out: Default::default(),

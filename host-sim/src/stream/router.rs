@@ -44,7 +44,7 @@ pub(super) struct Router {
     /// Whether the upstream holds what it would do next.
     pub(super) held: bool,
     /// Whether the upstream is outside of the simulation.
-    outside: bool,
+    pub(super) outside: bool,
     /// The request as far as it has passed the filter.
     pub(super) request: Option<Forwarded>,
     /// How often it has asked an upstream for an answer.
@@ -122,9 +122,15 @@ impl Forwarded {
 }
 
 impl Router {
-    pub(super) fn new(behaviour: UpstreamBehaviour, outside: bool, proxy: &Proxy) -> Self {
+    pub(super) fn new(
+        behaviour: UpstreamBehaviour,
+        held: bool,
+        outside: bool,
+        proxy: &Proxy,
+    ) -> Self {
         Self {
             behaviour,
+            held,
             outside,
             route_timeout: proxy.timeouts.route,
             ..Self::default()
