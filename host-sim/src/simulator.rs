@@ -109,8 +109,8 @@ impl Simulator {
         Ok(Call::new(worker, id, request))
     }
 
-    /// Opens a stream and shows its request headers; `streams` says that its body is still to come, `outside` that its client and its upstream are real. Says its worker and its number
-    /// there.
+    /// Opens a stream and shows its request headers; `streams` says that its body is still to come, `outside` that its client and its
+    /// upstream are real. Says its worker and its number there.
     fn open_stream(
         &mut self,
         request: &Request,

@@ -85,8 +85,8 @@ impl Simulator {
         self.on_live(call, |worker, id| worker.receive(id, frame));
     }
 
-    /// The upstream's answer to a call that streams has begun; one without a status is none that Envoy understands. Unless it has `ended`, more of it follows
-    /// ([`receive_answer`](Self::receive_answer)).
+    /// The upstream's answer to a call that streams has begun; Envoy treats one whose status is below 100 as malformed. Unless it has
+    /// `ended`, more of it follows ([`receive_answer`](Self::receive_answer)).
     pub fn respond(
         &mut self,
         call: CallId,

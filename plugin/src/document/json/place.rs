@@ -112,7 +112,7 @@ impl Place {
     }
 }
 
-/// Where an escape such as `\u00e9` begins that is none. Its four digits have been read whatever they are, the end of the string among
+/// Where an invalid escape of the form `\uXXXX` begins. Its four digits have been read whatever they are, the end of the string among
 /// them.
 fn broken_escape(text: &[u8], message: &Message) -> Option<usize> {
     if !(message.is("invalid escape") || message.is("EOF while parsing a string")) {

@@ -11,7 +11,7 @@ const FAR_TOO_LARGE: usize = 8 * 1024 * 1024;
 /// Fields of a head.
 type Fields = Vec<(String, String)>;
 
-/// A head that is none.
+/// A head that cannot be read.
 struct Malformed;
 
 /// The request of a head. One that Envoy's parser does not understand has no method, so that the simulation refuses it.
