@@ -1,9 +1,9 @@
 //! The ledger: every account, behind a shared-data port of two methods.
 //!
-//! All compare-and-set lives here: a pure transition of [`Account`] inside, a bounded retry outside. A mismatch means that another
-//! worker made progress, so retries are short; running out of them is an outcome of its own, never a wrong number.
+//! A pure transition of [`Account`] inside, a bounded number of tries outside.
 
 use std::{
+    convert::Infallible,
     hash::{DefaultHasher, Hash, Hasher},
     rc::Rc,
 };
@@ -20,64 +20,11 @@ mod birth;
 
 pub use birth::{Acquaintance, Birth};
 
+pub use super::shared_data::{Cas, HostRefused, SetError, SharedData, Versioned};
+use super::shared_data::{Change, NotChanged, change};
+
 /// What every key begins with: plugins may share one key space (Istio gives all of them the same).
 const PREFIX: &str = "api_credits";
-
-/// A store that all workers of a proxy share: Proxy-Wasm shared data, or a test's fake.
-pub trait SharedData {
-    /// The value of `key` and the number to change it by, `None` for a key that was never set.
-    ///
-    /// # Errors
-    /// When the host refuses the call.
-    fn get(&self, key: &str) -> Result<Option<Versioned>, HostRefused>;
-
-    /// Sets `key` to `value`, if it still is as it was when `expected` was read.
-    ///
-    /// # Errors
-    /// When the value has changed since, or the host refuses the call.
-    fn compare_and_set(&self, key: &str, value: &[u8], expected: Cas) -> Result<(), SetError>;
-}
-
-/// The number that identifies one version of a value (Proxy-Wasm: CAS).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cas(pub u32);
-
-impl Cas {
-    /// Expects that the key is absent. On Envoy any number creates an absent key, and this one, the last of 2^32, matches no present
-    /// one, so that creating is put-if-absent; 0 would overwrite whatever another worker has stored meanwhile (proxy-wasm-cpp-host,
-    /// `src/shared_data.cc`).
-    pub const ABSENT: Self = Self(u32::MAX);
-}
-
-/// A value with the number of its version. An emptied key has an empty value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Versioned {
-    /// The bytes.
-    pub value: Vec<u8>,
-    /// Which version they are.
-    pub cas: Cas,
-}
-
-/// Why a value was not set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SetError {
-    /// Another worker was faster.
-    #[error("the value has changed since it was read")]
-    Mismatch,
-    /// The host refused the call.
-    #[error(transparent)]
-    Refused(#[from] HostRefused),
-}
-
-/// A hostcall that the host did not carry out, as under a capability restriction that leaves it out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{call} failed with status {status}")]
-pub struct HostRefused {
-    /// The name of the host function.
-    pub call: &'static str,
-    /// Its status, a number of the Proxy-Wasm ABI.
-    pub status: u32,
-}
 
 /// Where an account lies in shared data.
 ///
@@ -207,6 +154,16 @@ pub enum PostingFailure {
     Refused(#[from] HostRefused),
 }
 
+impl From<NotChanged<Infallible>> for PostingFailure {
+    fn from(why: NotChanged<Infallible>) -> Self {
+        match why {
+            NotChanged::Stopped(never) => match never {},
+            NotChanged::Contended { attempts } => Self::Contended { attempts },
+            NotChanged::Refused(refused) => Self::Refused(refused),
+        }
+    }
+}
+
 impl<'a, S: SharedData> Ledger<'a, S> {
     /// How often a step is tried. With n workers changing one account at the same moment, each mismatch of one is a success of
     /// another, so that even 64 workers in step need no more.
@@ -255,30 +212,36 @@ impl<'a, S: SharedData> Ledger<'a, S> {
         as_of: AsOf,
         step: impl Fn(&Account) -> Result<Account, E>,
     ) -> Posting<E> {
-        let mut retries = 0;
-        while retries < Self::ATTEMPTS {
-            match self.attempt(key, as_of, &step) {
-                Ok(Some(posted)) => {
-                    return Posting {
-                        result: Ok(posted),
-                        retries,
-                    };
-                }
-                Ok(None) => retries = retries.saturating_add(1),
-                Err(error) => {
-                    return Posting {
-                        result: Err(error),
-                        retries,
-                    };
-                }
+        let changed = change(self.data, key.as_str(), Self::ATTEMPTS, |stored| {
+            let Loaded {
+                account: before,
+                former,
+            } = Loaded::of(stored, as_of).map_err(PostingFailure::from)?;
+            if let AsOf::Now(today) = as_of
+                && let Some(back) = before.brought_back_to(today)
+            {
+                // Stored by itself, so that it holds for a call that is refused as well, and then tried again.
+                return Ok(Change::StoreAndRepeat(back.to_record()));
             }
-        }
-        let contended = PostingFailure::Contended {
-            attempts: Self::ATTEMPTS,
-        };
+            let after = step(&before).map_err(NotPosted::Declined)?;
+            let posted = Posted {
+                before,
+                after,
+                former,
+            };
+            Ok(if posted.after == posted.before {
+                Change::Keep(posted)
+            } else {
+                Change::Store(posted.after.to_record(), posted)
+            })
+        });
         Posting {
-            result: Err(contended.into()),
-            retries,
+            result: changed.result.map_err(|stopped| match stopped {
+                NotChanged::Stopped(why) => why,
+                NotChanged::Contended { attempts } => PostingFailure::Contended { attempts }.into(),
+                NotChanged::Refused(refused) => PostingFailure::from(refused).into(),
+            }),
+            retries: changed.retries,
         }
     }
 
@@ -287,8 +250,9 @@ impl<'a, S: SharedData> Ledger<'a, S> {
     /// # Errors
     /// When what is stored is no account, or the host refuses the call.
     pub fn peek(&self, key: &AccountKey, today: DayNumber) -> Result<Account, PostingFailure> {
-        self.load(key, AsOf::Day(today))
-            .map(|loaded| loaded.account)
+        let stored = self.data.get(key.as_str())?;
+        let stored = stored.map(|stored| stored.value).unwrap_or_default();
+        Ok(Loaded::of(&stored, AsOf::Day(today))?.account)
     }
 
     /// The name of this proxy in `namespace`: `drawn`, unless another worker has drawn one.
@@ -301,22 +265,11 @@ impl<'a, S: SharedData> Ledger<'a, S> {
         drawn: [u8; 8],
     ) -> Result<[u8; 8], PostingFailure> {
         let key = format!("{PREFIX}/{}/{}/envoy", Account::VERSION, namespace.as_str());
-        for _ in 0..Self::ATTEMPTS {
-            let stored = self.data.get(&key)?;
-            let cas = stored.as_ref().map_or(Cas::ABSENT, |stored| stored.cas);
-            let known = stored.and_then(|stored| stored.value.try_into().ok());
-            if let Some(known) = known {
-                return Ok(known);
-            }
-            match self.data.compare_and_set(&key, &drawn, cas) {
-                Ok(()) => return Ok(drawn),
-                Err(SetError::Mismatch) => {}
-                Err(SetError::Refused(refused)) => return Err(refused.into()),
-            }
-        }
-        Err(PostingFailure::Contended {
-            attempts: Self::ATTEMPTS,
-        })
+        let changed = change(self.data, &key, Self::ATTEMPTS, |stored| {
+            let known = stored.try_into().map(Change::Keep);
+            Ok::<_, Infallible>(known.unwrap_or_else(|_| Change::Store(drawn.to_vec(), drawn)))
+        });
+        Ok(changed.result?)
     }
 
     /// A number for a worker, which no other worker of the `namespace` has.
@@ -329,98 +282,12 @@ impl<'a, S: SharedData> Ledger<'a, S> {
             Account::VERSION,
             namespace.as_str()
         );
-        for _ in 0..Self::ATTEMPTS {
-            let stored = self.data.get(&key)?;
-            let (last, cas) = stored.map_or((0, Cas::ABSENT), |stored| {
-                let number = stored
-                    .value
-                    .as_slice()
-                    .try_into()
-                    .map_or(0, u32::from_le_bytes);
-                (number, stored.cas)
-            });
+        let changed = change(self.data, &key, Self::ATTEMPTS, |stored| {
+            let last = stored.try_into().map_or(0, u32::from_le_bytes);
             let next = last.wrapping_add(1);
-            match self.data.compare_and_set(&key, &next.to_le_bytes(), cas) {
-                Ok(()) => return Ok(WorkerId(next)),
-                Err(SetError::Mismatch) => {}
-                Err(SetError::Refused(refused)) => return Err(refused.into()),
-            }
-        }
-        Err(PostingFailure::Contended {
-            attempts: Self::ATTEMPTS,
-        })
-    }
-
-    /// One try; `None` if another worker was faster.
-    fn attempt<E>(
-        &self,
-        key: &AccountKey,
-        as_of: AsOf,
-        step: &impl Fn(&Account) -> Result<Account, E>,
-    ) -> Result<Option<Posted>, NotPosted<E>> {
-        let Loaded {
-            account: before,
-            former,
-            cas,
-        } = self.load(key, as_of)?;
-        if let AsOf::Now(today) = as_of
-            && let Some(back) = before.brought_back_to(today)
-        {
-            // Stored by itself, so that it holds for a call that is refused as well, and then tried again.
-            return match self
-                .data
-                .compare_and_set(key.as_str(), &back.to_record(), cas)
-            {
-                Ok(()) | Err(SetError::Mismatch) => Ok(None),
-                Err(SetError::Refused(refused)) => Err(PostingFailure::from(refused).into()),
-            };
-        }
-        let after = step(&before).map_err(NotPosted::Declined)?;
-        let posted = Posted {
-            before,
-            after,
-            former,
-        };
-        if posted.after == posted.before {
-            return Ok(Some(posted));
-        }
-        match self
-            .data
-            .compare_and_set(key.as_str(), &posted.after.to_record(), cas)
-        {
-            Ok(()) => Ok(Some(posted)),
-            Err(SetError::Mismatch) => Ok(None),
-            Err(SetError::Refused(refused)) => Err(PostingFailure::from(refused).into()),
-        }
-    }
-
-    fn load(&self, key: &AccountKey, as_of: AsOf) -> Result<Loaded, PostingFailure> {
-        let (AsOf::Day(day) | AsOf::Now(day) | AsOf::Posted(day)) = as_of;
-        let opened = |cas| Loaded {
-            account: Account::opened(day),
-            former: None,
-            cas,
-        };
-        match self.data.get(key.as_str())? {
-            None => Ok(opened(Cas::ABSENT)),
-            Some(emptied) if emptied.value.is_empty() => Ok(opened(emptied.cas)),
-            Some(stored) => {
-                let account = Account::from_record(&stored.value)?;
-                if let AsOf::Posted(_) = as_of {
-                    return Ok(Loaded {
-                        account,
-                        former: None,
-                        cas: stored.cas,
-                    });
-                }
-                let former = (account.day() < day).then(|| Box::new(account.clone()));
-                Ok(Loaded {
-                    account: account.on(day),
-                    former,
-                    cas: stored.cas,
-                })
-            }
-        }
+            Ok::<_, Infallible>(Change::Store(next.to_le_bytes().to_vec(), WorkerId(next)))
+        });
+        Ok(changed.result?)
     }
 }
 
@@ -435,12 +302,36 @@ enum AsOf {
     Posted(DayNumber),
 }
 
-/// An account as of a day, and how it is stored.
+/// An account as of a day.
 struct Loaded {
     account: Account,
     /// As it is stored, if that is as of an earlier day.
     former: Option<Box<Account>>,
-    cas: Cas,
+}
+
+impl Loaded {
+    /// The account whose record is `stored`; a new one where there are no bytes.
+    fn of(stored: &[u8], as_of: AsOf) -> Result<Self, UnreadableRecord> {
+        let (AsOf::Day(day) | AsOf::Now(day) | AsOf::Posted(day)) = as_of;
+        if stored.is_empty() {
+            return Ok(Self {
+                account: Account::opened(day),
+                former: None,
+            });
+        }
+        let account = Account::from_record(stored)?;
+        if let AsOf::Posted(_) = as_of {
+            return Ok(Self {
+                account,
+                former: None,
+            });
+        }
+        let former = (account.day() < day).then(|| Box::new(account.clone()));
+        Ok(Self {
+            account: account.on(day),
+            former,
+        })
+    }
 }
 
 #[cfg(test)]

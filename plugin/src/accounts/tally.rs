@@ -7,7 +7,10 @@ use std::collections::HashMap;
 
 use super::statistics::{Event, Statistics, UnreadableStatistics};
 use crate::{
-    accounts::ledger::{AccountKey, Cas, HostRefused, SetError, SharedData},
+    accounts::{
+        ledger::AccountKey,
+        shared_data::{Change, HostRefused, NotChanged, SharedData, change},
+    },
     model::{day::DayNumber, spread::BuildSpread},
 };
 
@@ -101,51 +104,14 @@ impl Tally {
         today: DayNumber,
         data: &impl SharedData,
     ) -> Result<Statistics, StatisticsError> {
-        let stored = load(data, &stored_at(key.as_str()))?;
-        let mut statistics = stored
-            .statistics()?
-            .unwrap_or_else(|| Statistics::opened(today));
+        let stored = data.get(&stored_at(key.as_str()))?;
+        let stored = stored.map(|stored| stored.value).unwrap_or_default();
+        let statistics = statistics(&stored)?;
+        let mut statistics = statistics.unwrap_or_else(|| Statistics::opened(today));
         if let Some(pending) = self.pending.get(key) {
             statistics.merge(pending);
         }
         Ok(statistics.on(today))
-    }
-}
-
-/// What is stored under a key, nothing if there are no bytes.
-struct Stored {
-    record: Vec<u8>,
-    cas: Cas,
-}
-
-impl Stored {
-    fn statistics(&self) -> Result<Option<Statistics>, UnreadableStatistics> {
-        if self.record.is_empty() {
-            return Ok(None);
-        }
-        Statistics::from_record(&self.record).map(Some)
-    }
-
-    /// The record with `pending` added; `None` if it is of a later day.
-    fn with(&self, pending: &Statistics) -> Result<Option<Vec<u8>>, UnreadableStatistics> {
-        let added = Statistics::added_to(&self.record, pending);
-        if added.is_some() {
-            return Ok(added);
-        }
-        Ok(match self.statistics()? {
-            // Nobody shows yesterday any more.
-            Some(statistics)
-                if statistics.day() > pending.day()
-                    && !statistics.is_far_ahead_of(pending.day()) =>
-            {
-                None
-            }
-            Some(mut statistics) => {
-                statistics.merge(pending);
-                Some(statistics.to_record())
-            }
-            None => Some(pending.to_record()),
-        })
     }
 }
 
@@ -154,18 +120,33 @@ fn stored_at(account: &str) -> String {
     [account, Statistics::BELOW].concat()
 }
 
-fn load(data: &impl SharedData, key: &str) -> Result<Stored, HostRefused> {
-    let stored = data.get(key)?;
-    Ok(stored.map_or_else(
-        || Stored {
-            record: Vec::new(),
-            cas: Cas::ABSENT,
-        },
-        |stored| Stored {
-            record: stored.value,
-            cas: stored.cas,
-        },
-    ))
+/// The statistics whose record is `stored`; `None` where there are no bytes.
+fn statistics(stored: &[u8]) -> Result<Option<Statistics>, UnreadableStatistics> {
+    if stored.is_empty() {
+        return Ok(None);
+    }
+    Statistics::from_record(stored).map(Some)
+}
+
+/// The record with `pending` added; `None` if it is of a later day.
+fn merged(stored: &[u8], pending: &Statistics) -> Result<Option<Vec<u8>>, UnreadableStatistics> {
+    let added = Statistics::added_to(stored, pending);
+    if added.is_some() {
+        return Ok(added);
+    }
+    Ok(match statistics(stored)? {
+        // Nobody shows yesterday any more.
+        Some(statistics)
+            if statistics.day() > pending.day() && !statistics.is_far_ahead_of(pending.day()) =>
+        {
+            None
+        }
+        Some(mut statistics) => {
+            statistics.merge(pending);
+            Some(statistics.to_record())
+        }
+        None => Some(pending.to_record()),
+    })
 }
 
 /// Merges `pending` into what is stored, once.
@@ -175,20 +156,15 @@ fn write(
     pending: &Statistics,
     retries: &mut u32,
 ) -> Result<(), StatisticsError> {
-    let key = stored_at(account);
-    for _ in 0..Tally::ATTEMPTS {
-        let stored = load(data, &key)?;
-        let Some(record) = stored.with(pending)? else {
-            return Ok(());
-        };
-        match data.compare_and_set(&key, &record, stored.cas) {
-            Ok(()) => return Ok(()),
-            Err(SetError::Refused(refused)) => return Err(refused.into()),
-            Err(SetError::Mismatch) => *retries = retries.saturating_add(1),
-        }
-    }
-    Err(StatisticsError::Contended {
-        attempts: Tally::ATTEMPTS,
+    let changed = change(data, &stored_at(account), Tally::ATTEMPTS, |stored| {
+        let record = merged(stored, pending)?;
+        Ok(record.map_or(Change::Keep(()), |record| Change::Store(record, ())))
+    });
+    *retries = retries.saturating_add(changed.retries);
+    changed.result.map_err(|why| match why {
+        NotChanged::Stopped(unreadable) => StatisticsError::Unreadable(unreadable),
+        NotChanged::Contended { attempts } => StatisticsError::Contended { attempts },
+        NotChanged::Refused(refused) => refused.into(),
     })
 }
 

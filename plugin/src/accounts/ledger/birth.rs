@@ -3,9 +3,11 @@
 //! It goes on from one birth to the next by compare-and-set: only an answer to a message that stated the birth known here tells of
 //! another one. So an answer of a former engine, overtaken on its way, never brings the former birth back, whatever clocks say.
 
+use std::convert::Infallible;
+
 use jiff::Timestamp;
 
-use super::{AccountKey, Cas, Ledger, PostingFailure, SetError, SharedData};
+use super::{AccountKey, Change, Ledger, PostingFailure, SharedData, change};
 use crate::accounts::account::Moment;
 
 /// When an engine was first spoken to after it had started empty, in microseconds since 1970 by its own clock; 0 where none is known.
@@ -86,23 +88,13 @@ impl<S: SharedData> Ledger<'_, S> {
         place: &AccountKey,
         step: impl Fn(Acquaintance) -> Option<Acquaintance>,
     ) -> Result<bool, PostingFailure> {
-        for _ in 0..Self::ATTEMPTS {
-            let stored = self.data.get(place.as_str())?;
-            let cas = stored.as_ref().map_or(Cas::ABSENT, |stored| stored.cas);
-            let known = stored.map(|stored| Acquaintance::from_record(&stored.value));
-            let Some(after) = step(known.unwrap_or_default()) else {
-                return Ok(false);
-            };
-            let record = after.to_record();
-            match self.data.compare_and_set(place.as_str(), &record, cas) {
-                Ok(()) => return Ok(true),
-                Err(SetError::Mismatch) => {}
-                Err(SetError::Refused(refused)) => return Err(refused.into()),
-            }
-        }
-        Err(PostingFailure::Contended {
-            attempts: Self::ATTEMPTS,
-        })
+        let changed = change(self.data, place.as_str(), Self::ATTEMPTS, |stored| {
+            let after = step(Acquaintance::from_record(stored));
+            Ok::<_, Infallible>(after.map_or(Change::Keep(false), |after| {
+                Change::Store(after.to_record().to_vec(), true)
+            }))
+        });
+        Ok(changed.result?)
     }
 }
 
