@@ -17,6 +17,7 @@ mod passage;
 use std::collections::BTreeMap;
 
 use crate::clock::Instant;
+use crate::http::hidden_body::HiddenBody;
 use crate::http::message::Frame;
 use crate::stream::{Arrival, HttpStream, PassedOn, Sent};
 use crate::target::{Departure, Exchange, Request, UpstreamBehaviour, UpstreamRequest};
@@ -129,6 +130,17 @@ impl Chain {
         }
         let first = self.filters.vm_of(0);
         first.map_or(Progress::Complete, |first| first.pump(id))
+    }
+
+    /// The call of this stream, if a filter cannot see its body while it pauses the headers; the same only once.
+    pub(crate) fn take_hidden_body(&mut self, id: u32) -> Option<HiddenBody> {
+        let leg = self.leg(id);
+        let parts = match self.passages.get(&leg) {
+            Some(passage) => passage.parts().enumerate().collect(),
+            None => vec![(0, leg)],
+        };
+        let mut parts = parts.into_iter();
+        parts.find_map(|(filter, part)| self.filters.vm_of(filter)?.take_hidden_body(part))
     }
 
     /// The number under which a stream goes on.

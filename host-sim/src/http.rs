@@ -15,6 +15,7 @@ pub(crate) mod flag;
 mod forwarded;
 pub(crate) mod framing;
 pub(crate) mod header_map;
+pub(crate) mod hidden_body;
 mod inline_headers;
 pub(crate) mod local_response;
 pub(crate) mod message;

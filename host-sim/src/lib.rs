@@ -75,6 +75,7 @@ mod worker;
 pub use abi::AbiVersion;
 pub use explanation::Explanation;
 pub use host::Counts;
+pub use http::hidden_body::HiddenBody;
 pub use imports::{Imports, Support};
 pub use module::{LoadError, Module};
 pub use shared_data::Written;

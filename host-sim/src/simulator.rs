@@ -26,6 +26,7 @@ use crate::dns::Name;
 use crate::grpc::{GrpcRequest, GrpcService};
 use crate::host::{Counts, Host};
 use crate::http::Proxy;
+use crate::http::hidden_body::HiddenBody;
 use crate::module::Module;
 use crate::shared_data::Written;
 use crate::stream::Arrival;
@@ -70,6 +71,8 @@ pub struct Simulator {
     /// Calls whose answers the upstream holds, by the name they were opened under.
     open: BTreeMap<String, Vec<Call>>,
     live: live::Live,
+    /// A call that may wait for a body that the plugin cannot see.
+    hidden_body: Option<HiddenBody>,
 }
 
 impl Simulator {
@@ -102,6 +105,12 @@ impl Simulator {
         }
         self.drive(&mut calls, Goal::Ended)?;
         Ok(calls.into_iter().filter_map(Call::into_exchange).collect())
+    }
+
+    /// The last call whose headers the plugin paused with nothing on its way that it may have waited for, and without being shown the body
+    /// that it may have waited for either; each only once. Calls from outside tell it as [`Happening::BodyHidden`].
+    pub fn take_hidden_body(&mut self) -> Option<HiddenBody> {
+        self.hidden_body.take()
     }
 
     fn call(&mut self, request: &Request) -> Result<Call, SimulationError> {

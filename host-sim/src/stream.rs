@@ -27,6 +27,7 @@ use crate::clock::Instant;
 use crate::filter_state::FilterState;
 use crate::http::admission::{self, Admission};
 use crate::http::header_map::HeaderMap;
+use crate::http::hidden_body::HiddenBody;
 use crate::http::local_response::LocalResponse;
 use crate::http::message::{Frame, Message, Part, TooLarge};
 use crate::http::{Proxy, is_grpc, protocol};
@@ -282,6 +283,18 @@ impl HttpStream {
             message.end_headers(status);
         }
         self.settle();
+    }
+
+    /// The call whose body is hidden from the filter, if it still is; the same call only once.
+    pub(crate) fn take_hidden_body(&mut self) -> Option<HiddenBody> {
+        if !self.request.take_hides_body() {
+            return None;
+        }
+        let value = |name| self.request.headers.text(name).unwrap_or_default();
+        Some(HiddenBody {
+            method: value(":method").into_owned(),
+            path: value(":path").into_owned(),
+        })
     }
 
     pub(crate) fn end_body(&mut self, side: Side, status: DataStatus) {

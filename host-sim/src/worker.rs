@@ -22,6 +22,7 @@ use wasmtime::WasmParams;
 
 use crate::abi::{AbiVersion, DataStatus, HeadersStatus, TrailersStatus};
 use crate::clock::Instant;
+use crate::http::hidden_body::HiddenBody;
 use crate::http::message::Part;
 use crate::module::Module;
 use crate::stream::{HttpStream, Next, Side};
@@ -215,7 +216,18 @@ impl Worker {
         let status = HeadersStatus::from_number(number, allowed, responded);
         if let Some(stream) = self.stream(id) {
             stream.end_headers(side, status);
+            if side == Side::Request && number == 1 && !(allowed || responded || end) {
+                stream.request.hide_body();
+            }
         }
+    }
+
+    /// The call whose body the filter cannot see while it pauses the headers, unless it may wait for something else that it has called.
+    pub(crate) fn take_hidden_body(&mut self, id: u32) -> Option<HiddenBody> {
+        if self.has_called_out() {
+            return None;
+        }
+        self.stream(id)?.take_hidden_body()
     }
 
     fn show_body(&mut self, id: u32, side: Side) {

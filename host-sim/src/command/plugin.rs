@@ -41,6 +41,9 @@ pub(crate) struct PluginOptions {
     /// What becomes of requests once the VM has failed
     #[arg(long, value_enum)]
     failure_policy: Option<Policy>,
+    /// Show the filter the body of a request whose headers it holds, as with `allow_on_headers_stop_iteration: true` in Envoy
+    #[arg(long, conflicts_with = "envoy_yaml")]
+    allow_on_headers_stop_iteration: bool,
     /// How many workers
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     workers: u32,
@@ -158,6 +161,7 @@ impl PluginOptions {
         if let Some(root_id) = &self.root_id {
             settings.root_id.clone_from(root_id);
         }
+        settings.allow_on_headers_stop_iteration |= self.allow_on_headers_stop_iteration;
         match self.failure_policy {
             Some(Policy::Closed) => settings.failure_policy = FailurePolicy::FailClosed,
             Some(Policy::Open) => settings.failure_policy = FailurePolicy::FailOpen,

@@ -49,6 +49,8 @@ struct Document<'a> {
     answer: Option<Answer>,
     #[serde(skip_serializing_if = "Option::is_none")]
     died: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -94,10 +96,12 @@ impl Trace {
         let log = simulator.log();
         let died = Explanation::of(&trace, &log).map(|explanation| explanation.to_string());
         let answered = outcome.is_ok() && died.is_none();
+        let hint = simulator.take_hidden_body();
+        let hint = hint.map(|hidden| hidden.to_string());
         let logged: Vec<_> = log.iter().map(ToString::to_string).collect();
         if self.json {
             let answer = outcome.as_ref().ok().map(answer);
-            print_json(&trace, logged, answer, died)?;
+            print_json(&trace, logged, answer, died, hint)?;
             return Ok(answered);
         }
         for line in &trace {
@@ -112,6 +116,9 @@ impl Trace {
         match outcome {
             Ok(exchange) => show!("\n{}", shown(&exchange)),
             Err(error) => say!("\nno answer: {error}"),
+        }
+        if let Some(hint) = hint {
+            say!("\n{hint}");
         }
         if let Some(died) = died {
             show!("\n{died}");
@@ -129,7 +136,7 @@ impl Trace {
         };
         if self.json {
             let logged = log.iter().map(ToString::to_string).collect();
-            print_json(trace, logged, None, Some(super::why(error, plugin)))?;
+            print_json(trace, logged, None, Some(super::why(error, plugin)), None)?;
             return Ok(false);
         }
         for line in trace {
@@ -156,7 +163,7 @@ impl Trace {
         let trace = std::mem::take(&mut *lines.lock().unwrap_or_else(PoisonError::into_inner));
         if self.json {
             let logged = report.log.iter().map(ToString::to_string).collect();
-            return print_json(&trace, logged, None, None);
+            return print_json(&trace, logged, None, None, None);
         }
         for line in &trace {
             say!("{line}");
@@ -173,6 +180,7 @@ fn print_json(
     log: Vec<String>,
     answer: Option<Answer>,
     died: Option<String>,
+    hint: Option<String>,
 ) -> anyhow::Result<()> {
     let trace = trace.iter().map(|line| TraceLine::parse(line)).collect();
     let document = Document {
@@ -180,6 +188,7 @@ fn print_json(
         log,
         answer,
         died,
+        hint,
     };
     say!("{}", serde_json::to_string_pretty(&document)?);
     Ok(())

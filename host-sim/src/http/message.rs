@@ -83,6 +83,8 @@ pub(crate) struct Message {
     watermark: bool,
     limit: usize,
     closed: bool,
+    /// Whether the plugin paused the headers and the body behind them is hidden, which nobody has asked about yet.
+    hides_body: bool,
 }
 
 impl Message {
@@ -111,6 +113,7 @@ impl Message {
             watermark: false,
             limit,
             closed: false,
+            hides_body: false,
         }
     }
 
@@ -256,6 +259,16 @@ impl Message {
                 (self.iteration, self.watermark) = (Iteration::StopAll, true)
             }
         }
+    }
+
+    /// The plugin has paused the headers, and whatever it wants of the body is hidden until it resumes them.
+    pub(crate) fn hide_body(&mut self) {
+        self.hides_body = true;
+    }
+
+    /// Whether that is still so; says it once.
+    pub(crate) fn take_hides_body(&mut self) -> bool {
+        self.held() == Some(Part::Headers) && std::mem::take(&mut self.hides_body)
     }
 
     /// A piece of the body is about to be shown: how much body the plugin sees, and whether it is all. While the body is being

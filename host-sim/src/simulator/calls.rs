@@ -203,7 +203,7 @@ impl Simulator {
             let due = earliest(self.next_tick(), round.until).filter(|due| *due <= patience);
             match (due, round.stuck) {
                 (Some(due), _) => self.pass_to(due),
-                (None, Some(stuck)) => return Err(stuck),
+                (None, Some(stuck)) => return Err(stuck.because_of(self.take_hidden_body())),
                 (None, None) => return Ok(()),
             }
         }
@@ -228,6 +228,8 @@ impl Simulator {
                     true
                 }
                 Progress::Held { side, part, moved } => {
+                    let hidden = worker.take_hidden_body(call.id);
+                    self.hidden_body = hidden.or(self.hidden_body.take());
                     round.stuck = Some(SimulationError::hang(&call.request, side, part));
                     moved
                 }

@@ -1,5 +1,6 @@
 //! How simulations fail.
 
+use crate::http::hidden_body::HiddenBody;
 use crate::http::message::Part;
 use crate::module::LoadError;
 use crate::stream::Side;
@@ -37,7 +38,8 @@ pub enum StartError {
 pub enum SimulationError {
     /// The plugin paused a message and nothing can resume it. In Envoy the client would wait for its idle timeout.
     #[error(
-        "{method} {path} hangs: the plugin paused the {what} and nothing that could resume it is left to happen"
+        "{method} {path} hangs: the plugin paused the {what} and nothing that could resume it is left to happen{}",
+        hidden.as_ref().map(|hidden| format!("; {}", hidden.why())).unwrap_or_default()
     )]
     Hang {
         /// The request's method.
@@ -46,6 +48,8 @@ pub enum SimulationError {
         path: String,
         /// What is held.
         what: &'static str,
+        /// The call whose body the plugin may wait for in vain, if there is one.
+        hidden: Option<HiddenBody>,
     },
     /// The module did not return from a callback. In Envoy that worker would never do anything again.
     #[error("{0}; in Envoy that worker would never do anything again")]
@@ -123,6 +127,15 @@ impl SimulationError {
             method: request.method.clone(),
             path: request.path.clone(),
             what,
+            hidden: None,
         }
+    }
+
+    /// The same, since the plugin may wait for a body that it cannot see.
+    pub(super) fn because_of(mut self, body: Option<HiddenBody>) -> Self {
+        if let Self::Hang { hidden, .. } = &mut self {
+            *hidden = body;
+        }
+        self
     }
 }

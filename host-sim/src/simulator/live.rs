@@ -13,6 +13,7 @@ use super::error::SimulationError;
 use super::streaming::Piece;
 use crate::chain::Chain;
 use crate::clock::Instant;
+use crate::http::hidden_body::HiddenBody;
 use crate::profile::Profile;
 use crate::target::{
     Departure, Exchange, LogLine, Request, Upstream, UpstreamBehaviour, UpstreamRequest,
@@ -75,6 +76,8 @@ pub enum Happening {
         /// The answer.
         exchange: Exchange,
     },
+    /// A filter pauses the headers of a request and may wait for a body that Envoy does not show it.
+    BodyHidden(HiddenBody),
     /// A service is to get this request; [`Simulator::answer_callout`] takes its answer.
     Callout {
         /// Whose it is.
@@ -148,7 +151,11 @@ impl LiveCall {
                     });
                 }
             }
-            Progress::Held { moved, .. } => round.moved = moved,
+            Progress::Held { moved, .. } => {
+                round.moved = moved;
+                let hidden = worker.take_hidden_body(self.id);
+                happenings.extend(hidden.map(Happening::BodyHidden));
+            }
             Progress::Posted => round.moved = true,
             Progress::Waits { until, moved } => {
                 (round.moved, round.until) = (moved, Some(until));

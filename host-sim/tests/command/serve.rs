@@ -207,6 +207,24 @@ fn without_an_upstream_every_request_is_answered_and_changes_are_taken_at_once()
 }
 
 #[test]
+fn a_filter_that_waits_for_a_body_which_envoy_hides_is_told_of_the_switch() {
+    let folder = Folder::with(&[("waiting.wasm", crate::trace::WAITING)]);
+    let post = "POST /a HTTP/1.1\r\nhost: me\r\nconnection: close\r\ncontent-length: 2\r\n\r\nhi";
+    let (server, address) = serving(&folder, &["waiting.wasm"]);
+    assert!(get(&address, post).starts_with("HTTP/1.1 408 "));
+    assert_eq!(
+        server.interrupt(),
+        (Some(0), vec![crate::trace::HIDDEN.replace("/:", "/a:")])
+    );
+    let (server, address) = serving(
+        &folder,
+        &["waiting.wasm", "--allow-on-headers-stop-iteration"],
+    );
+    assert!(get(&address, post).starts_with("HTTP/1.1 200 "));
+    assert_eq!(server.interrupt(), (Some(0), vec![]));
+}
+
+#[test]
 fn what_cannot_start_exits_badly() {
     let folder = Folder::with(&[("bad.json", "123456789")]);
     let serve = |arguments: &[&str]| {

@@ -156,6 +156,7 @@ impl Crew {
                 // Calls that are explored come and go whole.
                 Happening::ForwardMore { .. }
                 | Happening::Answer { .. }
+                | Happening::BodyHidden(_)
                 | Happening::AnswerMore { .. } => {}
             }
         }

@@ -205,6 +205,7 @@ impl Builder {
             connections: 1,
             open: BTreeMap::new(),
             live: Live::default(),
+            hidden_body: None,
         };
         for (namespace, value) in self.metadata {
             simulator.set_metadata(&namespace, value);

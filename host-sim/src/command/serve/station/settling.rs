@@ -158,6 +158,7 @@ impl Station {
             } => self
                 .outside
                 .call_out(self, generation, callout, &cluster, request),
+            Happening::BodyHidden(hidden) => eprintln!("{hidden}"),
             // The simulator may come to tell more.
             _ => {}
         }
