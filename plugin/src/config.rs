@@ -24,7 +24,7 @@ use crate::{
         organization::{Organization, OrganizationId},
         refunds::Refunds,
     },
-    outbound::{directory::DirectoryConfig, engine::EngineConfig},
+    outbound::{directory::DirectoryConfig, engine::EngineConfig, usage_events::UsageEventsConfig},
     pricing::cost_table::CostsConfig,
     show::{
         access_log::AccessLog,
@@ -98,6 +98,9 @@ pub struct Config {
     /// Where organizations see what they have used, answered by the filter; without it, nowhere.
     #[serde(default)]
     pub usage: Option<UsageConfig>,
+    /// Who is told what was charged; without it, nobody.
+    #[serde(default)]
+    pub usage_events: Option<UsageEventsConfig>,
     /// At which shares of a day's credits the log warns, once a day for each organization and share.
     #[serde(default)]
     pub warnings: WarningsConfig,

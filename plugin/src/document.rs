@@ -2,5 +2,6 @@
 
 pub mod choice;
 pub mod config_error;
+pub mod csv;
 pub mod json;
 pub mod unique_map;

@@ -10,8 +10,8 @@
 //! - [`config`]: the JSON document, and the policy that it describes.
 //! - [`decide`]: the [policy](decide::policy), and the [meter](decide::meter), the state machine of one call.
 //! - [`show`]: what clients, operators and log readers are shown, all of it from one [receipt](show::receipt).
-//! - [`outbound`]: whom the filter calls itself: the [directory](outbound::directory), the [engine](outbound::engine) and the
-//!   [webhook](outbound::webhook).
+//! - [`outbound`]: whom the filter calls itself: the [directory](outbound::directory), the [engine](outbound::engine), and
+//!   whoever is told of warnings and of what was charged (the [outbox](outbound::outbox)).
 //! - [`accounts`]: what was used and is in progress: pure steps of an [account](accounts::account) behind a [ledger](accounts::ledger) of two
 //!   methods, and what one [worker](accounts::worker) remembers between calls.
 //! - [`pricing`]: the [cost table](pricing::cost_table).

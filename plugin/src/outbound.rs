@@ -4,4 +4,6 @@ pub mod awaited;
 pub mod callout;
 pub mod directory;
 pub mod engine;
+pub mod outbox;
+pub mod usage_events;
 pub mod webhook;

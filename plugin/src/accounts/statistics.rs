@@ -104,6 +104,12 @@ impl Breakdown {
     /// The most names that are counted apart.
     pub const MAX_NAMES: usize = 64;
 
+    /// What rules are called that the present configuration no longer has.
+    pub const FORMER: &'static str = "(a former rule)";
+
+    /// What rules are called that were too many to be counted apart.
+    pub const OTHERS: &'static str = "(others)";
+
     /// Each name with its count, in the order in which they first occurred.
     pub fn named(&self) -> impl Iterator<Item = (NameHash, Count)> {
         self.named.iter().copied()

@@ -3,11 +3,12 @@
 //! A call adds to the memory of its worker, which costs no hostcall; every tick moves what has gathered into shared data. What could
 //! not be written stays for the next time, so that nothing is lost and nothing is counted twice.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, rc::Rc};
 
 use super::statistics::{Event, Statistics, UnreadableStatistics};
 use crate::{
     accounts::{
+        holder::AccountHolder,
         ledger::AccountKey,
         shared_data::{Change, HostRefused, NotChanged, SharedData, change},
     },
@@ -17,7 +18,16 @@ use crate::{
 /// What one worker has counted, by account. It outlives a configuration: events carry the names of their rules.
 #[derive(Debug, Default)]
 pub struct Tally {
-    pending: HashMap<AccountKey, Statistics, BuildSpread>,
+    pending: HashMap<AccountKey, Pending, BuildSpread>,
+    /// What was counted on a day that is over.
+    former: Vec<Pending>,
+}
+
+/// What has gathered for one account.
+#[derive(Debug)]
+struct Pending {
+    holder: Rc<AccountHolder>,
+    statistics: Statistics,
 }
 
 /// What came of writing a tally.
@@ -54,42 +64,59 @@ impl Tally {
     /// How often a write is tried. There is another flush soon, so it need not outlast many workers.
     pub const ATTEMPTS: u32 = 16;
 
-    /// Counts `event` for the account at `key` on `day`: the day of the account that was charged or looked at.
-    pub fn add(&mut self, key: &AccountKey, day: DayNumber, event: Event<'_>) {
-        if let Some(pending) = self.pending.get_mut(key) {
-            if pending.day() < day {
-                *pending = Statistics::opened(day);
+    /// Counts `event` for `holder` on `day`: the day of the account that was charged or looked at.
+    pub fn add(&mut self, holder: &Rc<AccountHolder>, day: DayNumber, event: Event<'_>) {
+        if let Some(pending) = self.pending.get_mut(&holder.key) {
+            if pending.statistics.day() < day {
+                let former = std::mem::replace(&mut pending.statistics, Statistics::opened(day));
+                let holder = Rc::clone(holder);
+                self.former.push(Pending {
+                    holder,
+                    statistics: former,
+                });
             }
-            pending.add(event);
+            pending.statistics.add(event);
             return;
         }
-        let mut opened = Statistics::opened(day);
-        opened.add(event);
-        self.pending.insert(key.clone(), opened);
+        let mut statistics = Statistics::opened(day);
+        statistics.add(event);
+        let holder = Rc::clone(holder);
+        let key = holder.key.clone();
+        self.pending.insert(key, Pending { holder, statistics });
     }
 
     /// Whether there is nothing to write.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.pending.is_empty()
+        self.pending.is_empty() && self.former.is_empty()
     }
 
-    /// Moves everything into shared data.
-    pub fn flush(&mut self, data: &impl SharedData) -> Flushed {
+    /// Moves everything into shared data, and tells `written` of each holder what was moved.
+    pub fn flush(
+        &mut self,
+        data: &impl SharedData,
+        mut written: impl FnMut(&Rc<AccountHolder>, &Statistics),
+    ) -> Flushed {
         let mut flushed = Flushed::default();
-        self.pending.retain(|key, pending| {
-            match write(data, key.as_str(), pending, &mut flushed.retries) {
-                Ok(()) => {
-                    flushed.written = flushed.written.saturating_add(1);
-                    false
-                }
-                Err(error) => {
-                    flushed.kept = flushed.kept.saturating_add(1);
-                    flushed.trouble = Some(error);
-                    true
-                }
+        let mut keeps = |Pending { holder, statistics }: &Pending| match write(
+            data,
+            holder.key.as_str(),
+            statistics,
+            &mut flushed.retries,
+        ) {
+            Ok(()) => {
+                written(holder, statistics);
+                flushed.written = flushed.written.saturating_add(1);
+                false
             }
-        });
+            Err(error) => {
+                flushed.kept = flushed.kept.saturating_add(1);
+                flushed.trouble = Some(error);
+                true
+            }
+        };
+        self.former.retain(&mut keeps);
+        self.pending.retain(|_, pending| keeps(pending));
         flushed
     }
 
@@ -109,7 +136,7 @@ impl Tally {
         let statistics = statistics(&stored)?;
         let mut statistics = statistics.unwrap_or_else(|| Statistics::opened(today));
         if let Some(pending) = self.pending.get(key) {
-            statistics.merge(pending);
+            statistics.merge(&pending.statistics);
         }
         Ok(statistics.on(today))
     }

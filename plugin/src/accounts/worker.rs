@@ -157,9 +157,9 @@ impl Worker {
         self.owed.borrow_mut().push(owed);
     }
 
-    /// Counts something for the usage details of the account at `key`, whose day it is.
-    pub fn counts(&self, key: &AccountKey, day: DayNumber, event: Event<'_>) {
-        self.tally.borrow_mut().add(key, day, event);
+    /// Counts something for the usage details of `holder`, on this day of its account.
+    pub fn counts(&self, holder: &Rc<AccountHolder>, day: DayNumber, event: Event<'_>) {
+        self.tally.borrow_mut().add(holder, day, event);
     }
 
     /// What an organization did today, as far as the workers have told.
@@ -175,15 +175,18 @@ impl Worker {
         known.unwrap_or_else(|_| Statistics::opened(today))
     }
 
-    /// Tells what was counted, and tries again what is owed.
-    pub fn flush(&self, data: &impl SharedData) {
-        self.tally.borrow_mut().flush(data);
+    /// Tells what was counted, `counted` as well, and tries again what is owed.
+    pub fn flush(
+        &self,
+        data: &impl SharedData,
+        counted: impl FnMut(&Rc<AccountHolder>, &Statistics),
+    ) {
+        self.tally.borrow_mut().flush(data, counted);
         self.settle(data);
     }
 
-    /// Tells what was counted, tries again what is owed, and renews every statement well before its lease ends.
+    /// Renews every statement well before its lease ends.
     pub fn tick(&self, lease: Seconds, now: Timestamp, data: &impl SharedData) {
-        self.flush(data);
         let age = self
             .renewed
             .get()
@@ -265,6 +268,12 @@ mod tests {
         Timestamp::from_second(1_800_000_000 + second).unwrap()
     }
 
+    /// What happens every second.
+    fn tick(worker: &Worker, now: Timestamp, data: &FakeSharedData) {
+        worker.flush(data, |_, _| {});
+        worker.tick(LEASE, now, data);
+    }
+
     fn in_progress(data: &FakeSharedData, now: Timestamp) -> u32 {
         Ledger::new(data)
             .peek(&key(), TODAY)
@@ -286,7 +295,7 @@ mod tests {
         let data = FakeSharedData::default();
         let worker = busy(&data);
         for second in [0, 10, 20, 40, 69] {
-            worker.tick(LEASE, at(second), &data);
+            tick(&worker, at(second), &data);
         }
         assert_eq!(in_progress(&data, at(98)), 2);
         assert_eq!(in_progress(&data, at(99)), 0, "a lease after the last word");
@@ -317,11 +326,11 @@ mod tests {
             }
         });
         let worker = busy(&data);
-        worker.tick(LEASE, at(0), &data);
+        tick(&worker, at(0), &data);
         races.set(64);
         worker.ends(&holder(), Group::NONE, LEASE, at(1), &data);
         assert_eq!(in_progress(&data, at(1)), 2, "not stated yet");
-        worker.tick(LEASE, at(10), &data);
+        tick(&worker, at(10), &data);
         assert_eq!(in_progress(&data, at(10)), 1);
     }
 
@@ -342,9 +351,9 @@ mod tests {
             day: TODAY,
             correction: refund,
         });
-        worker.tick(LEASE, at(0), &data);
+        tick(&worker, at(0), &data);
         assert_eq!(used(&data), 5);
-        worker.tick(LEASE, at(10), &data);
+        tick(&worker, at(10), &data);
         assert_eq!(used(&data), 5);
     }
 }

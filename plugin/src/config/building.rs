@@ -25,9 +25,11 @@ use crate::{
         data_center::{DEFAULT_NAME, DataCenter},
         day::{Calendar, Seconds},
     },
-    outbound::webhook::WebhookConfig,
     pricing::cost_table::{CostTable, Fallback},
-    show::{response_headers::ResponseHeaders, usage::answer::Usage},
+    show::{
+        response_headers::ResponseHeaders,
+        usage::{answer::Usage, warnings::Warning},
+    },
 };
 
 impl Config {
@@ -136,6 +138,11 @@ impl Config {
             engine.into_engine(&subscriptions.namespace, lease.unwrap_or(Seconds::new(0)))
         });
         let engine = errors.take(engine.transpose());
+        let usage_events = self.usage_events.map(|usage_events| {
+            let rules = costs.iter().flat_map(CostTable::rule_names);
+            usage_events.into_usage_events(&subscriptions.namespace, rules)
+        });
+        let usage_events = errors.take(usage_events.transpose());
         let identity_header = self.identity.header().map(str::to_owned);
         let identity = errors.take(self.identity.into_path("identity"));
         let attributes = self.attributes.map(AttributesConfig::into_sources);
@@ -150,6 +157,7 @@ impl Config {
             Some(response_headers),
             Some(concurrency),
             Some(engine),
+            Some(usage_events),
         ) = (
             identity,
             attributes,
@@ -160,6 +168,7 @@ impl Config {
             response_headers,
             concurrency,
             engine,
+            usage_events,
         )
         else {
             return Err(errors);
@@ -187,7 +196,9 @@ impl Config {
             engine,
             enforcement: self.enforcement,
             warnings: self.warnings.at_percent,
-            webhook: self.warnings.webhook.map(WebhookConfig::into_webhook),
+            webhook: (self.warnings.webhook)
+                .map(|webhook| webhook.into_outbox(Warning::CONTENT_TYPE, Warning::RETRIES)),
+            usage_events,
             usage: self
                 .usage
                 .map(|usage| Usage::new(usage, identity_header.as_deref())),

@@ -83,6 +83,7 @@ mod tests {
             "directory": {"cluster": "d", "authority": "d"},
             "engine": {"transport": {"resp": {"cluster": "e"}}, "envoys": 2},
             "warnings": {"webhook": {"cluster": "w", "authority": "w", "path": "/"}},
+            "usage_events": {"webhook": {"cluster": "u", "authority": "u", "path": "/"}},
             "usage": {}, "refunds": {}, "refusals": {}, "response_headers": {}, "concurrency": {},
             "costs": {"default": 1, "body": {}, "rules": [
                 {"name": "a", "operations": ["POST /a"], "cost": {"per_record": {"arrays": ["/a"], "credits": 1}}}
@@ -90,7 +91,7 @@ mod tests {
         })
     }
 
-    const PLACES: [(&str, &str); 21] = [
+    const PLACES: [(&str, &str); 22] = [
         ("", ""),
         ("BodyConfig", "/costs/body"),
         ("ConcurrencyConfig", "/concurrency"),
@@ -109,6 +110,7 @@ mod tests {
         ("ResponseHeaders", "/response_headers"),
         ("RuleConfig", "/costs/rules/0"),
         ("UsageConfig", "/usage"),
+        ("UsageEventsConfig", "/usage_events"),
         ("WarningsConfig", "/warnings"),
         ("WebhookConfig", "/warnings/webhook"),
         ("Answer", "/refusals/exceeds_allotment"),

@@ -61,6 +61,7 @@ impl Config {
             also(true, &format!("usage details at {}", usage.path.as_str()));
         }
         also(self.warnings.webhook.is_some(), "warnings go to a webhook");
+        also(self.usage_events.is_some(), "usage events go to a webhook");
         parts.join("; ")
     }
 }

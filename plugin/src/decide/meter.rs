@@ -303,7 +303,7 @@ impl Meter {
         };
         if let (Some(holder), Some(balance)) = (&holder, balance) {
             self.worker
-                .counts(&holder.key, balance.day.number, Event::Refused(reason));
+                .counts(holder, balance.day.number, Event::Refused(reason));
         }
         let receipt = Receipt {
             holder,

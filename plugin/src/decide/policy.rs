@@ -15,7 +15,8 @@ use crate::{
     outbound::{
         directory::{Directory, Found, WhenDown},
         engine::Engine,
-        webhook::Webhook,
+        outbox::Outbox,
+        usage_events::UsageEvents,
     },
     pricing::cost_table::CostTable,
     show::{
@@ -68,7 +69,9 @@ pub struct Policy {
     /// At which shares of a day's credits is warned.
     pub warnings: Thresholds,
     /// Who is told of warnings, beside the log.
-    pub webhook: Option<Webhook>,
+    pub webhook: Option<Outbox>,
+    /// Who is told what was charged; `None` where nobody is.
+    pub usage_events: Option<UsageEvents>,
 }
 
 /// How calls in progress are counted.
@@ -145,6 +148,15 @@ impl Policy {
             Enforcement::Shadow => &self.shadow_headers,
             Enforcement::Enforce | Enforcement::NeverRefuse => &self.response_headers,
         }
+    }
+
+    /// Whether it may make calls of its own.
+    #[must_use]
+    pub fn calls_out(&self) -> bool {
+        self.directory.is_some()
+            || self.engine.is_some()
+            || self.webhook.is_some()
+            || self.usage_events.is_some()
     }
 
     /// When the next day begins for anybody, as seen from `now`: until then, who is allowed what depends on no clock.

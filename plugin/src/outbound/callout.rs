@@ -1,6 +1,6 @@
 //! Callouts: HTTP calls that the filter makes itself, to a cluster of the proxy.
 //!
-//! What is called is configured, what is said is decided by the [directory](crate::outbound::directory), the [webhook](crate::outbound::webhook) and the
+//! What is called is configured, what is said is decided by the [directory](crate::outbound::directory), the [outboxes](crate::outbound::outbox) and the
 //! [engine](crate::outbound::engine), and nothing here calls anybody: the shell does.
 
 mod config;
@@ -57,11 +57,11 @@ impl Service {
         self.call("GET", path, ("accept", "application/json"), Vec::new())
     }
 
-    /// `POST` of a JSON text to `path`.
+    /// `POST` of a body of this media type to `path`.
     #[must_use]
-    pub fn post(&self, path: String, json: String) -> Callout {
-        let content_type = ("content-type", "application/json");
-        self.call("POST", path, content_type, json.into_bytes())
+    pub fn post(&self, path: String, content_type: &str, body: String) -> Callout {
+        let content_type = ("content-type", content_type);
+        self.call("POST", path, content_type, body.into_bytes())
     }
 
     fn call(

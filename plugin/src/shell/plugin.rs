@@ -3,6 +3,7 @@
 //! It makes the filter's own calls: a call of a client may be gone when an answer comes, while others wait for the same answer
 //! ([`waiting`]).
 
+mod sending;
 mod tallies;
 mod waiting;
 
@@ -28,7 +29,6 @@ use crate::{
         callout::{CalloutId, Reply},
         directory::{Answered, Directory, LookupError},
         engine::Engine,
-        webhook::Delivery,
     },
     shell::{
         call::Call,
@@ -130,9 +130,7 @@ impl RootContext for Plugin {
                 return false;
             }
         };
-        let calls_out =
-            policy.directory.is_some() || policy.engine.is_some() || policy.webhook.is_some();
-        if calls_out && !capabilities::can_call_out() {
+        if policy.calls_out() && !capabilities::can_call_out() {
             return refuse_without("proxy_http_call");
         }
         host::log(Level::Debug, &summary);
@@ -189,13 +187,14 @@ impl Drop for Plugin {
         let Some(running) = self.running.take() else {
             return;
         };
-        running.worker.flush(&HostSharedData);
-        tallies::tell();
+        running.flush(running.now());
         let others = PLUGINS.with_borrow(|plugins| {
             let all = plugins.iter().filter_map(Weak::upgrade);
             all.filter(|other| !Rc::ptr_eq(other, &running))
                 .collect::<Vec<_>>()
         });
+        running.hand_over(others.last());
+        tallies::tell();
         for other in others {
             if let (Some(old), Some(new)) = (&running.policy.engine, &other.policy.engine) {
                 let holders = old.watched().into_iter();
@@ -234,13 +233,14 @@ impl Running {
         let age = now.duration_since(self.ticked.get());
         if self.period.get() == TICK || age >= SignedDuration::try_from(TICK).unwrap_or_default() {
             self.ticked.set(now);
+            self.flush(now);
             self.worker
                 .tick(self.policy.concurrency.lease, now, &HostSharedData);
             if let Some(engine) = &self.policy.engine {
                 engine.tick(now, &HostSharedData);
             }
             self.ask();
-            self.tell_webhook();
+            self.send(now);
             self.end_late_uploads(now);
         }
         self.release_answered(now);
@@ -331,19 +331,6 @@ impl Running {
         }
     }
 
-    fn tell_webhook(&self) {
-        let Some(webhook) = &self.policy.webhook else {
-            return;
-        };
-        let now = self.now();
-        for (letter, callout) in webhook.take_due(now) {
-            match host::call_out(&callout) {
-                Ok(id) => webhook.note(id, letter),
-                Err(refused) => self.note(webhook.not_sent(letter, refused, now)),
-            }
-        }
-    }
-
     fn on_reply(&self, callout: CalloutId, answered: bool) {
         let status = answered.then(|| host::callout_header(":status")).flatten();
         let status = status.and_then(|status| std::str::from_utf8(&status).ok()?.parse().ok());
@@ -353,10 +340,10 @@ impl Running {
             body: &body,
         };
         let (policy, now) = (&self.policy, self.now());
-        if let Some(webhook) = &policy.webhook
-            && let Some(delivery) = webhook.hear(callout, reply, now)
-        {
-            return self.note(delivery);
+        for (outbox, sent) in self.outboxes() {
+            if let Some(delivery) = outbox.hear(callout, reply, now) {
+                return self.note(sent, delivery);
+            }
         }
         if let Some(directory) = &policy.directory
             && let Some(answered) = directory.learn(callout, reply, &policy.subscriptions, now)
@@ -385,17 +372,6 @@ impl Running {
         self.add(metric, 1);
         if let Some(trouble) = &answered.trouble {
             host::log(Level::Warn, trouble);
-        }
-    }
-
-    fn note(&self, delivery: Delivery) {
-        match delivery {
-            Delivery::Told => self.add(Metric::WebhookTold, 1),
-            Delivery::Postponed => {}
-            Delivery::GivenUp(why) => {
-                self.add(Metric::WebhookGivenUp, 1);
-                host::log(Level::Warn, &format!("the webhook missed a warning, {why}"));
-            }
         }
     }
 

@@ -8,123 +8,106 @@ use crate::{
     outbound::engine::FailureKind,
 };
 
-/// A counter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Metric {
+/// Makes the enum of all counters from the one table of those without a reason.
+macro_rules! metrics {
+    ($($(#[$doc:meta])* $metric:ident = $name:literal,)*) => {
+        /// A counter.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Metric {
+            $($(#[$doc])* $metric,)*
+            /// Calls to the engine that were of no use, by the kind of failure.
+            EngineFailures(FailureKind),
+            /// Calls refused, by reason.
+            CallsRefused(Reason),
+            /// Calls forwarded although the policy refuses them, because it is not enforced, by reason.
+            CallsNotRefused(Reason),
+        }
+
+        /// The places of those without a reason.
+        #[derive(Clone, Copy)]
+        enum Place {
+            $($metric,)*
+        }
+
+        impl Metric {
+            /// The counters without a reason, each at its place, with their names.
+            const PLAIN: &[(Self, &str)] = &[$((Self::$metric, $name),)*];
+
+            /// Where the counter is in the list of all.
+            #[must_use]
+            pub fn index(self) -> usize {
+                let reasons = Reason::ALL.len();
+                let (after, place) = match self {
+                    $(Self::$metric => return Place::$metric as usize,)*
+                    Self::CallsRefused(reason) => (0, reason as usize),
+                    Self::CallsNotRefused(reason) => (reasons, reason as usize),
+                    Self::EngineFailures(kind) => (reasons.saturating_mul(2), kind as usize),
+                };
+                Self::PLAIN.len().saturating_add(after).saturating_add(place)
+            }
+        }
+    };
+}
+
+metrics! {
     /// Credits charged.
-    CreditsCharged,
+    CreditsCharged = "credits.charged",
     /// Credits given back: of calls that the platform failed, and of those that did cost less than their estimate.
-    CreditsRefunded,
+    CreditsRefunded = "credits.refunded",
     /// Credits that calls cost more in the end than was left.
-    CreditsUncollected,
+    CreditsUncollected = "credits.uncollected",
     /// Costs that an upstream stated and that are no whole number, so that the estimate stayed.
-    CostsUnreadable,
+    CostsUnreadable = "costs.unreadable",
     /// How often another worker was faster at changing an account, so that a step was tried again.
-    CasRetries,
+    CasRetries = "cas.retries",
     /// Calls forwarded to the upstream, free ones included.
-    CallsAdmitted,
+    CallsAdmitted = "calls.admitted",
     /// Warnings of organizations that have reached a share of their day.
-    Warnings,
-    /// Warnings that the webhook was told.
-    WebhookTold,
-    /// Warnings that the webhook could not be told.
-    WebhookGivenUp,
+    Warnings = "warnings",
+    /// Warnings that the webhook accepted.
+    WebhookTold = "webhook.told",
+    /// Warnings that the webhook did not accept.
+    WebhookGivenUp = "webhook.given_up",
+    /// Usage events that were accepted.
+    UsageEventsAccepted = "usage_events.accepted",
+    /// Batches of usage events that were not accepted, each to be sent again.
+    UsageEventsFailures = "usage_events.failures",
+    /// Usage events that are never sent again.
+    UsageEventsLost = "usage_events.lost",
     /// Answers of the directory, that it does not know an organization among them.
-    DirectoryAnswers,
+    DirectoryAnswers = "directory.answers",
     /// Questions that the directory did not answer, or not so that it makes sense.
-    DirectoryFailures,
+    DirectoryFailures = "directory.failures",
     /// Calls to the engine that it answered.
-    EngineAnswers,
+    EngineAnswers = "engine.answers",
     /// Calls of clients that waited for the engine.
-    EngineWaits,
-    /// Calls to the engine that were of no use, by the kind of failure.
-    EngineFailures(FailureKind),
-    /// Calls refused, by reason.
-    CallsRefused(Reason),
-    /// Calls forwarded although the policy refuses them, because it is not enforced, by reason.
-    CallsNotRefused(Reason),
+    EngineWaits = "engine.waits",
 }
 
 impl Metric {
-    /// The counters without a reason, in the order of their indices.
-    const PLAIN: [Self; 13] = [
-        Self::CreditsCharged,
-        Self::CreditsRefunded,
-        Self::CreditsUncollected,
-        Self::CasRetries,
-        Self::CallsAdmitted,
-        Self::Warnings,
-        Self::WebhookTold,
-        Self::WebhookGivenUp,
-        Self::DirectoryAnswers,
-        Self::DirectoryFailures,
-        Self::CostsUnreadable,
-        Self::EngineAnswers,
-        Self::EngineWaits,
-    ];
-
     /// How many counters there are.
     pub const COUNT: usize = Reason::ALL.len() * 2 + Self::PLAIN.len() + FailureKind::ALL.len();
 
     /// Every counter, each at its [`Metric::index`].
     pub fn all() -> impl Iterator<Item = Self> {
-        Self::PLAIN
-            .into_iter()
+        (Self::PLAIN.iter().map(|(metric, _)| *metric))
             .chain(Reason::ALL.into_iter().map(Self::CallsRefused))
             .chain(Reason::ALL.into_iter().map(Self::CallsNotRefused))
             .chain(FailureKind::ALL.into_iter().map(Self::EngineFailures))
-    }
-
-    /// Where the counter is in the list of all.
-    #[must_use]
-    pub fn index(self) -> usize {
-        let plain = Self::PLAIN.len();
-        match self {
-            Self::CreditsCharged => 0,
-            Self::CreditsRefunded => 1,
-            Self::CreditsUncollected => 2,
-            Self::CasRetries => 3,
-            Self::CallsAdmitted => 4,
-            Self::Warnings => 5,
-            Self::WebhookTold => 6,
-            Self::WebhookGivenUp => 7,
-            Self::DirectoryAnswers => 8,
-            Self::DirectoryFailures => 9,
-            Self::CostsUnreadable => 10,
-            Self::EngineAnswers => 11,
-            Self::EngineWaits => 12,
-            Self::EngineFailures(kind) => plain
-                .saturating_add(Reason::ALL.len())
-                .saturating_add(Reason::ALL.len())
-                .saturating_add(kind as usize),
-            Self::CallsRefused(reason) => plain.saturating_add(reason as usize),
-            Self::CallsNotRefused(reason) => plain
-                .saturating_add(Reason::ALL.len())
-                .saturating_add(reason as usize),
-        }
     }
 
     /// The counter's name, as defined at the host.
     #[must_use]
     pub fn name(self) -> String {
         match self {
-            Self::CreditsCharged => "api_credits.credits.charged".to_owned(),
-            Self::CreditsRefunded => "api_credits.credits.refunded".to_owned(),
-            Self::CreditsUncollected => "api_credits.credits.uncollected".to_owned(),
-            Self::CostsUnreadable => "api_credits.costs.unreadable".to_owned(),
-            Self::CasRetries => "api_credits.cas.retries".to_owned(),
-            Self::CallsAdmitted => "api_credits.calls.admitted".to_owned(),
-            Self::Warnings => "api_credits.warnings".to_owned(),
-            Self::WebhookTold => "api_credits.webhook.told".to_owned(),
-            Self::WebhookGivenUp => "api_credits.webhook.given_up".to_owned(),
-            Self::DirectoryAnswers => "api_credits.directory.answers".to_owned(),
-            Self::DirectoryFailures => "api_credits.directory.failures".to_owned(),
-            Self::EngineAnswers => "api_credits.engine.answers".to_owned(),
-            Self::EngineWaits => "api_credits.engine.waits".to_owned(),
             Self::EngineFailures(kind) => format!("api_credits.engine.failures.{}", kind.name()),
             Self::CallsRefused(reason) => format!("api_credits.calls.refused.{}", reason.name()),
             Self::CallsNotRefused(reason) => {
                 format!("api_credits.calls.not_refused.{}", reason.name())
+            }
+            plain => {
+                let name = Self::PLAIN.get(plain.index()).map(|(_, name)| *name);
+                ["api_credits.", name.unwrap_or_default()].concat()
             }
         }
     }

@@ -5,10 +5,10 @@ use std::{cell::Cell, collections::HashMap, rc::Rc};
 
 use proptest::prelude::*;
 
-use super::*;
+use super::{tests::holder, *};
 use crate::{
     accounts::ledger::fake::FakeSharedData,
-    model::{credits::Credits, namespace::Namespace, reason::Reason},
+    model::{credits::Credits, reason::Reason},
 };
 
 /// What one of the workers does next.
@@ -51,7 +51,7 @@ fn acts() -> impl Strategy<Value = Vec<(usize, Act)>> {
 }
 
 fn key(account: usize) -> AccountKey {
-    AccountKey::shared(&Namespace::default(), ACCOUNTS[account])
+    holder(ACCOUNTS[account]).key.clone()
 }
 
 fn cost(cost: u64) -> Credits {
@@ -90,6 +90,8 @@ proptest! {
                 data.put(key, &stored.unwrap_or_default());
             }
         });
+        let holders = ACCOUNTS.map(holder);
+        let (mut told, mut all) = (Sums::default(), Sums::default());
         let mut workers: [Tally; 3] = Default::default();
         let mut expected = HashMap::<(usize, i32), Sums>::new();
         let mut day = 20_779;
@@ -97,9 +99,10 @@ proptest! {
         for (worker, act) in acts {
             let tally = &mut workers[worker];
             let mut count = |account: usize, event: Event<'_>, sums: Sums| {
-                tally.add(&key(account), DayNumber::new(day), event);
+                tally.add(&holders[account], DayNumber::new(day), event);
                 let known = expected.entry((account, day)).or_default();
                 known.iter_mut().zip(sums).for_each(|(known, more)| *known += more);
+                all.iter_mut().zip(sums).for_each(|(all, more)| *all += more);
             };
             match act {
                 Act::Charge { account, rule, cost: credits } => {
@@ -114,7 +117,7 @@ proptest! {
                 }
                 Act::Flush { rivals: faster } => {
                     rivals.set(faster);
-                    let flushed = tally.flush(&data);
+                    let flushed = tally.flush(&data, |_, written| { told.iter_mut().zip(sums(written)).for_each(|(told, more)| *told += more); });
                     rivals.set(0);
                     prop_assert_eq!(flushed.kept == 0, tally.is_empty());
                 }
@@ -122,9 +125,11 @@ proptest! {
             }
         }
         for tally in &mut workers {
-            tally.flush(&data);
+            tally.flush(&data, |_, written| { told.iter_mut().zip(sums(written)).for_each(|(told, more)| *told += more); });
             prop_assert!(tally.is_empty());
         }
+        // Also what was counted on days that are over.
+        prop_assert_eq!(told, all);
         for account in 0..ACCOUNTS.len() {
             let today = DayNumber::new(day);
             let statistics = Tally::default().read(&key(account), today, &data).unwrap();

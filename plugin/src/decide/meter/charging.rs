@@ -306,7 +306,7 @@ impl Meter {
             .collect();
         if let Some(webhook) = &self.policy.webhook {
             new.iter()
-                .for_each(|warning| webhook.tell(warning.document()));
+                .for_each(|warning| webhook.put(warning.document(), 1));
         }
         new.iter().map(Warning::log_line).collect()
     }

@@ -283,7 +283,7 @@ impl Meter {
             }
             (_, None) => return,
         };
-        self.worker.counts(&permit.holder.key, permit.day, event);
+        self.worker.counts(&permit.holder, permit.day, event);
     }
 
     /// Releases the slot, if the call holds one; the races lost.

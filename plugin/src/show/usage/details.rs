@@ -151,7 +151,7 @@ pub enum PartKind {
 /// What the calls of one rule came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operation {
-    /// The name of the rule, [`Operation::FORMER`] or [`Operation::OTHERS`].
+    /// The name of the rule, [`Breakdown::FORMER`] or [`Breakdown::OTHERS`].
     pub rule: String,
     /// Calls and credits.
     pub count: Count,
@@ -169,14 +169,6 @@ pub struct Refusals {
 /// A share in tenths of a percent, rounded down: 100 % means that nothing is left, and nothing less does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Percentage(u64);
-
-impl Operation {
-    /// What rules are called that the present configuration no longer has.
-    pub const FORMER: &'static str = "(a former rule)";
-
-    /// What rules are called that were too many to be counted apart.
-    pub const OTHERS: &'static str = "(others)";
-}
 
 impl Percentage {
     /// What share `used` is of `total`: 100 % of nothing, because nothing is left of it.
@@ -316,8 +308,8 @@ fn operations<'a>(
     let mut former = Count::default();
     unnamed.iter().for_each(|(_, count)| former.add(*count));
     let sums = [
-        (Operation::FORMER, former),
-        (Operation::OTHERS, breakdown.others()),
+        (Breakdown::FORMER, former),
+        (Breakdown::OTHERS, breakdown.others()),
     ];
     for (name, count) in sums.into_iter().filter(|(_, count)| !count.is_zero()) {
         let rule = name.to_owned();

@@ -10,7 +10,10 @@ use super::{
     json::{self, OneDecimal},
     local_time::LocalTime,
 };
-use crate::model::{credits::Credits, day::Seconds, terms::Model};
+use crate::{
+    model::{credits::Credits, day::Seconds, terms::Model},
+    outbound::outbox::Retries,
+};
 
 /// The shares of a day's credits at which is warned.
 ///
@@ -77,6 +80,19 @@ struct Document<'a> {
     percentage_used: OneDecimal,
     resets_at: &'a str,
     resets_in_seconds: u64,
+}
+
+impl Warning<'_> {
+    /// The media type of [`Self::document`].
+    pub const CONTENT_TYPE: &'static str = "application/json";
+
+    /// How often the webhook is told the same: what it does not take is in the log in any case.
+    pub const RETRIES: Retries = Retries {
+        attempts: Some(3),
+        pause: Seconds::new(5),
+        longest_pause: Seconds::new(20),
+        most: 1_000,
+    };
 }
 
 impl Threshold {
