@@ -71,7 +71,8 @@ protocol = \"resp\" of Redis's protocol), [[grpc_service]] (message, message_hex
 
 A request has method, path, authority, scheme, headers, body (or body_json, body_hex, body_chunks),
 trailers, http, worker, repeat, within, unfinished, may_leave, and upstream or neighbour (what
-answers it).
+answers it). An answer, of the upstream or a service, has status, headers and
+the same bodies; that of the upstream, trailers, too.
 Of it one expects status, reset, upstream, headers, body, body_json, body_hex, trailers,
 upstream_request, properties, response_code_details and grpc_status. A value is \"this\", [\"these\",
 \"lines\"], true (any), false (absent), { matches = \"regex\" }, { between = [1, 5] },

@@ -31,6 +31,7 @@
 //! ## An expected value is a text (`"9"` or 9), several header lines (`["a", "b"]`), `true` (any), `false` (absent), or a table with one of
 //! ## `matches` (a regular expression for all of it), `between` (two numbers), `contains` (a text in it), and `joined = "a, b"` (this list, in
 //! ## however many header lines). Bodies that are no text are `body_hex = "00ff"`, wherever there is a `body`.
+//! ## Requests and answers have bodies that come in pieces, too: `body_chunks = ["a", "b"]`.
 //!
 //! ## What a client may upgrade its connection to: `upgrades = ["websocket"]`. The body of such a request has no end.
 //!

@@ -287,13 +287,15 @@ impl HttpStream {
 
     /// The call whose body is hidden from the filter, if it still is; the same call only once.
     pub(crate) fn take_hidden_body(&mut self) -> Option<HiddenBody> {
-        if !self.request.take_hides_body() {
+        let answer = self.response.as_mut().is_some_and(Message::take_hides_body);
+        if !answer && !self.request.take_hides_body() {
             return None;
         }
         let value = |name| self.request.headers.text(name).unwrap_or_default();
         Some(HiddenBody {
             method: value(":method").into_owned(),
             path: value(":path").into_owned(),
+            is_of_answer: answer,
         })
     }
 

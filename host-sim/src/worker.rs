@@ -216,8 +216,11 @@ impl Worker {
         let status = HeadersStatus::from_number(number, allowed, responded);
         if let Some(stream) = self.stream(id) {
             stream.end_headers(side, status);
-            if side == Side::Request && number == 1 && !(allowed || responded || end) {
-                stream.request.hide_body();
+            if number == 1
+                && !(allowed || responded || end)
+                && let Some(message) = stream.message_mut(side)
+            {
+                message.hide_body();
             }
         }
     }

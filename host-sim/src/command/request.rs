@@ -39,14 +39,9 @@ pub(crate) struct RequestOptions {
     /// A header of its answer; may be repeated
     #[arg(long, value_name = "NAME: VALUE", value_parser = header, help_heading = "The upstream's answer")]
     answer_header: Vec<(String, String)>,
-    /// The body of its answer
-    #[arg(
-        long,
-        value_name = "TEXT",
-        default_value = "",
-        help_heading = "The upstream's answer"
-    )]
-    answer_body: String,
+    /// The body of its answer; repeat it for a body in several pieces
+    #[arg(long, value_name = "TEXT", help_heading = "The upstream's answer")]
+    answer_body: Vec<String>,
 }
 
 /// A header on the command line.
@@ -119,11 +114,16 @@ impl RequestOptions {
 
     /// The upstream.
     pub(crate) fn upstream(&self) -> Upstream {
+        let mut pieces = self
+            .answer_body
+            .iter()
+            .map(|text| text.clone().into_bytes());
         Upstream {
             status: self.answer_status,
             headers: self.answer_header.clone(),
-            body: self.answer_body.clone().into_bytes(),
-            trailers: Vec::new(),
+            body: pieces.next().unwrap_or_default(),
+            more: pieces.collect(),
+            ..Upstream::default()
         }
     }
 }

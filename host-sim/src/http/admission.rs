@@ -331,8 +331,8 @@ fn request_id(connection: u64) -> [u8; 36] {
 }
 
 /// The pieces of a body, none of which is the last.
-fn pieces(body: &[Vec<u8>]) -> Vec<Frame> {
-    let pieces = body.iter().filter(|bytes| !bytes.is_empty());
+fn pieces<'b>(body: impl IntoIterator<Item = &'b Vec<u8>>) -> Vec<Frame> {
+    let pieces = body.into_iter().filter(|bytes| !bytes.is_empty());
     let piece = |bytes: &Vec<u8>| Frame::Data {
         bytes: bytes.clone(),
         end: false,
@@ -342,8 +342,8 @@ fn pieces(body: &[Vec<u8>]) -> Vec<Frame> {
 
 /// The frames behind the headers. HTTP/1 learns of the end after the last piece and says so with an empty one; HTTP/2 marks the
 /// last piece. A message without a body ends with its headers. Over HTTP/1 Envoy passes over trailers unless it is told otherwise.
-pub(super) fn frames(
-    body: &[Vec<u8>],
+pub(super) fn frames<'b>(
+    body: impl IntoIterator<Item = &'b Vec<u8>>,
     trailers: &[(String, String)],
     http: HttpVersion,
 ) -> Vec<Frame> {

@@ -70,11 +70,13 @@ pub(crate) fn response(
     let framed =
         headers.get("content-length").is_some() || headers.get("transfer-encoding").is_some();
     let unframed =
-        http == HttpVersion::Two && (upstream.body.is_empty() || !upstream.trailers.is_empty());
+        http == HttpVersion::Two && (upstream.length() == 0 || !upstream.trailers.is_empty());
+    // Who is only asked how long it is knows all of it.
+    let streams = streams || !head && upstream.pieces().nth(1).is_some();
     if streams && !framed && !bodiless && http == HttpVersion::One {
         headers.insert("transfer-encoding", "chunked");
     } else if !streams && !framed && !bodiless && !unframed {
-        headers.insert("content-length", Buffer::new().format(upstream.body.len()));
+        headers.insert("content-length", Buffer::new().format(upstream.length()));
     }
     if headers.get("date").is_none() {
         headers.insert("date", date);
@@ -83,8 +85,7 @@ pub(crate) fn response(
     if head || bodiless {
         return (headers, Vec::new());
     }
-    let body = std::slice::from_ref(&upstream.body);
-    (headers, frames(body, &upstream.trailers, http))
+    (headers, frames(upstream.pieces(), &upstream.trailers, http))
 }
 
 /// The status of an answer, read as Envoy reads numbers: with blanks around it, a plus and zeros before it.

@@ -10,6 +10,8 @@ pub struct HiddenBody {
     pub method: String,
     /// Its path and query.
     pub path: String,
+    /// Whether it is the answer that is paused.
+    pub is_of_answer: bool,
 }
 
 impl HiddenBody {
@@ -23,10 +25,15 @@ impl HiddenBody {
 
 impl fmt::Display for HiddenBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { method, path } = self;
+        let Self { method, path, .. } = self;
+        let of = if self.is_of_answer {
+            " of the answer"
+        } else {
+            ""
+        };
         write!(
             f,
-            "{method} {path}: the filter has paused the headers; {}",
+            "{method} {path}: the filter has paused the headers{of}; {}",
             self.why()
         )
     }

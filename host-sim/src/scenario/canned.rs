@@ -97,7 +97,7 @@ fn add_folder(
                 status: 200,
                 headers: headers.into_iter().collect(),
                 body,
-                trailers: Vec::new(),
+                ..Upstream::default()
             },
         });
     }

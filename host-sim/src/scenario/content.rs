@@ -54,6 +54,23 @@ pub(super) fn body(
     }
 }
 
+/// A body that may also be given in pieces; `None` if none is.
+pub(super) fn pieces(
+    text: Option<String>,
+    json: Option<Json>,
+    hex: Option<Hex>,
+    chunks: Option<Vec<String>>,
+) -> Result<Option<Vec<Vec<u8>>>, &'static str> {
+    match (body(text, json, hex)?, chunks) {
+        (None, None) => Ok(None),
+        (Some(whole), None) => Ok(Some(vec![whole])),
+        (None, Some(chunks)) => Ok(Some(chunks.into_iter().map(String::into_bytes).collect())),
+        (Some(_), Some(_)) => {
+            Err("expected no other body beside `body_chunks`, which is all of it")
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -92,16 +92,7 @@ impl TryFrom<RawRequest> for Requests {
     type Error = String;
 
     fn try_from(raw: RawRequest) -> Result<Self, Self::Error> {
-        let whole = content::body(raw.body, raw.body_json, raw.body_hex)?;
-        let body = match (whole, raw.body_chunks) {
-            (whole, None) => whole.into_iter().collect(),
-            (None, Some(chunks)) => chunks.into_iter().map(String::into_bytes).collect(),
-            (Some(_), Some(_)) => {
-                return Err(
-                    "expected no other body beside `body_chunks`, which is all of it".to_owned(),
-                );
-            }
-        };
+        let body = content::pieces(raw.body, raw.body_json, raw.body_hex, raw.body_chunks)?;
         let repeat = raw.repeat.unwrap_or(1);
         if repeat == 0 {
             return Err("`repeat = 0` sends nothing, expected at least 1".to_owned());
@@ -121,7 +112,12 @@ impl TryFrom<RawRequest> for Requests {
                 return Err("expected at most one of `upstream` and `neighbour`, which answers in its place".to_owned());
             }
             (upstream, None) => upstream.unwrap_or_default().0,
-            (None, Some(UpstreamTable(answer))) => UpstreamBehaviour::Neighbour(answer),
+            (None, Some(UpstreamTable(answer))) if answer.more.is_empty() => {
+                UpstreamBehaviour::Neighbour(answer)
+            }
+            (None, Some(_)) => {
+                return Err("a `neighbour` answers with all of its body at once".to_owned());
+            }
         };
         let default = Request::default();
         let method = raw.method.unwrap_or(default.method);
@@ -141,7 +137,7 @@ impl TryFrom<RawRequest> for Requests {
                 },
                 scheme: raw.scheme,
                 headers: raw.headers.0,
-                body,
+                body: body.unwrap_or_default(),
                 trailers: raw.trailers.0,
                 http: raw.http.0,
                 http_10: raw.http.1,
@@ -165,6 +161,7 @@ struct RawUpstream {
     body: Option<String>,
     body_json: Option<Json>,
     body_hex: Option<Hex>,
+    body_chunks: Option<Vec<String>>,
     trailers: Option<Fields>,
     streams: Option<bool>,
     internal_redirect: Option<String>,
@@ -200,7 +197,7 @@ impl TryFrom<RawUpstream> for AnswerOverride {
         Ok(Self {
             status: raw.status,
             headers: raw.headers.map(|fields| fields.0),
-            body: content::body(raw.body, raw.body_json, raw.body_hex)?,
+            body: content::pieces(raw.body, raw.body_json, raw.body_hex, raw.body_chunks)?,
             trailers: raw.trailers.map(|fields| fields.0),
             streams: raw.streams.unwrap_or(false),
         })

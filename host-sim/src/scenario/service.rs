@@ -10,7 +10,7 @@ use super::pattern::Pattern;
 use super::resp_service::{self, RawReply};
 use super::status;
 use crate::resp::RespBehaviour;
-use crate::target::{Service, ServiceAnswer, ServiceBehaviour, Upstream};
+use crate::target::{AnswerOverride, Service, ServiceAnswer, ServiceBehaviour, Upstream};
 
 /// A service.
 #[derive(Debug, Deserialize)]
@@ -66,6 +66,7 @@ struct RawAnswer {
     body: Option<String>,
     body_json: Option<Json>,
     body_hex: Option<Hex>,
+    body_chunks: Option<Vec<String>>,
 }
 
 impl TryFrom<RawService> for ServiceTable {
@@ -120,15 +121,15 @@ impl TryFrom<RawAnswer> for ServiceAnswer {
     type Error = &'static str;
 
     fn try_from(raw: RawAnswer) -> Result<Self, Self::Error> {
-        let body = content::body(raw.body, raw.body_json, raw.body_hex)?;
+        let answer = AnswerOverride {
+            status: raw.status,
+            headers: Some(raw.headers.0),
+            body: content::pieces(raw.body, raw.body_json, raw.body_hex, raw.body_chunks)?,
+            ..AnswerOverride::default()
+        };
         Ok(Self {
             path: raw.path,
-            answer: Upstream {
-                status: raw.status.unwrap_or(200),
-                headers: raw.headers.0,
-                body: body.unwrap_or_default(),
-                trailers: Vec::new(),
-            },
+            answer: answer.over(&Upstream::default()),
         })
     }
 }

@@ -13,8 +13,25 @@ pub struct Upstream {
     pub headers: Vec<(String, String)>,
     /// The body; empty means none at all.
     pub body: Vec<u8>,
+    /// Further pieces of the body, each sent as a write of its own, over HTTP/1 with `transfer-encoding: chunked` unless a header says
+    /// how long the body is.
+    pub more: Vec<Vec<u8>>,
     /// Trailers; they need HTTP/2.
     pub trailers: Vec<(String, String)>,
+}
+
+impl Upstream {
+    /// The pieces of its body in order, none of them empty.
+    pub fn pieces(&self) -> impl Iterator<Item = &Vec<u8>> {
+        let pieces = std::iter::once(&self.body).chain(&self.more);
+        pieces.filter(|piece| !piece.is_empty())
+    }
+
+    /// How many bytes its body has.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        self.pieces().map(Vec::len).sum()
+    }
 }
 
 impl Default for Upstream {
@@ -23,6 +40,7 @@ impl Default for Upstream {
             status: 200,
             headers: Vec::new(),
             body: Vec::new(),
+            more: Vec::new(),
             trailers: Vec::new(),
         }
     }
@@ -71,8 +89,8 @@ pub struct AnswerOverride {
     pub status: Option<u16>,
     /// All headers, several values of a name kept apart.
     pub headers: Option<Vec<(String, String)>>,
-    /// The body.
-    pub body: Option<Vec<u8>>,
+    /// The body in pieces.
+    pub body: Option<Vec<Vec<u8>>>,
     /// All trailers; they need HTTP/2.
     pub trailers: Option<Vec<(String, String)>>,
     /// Of an overlapping call: headers and body are sent at once, without `content-length`, and only the end is held.
@@ -83,10 +101,16 @@ impl AnswerOverride {
     /// The whole answer of an upstream that usually gives this one.
     #[must_use]
     pub fn over(&self, usual: &Upstream) -> Upstream {
+        let (body, more) = match self.body.as_deref() {
+            None => (usual.body.clone(), usual.more.clone()),
+            Some([]) => Default::default(),
+            Some([first, more @ ..]) => (first.clone(), more.to_vec()),
+        };
         Upstream {
             status: self.status.unwrap_or(usual.status),
             headers: self.headers.as_ref().unwrap_or(&usual.headers).clone(),
-            body: self.body.as_ref().unwrap_or(&usual.body).clone(),
+            body,
+            more,
             trailers: self.trailers.as_ref().unwrap_or(&usual.trailers).clone(),
         }
     }

@@ -152,6 +152,27 @@ fn a_response_over_the_buffer_limit_is_cut_off_once_its_headers_were_sent() {
 }
 
 #[test]
+fn an_answer_held_for_its_hidden_body_is_told_of_the_switch() {
+    let upstream = Upstream {
+        body: b"abcd".to_vec(),
+        ..Upstream::default()
+    };
+    let hold = r#"(func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32) i32.const 1)
+        (func (export "proxy_on_response_body") (param i32 i32 i32) (result i32) i32.const 0)"#;
+    let mut simulator = started(builder(hold).upstream(upstream.clone()));
+    let error = simulator.exchange(&get("/a")).unwrap_err().to_string();
+    let expected = "GET /a hangs: the plugin paused the response headers and nothing that could resume it is left to happen; if it \
+        waits for the body, its PluginConfig lacks `allow_on_headers_stop_iteration: true`";
+    assert!(error.starts_with(expected), "{error}");
+    let settings = PluginSettings {
+        allow_on_headers_stop_iteration: true,
+        ..PluginSettings::default()
+    };
+    let mut simulator = started(builder(hold).settings(settings).upstream(upstream));
+    assert_eq!(simulator.exchange(&get("/a")).unwrap().body, b"abcd");
+}
+
+#[test]
 fn edits_go_to_the_front_the_end_or_everything() {
     let mut simulator = simulator(
         r#"(func (export "proxy_on_request_body") (param i32 i32 i32) (result i32)

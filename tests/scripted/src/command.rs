@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use proxy_wasm::hostcalls;
-use proxy_wasm::types::{MapType, MetricType, Status};
+use proxy_wasm::types::{BufferType, MapType, MetricType, Status};
 
 /// One line of the configuration.
 pub(crate) struct Command {
@@ -73,6 +73,14 @@ impl Command {
         }
     }
 
+    fn buffer(&self) -> BufferType {
+        match self.bytes(0) {
+            b"request" => BufferType::HttpRequestBody,
+            b"response" => BufferType::HttpResponseBody,
+            _ => BufferType::HttpCallResponseBody,
+        }
+    }
+
     /// Does it.
     pub(crate) fn execute(&self) -> Outcome {
         let result = match self.name.as_str() {
@@ -110,6 +118,7 @@ impl Command {
                 let path = self.text(0);
                 hostcalls::get_property(path.split('.').collect()).map(found)
             }
+            "body" => hostcalls::get_buffer(self.buffer(), 0, usize::MAX).map(found),
             "call" => self.call(),
             "resume" => done(match self.bytes(0) {
                 b"response" => hostcalls::resume_http_response(),

@@ -255,7 +255,8 @@ impl Plan {
 pub(crate) struct Response {
     status: StatusCode,
     headers: HeaderMap,
-    body: Bytes,
+    /// In pieces.
+    body: Vec<Bytes>,
     trailers: HeaderMap,
 }
 
@@ -265,7 +266,7 @@ impl Response {
         Ok(Self {
             status: StatusCode::from_u16(answer.status)?,
             headers: header_map(&answer.headers)?,
-            body: Bytes::from(answer.body.clone()),
+            body: answer.pieces().cloned().map(Bytes::from).collect(),
             trailers: header_map(&answer.trailers)?,
         })
     }
@@ -273,10 +274,11 @@ impl Response {
     /// The same, and its headers say how long the body is, if there is one.
     fn with_length(&self) -> Self {
         let mut headers = self.headers.clone();
-        if !self.body.is_empty() {
+        let length: usize = self.body.iter().map(Bytes::len).sum();
+        if length > 0 {
             headers
                 .entry(CONTENT_LENGTH)
-                .or_insert_with(|| self.body.len().into());
+                .or_insert_with(|| length.into());
         }
         Self {
             headers,
@@ -287,7 +289,7 @@ impl Response {
     /// Its headers only.
     fn without_body(&self) -> Self {
         Self {
-            body: Bytes::new(),
+            body: Vec::new(),
             trailers: HeaderMap::new(),
             ..self.clone()
         }
@@ -296,13 +298,13 @@ impl Response {
     /// It, with its body and its end.
     pub(crate) fn whole(&self) -> http::Response<Reply> {
         self.with(Reply::whole(Chunks::new(
-            [self.body.clone()],
+            self.body.clone(),
             self.trailers.clone(),
         )))
     }
 
     fn until(&self, end: End) -> http::Response<Reply> {
-        let data = Chunks::new([self.body.clone()], HeaderMap::new());
+        let data = Chunks::new(self.body.clone(), HeaderMap::new());
         self.with(Reply::until(data, end))
     }
 

@@ -373,7 +373,7 @@ fn config(started: Timestamp) -> anyhow::Result<Value> {
 /// What the directory says of the organization that it is asked about.
 fn edition() -> AnswerOverride {
     AnswerOverride {
-        body: Some(br#"{"edition": "Demo"}"#.to_vec()),
+        body: Some(vec![br#"{"edition": "Demo"}"#.to_vec()]),
         ..AnswerOverride::default()
     }
 }

@@ -106,7 +106,7 @@ impl Upstream {
             } => UpstreamBehaviour::Answer(AnswerOverride {
                 status: Some(*status),
                 headers: Some(owned(headers)),
-                body: Some(body(*size)),
+                body: Some(vec![body(*size)]),
                 trailers: Some(owned(trailers)),
                 streams: *streams,
             }),

@@ -26,7 +26,7 @@ impl Desk {
     async fn open(world: &World, when_down: Value) -> anyhow::Result<Self> {
         let upstream = Upstream::start(&host_sim::target::Upstream::default()).await?;
         let answer = AnswerOverride {
-            body: Some(br#"{"edition": "Demo"}"#.to_vec()),
+            body: Some(vec![br#"{"edition": "Demo"}"#.to_vec()]),
             ..AnswerOverride::default()
         };
         let question = upstream.plan(QUESTION, &UpstreamBehaviour::Answer(answer), true)?;

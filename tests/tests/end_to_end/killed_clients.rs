@@ -165,7 +165,7 @@ async fn check_books(example: &Example, calls: usize) -> anyhow::Result<()> {
 /// The upstream is to hold this call.
 fn hold(upstream: &Upstream, doing: Doing, name: &str) -> anyhow::Result<Hold> {
     let answer = AnswerOverride {
-        body: Some(b"beginning".to_vec()),
+        body: Some(vec![b"beginning".to_vec()]),
         streams: matches!(doing, Doing::Reading),
         ..AnswerOverride::default()
     };
