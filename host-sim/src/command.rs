@@ -18,15 +18,17 @@ pub(crate) mod replay;
 mod request;
 pub(crate) mod run;
 pub(crate) mod serve;
+pub(crate) mod symbolize;
 pub(crate) mod trace;
 mod watch;
 
 use std::path::Path;
 
+use anyhow::Context as _;
 use host_sim::{Explanation, Module, StartError};
 
 use diagnostic::Pointed;
-use plugin::Plugin;
+use plugin::{Plugin, SymbolsOptions};
 
 /// Says on the standard error output what is wrong with the input, and where.
 pub(crate) fn print_error(error: &anyhow::Error) {
@@ -49,6 +51,16 @@ fn load(plugin: &Path) -> anyhow::Result<Module> {
         host_sim::LoadError::Read { .. } => anyhow::Error::msg(error),
         error => anyhow::anyhow!("{}: {error}", plugin.display()),
     })
+}
+
+/// The same module, with the names of a twin.
+fn with_symbols(module: Module, symbols: &SymbolsOptions) -> anyhow::Result<Module> {
+    let Some(file) = &symbols.symbols else {
+        return Ok(module);
+    };
+    let place = || file.display().to_string();
+    let twin = std::fs::read(file).with_context(place)?;
+    module.with_symbols(&twin).with_context(place)
 }
 
 /// Envoy would not start with this filter. That is a finding, not a mistake in what the command was given.

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use crate::crash::{FRAME, REQUEST};
 use crate::target::LogLine;
 
 /// What is known of a death.
@@ -20,9 +21,19 @@ pub struct Explanation {
     pub panic: Option<String>,
     /// The rule of Envoy's that the hostcall met.
     pub rule: Option<&'static str>,
+    /// The request in whose callback it was, as in `GET /things (host api.example)`.
+    pub request: Option<String>,
+    /// The functions on the stack, the innermost first, with what is known of their source; see [`symbols`](crate::symbols).
+    pub backtrace: Vec<String>,
 }
 
 impl Explanation {
+    /// Whether this line of a trace is there for an explanation, which shows it at its end.
+    #[must_use]
+    pub fn has(line: &str) -> bool {
+        line.contains(FRAME) || line.contains(REQUEST)
+    }
+
     /// The first death in a trace; `None` when every callback returned.
     #[must_use]
     pub fn of(trace: &[String], log: &[LogLine]) -> Option<Self> {
@@ -51,12 +62,18 @@ impl Explanation {
             .rev()
             .map(|line| line.text.as_str())
             .find(|text| text.contains("panicked at") || text.starts_with("panic:"));
+        let behind = trace.iter().skip(died.saturating_add(1));
+        let behind = || behind.clone().map_while(|line| line.strip_prefix(label));
+        let request = behind().find_map(|line| line.strip_prefix(REQUEST));
+        let backtrace = behind().filter_map(|line| line.strip_prefix(FRAME));
         Some(Self {
             callback: callback.to_owned(),
             failure: failure.to_owned(),
             hostcall: hostcall.map(str::to_owned),
             panic: panic.map(str::to_owned),
             rule: hostcall.and_then(rule),
+            request: request.map(str::to_owned),
+            backtrace: backtrace.map(str::to_owned).collect(),
         })
     }
 
@@ -80,6 +97,9 @@ impl fmt::Display for Explanation {
         match &self.hostcall {
             Some(hostcall) => writeln!(f, "its last hostcall: {hostcall}")?,
             None => writeln!(f, "it had made no hostcall in this callback")?,
+        }
+        if let Some(request) = &self.request {
+            writeln!(f, "its request: {request}")?;
         }
         let without_type = |panic: &str| panic.contains("missing ContextType on root_context");
         if self.panic.as_deref().is_some_and(without_type) {
@@ -105,6 +125,12 @@ impl fmt::Display for Explanation {
         }
         if let Some(rule) = self.rule {
             writeln!(f, "Envoy's rule: {rule}")?;
+        }
+        if !self.backtrace.is_empty() {
+            writeln!(f, "its backtrace, the innermost function first:")?;
+            for line in &self.backtrace {
+                writeln!(f, "{line}")?;
+            }
         }
         Ok(())
     }

@@ -236,6 +236,23 @@ its operation. Where a part of the path has only certain values (enum), a call w
     /// Tells the ABI, every import (does Envoy have it? does host-sim?), every export and how often Envoy calls it, the memory and
     /// the size of each part of the file. Exits with 1 when that Envoy would not load the module, and says why.
     Inspect(command::inspect::Inspect),
+    /// Say which functions and lines of the source the backtraces in Envoy's log are
+    ///
+    /// When a filter fails, Envoy writes the functions on the stack and their offsets in the module. This prints them with the functions
+    /// that were inlined, files and lines. Exits with 1 when there is no backtrace in the log.
+    #[command(after_help = "\
+  host-sim symbolize --symbols UNSTRIPPED.wasm envoy.log
+  kubectl logs POD -c istio-proxy | host-sim symbolize --symbols UNSTRIPPED.wasm
+
+Envoy writes a backtrace only of a module that has a name section, with at least one name in it.
+
+Files and lines come from DWARF in the module (.debug_line and others), otherwise there are only the names of functions. --symbols may
+name the module that Envoy ran or a twin of it, which has the same code and more sections: the same compilation, not stripped. With
+Rust, settings of a profile change the order of functions, flags of the compiler for these two things do not:
+
+  CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS='-Cstrip=none -Cdebuginfo=1' \\
+    cargo build --release --target wasm32-wasip1 --target-dir target/symbols")]
+    Symbolize(command::symbolize::Symbolize),
 }
 
 fn main() -> ExitCode {
@@ -251,6 +268,7 @@ fn main() -> ExitCode {
         Command::Import(import) => import.execute(),
         Command::Coverage(coverage) => coverage.execute(),
         Command::Inspect(inspect) => inspect.execute(),
+        Command::Symbolize(symbolize) => symbolize.execute(),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use wasmtime::{
     Engine, ExternType, Instance, InstancePre, Linker, Memory, Ref, Store, Table,
@@ -19,6 +19,7 @@ use crate::imports::{self, Imports, Support};
 use crate::instrument::instrument;
 use crate::limits::{MOST_ELEMENTS, MOST_PAGES};
 use crate::profile::number;
+use crate::symbols::{Symbols, SymbolsError};
 use crate::vm_state::VmState;
 
 /// A proxy-wasm module, compiled and linked, ready to be instantiated any number of times.
@@ -26,8 +27,22 @@ use crate::vm_state::VmState;
 pub struct Module {
     linked: Linked,
     abi: AbiVersion,
-    /// The bytes that it was compiled from.
-    code: Arc<[u8]>,
+    source: Arc<Source>,
+}
+
+/// What a module was compiled from.
+#[derive(Debug)]
+pub(crate) struct Source {
+    code: Box<[u8]>,
+    symbols: OnceLock<Option<Symbols>>,
+}
+
+impl Source {
+    /// Names and source lines, which are read when they are first asked for.
+    pub(crate) fn symbols(&self) -> Option<&Symbols> {
+        let read = || Symbols::of(&self.code).ok();
+        self.symbols.get_or_init(read).as_ref()
+    }
 }
 
 /// A module with what it imports.
@@ -220,8 +235,32 @@ impl Module {
         Ok(Self {
             linked,
             abi,
-            code: bytes.into(),
+            source: Arc::new(Source {
+                code: bytes.into(),
+                symbols: OnceLock::new(),
+            }),
         })
+    }
+
+    /// The same, with the names and source lines of a twin from which they were not stripped: for backtraces.
+    ///
+    /// # Errors
+    ///
+    /// The twin is no module, or one with other code.
+    pub fn with_symbols(self, twin: &[u8]) -> Result<Self, SymbolsError> {
+        let symbols = Symbols::with_twin(&self.source.code, twin)?;
+        Ok(Self {
+            source: Arc::new(Source {
+                code: self.source.code.clone(),
+                symbols: Some(symbols).into(),
+            }),
+            ..self
+        })
+    }
+
+    /// What it was compiled from.
+    pub(crate) fn source(&self) -> &Arc<Source> {
+        &self.source
     }
 
     /// The engine that has compiled it.
@@ -263,7 +302,7 @@ impl Module {
 
     /// Whether the other one has the same code.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        self.code == other.code
+        self.source.code == other.source.code
     }
 
     /// The ABI that the module was built for.

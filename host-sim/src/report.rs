@@ -133,7 +133,7 @@ impl fmt::Display for Report {
         }
         if !self.trace.is_empty() && f.alternate() {
             writeln!(f, "  what the module and the host did in this step:")?;
-            for line in &self.trace {
+            for line in self.trace.iter().filter(|line| !Explanation::has(line)) {
                 writeln!(f, "    {line}")?;
             }
         }

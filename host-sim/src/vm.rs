@@ -3,14 +3,16 @@
 use std::any::Any;
 use std::fmt;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use wasmtime::{Caller, Func, Instance, Store, Trap, TypedFunc, WasmParams, WasmResults};
 
+use crate::crash;
 use crate::engine::ticks;
 use crate::host::Host;
 use crate::hostcalls::Fatal;
 use crate::instrument::HOOK;
-use crate::module::{LoadError, Module};
+use crate::module::{LoadError, Module, Source};
 use crate::vm_state::{Identity, Phase, Plugin, VmState};
 
 /// Why a VM is dead. Envoy never calls into it again.
@@ -52,6 +54,7 @@ pub enum VmFailure {
 pub(crate) struct Vm {
     pub(crate) store: Store<VmState>,
     instance: Instance,
+    source: Arc<Source>,
     /// Exports that were called, or were to be and are not there; looking them up takes longer than calling them.
     exports: Vec<(&'static str, Option<Box<dyn Any>>)>,
     /// Whether its engine counts instructions.
@@ -115,6 +118,7 @@ impl Vm {
         let mut vm = Self {
             store,
             instance,
+            source: Arc::clone(module.source()),
             exports: Vec::new(),
             metered,
             failure: None,
@@ -234,6 +238,11 @@ impl Vm {
             Err(error) => {
                 let failure = failure_of(name, &error, self.store.data());
                 Self::trace(&self.store, format_args!("[host<-vm] {name} !! {failure}"));
+                if self.store.data().host.traced {
+                    for line in crash::lines(&error, self.store.data(), &self.source) {
+                        Self::trace(&self.store, format_args!("{line}"));
+                    }
+                }
                 self.failure = Some(failure.clone());
                 Err(CallError::Failure(failure))
             }

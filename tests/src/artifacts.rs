@@ -180,6 +180,31 @@ pub fn headers_module() -> anyhow::Result<PathBuf> {
     with_feature("headers_only")
 }
 
+/// A module of one Rust source, built in this folder, by the compiler that builds the others.
+///
+/// # Errors
+///
+/// When it does not compile.
+pub fn compiled(
+    source: &Path,
+    folder: &Path,
+    name: &str,
+    flags: &[&str],
+) -> anyhow::Result<PathBuf> {
+    let module = folder.join(name);
+    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let status = Command::new(rustc)
+        .args(["--crate-type", "cdylib", "--target", "wasm32-wasip1"])
+        .args(["--edition", "2024", "-O", "-Cpanic=abort"])
+        .args(flags)
+        .arg("-o")
+        .args([&module, source])
+        .status()
+        .context("cannot run rustc")?;
+    ensure!(status.success(), "{} does not compile", source.display());
+    Ok(module)
+}
+
 /// The command `host-sim`, as the tests of its own package build it, so that nothing is compiled twice.
 ///
 /// # Errors

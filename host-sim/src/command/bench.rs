@@ -24,7 +24,7 @@ use serde::Serialize;
 use names::Names;
 
 use super::diagnostic::Pointed;
-use super::plugin::{Plugin, PluginOptions};
+use super::plugin::{Plugin, PluginOptions, SymbolsOptions};
 use super::request::RequestOptions;
 use crate::command::output::{say, show};
 
@@ -36,6 +36,8 @@ pub(crate) struct Bench {
     module: Option<PathBuf>,
     #[command(flatten)]
     plugin: PluginOptions,
+    #[command(flatten)]
+    symbols: SymbolsOptions,
     #[command(flatten)]
     request: RequestOptions,
     /// Send the requests of a scenario over and over, with its configuration, in place of one
@@ -56,9 +58,6 @@ pub(crate) struct Bench {
     /// The same as a picture
     #[arg(long, value_name = "FILE.svg", help_heading = "The profile")]
     flamegraph: Option<PathBuf>,
-    /// The same module with the names of its functions, if they are stripped from the filter
-    #[arg(long, value_name = "TWIN.wasm", help_heading = "The profile")]
-    symbols: Option<PathBuf>,
 }
 
 /// The longest time that is told apart from longer ones: a minute, in nanoseconds.
@@ -164,7 +163,7 @@ impl Bench {
         measurements.callbacks = of(&profile, &none, |frame| matches!(frame, Frame::Callback(_)));
         measurements.hostcalls = of(&profile, &none, |frame| matches!(frame, Frame::Hostcall(_)));
         if self.profile.is_some() || self.flamegraph.is_some() {
-            let names = Names::of(&bytes, self.symbols.as_deref())?;
+            let names = Names::of(&bytes, self.symbols.symbols.as_deref())?;
             let profiled =
                 Module::profiled(&bytes).with_context(|| load.plugin.name().to_string())?;
             let (_, profile) = self.fuel(&load, &profiled, &bar)?;

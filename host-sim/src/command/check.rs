@@ -11,7 +11,7 @@ use host_sim::{LoadError, Module, StartError};
 use serde_json::Value;
 
 use super::diagnostic::Excerpt;
-use super::plugin::PluginOptions;
+use super::plugin::{PluginOptions, SymbolsOptions};
 use crate::command::output::{say, show};
 
 /// What `host-sim check` is told.
@@ -19,6 +19,8 @@ use crate::command::output::{say, show};
 pub(crate) struct Check {
     #[command(flatten)]
     plugin: PluginOptions,
+    #[command(flatten)]
+    symbols: SymbolsOptions,
     /// The configuration, as the filter gets it; without any, an empty one
     #[arg(value_name = "FILTER.json")]
     configuration: Option<PathBuf>,
@@ -30,11 +32,15 @@ pub(crate) struct Check {
 impl Check {
     /// Whether the configuration is accepted.
     pub(crate) fn execute(&self) -> anyhow::Result<bool> {
-        let options = self.plugin.clone().with_config(self.configuration.as_ref());
+        let options = self
+            .plugin
+            .clone()
+            .with_config(self.configuration.as_ref())
+            .with_symbols(&self.symbols);
         let plugin = options.resolve()?;
         let module = match Module::from_file(&plugin.file) {
             // What is no module at all is bad input.
-            Ok(module) => module,
+            Ok(module) => plugin.with_symbols(module)?,
             Err(LoadError::Read { .. } | LoadError::NotWasm(_)) => plugin.load()?,
             Err(refused) => {
                 say!("{}: {refused}", plugin.name());

@@ -50,12 +50,22 @@ pub(crate) struct PluginOptions {
     /// After how many seconds a callback counts as one that never returns; 0 is never, as in Envoy
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     callback_timeout: u64,
+    #[arg(skip)]
+    symbols: SymbolsOptions,
     /// What filters before it say of every request, by namespace.
     #[arg(skip)]
     metadata: Vec<(String, Value)>,
     /// Whether it has been told what of the Envoy configuration is not simulated.
     #[arg(skip)]
     told: Arc<AtomicBool>,
+}
+
+/// Where names come from.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct SymbolsOptions {
+    /// The same module before its names were stripped: functions are told by name, file and line
+    #[arg(long, value_name = "TWIN.wasm")]
+    pub(crate) symbols: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -73,6 +83,7 @@ enum Policy {
 pub(crate) struct Plugin {
     /// The module's file.
     pub(crate) file: PathBuf,
+    pub(crate) symbols: SymbolsOptions,
     pub(crate) configuration: Vec<u8>,
     /// Files that it depends on.
     pub(crate) files: Vec<PathBuf>,
@@ -106,6 +117,12 @@ impl PluginOptions {
     /// The same behind filters that say this of every request.
     pub(crate) fn with_metadata(mut self, metadata: &MetadataOptions) -> Self {
         self.metadata = metadata.namespaces();
+        self
+    }
+
+    /// The same with the names of a twin.
+    pub(crate) fn with_symbols(mut self, symbols: &SymbolsOptions) -> Self {
+        self.symbols = symbols.clone();
         self
     }
 
@@ -170,6 +187,7 @@ impl PluginOptions {
         }
         Ok(Plugin {
             file,
+            symbols: self.symbols.clone(),
             configuration,
             files,
             settings,
@@ -270,7 +288,12 @@ impl Plugin {
 
     /// The module, compiled.
     pub(crate) fn load(&self) -> anyhow::Result<Module> {
-        super::load(&self.file)
+        self.with_symbols(super::load(&self.file)?)
+    }
+
+    /// The same module, with the names of the twin.
+    pub(crate) fn with_symbols(&self, module: Module) -> anyhow::Result<Module> {
+        super::with_symbols(module, &self.symbols)
     }
 
     /// How many workers it is to have.

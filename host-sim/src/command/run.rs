@@ -19,7 +19,7 @@ use host_sim::{Module, SimTarget};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::diagnostic::Pointed;
-use super::plugin::time_limit;
+use super::plugin::{SymbolsOptions, time_limit};
 use super::watch::Watch;
 use crate::command::output::{say, show};
 use outcome::{Count, Outcome, Verdict};
@@ -30,6 +30,8 @@ pub(crate) struct Run {
     /// The filter, as Envoy loads it; or name it before the scenarios
     #[arg(long, value_name = "FILTER.wasm")]
     plugin: Option<PathBuf>,
+    #[command(flatten)]
+    symbols: SymbolsOptions,
     /// Scenario files, or directories that are searched for *.toml
     #[arg(required = true, value_name = "SCENARIO")]
     scenarios: Vec<PathBuf>,
@@ -67,7 +69,11 @@ impl Run {
         }
         let mut watch = Watch::new()?;
         let (plugin, scenarios) = self.named()?;
-        for path in scenarios.iter().chain([plugin]) {
+        for path in scenarios
+            .iter()
+            .chain([plugin])
+            .chain(&self.symbols.symbols)
+        {
             watch.add(path)?;
         }
         loop {
@@ -111,7 +117,7 @@ impl Run {
     fn once(&self, read: &mut BTreeSet<PathBuf>) -> anyhow::Result<bool> {
         let scenarios = self.read_scenarios(read)?;
         let (plugin, _) = self.named()?;
-        let module = super::load(plugin)?;
+        let module = super::with_symbols(super::load(plugin)?, &self.symbols)?;
         let limit = time_limit(self.callback_timeout);
         let target = SimTarget::new(module.clone()).with_time_limit(limit);
         let bar = self.bar(scenarios.len())?;

@@ -24,7 +24,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::metadata::MetadataOptions;
-use super::plugin::PluginOptions;
+use super::plugin::{PluginOptions, SymbolsOptions};
 use super::watch::Watch;
 use crate::command::output::say;
 use fleet::{Equipment, Fleet, Threads};
@@ -38,6 +38,8 @@ pub(crate) struct Serve {
     module: Option<PathBuf>,
     #[command(flatten)]
     plugin: PluginOptions,
+    #[command(flatten)]
+    symbols: SymbolsOptions,
     #[command(flatten)]
     metadata: MetadataOptions,
     /// Where clients call; port 0 takes any free one
@@ -76,7 +78,9 @@ impl Serve {
             .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
             .with_context(|| format!("cannot listen on {}", self.listen))?;
         let options = self.plugin.clone().with_module(self.module.as_ref())?;
-        let options = options.with_metadata(&self.metadata);
+        let options = options
+            .with_metadata(&self.metadata)
+            .with_symbols(&self.symbols);
         let (upstream, clusters) = (self.upstream.clone(), self.cluster.iter().cloned());
         let clusters = Arc::new(clusters.collect());
         let signals = Signals::catch()?;

@@ -14,7 +14,7 @@ use host_sim::{Explanation, SimTarget, StartError, runner};
 use serde::Serialize;
 
 use super::diagnostic::Pointed;
-use super::plugin::{Plugin, PluginOptions};
+use super::plugin::{Plugin, PluginOptions, SymbolsOptions};
 use super::request::RequestOptions;
 use crate::command::output::{say, show};
 use line::TraceLine;
@@ -28,6 +28,8 @@ pub(crate) struct Trace {
     module: Option<PathBuf>,
     #[command(flatten)]
     plugin: PluginOptions,
+    #[command(flatten)]
+    symbols: SymbolsOptions,
     #[command(flatten)]
     request: RequestOptions,
     /// Trace the steps of a scenario, with its configuration, in place of a request
@@ -77,6 +79,7 @@ impl Trace {
             .clone()
             .with_module(self.module.as_ref())?
             .with_metadata(&self.request.metadata)
+            .with_symbols(&self.symbols)
             .resolve()?;
         let module = plugin.load()?;
         let builder = plugin
@@ -104,7 +107,7 @@ impl Trace {
             print_json(&trace, logged, answer, died, hint)?;
             return Ok(answered);
         }
-        for line in &trace {
+        for line in trace.iter().filter(|line| !Explanation::has(line)) {
             say!("{line}");
         }
         if !logged.is_empty() {
@@ -152,6 +155,7 @@ impl Trace {
             .plugin
             .clone()
             .with_module(self.module.as_ref())?
+            .with_symbols(&self.symbols)
             .resolve()?;
         let lines = Arc::new(Mutex::new(Vec::new()));
         let target = Traced::new(

@@ -37,7 +37,7 @@ fn a_configuration_is_checked() {
             Some(1),
             "filter.wasm: proxy_on_configure trapped: wasm trap: wasm `unreachable` instruction executed\n\
              the module died: proxy_on_configure trapped: wasm trap: wasm `unreachable` instruction executed\n\
-             it had made no hostcall in this callback\n"
+             it had made no hostcall in this callback\nits backtrace, the innermost function first:\n  0: 0x118 proxy_on_configure\n"
                 .to_owned()
         )
     );
@@ -100,7 +100,7 @@ fn settings_are_read_from_an_envoy_configuration() {
                 1,
                 "filter.wasm: proxy_on_configure trapped: wasm trap: wasm `unreachable` instruction executed\n\
                  the module died: proxy_on_configure trapped: wasm trap: wasm `unreachable` instruction executed\n\
-                 it had made no hostcall in this callback\n",
+                 it had made no hostcall in this callback\nits backtrace, the innermost function first:\n  0: 0x118 proxy_on_configure\n",
             ),
         ),
         (
@@ -118,7 +118,7 @@ fn settings_are_read_from_an_envoy_configuration() {
                 1,
                 "filter.wasm: proxy_on_configure trapped: wasm trap: wasm `unreachable` instruction executed\n\
                  the module died: proxy_on_configure trapped: wasm trap: wasm `unreachable` instruction executed\n\
-                 it had made no hostcall in this callback\n",
+                 it had made no hostcall in this callback\nits backtrace, the innermost function first:\n  0: 0x118 proxy_on_configure\n",
             ),
         ),
         (

@@ -18,5 +18,6 @@ mod replay;
 mod run;
 mod serve;
 mod server;
+mod source;
 mod trace;
 mod watch;

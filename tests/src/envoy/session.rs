@@ -119,6 +119,15 @@ impl EnvoySession {
         })
     }
 
+    /// All that Envoy wrote to its log so far; records begin with the control character U+001E instead of a time.
+    ///
+    /// # Errors
+    ///
+    /// When the log cannot be read.
+    pub fn envoy_log(&self) -> anyhow::Result<String> {
+        self.world.process.log()
+    }
+
     /// Adds what the upstream and the access log know of an exchange to what the client got.
     async fn observe(&mut self, exchange: &str, response: Response) -> anyhow::Result<Exchange> {
         let legs = self.world.upstream.legs(exchange);

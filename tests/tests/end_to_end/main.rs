@@ -5,6 +5,7 @@
 mod action;
 mod admin;
 mod allotments;
+mod backtraces;
 mod bodies;
 mod capabilities;
 mod crashes;
@@ -61,6 +62,10 @@ const TESTS: &[(&str, Test)] = &[
     (
         "allotments::every_organization_is_shown_what_the_announcement_gives_it",
         allotments::every_organization_is_shown_what_the_announcement_gives_it,
+    ),
+    (
+        "backtraces::what_envoy_logs_of_a_crash_is_found_in_the_source",
+        backtraces::what_envoy_logs_of_a_crash_is_found_in_the_source,
     ),
     (
         "bodies::both_modules_in_one_chain_charge_a_call_once",

@@ -122,6 +122,7 @@ impl Fleet {
 
     fn start_generation(&mut self, plugin: &Plugin, bytes: Vec<u8>) -> anyhow::Result<()> {
         let module = Module::unmetered(&bytes).with_context(|| plugin.name().to_string())?;
+        let module = plugin.with_symbols(module)?;
         let service = |cluster: &String| Service {
             cluster: cluster.clone(),
             // It is never asked: callouts go outside before.

@@ -8,9 +8,10 @@ pub(super) struct TraceLine<'a> {
     /// Whose it is, when there are several VMs: `worker 0`, `main`, `canary`.
     #[serde(skip_serializing_if = "str::is_empty")]
     vm: &'a str,
-    /// `hostcall`, `callback`, `return`, or `note` for anything else.
+    /// `hostcall`, `callback`, `return`; of a crash `request` and `backtrace`; `note` for anything else.
     kind: &'static str,
     /// The function.
+    #[serde(skip_serializing_if = "str::is_empty")]
     function: &'a str,
     /// Its arguments, as they are shown.
     #[serde(skip_serializing_if = "str::is_empty")]
@@ -31,6 +32,18 @@ impl<'a> TraceLine<'a> {
         let found = kinds
             .iter()
             .find_map(|(mark, kind)| Some((*kind, line.split_once(mark)?)));
+        let of_crash = [("[request] ", "request"), ("[backtrace] ", "backtrace")];
+        for (mark, kind) in of_crash {
+            if let Some((vm, outcome)) = line.split_once(mark) {
+                return Self {
+                    vm: vm.trim(),
+                    kind,
+                    function: "",
+                    arguments: "",
+                    outcome: outcome.trim(),
+                };
+            }
+        }
         let Some((kind, (vm, rest))) = found else {
             return Self {
                 vm: "",

@@ -1,0 +1,46 @@
+//! What was going on when a callback failed, as traces tell it.
+
+use wasmtime::WasmBacktrace;
+
+use crate::module::Source;
+use crate::symbols::frame_lines;
+use crate::vm_state::VmState;
+
+/// Begins the line that says in which request it was.
+pub(crate) const REQUEST: &str = "[request] ";
+
+/// Begins a line with a function that was on the stack.
+pub(crate) const FRAME: &str = "[backtrace] ";
+
+/// The request, if the callback was about one, and the functions on the stack, the innermost first.
+pub(crate) fn lines(error: &wasmtime::Error, state: &VmState, source: &Source) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(stream) = state.streams.get(&state.current) {
+        let header = |name: &str| {
+            let value = stream.request.headers.get(name).unwrap_or_default();
+            String::from_utf8_lossy(value).into_owned()
+        };
+        lines.push(format!(
+            "{REQUEST}{} {} (host {})",
+            header(":method"),
+            header(":path"),
+            header(":authority")
+        ));
+    }
+    let (Some(backtrace), Some(symbols)) =
+        (error.downcast_ref::<WasmBacktrace>(), source.symbols())
+    else {
+        return lines;
+    };
+    let offsets: Vec<u64> = backtrace
+        .frames()
+        .iter()
+        .filter_map(|frame| u64::try_from(frame.module_offset()?).ok())
+        .collect();
+    let sites = symbols.call_sites(&offsets);
+    for (number, (offset, sites)) in offsets.iter().zip(&sites).enumerate() {
+        let frame = frame_lines(number, *offset, sites);
+        lines.extend(frame.into_iter().map(|line| format!("{FRAME}{line}")));
+    }
+    lines
+}
