@@ -4,6 +4,7 @@ pub mod account;
 pub mod complaints;
 pub mod holder;
 pub mod ledger;
+pub mod roster;
 pub mod shared_data;
 pub mod slots;
 pub mod statistics;

@@ -7,6 +7,7 @@
 use serde::Deserialize;
 
 pub use concurrency::ConcurrencyConfig;
+pub use operators::OperatorsConfig;
 pub use sources::{AttributesConfig, SourceConfig};
 
 use crate::{
@@ -98,6 +99,9 @@ pub struct Config {
     /// Where organizations see what they have used, answered by the filter; without it, nowhere.
     #[serde(default)]
     pub usage: Option<UsageConfig>,
+    /// Who may look at all organizations at once; without it, nobody.
+    #[serde(default)]
+    pub operators: Option<OperatorsConfig>,
     /// Who is told what was charged; without it, nobody.
     #[serde(default)]
     pub usage_events: Option<UsageEventsConfig>,
@@ -287,6 +291,7 @@ mod building;
 mod checks;
 mod concurrency;
 mod contradiction;
+mod operators;
 #[cfg(feature = "schema")]
 pub mod schema;
 mod sources;

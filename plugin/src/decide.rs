@@ -2,4 +2,5 @@
 
 pub mod attributes;
 pub mod meter;
+pub mod overview;
 pub mod policy;

@@ -2,6 +2,7 @@
 
 pub mod access_log;
 pub mod metrics;
+pub mod overview;
 pub mod receipt;
 pub mod refusal;
 pub mod response_headers;

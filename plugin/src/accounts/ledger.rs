@@ -72,12 +72,25 @@ impl AccountKey {
         Self::named(namespace, "engine", "birth")
     }
 
-    fn named(namespace: &Namespace, kind: &str, name: &str) -> Self {
-        let text = format!(
-            "{PREFIX}/{}/{}/{kind}/{name}",
+    /// The key of something else in `namespace` that all workers share.
+    #[must_use]
+    pub fn place(namespace: &Namespace, name: &str) -> String {
+        format!(
+            "{PREFIX}/{}/{}/{name}",
             Account::VERSION,
             namespace.as_str()
-        );
+        )
+    }
+
+    /// Whether callers share the account.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        let mut parts = self.as_str().split('/');
+        parts.nth(3) == Some("shared")
+    }
+
+    fn named(namespace: &Namespace, kind: &str, name: &str) -> Self {
+        let text = Self::place(namespace, &format!("{kind}/{name}"));
         let mut hasher = DefaultHasher::new();
         text.hash(&mut hasher);
         let hash = hasher.finish();
@@ -88,6 +101,13 @@ impl AccountKey {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0.text
+    }
+
+    /// What the names of the days of all accounts in `namespace` begin with at an engine.
+    #[must_use]
+    pub fn days_at_engine(namespace: &Namespace) -> String {
+        let version = Account::VERSION;
+        format!("{PREFIX}:{{{version}/{}/", namespace.as_str())
     }
 
     /// What the account's names at an engine begin with. What is between the braces decides on which node of a cluster they lie
@@ -264,7 +284,7 @@ impl<'a, S: SharedData> Ledger<'a, S> {
         namespace: &Namespace,
         drawn: [u8; 8],
     ) -> Result<[u8; 8], PostingFailure> {
-        let key = format!("{PREFIX}/{}/{}/envoy", Account::VERSION, namespace.as_str());
+        let key = AccountKey::place(namespace, "envoy");
         let changed = change(self.data, &key, Self::ATTEMPTS, |stored| {
             let known = stored.try_into().map(Change::Keep);
             Ok::<_, Infallible>(known.unwrap_or_else(|_| Change::Store(drawn.to_vec(), drawn)))
@@ -277,11 +297,7 @@ impl<'a, S: SharedData> Ledger<'a, S> {
     /// # Errors
     /// When other workers are faster each time, or the host refuses a call.
     pub fn enlist(&self, namespace: &Namespace) -> Result<WorkerId, PostingFailure> {
-        let key = format!(
-            "{PREFIX}/{}/{}/workers",
-            Account::VERSION,
-            namespace.as_str()
-        );
+        let key = AccountKey::place(namespace, "workers");
         let changed = change(self.data, &key, Self::ATTEMPTS, |stored| {
             let last = stored.try_into().map_or(0, u32::from_le_bytes);
             let next = last.wrapping_add(1);

@@ -67,6 +67,12 @@ pub struct Breakdown {
 pub struct NameHash(u32);
 
 impl NameHash {
+    /// The hash as a number.
+    #[must_use]
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+
     /// The hash of `name`.
     #[must_use]
     pub fn of(name: &str) -> Self {

@@ -25,7 +25,6 @@ use crate::{
     },
     model::{
         credits::Credits,
-        data_center::DataCenter,
         day::{DayNumber, Seconds},
         namespace::Namespace,
         spread::BuildSpread,
@@ -49,7 +48,7 @@ pub struct Worker {
 /// The calls that a worker serves for one account.
 #[derive(Clone, Debug)]
 struct Serving {
-    data_center: Rc<DataCenter>,
+    holder: Rc<AccountHolder>,
     groups: Vec<(Group, u16)>,
 }
 
@@ -120,12 +119,12 @@ impl Worker {
     }
 
     /// It serves one more call of `holder`.
-    pub fn begins(&self, holder: &AccountHolder, group: Group) {
+    pub fn begins(&self, holder: &Rc<AccountHolder>, group: Group) {
         let mut serving = self.serving.borrow_mut();
         let serving = serving
             .entry(holder.key.clone())
             .or_insert_with(|| Serving {
-                data_center: Rc::clone(&holder.data_center),
+                holder: Rc::clone(holder),
                 groups: Vec::new(),
             });
         match serving.groups.iter_mut().find(|(known, _)| *known == group) {
@@ -150,6 +149,14 @@ impl Worker {
             *calls = calls.saturating_sub(1);
         }
         self.state(&holder.key, lease, now, data)
+    }
+
+    /// Whose calls it serves.
+    #[must_use]
+    pub fn served(&self) -> Vec<Rc<AccountHolder>> {
+        let serving = self.serving.borrow();
+        let holders = serving.values().map(|serving| &serving.holder);
+        holders.cloned().collect()
     }
 
     /// Notes what is owed to an account.
@@ -227,7 +234,7 @@ impl Worker {
         let (Some(worker), Some(serving)) = (self.id.get(), known.get(key)) else {
             return 0;
         };
-        let today = serving.data_center.calendar.day(now).number;
+        let today = serving.holder.data_center.calendar.day(now).number;
         let posting = Ledger::new(data).post(key, today, |account| {
             let mut slots = account.slots().clone();
             for (group, calls) in &serving.groups {

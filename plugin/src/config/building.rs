@@ -11,7 +11,7 @@ use super::{
     contradiction::{calendar, contradiction, expected},
 };
 use crate::{
-    accounts::subscription::Subscriptions,
+    accounts::{roster::Roster, subscription::Subscriptions},
     decide::{
         attributes::Described,
         policy::{Outsiders, Policy},
@@ -143,6 +143,11 @@ impl Config {
             usage_events.into_usage_events(&subscriptions.namespace, rules)
         });
         let usage_events = errors.take(usage_events.transpose());
+        let usage_path = self.usage.as_ref().map(|usage| &usage.path);
+        let operators = self
+            .operators
+            .map(|operators| operators.into_operators(usage_path));
+        let operators = errors.take(operators.transpose());
         let identity_header = self.identity.header().map(str::to_owned);
         let identity = errors.take(self.identity.into_path("identity"));
         let attributes = self.attributes.map(AttributesConfig::into_sources);
@@ -158,6 +163,7 @@ impl Config {
             Some(concurrency),
             Some(engine),
             Some(usage_events),
+            Some(operators),
         ) = (
             identity,
             attributes,
@@ -169,6 +175,7 @@ impl Config {
             concurrency,
             engine,
             usage_events,
+            operators,
         )
         else {
             return Err(errors);
@@ -177,6 +184,7 @@ impl Config {
         if bodies == Bodies::Unread {
             costs.leave_bodies_unread(unread.unwrap_or(Fallback::Refuse));
         }
+        let namespace = subscriptions.namespace.clone();
         let policy = Policy {
             identity,
             attributes,
@@ -199,6 +207,8 @@ impl Config {
             webhook: (self.warnings.webhook)
                 .map(|webhook| webhook.into_outbox(Warning::CONTENT_TYPE, Warning::RETRIES)),
             usage_events,
+            roster: (operators.is_some()).then(|| Roster::new(namespace)),
+            operators,
             usage: self
                 .usage
                 .map(|usage| Usage::new(usage, identity_header.as_deref())),

@@ -95,7 +95,10 @@ fn fields(config: &Config, errors: &mut ConfigErrors) {
             .filter_map(|(path, source)| Some((path, source?)));
         std::iter::once(("attributes.edition", &attributes.edition)).chain(optional)
     });
-    let sources = std::iter::once(("identity", &config.identity)).chain(attributes);
+    let operators = config.operators.as_ref();
+    let operators = operators.map(|operators| ("operators.identity", &operators.identity));
+    let sources = std::iter::once(("identity", &config.identity));
+    let sources = sources.chain(operators).chain(attributes);
     for (path, source) in sources {
         let Some(header) = source.header() else {
             continue;

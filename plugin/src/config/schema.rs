@@ -83,6 +83,7 @@ mod tests {
             "directory": {"cluster": "d", "authority": "d"},
             "engine": {"transport": {"resp": {"cluster": "e"}}, "envoys": 2},
             "warnings": {"webhook": {"cluster": "w", "authority": "w", "path": "/"}},
+            "operators": {"identity": {"header": "x-operator"}, "values": ["yes"]},
             "usage_events": {"webhook": {"cluster": "u", "authority": "u", "path": "/"}},
             "usage": {}, "refunds": {}, "refusals": {}, "response_headers": {}, "concurrency": {},
             "costs": {"default": 1, "body": {}, "rules": [
@@ -91,7 +92,7 @@ mod tests {
         })
     }
 
-    const PLACES: [(&str, &str); 22] = [
+    const PLACES: [(&str, &str); 23] = [
         ("", ""),
         ("BodyConfig", "/costs/body"),
         ("ConcurrencyConfig", "/concurrency"),
@@ -101,6 +102,7 @@ mod tests {
         ("DirectoryConfig", "/directory"),
         ("Edition", "/editions/Pro"),
         ("EngineConfig", "/engine"),
+        ("OperatorsConfig", "/operators"),
         ("Organization", "/organizations/7"),
         ("PerAgentLimit", "/editions/Pro/legacy_limit"),
         ("PerRecordConfig", "/costs/rules/0/cost/per_record"),

@@ -60,6 +60,12 @@ impl Config {
         if let Some(usage) = &self.usage {
             also(true, &format!("usage details at {}", usage.path.as_str()));
         }
+        if let Some(operators) = &self.operators {
+            also(
+                true,
+                &format!("all organizations at {}", operators.path.as_str()),
+            );
+        }
         also(self.warnings.webhook.is_some(), "warnings go to a webhook");
         also(self.usage_events.is_some(), "usage events go to a webhook");
         parts.join("; ")

@@ -87,7 +87,7 @@ fn keys_that_are_unknown_missing_or_given_twice() {
     check(
         "/orgs",
         serde_json::json!(1),
-        "invalid configuration at `orgs`: unknown key `orgs`: did you mean `organizations`? expected one of `$schema`, `namespace`, `identity`, `attributes`, `directory`, `day`, `data_centers`, `transition`, `editions`, `organizations`, `strangers`, `anonymous`, `costs`, `response_headers`, `access_log`, `refusals`, `refunds`, `concurrency`, `engine`, `enforcement`, `usage`, `usage_events`, `warnings`",
+        "invalid configuration at `orgs`: unknown key `orgs`: did you mean `organizations`? expected one of `$schema`, `namespace`, `identity`, `attributes`, `directory`, `day`, `data_centers`, `transition`, `editions`, `organizations`, `strangers`, `anonymous`, `costs`, `response_headers`, `access_log`, `refusals`, `refunds`, `concurrency`, `engine`, `enforcement`, `usage`, `operators`, `usage_events`, `warnings`",
     );
     check(
         "/organizations/7",

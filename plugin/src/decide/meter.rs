@@ -40,6 +40,7 @@ mod reserving;
 mod settlement;
 
 use charging::Aim;
+pub(super) use looking::in_progress;
 use settlement::Permit;
 pub use settlement::{Ending, ResponseHead};
 

@@ -5,7 +5,7 @@ use std::{collections::HashMap, rc::Rc};
 use jiff::Timestamp;
 
 use crate::{
-    accounts::{holder::AccountHolder, slots::Group, subscription::Subscriptions},
+    accounts::{holder::AccountHolder, roster::Roster, slots::Group, subscription::Subscriptions},
     decide::attributes::{AttributeSources, Attributes, Described, InvalidAttributes},
     model::{
         day::Seconds, enforcement::Enforcement, header_name::HeaderName, namespace::Namespace,
@@ -21,6 +21,7 @@ use crate::{
     pricing::cost_table::CostTable,
     show::{
         access_log::AccessLog,
+        overview::Operators,
         refusal::{Answer, Refusals},
         response_headers::ResponseHeaders,
         usage::{answer::Usage, warnings::Thresholds},
@@ -72,6 +73,10 @@ pub struct Policy {
     pub webhook: Option<Outbox>,
     /// Who is told what was charged; `None` where nobody is.
     pub usage_events: Option<UsageEvents>,
+    /// Who may look at all organizations; `None` where nobody may.
+    pub operators: Option<Operators>,
+    /// Which organizations are active, where operators may look at them.
+    pub roster: Option<Roster>,
 }
 
 /// How calls in progress are counted.

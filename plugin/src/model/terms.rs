@@ -30,6 +30,13 @@ impl Model {
         }
     }
 
+    /// The model of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let all = [Self::Legacy, Self::Credits, Self::Grandfathered];
+        all.into_iter().find(|model| model.name() == name)
+    }
+
     /// What a call costs under this model whose price in credits is `price`. Exempt calls are free under each.
     #[must_use]
     pub fn cost(self, price: Credits) -> Credits {

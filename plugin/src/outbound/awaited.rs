@@ -9,4 +9,6 @@ pub enum Awaited {
     Directory(OrganizationId),
     /// What the engine says about this account.
     Engine(AccountKey),
+    /// What the engine says about all accounts.
+    Survey,
 }

@@ -54,6 +54,7 @@ mod reserve;
 mod resp;
 mod retelling;
 mod saying;
+mod survey;
 mod transport;
 
 use std::{
@@ -74,6 +75,8 @@ pub use recourse::{Recourse, Short};
 use reserve::{Purpose, Reserve};
 use retelling::Told;
 pub use saying::Saying;
+use survey::Surveying;
+pub use survey::{DayAtEngine, Survey, Surveyed};
 pub use transport::{RespTransport, Transport, WebdisTransport};
 
 use crate::{
@@ -116,6 +119,8 @@ pub struct Engine {
     /// What was wanted from it since.
     missed: RefCell<Option<Due>>,
     told: RefCell<HashMap<FailureKind, Timestamp>>,
+    /// What is asked about all accounts.
+    survey: Surveying,
 }
 
 /// What is configured.
@@ -184,7 +189,8 @@ impl Engine {
         Self {
             place: AccountKey::engine(&settings.namespace),
             settings,
-            script: message::script(),
+            script: message::script(include_str!("engine/share.lua")),
+            survey: Surveying::default(),
             id: RefCell::default(),
             due: RefCell::default(),
             active: RefCell::default(),
@@ -272,7 +278,7 @@ impl Engine {
     /// Whether there is anything to say.
     #[must_use]
     pub fn has_due(&self) -> bool {
-        self.greets.get() || !self.due.borrow().is_empty()
+        self.greets.get() || !self.due.borrow().is_empty() || self.survey.is_due()
     }
 
     /// Whether an answer about the account at `key` is awaited, by whichever worker of this proxy.

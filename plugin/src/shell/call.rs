@@ -23,6 +23,7 @@ use crate::{
     },
     show::{
         metrics::Counts,
+        overview::{self, Operators},
         refusal::Protocol,
         usage::answer::{Request, Resource},
     },
@@ -166,6 +167,13 @@ impl Call {
         let [method, path] = headers.firsts([":method", ":path"]);
         let method = header_map::text(method.unwrap_or_default());
         let path = header_map::text(path.unwrap_or_default());
+        if let Some(operators) = &policy.operators
+            && let Some(resource) = operators.resource(&method, &path)
+            && let Some(value) = stated(&operators.identity, headers)
+            && operators.admit(&operators.identity.text(&value, host::property))
+        {
+            return self.oversee(operators, resource, &method, headers);
+        }
         let identity = stated(&policy.identity, headers);
         let identity = identity
             .as_deref()
@@ -348,6 +356,31 @@ impl Call {
                 Action::Pause
             }
         }
+    }
+
+    /// Answers an operator, once the engine has said what it knows.
+    fn oversee(
+        &mut self,
+        operators: &Operators,
+        resource: overview::Resource<'_>,
+        method: &str,
+        headers: &HeaderMap,
+    ) -> Action {
+        let policy = &self.running.policy;
+        let now = self.running.now();
+        let survey = policy.engine.as_ref().map(|engine| engine.survey(now));
+        if let Some(None) = survey {
+            self.awaits = Some(Awaited::Survey);
+            return Action::Pause;
+        }
+        let accept = headers.joined("accept");
+        let accept = accept.as_deref().map(header_map::short_text);
+        let answer = operators.answer(resource, (method, accept.as_deref()), |view| {
+            let (worker, survey) = (&self.running.worker, survey.flatten());
+            policy.overview(view, worker, survey.as_deref(), now, &HostSharedData)
+        });
+        self.show(answer);
+        Action::Pause
     }
 
     /// Answers a request for usage details.

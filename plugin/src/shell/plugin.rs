@@ -305,6 +305,10 @@ impl Running {
                 let engine = self.policy.engine.as_ref();
                 engine.is_some_and(|engine| !engine.is_down())
             }
+            Awaited::Survey => {
+                let engine = self.policy.engine.as_ref();
+                engine.is_some_and(Engine::is_surveying)
+            }
         }
     }
 
@@ -351,6 +355,14 @@ impl Running {
             self.report(&answered);
             self.release(&Awaited::Directory(answered.organization));
             return self.ask();
+        }
+        if let Some(engine) = &policy.engine
+            && let Some(is_all) = engine.hear_survey(callout, reply, now)
+        {
+            if is_all {
+                return self.release(&Awaited::Survey);
+            }
+            return self.ask_engine();
         }
         if let Some(engine) = &policy.engine
             && let Some(learned) = engine.learn(callout, reply, now, &HostSharedData)

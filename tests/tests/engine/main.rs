@@ -6,6 +6,7 @@ mod concurrency;
 mod denials;
 mod exactness;
 mod faults;
+mod overview;
 mod restarts;
 mod scene;
 mod secrets;
@@ -65,6 +66,21 @@ const TESTS: &[(&str, Needs, Test)] = &[
         "denials::whatever_redis_denies_is_counted_as_denied",
         Needs::Redis,
         denials::whatever_redis_denies_is_counted_as_denied,
+    ),
+    (
+        "overview::an_operator_sees_all_organizations_of_all_envoys",
+        Needs::Nothing,
+        overview::an_operator_sees_all_organizations_of_all_envoys,
+    ),
+    (
+        "overview::an_operator_sees_all_organizations_with_redis",
+        Needs::Redis,
+        overview::an_operator_sees_all_organizations_with_redis,
+    ),
+    (
+        "overview::an_operator_sees_all_organizations_through_webdis",
+        Needs::Webdis,
+        overview::an_operator_sees_all_organizations_through_webdis,
     ),
     (
         "exactness::callers_of_two_envoys_spend_exactly_one_allotment",

@@ -12,7 +12,7 @@ const TODAY: DayNumber = DayNumber::new(20_779);
 const TOMORROW: DayNumber = DayNumber::new(20_780);
 
 /// An account holder of this name.
-pub(super) fn holder(name: &str) -> Rc<AccountHolder> {
+pub(crate) fn holder(name: &str) -> Rc<AccountHolder> {
     let config = br#"{"identity":{"header":"o"},"editions":{"E":{"base":100}},"organizations":{},"strangers":{"share":{"edition":"E"}},"costs":{"default":1}}"#;
     let policy = crate::decide::policy::Policy::from_json(config).unwrap();
     let edition = policy.subscriptions.editions.keys().next().unwrap();

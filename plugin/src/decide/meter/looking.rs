@@ -175,7 +175,7 @@ fn elsewhere(account: &Account, now: Timestamp) -> Option<Elsewhere> {
 }
 
 /// The calls in progress: those served here, and as many as other proxies may.
-fn in_progress(account: &Account, lease: Seconds, now: Timestamp) -> u32 {
+pub(in crate::decide) fn in_progress(account: &Account, lease: Seconds, now: Timestamp) -> u32 {
     let others = account.lease().map_or(0, |lease| lease.others_share);
     let here = account.slots().in_progress(lease, now);
     here.saturating_add(u32::from(others))

@@ -13,9 +13,9 @@ use crate::{
     },
 };
 
-/// The script that takes a message, without its comments.
-pub(super) fn script() -> String {
-    let lines = include_str!("share.lua").lines();
+/// A script without its comments.
+pub(super) fn script(source: &str) -> String {
+    let lines = source.lines();
     let code = lines.filter(|line| !line.trim_start().starts_with("--"));
     code.fold(String::new(), |mut script, line| {
         script.push_str(line.trim_start());

@@ -305,7 +305,11 @@ impl Engine {
     }
 
     /// The proxy's name, the same for all its workers.
-    fn id(&self, data: &impl SharedData, draw: impl FnOnce() -> [u8; 8]) -> Option<EnvoyId> {
+    pub(super) fn id(
+        &self,
+        data: &impl SharedData,
+        draw: impl FnOnce() -> [u8; 8],
+    ) -> Option<EnvoyId> {
         if let Some(id) = *self.id.borrow() {
             return Some(id);
         }

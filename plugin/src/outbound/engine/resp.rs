@@ -29,17 +29,38 @@ impl Reply {
         }
     }
 
+    /// The replies that it is a list of.
+    #[must_use]
+    pub(super) fn list(&self) -> Option<&[Self]> {
+        match self {
+            Self::List(Some(items)) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// The whole number that it is.
+    #[must_use]
+    pub(super) fn number(&self) -> Option<i64> {
+        match self {
+            Self::Number(number) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// The text that it is.
+    #[must_use]
+    pub(super) fn text(&self) -> Option<String> {
+        match self {
+            Self::Bytes(Some(bytes)) => String::from_utf8(bytes.clone()).ok(),
+            Self::Status(text) => Some(text.clone()),
+            _ => None,
+        }
+    }
+
     /// The numbers of a reply that is a list of nothing else.
     #[must_use]
     pub(super) fn numbers(&self) -> Option<Vec<i64>> {
-        let Self::List(Some(items)) = self else {
-            return None;
-        };
-        let number = |item: &Self| match item {
-            Self::Number(number) => Some(*number),
-            _ => None,
-        };
-        items.iter().map(number).collect()
+        self.list()?.iter().map(Self::number).collect()
     }
 }
 

@@ -1,5 +1,5 @@
 -- One proxy's message about one organization and day: what it has used and holds, and what it would like to hold.
--- KEYS: the day, a hash: held and used by all proxies, and of each proxy m:<id> (its last message), h:<id>, u:<id>;
+-- KEYS: the day, a hash: held and used by all proxies, the allotment that was last stated, and of each proxy m:<id> (its last message), h:<id>, u:<id>;
 --       and b:<id>, the birth that its last message stated; spoken: how many have stated the present birth;
 --       the calls in progress, a hash: of each proxy message:share:until;
 --       the engine's birth, a hash that never expires: birth (microseconds since 1970), lost (whether somebody knew another one).
@@ -58,7 +58,7 @@ if grant < a[6] then grant = math.min(a[6], left) end
 if grant < a[5] or grant < 0 or now < quiet then grant = 0 end
 all_held = all_held + grant
 redis.call('HSET', KEYS[1], 'held', all_held, 'used', all_used, 'lost_held', lost_held, 'lost_used', lost_used,
-  'quiet', quiet, 'spoken', spoken, 'birth', birth, 'm:' .. id, message, 'h:' .. id, held + grant, 'u:' .. id, used, 'b:' .. id, stated)
+  'allotment', a[8], 'quiet', quiet, 'spoken', spoken, 'birth', birth, 'm:' .. id, message, 'h:' .. id, held + grant, 'u:' .. id, used, 'b:' .. id, stated)
 redis.call('EXPIREAT', KEYS[1], a[10])
 local calls, others = 0, 0
 if a[15] >= 0 then

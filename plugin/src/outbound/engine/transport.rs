@@ -122,9 +122,15 @@ impl Transport {
     /// The call that carries the messages, [`Self::most`] at the most.
     #[must_use]
     pub fn callout(&self, messages: &[Message], script: &str, timeout: Duration) -> Callout {
+        let commands: Vec<_> = messages.iter().map(|m| m.command(script)).collect();
+        self.call(&commands, timeout)
+    }
+
+    /// The call that carries these commands.
+    pub(super) fn call(&self, commands: &[Vec<&str>], timeout: Duration) -> Callout {
         let (authority, body) = match self {
-            Self::Resp(resp) => (resp.cluster.as_str(), resp.body(messages, script)),
-            Self::Webdis(webdis) => (webdis.authority.as_str(), webdis.body(messages, script)),
+            Self::Resp(resp) => (resp.cluster.as_str(), resp.body(commands)),
+            Self::Webdis(webdis) => (webdis.authority.as_str(), webdis.body(commands)),
         };
         let mut headers = vec![
             (":method".to_owned(), "POST".to_owned()),
@@ -148,6 +154,27 @@ impl Transport {
     /// # Errors
     /// When it does not answer all of them.
     pub fn answers(&self, messages: &[Message], reply: Reply<'_>) -> Result<Vec<Heard>, Failure> {
+        let replies = self.replies(messages.len(), reply)?;
+        let read = |(message, reply): (&Message, &resp::Reply)| {
+            let numbers = reply.numbers()?;
+            message.answer(&numbers)
+        };
+        messages
+            .iter()
+            .zip(&replies)
+            .map(|pair| read(pair).ok_or_else(|| Failure::Garbage("not seven numbers".to_owned())))
+            .collect()
+    }
+
+    /// The replies to so many commands of one call, one by one.
+    ///
+    /// # Errors
+    /// When there are not as many, or one of them is an error.
+    pub(super) fn replies(
+        &self,
+        commands: usize,
+        reply: Reply<'_>,
+    ) -> Result<Vec<resp::Reply>, Failure> {
         match reply.status {
             Some(200) => {}
             None | Some(504) => return Err(Failure::TimedOut),
@@ -164,32 +191,28 @@ impl Transport {
             }
         }
         match self {
-            Self::Resp(resp) => resp.answers(messages, reply.body),
-            Self::Webdis(_) => webdis_answers(messages, reply.body),
+            Self::Resp(resp) => resp.replies(commands, reply.body),
+            Self::Webdis(_) => webdis_reply(reply.body).map(|reply| vec![reply]),
         }
     }
 }
 
 impl RespTransport {
-    fn body(&self, messages: &[Message], script: &str) -> Vec<u8> {
+    fn body(&self, commands: &[Vec<&str>]) -> Vec<u8> {
         let mut body = Vec::new();
         for command in &self.prelude {
             let command: Vec<_> = command.iter().map(String::as_bytes).collect();
             resp::put_command(&mut body, &command);
         }
-        for message in messages {
-            let command: Vec<_> = message
-                .command(script)
-                .iter()
-                .map(|a| a.as_bytes())
-                .collect();
+        for command in commands {
+            let command: Vec<_> = command.iter().map(|part| part.as_bytes()).collect();
             resp::put_command(&mut body, &command);
         }
         body
     }
 
-    fn answers(&self, messages: &[Message], body: &[u8]) -> Result<Vec<Heard>, Failure> {
-        let replies = resp::read_replies(body).map_err(|error| match error {
+    fn replies(&self, commands: usize, body: &[u8]) -> Result<Vec<resp::Reply>, Failure> {
+        let mut replies = resp::read_replies(body).map_err(|error| match error {
             NoReply::BrokenOff { .. } => Failure::BrokenOff(error.to_string()),
             NoReply::Garbage { .. } => Failure::Garbage(error.to_string()),
         })?;
@@ -197,7 +220,7 @@ impl RespTransport {
         if let Some(text) = error {
             return Err(Failure::of_error(text));
         }
-        let expected = self.prelude.len().saturating_add(messages.len());
+        let expected = self.prelude.len().saturating_add(commands);
         if replies.len() < expected {
             let text = format!("{} of {expected} replies", replies.len());
             return Err(Failure::BrokenOff(text));
@@ -207,24 +230,15 @@ impl RespTransport {
             let text = format!("{} replies instead of {expected}", replies.len());
             return Err(Failure::Garbage(text));
         }
-        let answers = replies.iter().skip(self.prelude.len());
-        let read = |(message, reply): (&Message, &resp::Reply)| {
-            let numbers = reply.numbers()?;
-            message.answer(&numbers)
-        };
-        messages
-            .iter()
-            .zip(answers)
-            .map(|pair| read(pair).ok_or_else(|| Failure::Garbage("not seven numbers".to_owned())))
-            .collect()
+        Ok(replies.split_off(self.prelude.len()))
     }
 }
 
 impl WebdisTransport {
     /// A command as Webdis reads it: its parts between slashes, percent-encoded.
-    fn body(&self, messages: &[Message], script: &str) -> Vec<u8> {
+    fn body(&self, commands: &[Vec<&str>]) -> Vec<u8> {
         let mut body = self.database.to_string();
-        for part in messages.iter().flat_map(|message| message.command(script)) {
+        for part in commands.iter().flatten() {
             body.push('/');
             encode(&mut body, part);
         }
@@ -232,7 +246,8 @@ impl WebdisTransport {
     }
 }
 
-fn webdis_answers(messages: &[Message], body: &[u8]) -> Result<Vec<Heard>, Failure> {
+/// What Webdis answers to a command, as the engine itself would have replied.
+fn webdis_reply(body: &[u8]) -> Result<resp::Reply, Failure> {
     let garbage = |text: &str| Failure::Garbage(text.chars().take(200).collect());
     let answer: Webdis = json::read(body).map_err(|error| {
         if error.is_end {
@@ -244,22 +259,12 @@ fn webdis_answers(messages: &[Message], body: &[u8]) -> Result<Vec<Heard>, Failu
     if let [WebdisItem::Failed, WebdisItem::Text(error)] = answer.eval.as_slice() {
         return Err(Failure::of_error(error));
     }
-    let numbers: Vec<_> = answer
-        .eval
-        .iter()
-        .filter_map(|item| match item {
-            WebdisItem::Number(number) => Some(*number),
-            WebdisItem::Failed | WebdisItem::Text(_) => None,
-        })
-        .collect();
-    messages
-        .iter()
-        .map(|message| {
-            message
-                .answer(&numbers)
-                .ok_or_else(|| garbage(&String::from_utf8_lossy(body)))
-        })
-        .collect()
+    let items = answer.eval.into_iter().filter_map(|item| match item {
+        WebdisItem::Number(number) => Some(resp::Reply::Number(number)),
+        WebdisItem::Text(text) => Some(resp::Reply::Bytes(Some(text.into_bytes()))),
+        WebdisItem::Failed => None,
+    });
+    Ok(resp::Reply::List(Some(items.collect())))
 }
 
 /// Percent-encodes whatever is not unreserved (RFC 3986, section 2.3), the full stop too, by which Webdis finds the format.

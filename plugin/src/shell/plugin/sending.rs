@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::Running;
 use crate::{
+    accounts::holder::AccountHolder,
     outbound::outbox::{Delivery, Outbox},
     shell::host::{self, HostSharedData, Level},
     show::metrics::Metric,
@@ -31,11 +32,22 @@ impl Running {
     /// Moves what has been counted to where others read it.
     pub(super) fn flush(&self, now: Timestamp) {
         let usage_events = self.policy.usage_events.as_ref();
+        let roster = self.policy.roster.as_ref();
+        let enter = |holder: &Rc<AccountHolder>| {
+            if let Some(roster) = roster {
+                roster.note(holder, holder.day(now).number, || holder.schedule.at(now));
+            }
+        };
         self.worker.flush(&HostSharedData, |holder, statistics| {
+            enter(holder);
             if let Some(usage_events) = usage_events {
                 usage_events.add(&holder.label, statistics, now);
             }
         });
+        if let Some(roster) = roster {
+            self.worker.served().iter().for_each(enter);
+            roster.flush(&HostSharedData);
+        }
     }
 
     /// Sends what is due.

@@ -66,6 +66,10 @@ impl Running {
             return self.tick_every(SHORT_TICK);
         }
         let now = self.now();
+        if let Some(callout) = engine.take_survey(&HostSharedData, host::random) {
+            let called = host::call_out(&callout);
+            engine.note_survey(called, now);
+        }
         for parcel in engine.take_due(now, &HostSharedData, host::random) {
             match host::call_out(&parcel.callout) {
                 Ok(id) => engine.note(id, parcel),
@@ -93,7 +97,7 @@ impl Running {
         let answered: Vec<_> = {
             let held = self.held.borrow();
             let awaited = held.iter().filter(|(awaited, calls)| match awaited {
-                Awaited::Directory(_) => false,
+                Awaited::Directory(_) | Awaited::Survey => false,
                 Awaited::Engine(key) => {
                     calls.iter().any(|held| held.has_waited(now))
                         || !engine.is_awaited(key, now, &HostSharedData)

@@ -179,34 +179,51 @@ impl Usage {
     }
 
     fn error(&self, status: u16, error_code: &'static str, message: &str) -> Answer {
-        let body = json::text(&ErrorDocument {
-            error_code,
-            message,
-        });
-        Answer {
-            error: Some(message.to_owned()),
-            ..self.respond(status, Some(Representation::Json), body)
-        }
+        self.varying(error(status, error_code, message))
     }
 
     fn respond(&self, status: u16, representation: Option<Representation>, body: String) -> Answer {
-        let content_type = representation.map(|kind| ("content-type", kind.content_type()));
-        let headers = content_type
-            .into_iter()
-            .chain([
-                ("cache-control", "private, no-store"),
-                ("vary", self.vary.as_str()),
-                ("x-content-type-options", "nosniff"),
-                ("referrer-policy", "no-referrer"),
-            ])
-            .map(|(name, value)| (name, value.to_owned()))
-            .collect();
-        Answer {
-            status,
-            headers,
-            body,
-            error: None,
-        }
+        let content_type = representation.map(Representation::content_type);
+        self.varying(respond(status, content_type, body))
+    }
+
+    fn varying(&self, mut answer: Answer) -> Answer {
+        answer.headers.push(("vary", self.vary.clone()));
+        answer
+    }
+}
+
+/// An error as the vendor's bodies show it.
+#[must_use]
+pub fn error(status: u16, error_code: &'static str, message: &str) -> Answer {
+    let body = json::text(&ErrorDocument {
+        error_code,
+        message,
+    });
+    Answer {
+        error: Some(message.to_owned()),
+        ..respond(status, Some(Representation::Json.content_type()), body)
+    }
+}
+
+/// A response that nobody stores.
+#[must_use]
+pub fn respond(status: u16, content_type: Option<&str>, body: String) -> Answer {
+    let content_type = content_type.map(|kind| ("content-type", kind));
+    let headers = content_type
+        .into_iter()
+        .chain([
+            ("cache-control", "private, no-store"),
+            ("x-content-type-options", "nosniff"),
+            ("referrer-policy", "no-referrer"),
+        ])
+        .map(|(name, value)| (name, value.to_owned()))
+        .collect();
+    Answer {
+        status,
+        headers,
+        body,
+        error: None,
     }
 }
 

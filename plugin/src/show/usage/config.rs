@@ -56,6 +56,14 @@ impl UsagePath {
     }
 }
 
+impl UsagePath {
+    /// Where operators look, unless stated otherwise.
+    #[must_use]
+    pub fn operators() -> Self {
+        Self("/api-credits".to_owned())
+    }
+}
+
 impl Default for UsagePath {
     fn default() -> Self {
         Self("/.well-known/api-credits".to_owned())

@@ -282,7 +282,7 @@ impl AllotmentMember {
 }
 
 /// `value` as JSON. What is serialized here always can be.
-pub(super) fn text(value: &impl Serialize) -> String {
+pub(in crate::show) fn text(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 

@@ -12,11 +12,11 @@ use super::{
 use crate::model::{credits::Credits, terms::Model};
 
 /// The style of the page, of which the security policy holds the hash.
-const STYLE: &str = include_str!("page.css");
+pub(in crate::show) const STYLE: &str = include_str!("page.css");
 
 /// The value of `Content-Security-Policy` for the page: its own style by hash, and nothing else from anywhere. A test computes the hash.
 pub const SECURITY_POLICY: &str = "default-src 'none'; \
-     style-src 'sha256-87zvKh9wCYC0q5uJbS6NrEjRiGr5NIPqxlTXwvOiaCY='; \
+     style-src 'sha256-9J2Au/HiqaduraLR3o63DitgwhCmbmcho/Elui34UlU='; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The page, with everything as it is shown.
@@ -86,11 +86,11 @@ struct OperationRow<'a> {
 
 /// A length in hundredths of a percent, as SVG attributes take it.
 #[derive(Clone, Copy)]
-struct Percent(u64);
+pub(in crate::show) struct Percent(u64);
 
 impl Percent {
     /// `part` of `whole`, nothing of nothing.
-    fn of(part: u64, whole: u64) -> Self {
+    pub(in crate::show) fn of(part: u64, whole: u64) -> Self {
         let part = u128::from(part).saturating_mul(10_000);
         let hundredths = part.checked_div(u128::from(whole)).unwrap_or(0);
         Self(u64::try_from(hundredths).unwrap_or(10_000).min(10_000))
@@ -360,7 +360,7 @@ fn zone(details: &Details) -> String {
 }
 
 /// A number with a comma between each three digits.
-fn grouped(number: u64) -> String {
+pub(in crate::show) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::with_capacity(digits.len().saturating_add(6));
     for (place, digit) in digits.chars().enumerate() {

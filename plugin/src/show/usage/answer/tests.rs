@@ -47,9 +47,9 @@ fn with_headers(
     let common = [
         ("content-type", representation),
         ("cache-control", "private, no-store"),
-        ("vary", "accept, orgid"),
         ("x-content-type-options", "nosniff"),
         ("referrer-policy", "no-referrer"),
+        ("vary", "accept, orgid"),
     ];
     let all = common.iter().chain(more);
     all.map(|&(name, value)| (name, value.to_owned())).collect()
