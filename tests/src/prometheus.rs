@@ -66,6 +66,19 @@ impl Programs {
     ///
     /// When it does not start.
     pub async fn scrape(&self, envoy: SocketAddr) -> anyhow::Result<Prometheus> {
+        self.scrape_both(envoy, None).await
+    }
+
+    /// The same, and what each organization has used from the listener on which operators are let in, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// When it does not start.
+    pub async fn scrape_both(
+        &self,
+        envoy: SocketAddr,
+        operators: Option<SocketAddr>,
+    ) -> anyhow::Result<Prometheus> {
         let configuration = fs::read_to_string(folder().join("prometheus.yaml"))?;
         for expected in ["127.0.0.1:9901", "_interval: 15s", "[rules.yaml]"] {
             ensure!(configuration.contains(expected), "no {expected}");
@@ -73,6 +86,17 @@ impl Programs {
         let configuration = configuration
             .replace("127.0.0.1:9901", &envoy.to_string())
             .replace("_interval: 15s", "_interval: 1s");
+        let configuration = match operators {
+            None => configuration,
+            Some(operators) => {
+                let (before, job) = configuration
+                    .split_once("  # - job_name: api-credits-organizations")
+                    .context("no job for organizations")?;
+                let job = job.replace("\n  # ", "\n  ");
+                let job = job.replace("127.0.0.1:10001", &operators.to_string());
+                format!("{before}  - job_name: api-credits-organizations{job}")
+            }
+        };
         let (address, started) = Started::on_a_free_port(
             "Prometheus",
             |here, address| {

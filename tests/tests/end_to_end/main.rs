@@ -18,6 +18,7 @@ mod fetch;
 mod killed_clients;
 mod kubernetes;
 mod operations;
+mod operators;
 mod order;
 mod package;
 mod run_command;
@@ -238,6 +239,10 @@ const OF_HISTORY: &[(&str, Test)] = &[(
 
 /// What needs Prometheus as well.
 const OF_PROMETHEUS: &[(&str, Test)] = &[
+    (
+        "operators::they_look_at_all_organizations_on_a_listener_of_their_own",
+        operators::they_look_at_all_organizations_on_a_listener_of_their_own,
+    ),
     (
         "statistics::every_alert_fires_when_it_should_and_not_otherwise",
         statistics::every_alert_fires_when_it_should_and_not_otherwise,
