@@ -20,7 +20,7 @@ use crate::clock::Instant;
 use crate::http::hidden_body::HiddenBody;
 use crate::http::message::Frame;
 use crate::stream::{Arrival, HttpStream, PassedOn, Sent};
-use crate::target::{Departure, Exchange, Request, UpstreamBehaviour, UpstreamRequest};
+use crate::target::{BrokenOff, Departure, Exchange, Request, UpstreamBehaviour, UpstreamRequest};
 use crate::worker::{Progress, Worker};
 pub(crate) use filters::{Filters, Recipe};
 use passage::Passage;
@@ -270,10 +270,14 @@ impl Chain {
         }
     }
 
-    /// The upstream breaks an answer off that has begun.
-    pub(crate) fn break_off(&mut self, id: u32) {
-        if let Some(part) = self.last_part(id) {
-            part.answer_breaks_off();
+    /// The upstream breaks off.
+    pub(crate) fn break_off(&mut self, id: u32, how: BrokenOff) {
+        let Some(part) = self.last_part(id) else {
+            return;
+        };
+        part.breaks_off(how);
+        if part.response.is_none() {
+            self.answered_with(id, UpstreamBehaviour::Reset);
         }
     }
 

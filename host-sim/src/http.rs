@@ -37,6 +37,8 @@ pub(crate) struct Proxy {
     pub(crate) upgrades: Vec<String>,
     pub(crate) connection_manager: ConnectionManager,
     pub(crate) route: RouteSettings,
+    /// The version of HTTP that the upstream speaks, if not the client's.
+    pub(crate) upstream_http: Option<HttpVersion>,
     /// How many bytes of a message may wait.
     pub(crate) buffer_limit: usize,
 }

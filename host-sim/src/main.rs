@@ -138,7 +138,8 @@ Ctrl-C ends it and says how far it came; the exit status is then 130.")]
   host-sim serve --envoy-yaml envoy.yaml --cluster directory=http://127.0.0.1:9000 --listen 127.0.0.1:0
   host-sim serve FILTER.wasm --upstream http://127.0.0.1:8080 --workers 4
 
-It speaks HTTP/1.1 to the upstream, and passes no WebSockets on.")]
+It speaks HTTP/1.1 to the upstream and to services, or HTTP/2 where the address begins with h2c:// or the cluster of the Envoy
+configuration says so. It passes no WebSockets on.")]
     Serve(command::serve::Serve),
     /// Measure what a request costs in the module, and whether its memory grows
     ///

@@ -26,7 +26,8 @@ pub use connection_manager::{
 };
 pub use departure::{Departure, ErrorCode};
 pub use http::{
-    AnswerOverride, Exchange, HttpVersion, Request, Upstream, UpstreamBehaviour, UpstreamRequest,
+    AnswerOverride, BrokenOff, Exchange, HttpVersion, Request, Upstream, UpstreamBehaviour,
+    UpstreamRequest,
 };
 pub use log_line::{LogLevel, LogLine};
 pub use plugin_settings::{FailurePolicy, PluginSettings};

@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use super::metadata::MetadataOptions;
 use envoy_yaml::{Chain, Found, Manager};
+pub(crate) use envoy_yaml::{Clusters, Protocol};
 
 /// Which plugin to run, and with what.
 #[derive(Args, Clone, Debug, Default)]
@@ -91,6 +92,8 @@ pub(crate) struct Plugin {
     workers: u32,
     time_limit: Option<Duration>,
     manager: Manager,
+    /// The clusters of the Envoy configuration.
+    pub(crate) clusters: Clusters,
     metadata: Vec<(String, Value)>,
     /// The filters behind it.
     behind: Vec<Behind>,
@@ -153,7 +156,7 @@ impl PluginOptions {
     ///
     /// When a file cannot be read, or the Envoy configuration has no such filter.
     pub(crate) fn resolve(&self) -> anyhow::Result<Plugin> {
-        let (found, behind) = self.read()?;
+        let (found, behind, clusters) = self.read()?;
         let Some(file) = self.plugin.clone().or(found.module) else {
             if self.envoy_yaml.is_some() {
                 bail!("the filter's code is not a local file: name it with --plugin");
@@ -194,20 +197,22 @@ impl PluginOptions {
             workers: self.workers,
             time_limit: time_limit(self.callback_timeout),
             manager: found.manager,
+            clusters,
             metadata: self.metadata.clone(),
             behind,
         })
     }
 
     /// What an Envoy configuration says of the filter, and of those behind it.
-    fn read(&self) -> anyhow::Result<(Found, Vec<Behind>)> {
+    fn read(&self) -> anyhow::Result<(Found, Vec<Behind>, Clusters)> {
         let Some(file) = &self.envoy_yaml else {
-            return Ok((Found::default(), Vec::new()));
+            return Ok(Default::default());
         };
         let Chain {
             found,
             unsimulated,
             others,
+            clusters,
         } = envoy_yaml::read(file, self.filter.as_deref())?;
         if !self.told.swap(true, Ordering::Relaxed) {
             if !others.is_empty() {
@@ -249,7 +254,7 @@ impl PluginOptions {
                 configuration: next.configuration,
             });
         }
-        Ok((first, behind))
+        Ok((first, behind, clusters))
     }
 }
 

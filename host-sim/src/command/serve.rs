@@ -5,6 +5,7 @@
 
 mod fleet;
 mod http1;
+mod http2;
 mod outlet;
 mod outside;
 mod proxy;
@@ -24,11 +25,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::metadata::MetadataOptions;
-use super::plugin::{PluginOptions, SymbolsOptions};
+use super::plugin::{PluginOptions, Protocol, SymbolsOptions};
 use super::watch::Watch;
 use crate::command::output::say;
 use fleet::{Equipment, Fleet, Threads};
-use outside::Outside;
+use outside::{Origin, Outside};
 
 /// What `host-sim serve` is told.
 #[derive(Args, Debug)]
@@ -45,10 +46,10 @@ pub(crate) struct Serve {
     /// Where clients call; port 0 takes any free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8000")]
     listen: SocketAddr,
-    /// Where forwarded requests go; without it, each of them is answered 200
-    #[arg(long, value_name = "http://HOST:PORT")]
+    /// Where forwarded requests go, h2c:// for HTTP/2; without it, each of them is answered 200
+    #[arg(long, value_name = "http://HOST:PORT", value_parser = address)]
     upstream: Option<Uri>,
-    /// A service that the filter calls itself, as in `--cluster directory=http://127.0.0.1:9000`; may be repeated
+    /// A service that the filter calls itself, as in `--cluster directory=http://127.0.0.1:9000`, h2c:// for HTTP/2; may be repeated
     #[arg(long, value_name = "NAME=http://HOST:PORT", value_parser = cluster)]
     cluster: Vec<(String, Uri)>,
     /// Take a changed filter or configuration at once
@@ -64,11 +65,30 @@ fn cluster(text: &str) -> Result<(String, Uri), String> {
     let (name, uri) = text
         .split_once('=')
         .ok_or("a cluster is written as `name=http://host:port`")?;
-    let uri: Uri = uri.parse().map_err(|error| format!("`{uri}`: {error}"))?;
-    if uri.scheme_str() != Some("http") || uri.authority().is_none() {
-        return Err(format!("`{uri}`: expected http://host:port"));
+    Ok((name.to_owned(), address(uri)?))
+}
+
+/// Where an upstream or a service is.
+fn address(text: &str) -> Result<Uri, String> {
+    let uri: Uri = text.parse().map_err(|error| format!("`{text}`: {error}"))?;
+    if !matches!(uri.scheme_str(), Some("http" | "h2c")) || uri.authority().is_none() {
+        return Err(format!(
+            "`{text}`: expected http://host:port, or h2c://host:port for HTTP/2"
+        ));
     }
-    Ok((name.to_owned(), uri))
+    Ok(uri)
+}
+
+/// An upstream or a service, which speaks as its address says, or else as the cluster.
+fn origin(uri: &Uri, cluster: Protocol) -> Origin {
+    let protocol = match uri.scheme_str() {
+        Some("h2c") => Protocol::Two,
+        _ => cluster,
+    };
+    Origin {
+        uri: uri.clone(),
+        protocol,
+    }
 }
 
 impl Serve {
@@ -81,19 +101,28 @@ impl Serve {
         let options = options
             .with_metadata(&self.metadata)
             .with_symbols(&self.symbols);
-        let (upstream, clusters) = (self.upstream.clone(), self.cluster.iter().cloned());
-        let clusters = Arc::new(clusters.collect());
+        let plugin = options.resolve()?;
+        let upstream = self.upstream.as_ref();
+        let upstream = upstream.map(|uri| origin(uri, plugin.clusters.upstream()));
+        let upstream_http = upstream
+            .as_ref()
+            .map(|upstream| upstream.protocol.version());
+        let of_cluster = |(name, uri): &(String, Uri)| {
+            (name.clone(), origin(uri, plugin.clusters.protocol(name)))
+        };
+        let clusters = Arc::new(self.cluster.iter().map(of_cluster).collect());
         let signals = Signals::catch()?;
         let (stop, stopping) = watch::channel(false);
         let equipment = Equipment {
             outside: Arc::new(move || Outside::new(upstream.clone(), Arc::clone(&clusters))),
+            upstream_http: upstream_http.flatten(),
             trace: self.trace,
             stopping,
         };
         let clusters = self.cluster.iter().map(|(name, _)| name.clone()).collect();
-        let (fleet, threads, files) = Fleet::start(options, clusters, &listener, &equipment)?;
+        let (fleet, threads) = Fleet::start(options, &plugin, clusters, &listener, &equipment)?;
         if self.watch {
-            reload_on_change(&files, fleet)?;
+            reload_on_change(&plugin.files, fleet)?;
         }
         say!("listening on http://{}", listener.local_addr()?);
         // The workers have it.

@@ -14,8 +14,8 @@ use crate::grpc::GrpcService;
 use crate::limits::Limits;
 use crate::module::Module;
 use crate::target::{
-    ConnectionManager, LogLevel, PluginSettings, RouteSettings, Service, Timeouts, Upstream,
-    UpstreamRequest,
+    ConnectionManager, HttpVersion, LogLevel, PluginSettings, RouteSettings, Service, Timeouts,
+    Upstream, UpstreamRequest,
 };
 use crate::usual_answer::UsualAnswer;
 
@@ -79,6 +79,7 @@ pub struct Builder {
     properties: Vec<String>,
     timeouts: Timeouts,
     upgrades: Vec<String>,
+    upstream_http: Option<HttpVersion>,
     connection_manager: ConnectionManager,
     route: RouteSettings,
     clock: Instant,
@@ -107,6 +108,7 @@ impl Builder {
             properties: Vec::new(),
             timeouts: Timeouts::default(),
             upgrades: Vec::new(),
+            upstream_http: None,
             connection_manager: ConnectionManager::default(),
             route: RouteSettings::default(),
             clock: DEFAULT_START.parse().map_or(
@@ -123,6 +125,13 @@ impl Builder {
     #[must_use]
     pub fn upgrades(mut self, upgrades: Vec<String>) -> Self {
         self.upgrades = upgrades;
+        self
+    }
+
+    /// The version of HTTP that the upstream speaks; without it, that of each client.
+    #[must_use]
+    pub fn upstream_http(mut self, http: Option<HttpVersion>) -> Self {
+        self.upstream_http = http;
         self
     }
 

@@ -5,7 +5,7 @@ use super::{SimulationError, Simulator};
 use crate::chain::Chain;
 use crate::http::header_map::HeaderMap;
 use crate::http::message::Frame;
-use crate::target::{HttpVersion, Request, UpstreamRequest, octets};
+use crate::target::{BrokenOff, HttpVersion, Request, UpstreamRequest, octets};
 
 /// What comes behind the headers of a request or an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,9 +103,9 @@ impl Simulator {
         self.on_live(call, |worker, id| worker.receive_answer(id, frame));
     }
 
-    /// The upstream has broken off an answer that had begun. For one that had not, see [`answer`](Self::answer).
-    pub fn break_off(&mut self, call: CallId) {
-        self.on_live(call, Chain::break_off);
+    /// The upstream has broken off, before its answer began or within it.
+    pub fn break_off(&mut self, call: CallId, how: BrokenOff) {
+        self.on_live(call, |worker, id| worker.break_off(id, how));
     }
 
     /// How many bytes of a call wait because the plugin holds them. Whoever reads them from a real client or upstream should not read

@@ -48,8 +48,9 @@ impl HttpStream {
                 if let Some(local) = self.routers_answer() {
                     return self.local_response(&local);
                 }
+                let http = self.upstream_http();
                 let headers = &mut self.request.headers;
-                let forwarded = self.router.forward(headers, self.http, end, &self.proxy);
+                let forwarded = self.router.forward(headers, http, end, &self.proxy);
                 if let Err(local) = forwarded {
                     self.flags |= Flag::DownstreamProtocolError.bit();
                     return self.local_response(&local);

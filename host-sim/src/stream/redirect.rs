@@ -39,7 +39,13 @@ impl HttpStream {
             headers: vec![("location".to_owned(), location.to_owned())],
             ..Upstream::default()
         };
-        let (headers, _) = answer::response(&redirect, self.head, self.http, false, &self.date);
+        let (headers, _) = answer::response(
+            &redirect,
+            self.head,
+            self.upstream_http(),
+            false,
+            &self.date,
+        );
         self.follows(&Rc::new(headers));
     }
 

@@ -16,7 +16,7 @@ use crate::http::local_response::LocalResponse;
 use crate::http::message::Frame;
 use crate::http::retry::Retries;
 use crate::http::{Proxy, outgoing};
-use crate::target::{HttpVersion, UpstreamBehaviour, UpstreamRequest};
+use crate::target::{BrokenOff, HttpVersion, UpstreamBehaviour, UpstreamRequest};
 
 /// How long the router waits for an upstream that never answers: Envoy's default, as on every route but one.
 const ROUTE_TIMEOUT: Duration = Duration::from_secs(15);
@@ -71,6 +71,8 @@ pub(super) struct Router {
     gives_up: Option<(Option<Instant>, Option<Instant>)>,
     /// What the upstream does after the first part of its answer.
     rest: Option<Rest>,
+    /// How a real upstream has broken off.
+    broken: Option<BrokenOff>,
     /// Whether somebody outside has the headers already, and the end.
     pub(super) told: (bool, bool),
 }

@@ -76,6 +76,19 @@ pub enum UpstreamBehaviour {
     },
 }
 
+/// How a real upstream ends its part of a call before its answer is complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BrokenOff {
+    /// It closes the connection.
+    Closed,
+    /// It resets the stream of HTTP/2.
+    Reset,
+    /// The same, and says that it has done nothing with the request (`REFUSED_STREAM`).
+    Refused,
+    /// It breaks the protocol, or says that Envoy does (`PROTOCOL_ERROR`).
+    Malformed,
+}
+
 impl Default for UpstreamBehaviour {
     fn default() -> Self {
         Self::Answer(AnswerOverride::default())

@@ -295,6 +295,49 @@ fn until(connection: &mut TcpStream, end: &str) {
 }
 
 #[test]
+fn an_upstream_and_a_service_may_speak_http2() {
+    let folder = Folder::with(&[("caller.wasm", CALLER)]);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (listener, origin) = runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = format!("h2c://{}", listener.local_addr().unwrap());
+        (listener, origin)
+    });
+    runtime.spawn(async move {
+        let told = |request: http::Request<hyper::body::Incoming>| async move {
+            let authority = request.uri().authority().map(ToString::to_string);
+            let service = request.headers().get("x-service");
+            let said = format!("{authority:?} {service:?} {:?}", request.version());
+            Ok::<_, std::convert::Infallible>(http::Response::new(Full::new(Bytes::from(said))))
+        };
+        while let Ok((connection, _)) = listener.accept().await {
+            let service = hyper::service::service_fn(told);
+            let server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+            let io = hyper_util::rt::TokioIo::new(connection);
+            tokio::spawn(server.serve_connection(io, service));
+        }
+    });
+    let cluster = format!("svc={origin}");
+    let (_server, address) = serving(
+        &folder,
+        &["caller.wasm", "--upstream", &origin, "--cluster", &cluster],
+    );
+    let answer = get(
+        &address,
+        "GET /a HTTP/1.1\r\nhost: me\r\nconnection: close\r\n\r\n",
+    );
+    let (_, body) = answer.split_once("\n\n").unwrap();
+    assert_eq!(body, r#"Some("me") Some("200") HTTP/2.0"#);
+
+    let (status, said) = folder.run(&["serve", "caller.wasm", "--upstream", "ftp://a:1"]);
+    assert_eq!(status, Some(2));
+    assert!(
+        said.contains("`ftp://a:1`: expected http://host:port, or h2c://host:port for HTTP/2"),
+        "{said}"
+    );
+}
+
+#[test]
 fn a_call_that_has_begun_may_end_after_the_proxy_was_told_to_end() {
     let folder = Folder::with(&[]);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -44,9 +44,9 @@ impl Drop for Process {
 }
 
 impl Host {
-    pub(crate) fn envoy(envoy: &Path, upstream: SocketAddr) -> anyhow::Result<Self> {
+    pub(crate) fn envoy(envoy: &Path, upstream: SocketAddr, two: bool) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
-        let bootstrap = bootstrap(folder.path(), upstream)?;
+        let bootstrap = bootstrap(folder.path(), upstream, two)?;
         let runtime = tokio::runtime::Runtime::new()?;
         let server = runtime.block_on(Server::start(envoy, &bootstrap, 1))?;
         Ok(Self {
@@ -56,9 +56,9 @@ impl Host {
         })
     }
 
-    pub(crate) fn sim(upstream: SocketAddr) -> anyhow::Result<Self> {
+    pub(crate) fn sim(upstream: SocketAddr, two: bool) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
-        let bootstrap = bootstrap(folder.path(), upstream)?;
+        let bootstrap = bootstrap(folder.path(), upstream, two)?;
         let file = folder.path().join("envoy.yaml");
         fs::write(&file, bootstrap.to_string())?;
         let mut child = Command::new(artifacts::host_sim()?)
@@ -83,7 +83,8 @@ impl Host {
     }
 }
 
-fn bootstrap(folder: &Path, upstream: SocketAddr) -> anyhow::Result<Value> {
+/// A listener with one route, to a cluster of HTTP/1 or `two`.
+fn bootstrap(folder: &Path, upstream: SocketAddr, two: bool) -> anyhow::Result<Value> {
     let module = folder.join("passing.wasm");
     fs::write(&module, wat::parse_str(PASSING)?)?;
     let anywhere = json!({ "socket_address": { "address": "127.0.0.1", "port_value": 0 } });
@@ -111,6 +112,10 @@ fn bootstrap(folder: &Path, upstream: SocketAddr) -> anyhow::Result<Value> {
             } }],
         }] },
     });
+    let protocol = match two {
+        true => "http2_protocol_options",
+        false => "http_protocol_options",
+    };
     let endpoint =
         json!({ "socket_address": { "address": "127.0.0.1", "port_value": upstream.port() } });
     Ok(json!({
@@ -120,7 +125,12 @@ fn bootstrap(folder: &Path, upstream: SocketAddr) -> anyhow::Result<Value> {
                 "name": "envoy.filters.network.http_connection_manager",
                 "typed_config": manager,
             }] }] }],
-            "clusters": [{ "name": "odd", "load_assignment": {
+            "clusters": [{ "name": "odd", "typed_extension_protocol_options": {
+                "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                    "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                    "explicit_http_config": { protocol: {} },
+                },
+            }, "load_assignment": {
                 "cluster_name": "odd",
                 "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": endpoint } }] }],
             } }],

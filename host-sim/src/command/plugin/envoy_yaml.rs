@@ -10,12 +10,14 @@ use anyhow::{Context as _, bail};
 use host_sim::target::PluginSettings;
 use serde_json::{Map, Value};
 
+mod clusters;
 mod document;
 mod manager;
 mod reading;
 mod schema;
 mod settings;
 
+pub(crate) use clusters::{Clusters, Protocol};
 use document::{Document, below};
 pub(crate) use manager::Manager;
 use reading::{Reading, member};
@@ -38,6 +40,8 @@ pub(super) struct Chain {
     pub(super) unsimulated: Vec<(usize, String)>,
     /// The names of other filters in the chain, without the router.
     pub(super) others: Vec<String>,
+    /// The clusters of the whole configuration.
+    pub(super) clusters: Clusters,
 }
 
 /// A filter, and where it is.
@@ -74,12 +78,18 @@ pub(super) fn read(file: &Path, name: Option<&str>) -> anyhow::Result<Chain> {
     let names: Vec<_> = candidates.iter().map(|found| found.name.clone()).collect();
     candidates.retain(|found| name.is_none_or(|name| found.name == name));
     let place = file.display();
+    let mut clusters = Clusters::read(&document.value);
+    let manager = candidates
+        .first()
+        .and_then(|first| first.around.manager.as_ref());
+    clusters.of_route = manager.and_then(|(manager, _)| manager::cluster(manager));
     let mut reading = Reading::new(&document);
     match (candidates.as_slice(), name) {
         ([only], Some(_)) => Ok(Chain {
             found: vec![found(only, file, &mut reading)?],
             unsimulated: reading.into_unsimulated().collect(),
             others: Vec::new(),
+            clusters,
         }),
         ([first, others @ ..], None)
             if others
@@ -94,6 +104,7 @@ pub(super) fn read(file: &Path, name: Option<&str>) -> anyhow::Result<Chain> {
                 found,
                 unsimulated: reading.into_unsimulated().collect(),
                 others: other_filters(first.among, &names),
+                clusters,
             })
         }
         ([], Some(name)) if !names.is_empty() => bail!(

@@ -1,7 +1,6 @@
 //! All threads of the proxy: one for each worker, and one that has the main thread's VM, as in Envoy.
 
 use std::net::TcpListener;
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
@@ -9,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
-use host_sim::target::{Service, ServiceBehaviour};
+use host_sim::target::{HttpVersion, Service, ServiceBehaviour};
 use host_sim::{Builder, Module, Simulator, StartError, WorkerSeed};
 use jiff::Timestamp;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -72,26 +71,28 @@ pub(super) struct Fleet {
     generation: u64,
     /// The main thread's first.
     orders: Vec<UnboundedSender<Order>>,
+    upstream_http: Option<HttpVersion>,
 }
 
 /// What all threads are given.
 #[derive(Clone)]
 pub(super) struct Equipment {
     pub(super) outside: Arc<dyn Fn() -> Outside + Send + Sync>,
+    /// The version of HTTP that the upstream speaks, if not that of each client.
+    pub(super) upstream_http: Option<HttpVersion>,
     pub(super) trace: bool,
     pub(super) stopping: watch::Receiver<bool>,
 }
 
 impl Fleet {
-    /// Starts the threads, each with its share of the simulation. Clients reach the workers by this listener. Also says which files the
-    /// filter depends on.
+    /// Starts the threads, each with its share of the simulation. Clients reach the workers by this listener.
     pub(super) fn start(
         options: PluginOptions,
+        plugin: &Plugin,
         clusters: Vec<String>,
         listener: &TcpListener,
         equipment: &Equipment,
-    ) -> anyhow::Result<(Self, Threads, Vec<PathBuf>)> {
-        let plugin = options.resolve()?;
+    ) -> anyhow::Result<(Self, Threads)> {
         let workers = usize::try_from(plugin.workers()).unwrap_or(usize::MAX);
         let channels = (0..=workers).map(|_| unbounded_channel());
         let (orders, received): (Vec<_>, Vec<_>) = channels.unzip();
@@ -114,10 +115,11 @@ impl Fleet {
             module: Vec::new(),
             generation: 0,
             orders,
+            upstream_http: equipment.upstream_http,
         };
         let bytes = std::fs::read(&plugin.file).with_context(|| plugin.name().to_string())?;
-        fleet.start_generation(&plugin, bytes)?;
-        Ok((fleet, threads, plugin.files))
+        fleet.start_generation(plugin, bytes)?;
+        Ok((fleet, threads))
     }
 
     fn start_generation(&mut self, plugin: &Plugin, bytes: Vec<u8>) -> anyhow::Result<()> {
@@ -131,6 +133,7 @@ impl Fleet {
         let builder = plugin
             .builder(&module)
             .services(self.clusters.iter().map(service).collect())
+            .upstream_http(self.upstream_http)
             .clock(Timestamp::now());
         self.generation = self.generation.saturating_add(1);
         let seeds = self.order_start(0, Start::Main(builder), plugin)?;
@@ -231,6 +234,7 @@ impl Post {
             outside,
             trace,
             mut stopping,
+            ..
         } = self.equipment;
         let until = stopping.clone();
         let has_clients = self.listener.is_some();

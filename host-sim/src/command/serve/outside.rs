@@ -5,24 +5,102 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use host_sim::target::{Upstream, UpstreamBehaviour, UpstreamRequest};
+use host_sim::target::{BrokenOff, HttpVersion, Upstream, UpstreamBehaviour, UpstreamRequest};
 use host_sim::{CalloutId, Piece};
 use http::Uri;
 use tokio::task::{AbortHandle, spawn_local};
 
-use super::http1::client::{CallError, Pool, Response};
 use super::outlet::{OutletBody, outlet};
 use super::station::{Call, Station};
+use super::{http1, http2};
+use crate::command::plugin::Protocol;
 
 /// Envoy's default for how long a route waits.
 const ROUTE_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// Where a cluster's requests go, and how.
+#[derive(Clone, Debug)]
+pub(super) struct Origin {
+    pub(super) uri: Uri,
+    pub(super) protocol: Protocol,
+}
+
 /// The world behind the proxy.
 #[derive(Clone, Debug)]
 pub(super) struct Outside {
-    pool: Pool,
-    upstream: Option<Uri>,
-    clusters: Arc<BTreeMap<String, Uri>>,
+    connections: Connections,
+    upstream: Option<Origin>,
+    clusters: Arc<BTreeMap<String, Origin>>,
+}
+
+/// Connections that there are, of either version.
+#[derive(Clone, Debug, Default)]
+struct Connections {
+    one: http1::client::Pool,
+    two: http2::Connections,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) enum CallError {
+    /// Nobody listens.
+    Unreachable,
+    /// The other side broke off.
+    Broken(BrokenOff),
+}
+
+/// An answer that has begun, over either version.
+enum Response {
+    One(http1::client::Response),
+    Two(http2::Response),
+}
+
+impl Connections {
+    async fn send(
+        &self,
+        origin: &Origin,
+        client: HttpVersion,
+        request: &UpstreamRequest,
+        body: OutletBody,
+    ) -> Result<Response, CallError> {
+        let uri = &origin.uri;
+        Ok(match origin.protocol.spoken_with(client) {
+            HttpVersion::One => Response::One(self.one.send(uri, request, body).await?),
+            HttpVersion::Two => Response::Two(self.two.send(uri, request, body).await?),
+        })
+    }
+}
+
+impl Response {
+    fn head(&self) -> (u16, &[(String, String)]) {
+        match self {
+            Self::One(answer) => (answer.status, &answer.headers),
+            Self::Two(answer) => (answer.status, &answer.headers),
+        }
+    }
+
+    /// Whether the answer has no body.
+    fn is_over(&self) -> bool {
+        match self {
+            Self::One(answer) => answer.is_over(),
+            Self::Two(answer) => answer.is_over(),
+        }
+    }
+
+    /// The next piece of the body, or how it breaks off.
+    async fn piece(&mut self) -> Result<Piece, BrokenOff> {
+        match self {
+            Self::One(answer) => answer.piece().await.map_err(|_| BrokenOff::Malformed),
+            Self::Two(answer) => answer.piece().await,
+        }
+    }
+
+    /// The answer is over.
+    async fn finish(self) {
+        if let Self::One(answer) = self {
+            answer.finish().await;
+        }
+    }
 }
 
 /// A request on its way to the upstream. Dropping it gives it up.
@@ -36,30 +114,36 @@ impl Drop for Forwarding {
 }
 
 impl Outside {
-    pub(super) fn new(upstream: Option<Uri>, clusters: Arc<BTreeMap<String, Uri>>) -> Self {
+    pub(super) fn new(upstream: Option<Origin>, clusters: Arc<BTreeMap<String, Origin>>) -> Self {
         Self {
-            pool: Pool::default(),
+            connections: Connections::default(),
             upstream,
             clusters,
         }
     }
 
-    /// Sends a forwarded request to the upstream and tells what it does.
+    /// The version of HTTP that the upstream speaks with this client.
+    pub(super) fn spoken_with(&self, client: HttpVersion) -> HttpVersion {
+        let upstream = self.upstream.as_ref();
+        upstream.map_or(client, |upstream| upstream.protocol.spoken_with(client))
+    }
+
+    /// Sends a forwarded request of a client to the upstream and tells what it does.
     pub(super) fn forward(
         &self,
         station: &Rc<Station>,
-        call: Call,
+        (call, client): (Call, HttpVersion),
         request: UpstreamRequest,
         body: OutletBody,
     ) -> Forwarding {
-        let (pool, upstream) = (self.pool.clone(), self.upstream.clone());
+        let (connections, upstream) = (self.connections.clone(), self.upstream.clone());
         let station = Rc::clone(station);
         let task = spawn_local(async move {
             let Some(upstream) = upstream else {
                 return station.respond(call, 200, &[], true);
             };
             let level = body.level();
-            let answer = pool.send(&upstream, &request, body);
+            let answer = connections.send(&upstream, client, &request, body);
             // The route's time begins when the upstream has all of the request.
             let timeout = async {
                 level.complete().await;
@@ -72,7 +156,7 @@ impl Outside {
             match answer {
                 Ok(answer) => pass_on(&station, call, answer).await,
                 Err(CallError::Unreachable) => station.fail(call, UpstreamBehaviour::Unreachable),
-                Err(CallError::Closed) => station.fail(call, UpstreamBehaviour::Reset),
+                Err(CallError::Broken(how)) => station.break_off(call, how),
             }
         });
         Forwarding(task.abort_handle())
@@ -87,11 +171,12 @@ impl Outside {
         cluster: &str,
         request: UpstreamRequest,
     ) {
-        let (pool, service) = (self.pool.clone(), self.clusters.get(cluster).cloned());
+        let service = self.clusters.get(cluster).cloned();
+        let connections = self.connections.clone();
         let station = Rc::clone(station);
         spawn_local(async move {
             let answer = match service {
-                Some(service) => whole(&pool, &service, request).await,
+                Some(service) => whole(&connections, &service, request).await,
                 None => None,
             };
             station.answer_callout(generation, callout, answer.as_ref());
@@ -102,13 +187,15 @@ impl Outside {
 /// Hands an answer on piece by piece, as fast as the client takes it.
 async fn pass_on(station: &Rc<Station>, call: Call, mut answer: Response) {
     let ended = answer.is_over();
-    station.respond(call, answer.status, &answer.headers, ended);
+    let (status, headers) = answer.head();
+    station.respond(call, status, headers, ended);
     let mut over = ended;
     while !over {
-        let Ok(piece) = answer.piece().await else {
-            return station.break_off(call);
+        let piece = match answer.piece().await {
+            Ok(piece) => piece,
+            Err(how) => return station.break_off(call, how),
         };
-        over = matches!(piece, Piece::Data { end: true, .. });
+        over = !matches!(piece, Piece::Data { end: false, .. });
         station.receive_answer(call, piece);
         station.wants_more_answer(call).await;
     }
@@ -116,11 +203,18 @@ async fn pass_on(station: &Rc<Station>, call: Call, mut answer: Response) {
 }
 
 /// The whole answer to a request whose body is known, if there is one.
-async fn whole(pool: &Pool, base: &Uri, request: UpstreamRequest) -> Option<Upstream> {
+async fn whole(
+    connections: &Connections,
+    service: &Origin,
+    request: UpstreamRequest,
+) -> Option<Upstream> {
     let (outlet, body) = outlet();
     outlet.data(request.body.clone());
     drop(outlet);
-    let mut answer = pool.send(base, &request, body).await.ok()?;
+    let mut answer = connections
+        .send(service, HttpVersion::One, &request, body)
+        .await
+        .ok()?;
     let mut body = Vec::new();
     while !answer.is_over() {
         match answer.piece().await.ok()? {
@@ -128,9 +222,10 @@ async fn whole(pool: &Pool, base: &Uri, request: UpstreamRequest) -> Option<Upst
             Piece::Data { bytes, .. } => body.extend(bytes),
         }
     }
+    let (status, headers) = answer.head();
     let whole = Upstream {
-        status: answer.status,
-        headers: answer.headers.clone(),
+        status,
+        headers: headers.to_vec(),
         body,
         ..Upstream::default()
     };

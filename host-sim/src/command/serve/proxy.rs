@@ -29,7 +29,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Runs what a connection sets off on the connection's own thread.
 #[derive(Clone, Copy, Debug)]
-struct Here;
+pub(super) struct Here;
 
 impl<F: Future + 'static> Executor<F> for Here {
     fn execute(&self, future: F) {
@@ -61,6 +61,8 @@ impl Drop for Waiting {
 /// The body of an answer, and who reads it.
 struct Read {
     body: OutletBody,
+    /// How it breaks off, which is told once what came before it has been sent.
+    broken: Option<io::Error>,
     _by: Waiting,
 }
 
@@ -72,11 +74,21 @@ impl Body for Read {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        if let Some(error) = self.broken.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
+        match Pin::new(&mut self.body).poll_frame(context) {
+            Poll::Ready(Some(Err(error))) => {
+                self.broken = Some(error);
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            other => other,
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.broken.is_none() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -170,6 +182,7 @@ async fn call(
     }
     let body = Read {
         body: answer.body,
+        broken: None,
         _by: waiting,
     };
     response.body(body).map_err(io::Error::other)
@@ -233,7 +246,8 @@ fn read(head: &http::request::Parts) -> Request {
     }
 }
 
-fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
+/// Headers as texts, without the host.
+pub(super) fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
     let text = |value: &HeaderValue| octets::text(value.as_bytes());
     let headers = headers.iter().filter(|(name, _)| **name != HOST);
     headers

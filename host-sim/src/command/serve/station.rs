@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use host_sim::target::{Departure, HttpVersion, Request, Upstream, UpstreamBehaviour};
+use host_sim::target::{BrokenOff, Departure, HttpVersion, Request, Upstream, UpstreamBehaviour};
 use host_sim::{CallId, CalloutId, Piece, Simulator};
 use jiff::Timestamp;
 use tokio::sync::{Notify, oneshot};
@@ -178,7 +178,8 @@ impl Station {
     /// More of it has come.
     pub(super) fn receive_answer(self: &Rc<Self>, call: Call, piece: Piece) {
         self.on(call, |simulator, ends| {
-            simulator.receive_answer(call.id, piece, ends.http);
+            let http = self.outside.spoken_with(ends.http);
+            simulator.receive_answer(call.id, piece, http);
         });
     }
 
@@ -187,9 +188,9 @@ impl Station {
         self.on(call, |simulator, _| simulator.answer(call.id, behaviour));
     }
 
-    /// The upstream has broken its answer off.
-    pub(super) fn break_off(self: &Rc<Self>, call: Call) {
-        self.on(call, |simulator, _| simulator.break_off(call.id));
+    /// The upstream has broken off.
+    pub(super) fn break_off(self: &Rc<Self>, call: Call, how: BrokenOff) {
+        self.on(call, |simulator, _| simulator.break_off(call.id, how));
     }
 
     /// A service has answered, or cannot be reached.

@@ -196,6 +196,7 @@ impl Builder {
                 upgrades: self.upgrades.clone(),
                 connection_manager: self.connection_manager.clone(),
                 route: self.route.clone(),
+                upstream_http: self.upstream_http,
                 buffer_limit: usize::try_from(limit).unwrap_or(usize::MAX),
             }),
             tries: true,

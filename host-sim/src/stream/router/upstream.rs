@@ -4,11 +4,12 @@ use super::{Contact, Rest};
 use crate::http::answer;
 use crate::http::flag::Flag;
 use crate::http::framing::Breach;
+use crate::http::header_map::HeaderMap;
 use crate::http::local_response::LocalResponse;
 use crate::http::message::{Frame, Message};
 use crate::http::retry::{Failure, Verdict};
 use crate::stream::HttpStream;
-use crate::target::{HttpVersion, Upstream, UpstreamBehaviour};
+use crate::target::{BrokenOff, HttpVersion, Upstream, UpstreamBehaviour};
 use crate::usual_answer::UsualAnswer;
 
 impl HttpStream {
@@ -50,20 +51,15 @@ impl HttpStream {
             | UpstreamBehaviour::Redirect
             | UpstreamBehaviour::Neighbour(_) => {}
             UpstreamBehaviour::Timeout => self.upstream_timed_out(),
-            UpstreamBehaviour::Reset => match self.http {
-                HttpVersion::One => self.upstream_failed(
-                    503,
-                    Flag::UpstreamConnectionTermination,
-                    "connection termination",
-                    "connection_termination",
-                ),
-                HttpVersion::Two => self.upstream_failed(
-                    503,
-                    Flag::UpstreamRemoteReset,
-                    "remote reset",
-                    "remote_reset",
-                ),
-            },
+            UpstreamBehaviour::Reset => {
+                let usual = match self.upstream_http() {
+                    HttpVersion::One => BrokenOff::Closed,
+                    HttpVersion::Two => BrokenOff::Reset,
+                };
+                let broken = self.router.broken.take().unwrap_or(usual);
+                let (status, flag, reason) = broken_off(broken);
+                self.upstream_failed(status, flag, reason, &reason.replace(' ', "_"));
+            }
             UpstreamBehaviour::Unreachable => self.upstream_failed(
                 503,
                 Flag::UpstreamConnectionFailure,
@@ -134,17 +130,13 @@ impl HttpStream {
 
     /// The upstream breaks the protocol before its answer starts.
     fn upstream_is_malformed(&mut self) {
-        self.upstream_failed(
-            502,
-            Flag::UpstreamProtocolError,
-            "protocol error",
-            "protocol_error",
-        );
+        let (status, flag, reason) = broken_off(BrokenOff::Malformed);
+        self.upstream_failed(status, flag, reason, &reason.replace(' ', "_"));
     }
 
     /// An answer starts, and ends unless it streams.
     fn answer(&mut self, answer: &Upstream, streams: bool) {
-        if answer::check(answer, self.http).is_err() {
+        if answer::check(answer, self.upstream_http()).is_err() {
             return self.upstream_is_malformed();
         }
         let retries = &mut self.router.retries;
@@ -152,12 +144,13 @@ impl HttpStream {
         if self.goes_on_after(verdict) {
             return;
         }
-        let (headers, mut frames) =
-            answer::response(answer, self.head, self.http, streams, &self.date);
+        let (mut headers, mut frames) =
+            answer::response(answer, self.head, self.upstream_http(), streams, &self.date);
+        self.leave_out_time(&mut headers);
         self.status = Some(answer.status);
         self.response_details = Some("via_upstream".to_owned());
         // Over HTTP/1 such an answer is over with its headers, while over HTTP/2 its end may come later.
-        let bodiless = self.http == HttpVersion::One
+        let bodiless = self.upstream_http() == HttpVersion::One
             && (self.head || answer.status == 204 || answer.status == 304);
         if !streams || bodiless {
             self.response = Some(Message::new(headers, frames, self.limit));
@@ -189,14 +182,16 @@ impl HttpStream {
             ..Upstream::default()
         };
         self.router.contact = Contact::Connected;
-        if answer::check(&upstream, self.http).is_err() {
+        if answer::check(&upstream, self.upstream_http()).is_err() {
             return self.upstream_is_malformed();
         }
         let verdict = self.router.retries.after_answer(status, headers);
         if self.goes_on_after(verdict) {
             return;
         }
-        let (mut headers, _) = answer::response(&upstream, self.head, self.http, !end, &self.date);
+        let (mut headers, _) =
+            answer::response(&upstream, self.head, self.upstream_http(), !end, &self.date);
+        self.leave_out_time(&mut headers);
         // Servers need not send one.
         if upstream.headers.iter().all(|(name, _)| name != "date") {
             headers.remove("date");
@@ -211,10 +206,25 @@ impl HttpStream {
         self.response = Some(message(headers, Vec::new(), self.limit));
     }
 
-    /// It breaks off.
-    pub(crate) fn answer_breaks_off(&mut self) {
-        self.router.rest = Some(Rest::Reset);
-        self.router.held = false;
+    /// How long the upstream took is only known once it has all of the request.
+    fn leave_out_time(&self, headers: &mut HeaderMap) {
+        if !self.router.request_ended {
+            headers.remove("x-envoy-upstream-service-time");
+        }
+    }
+
+    /// It breaks off, before an answer has begun or within it.
+    pub(crate) fn breaks_off(&mut self, how: BrokenOff) {
+        self.router.broken = Some(how);
+        if self.response.is_some() {
+            self.router.rest = Some(Rest::Reset);
+            self.router.held = false;
+        }
+    }
+
+    /// The version of HTTP that the upstream speaks.
+    pub(in crate::stream) fn upstream_http(&self) -> HttpVersion {
+        self.proxy.upstream_http.unwrap_or(self.http)
     }
 
     fn upstream_goes_on(&mut self) {
@@ -226,11 +236,13 @@ impl HttpStream {
                 }
             }
             Some(Rest::Reset) => {
-                // An HTTP/1 body that breaks off is malformed rather than closed.
-                let (flag, reason) = match self.http {
-                    HttpVersion::One => (Flag::UpstreamProtocolError, "protocol_error"),
-                    HttpVersion::Two => (Flag::UpstreamRemoteReset, "remote_reset"),
+                let broken = match self.upstream_http() {
+                    // A body that breaks off is malformed rather than closed.
+                    HttpVersion::One => BrokenOff::Malformed,
+                    HttpVersion::Two => self.router.broken.take().unwrap_or(BrokenOff::Reset),
                 };
+                let (_, flag, reason) = broken_off(broken);
+                let reason = reason.replace(' ', "_");
                 self.flags |= flag.bit();
                 self.response_details =
                     Some(format!("upstream_reset_after_response_started{{{reason}}}"));
@@ -244,5 +256,23 @@ impl HttpStream {
         self.flags |= Flag::DownstreamProtocolError.bit();
         self.response_details = Some("http2.remote_reset".to_owned());
         self.abort();
+    }
+}
+
+/// What Envoy answers to an upstream that breaks off before its answer, its flag, and the reason that it names.
+fn broken_off(how: BrokenOff) -> (u32, Flag, &'static str) {
+    match how {
+        BrokenOff::Closed => (
+            503,
+            Flag::UpstreamConnectionTermination,
+            "connection termination",
+        ),
+        BrokenOff::Reset => (503, Flag::UpstreamRemoteReset, "remote reset"),
+        BrokenOff::Refused => (
+            503,
+            Flag::UpstreamRemoteReset,
+            "remote refused stream reset",
+        ),
+        BrokenOff::Malformed => (502, Flag::UpstreamProtocolError, "protocol error"),
     }
 }

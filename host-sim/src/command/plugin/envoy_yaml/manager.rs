@@ -5,7 +5,7 @@ use host_sim::target::{ConnectionManager, RouteSettings, Timeouts};
 use serde_json::{Map, Value};
 
 use super::document::below;
-use super::reading::Reading;
+use super::reading::{Reading, member};
 use super::schema::HTTP_CONNECTION_MANAGER;
 
 /// A connection manager and its only route.
@@ -78,6 +78,17 @@ pub(super) fn read(
         upgrades,
         timeouts: serde_json::from_value(Value::Object(timeouts)).context("a time-out")?,
     })
+}
+
+/// The cluster of the first route that names one, of a manager as it is written.
+pub(super) fn cluster(manager: &Map<String, Value>) -> Option<String> {
+    let list = |object: Option<&Value>, name: &str| -> Vec<Value> {
+        let list = object.and_then(|object| member(object.as_object()?, name)?.as_array());
+        list.cloned().unwrap_or_default()
+    };
+    let hosts = list(member(manager, "route_config"), "virtual_hosts");
+    let mut routes = hosts.iter().flat_map(|host| list(Some(host), "routes"));
+    routes.find_map(|route| Some(route.pointer("/route/cluster")?.as_str()?.to_owned()))
 }
 
 fn hosts(routes: &Value) -> &[Value] {

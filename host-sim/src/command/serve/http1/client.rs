@@ -6,7 +6,7 @@ use std::io;
 use std::rc::Rc;
 
 use host_sim::Piece;
-use host_sim::target::UpstreamRequest;
+use host_sim::target::{BrokenOff, UpstreamRequest};
 use http::Uri;
 use http_body_util::BodyExt as _;
 use hyper::body::Body as _;
@@ -19,19 +19,14 @@ use super::decoder::Decoder;
 use super::head;
 use super::source::Source;
 use crate::command::serve::outlet::OutletBody;
+use crate::command::serve::outside::CallError;
+
+/// The connection ended before an answer began.
+const CLOSED: CallError = CallError::Broken(BrokenOff::Closed);
 
 /// Connections that wait for their next request, by host and port.
 #[derive(Clone, Debug, Default)]
 pub(in crate::command::serve) struct Pool(Rc<RefCell<BTreeMap<String, Vec<TcpStream>>>>);
-
-/// Why there is no answer.
-#[derive(Debug)]
-pub(in crate::command::serve) enum CallError {
-    /// Nobody listens.
-    Unreachable,
-    /// The connection ended before an answer began.
-    Closed,
-}
 
 /// An answer that has begun. Its status is 0 if it is no HTTP.
 #[derive(Debug)]
@@ -82,8 +77,8 @@ impl Pool {
         let sending = Sending(spawn_local(send(write, begin, body, chunked)));
         let mut source = Source::new(read, Vec::new());
         loop {
-            let head = source.head().await.map_err(|_| CallError::Closed)?;
-            let (status, headers) = head::answer(&head.ok_or(CallError::Closed)?);
+            let head = source.head().await.map_err(|_| CLOSED)?;
+            let (status, headers) = head::answer(&head.ok_or(CLOSED)?);
             // Others come before the answer, over which Envoy passes.
             if matches!(status, 100 | 102..=199) {
                 continue;

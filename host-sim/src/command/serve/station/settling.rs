@@ -113,6 +113,7 @@ impl Station {
                 to_upstream.data(request.body.clone());
                 ends.to_upstream = (!ended).then_some(to_upstream);
                 let call = Call { generation, id };
+                let call = (call, ends.http);
                 ends.forwarding = Some(self.outside.forward(self, call, request, body));
             }
             Happening::ForwardMore { call, piece } => {
