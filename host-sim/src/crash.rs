@@ -35,7 +35,7 @@ pub(crate) fn lines(error: &wasmtime::Error, state: &VmState, source: &Source) -
     let offsets: Vec<u64> = backtrace
         .frames()
         .iter()
-        .filter_map(|frame| u64::try_from(frame.module_offset()?).ok())
+        .filter_map(|frame| source.original(u64::try_from(frame.module_offset()?).ok()?))
         .collect();
     let sites = symbols.call_sites(&offsets);
     for (number, (offset, sites)) in offsets.iter().zip(&sites).enumerate() {

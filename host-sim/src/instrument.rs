@@ -1,99 +1,129 @@
-//! Instrumented modules: as it is loaded, a module gets calls of a hook put into its functions, and is otherwise as it was.
+//! Instrumented modules: as it is loaded, a module gets code put into its functions, and is otherwise as it was.
 //!
-//! Nothing that is in the module gets another number: the hook is no import, but the value of a global variable behind all others,
-//! which the host sets once there is an instance; until then it is a function that does nothing. The bytes of the code are copied and
-//! never written anew, so that whatever an engine understands stays as it is. What changes is where code is in the file.
-//!
-//! A function's body becomes a block, so that whatever leaves the function by a branch comes by its end.
+//! Nothing that is in the module gets another number: whatever is added to a section comes behind what is there. The bytes of the code
+//! are copied and never written anew, so that whatever an engine understands stays as it is. What changes is where code is in the
+//! file, and it is noted what was where.
 
+pub(crate) mod counters;
+pub(crate) mod hook;
+
+use std::collections::BTreeMap;
 use std::ops::Range;
 
-use wasmparser::{
-    BinaryReaderError, CompositeInnerType, FuncType, FunctionBody, Operator, Parser, Payload,
-    TypeRef, ValType,
-};
+use wasmparser::{BinaryReaderError, FunctionBody, Parser, Payload, TypeRef};
 
-/// The export under which the global variable with the hook is found: a function that takes an `i32`.
-pub(crate) const HOOK: &str = "host-sim.hook";
-
-/// What a call of the hook takes, in the engine's count of instructions.
-pub(crate) const HOOK_FUEL: u64 = 3;
-
-/// A place in a function where the hook is called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Point {
-    /// The function with this number begins.
-    Enter(u32),
-    /// It ends, unless it traps or throws.
-    Leave(u32),
+/// An instrumented module.
+pub(crate) struct Woven {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) places: Places,
 }
 
-/// The same module with calls of the hook; `at` says with which number at which point, or that there is none.
-///
-/// # Errors
-///
-/// The bytes are no module.
-pub(crate) fn instrument(
-    bytes: &[u8],
-    at: &dyn Fn(Point) -> Option<i32>,
-) -> Result<Vec<u8>, BinaryReaderError> {
-    let facts = Facts::of(bytes)?;
-    let mut types = facts.types.len();
-    // Behind all others: the hook's type, and one for each list of several results.
-    let hook_type = types;
-    types = types.saturating_add(1);
-    let mut lists: Vec<Vec<u8>> = Vec::new();
-    for function in &facts.functions {
-        if let Some(Results::Several(list)) = function
-            && !lists.contains(list)
-        {
-            lists.push(list.clone());
+/// Where in the file of the module itself the code of the instrumented one comes from.
+#[derive(Debug, Default)]
+pub(crate) struct Places(
+    /// Pieces that were copied, in order: where each begins in the instrumented file and in the other.
+    Vec<(u64, u64)>,
+);
+
+impl Places {
+    /// Where the code at this place of the instrumented file is in the other.
+    pub(crate) fn original(&self, woven: u64) -> Option<u64> {
+        let behind = self.0.partition_point(|(place, _)| *place <= woven);
+        let (place, original) = self.0.get(behind.checked_sub(1)?)?;
+        Some(original.saturating_add(woven.saturating_sub(*place)))
+    }
+}
+
+/// The sections of a module with numbers, in the order in which they stand.
+const TYPES: u8 = 1;
+const FUNCTIONS: u8 = 3;
+const MEMORIES: u8 = 5;
+const GLOBALS: u8 = 6;
+const EXPORTS: u8 = 7;
+const CODE: u8 = 10;
+const ORDER: [u8; 13] = [1, 2, 3, 4, 5, 13, 6, 7, 8, 9, 12, 10, 11];
+
+/// What is added to the sections of a module, each with how many entries it is.
+#[derive(Default)]
+struct Additions(BTreeMap<u8, (usize, Vec<u8>)>);
+
+impl Additions {
+    fn add(&mut self, section: u8, entry: &[u8]) {
+        let (count, bytes) = self.0.entry(section).or_default();
+        *count = count.saturating_add(1);
+        bytes.extend(entry);
+    }
+
+    fn export(&mut self, name: &str, kind: u8, number: usize) {
+        let mut entry = Vec::new();
+        unsigned(&mut entry, name.len());
+        entry.extend(name.as_bytes());
+        entry.push(kind);
+        unsigned(&mut entry, number);
+        self.add(EXPORTS, &entry);
+    }
+}
+
+/// The body of a function that is being written anew.
+struct Weaver<'b> {
+    bytes: &'b [u8],
+    woven: Vec<u8>,
+    /// What was copied: where it begins in the new body, and in the module's file.
+    pieces: Vec<(usize, u64)>,
+    /// Until where the module's file was copied.
+    copied: u64,
+}
+
+impl<'b> Weaver<'b> {
+    fn new(bytes: &'b [u8], body: &FunctionBody<'_>) -> Self {
+        Self {
+            bytes,
+            woven: Vec::new(),
+            pieces: Vec::new(),
+            copied: body.range().start,
         }
     }
-    let weaving = Weaving {
-        hook_type,
-        global: facts.globals,
-        lists_from: types,
-        lists,
-        at,
-    };
+
+    /// Copies until this place in the module's file.
+    fn copy_until(&mut self, place: u64) {
+        if place > self.copied {
+            self.pieces.push((self.woven.len(), self.copied));
+            self.woven.extend(part(self.bytes, self.copied..place));
+            self.copied = place;
+        }
+    }
+}
+
+/// Writes a module anew, with what is added, and its functions as `weave` makes them of their numbers and bodies.
+fn rewrite(
+    bytes: &[u8],
+    additions: &Additions,
+    mut weave: impl FnMut(u32, &FunctionBody<'_>, &mut Weaver<'_>) -> Result<(), BinaryReaderError>,
+) -> Result<Woven, BinaryReaderError> {
     let mut woven = bytes.get(..8).unwrap_or_default().to_vec();
-    let mut added = false;
+    let mut pieces = Vec::new();
+    let mut missing: Vec<u8> = additions.0.keys().copied().collect();
+    missing.sort_by_key(|id| rank(*id));
+    let nothing = (0, Vec::new());
     for section in sections(bytes)? {
         let Section { id, content } = section;
-        // A module need not have global variables; they come before these.
-        if !added && matches!(id, 7..=12) {
-            added = true;
-            if !facts.has_globals {
-                write_section(&mut woven, 6, 0, &[], 1, &weaving.global_variable(&facts));
-            }
+        let before = |other: &u8| id != 0 && rank(*other) < rank(id);
+        for absent in missing.extract_if(.., |other| before(other)) {
+            let (count, more) = additions.0.get(&absent).unwrap_or(&nothing);
+            write_section(&mut woven, absent, 0, &[], *count, more);
         }
-        let mut more = Vec::new();
+        missing.retain(|other| *other != id);
+        let (count, more) = additions.0.get(&id).unwrap_or(&nothing);
         match id {
-            1 => {
-                weaving.types(&mut more);
-                let count = weaving.lists.len().saturating_add(1);
-                append(&mut woven, id, content, count, &more)?;
+            CODE => {
+                let (own, mut bodies, found) = bodies(bytes, &mut weave)?;
+                pieces = found;
+                bodies.extend(more);
+                write_section(&mut woven, id, own, &[], *count, &bodies);
             }
-            3 => {
-                unsigned(&mut more, hook_type);
-                append(&mut woven, id, content, 1, &more)?;
-            }
-            6 => append(&mut woven, id, content, 1, &weaving.global_variable(&facts))?,
-            7 => {
-                unsigned(&mut more, HOOK.len());
-                more.extend(HOOK.as_bytes());
-                more.push(3);
-                unsigned(&mut more, facts.globals);
-                append(&mut woven, id, content, 1, &more)?;
-            }
-            10 => {
-                let bodies = weaving.code(bytes, &facts)?;
-                let count = facts.functions.len().saturating_add(1);
-                write_section(&mut woven, id, 0, &[], count, &bodies);
-            }
-            // Hints are about places in the code.
+            // Hints and DWARF are about places in the code.
             0 if is_about_code(content) => {}
+            _ if *count > 0 => append(&mut woven, id, content, *count, more)?,
             _ => {
                 woven.push(id);
                 unsigned(&mut woven, content.len());
@@ -101,211 +131,105 @@ pub(crate) fn instrument(
             }
         }
     }
-    Ok(woven)
+    let starts = body_starts(&woven)?;
+    let place = |(function, offset, original): (usize, usize, u64)| {
+        let start = starts.get(function).copied()?;
+        Some((start.saturating_add(u64::try_from(offset).ok()?), original))
+    };
+    Ok(Woven {
+        places: Places(pieces.into_iter().filter_map(place).collect()),
+        bytes: woven,
+    })
 }
 
-/// What has to be known of a module beforehand.
+/// A piece of a body: the function, where it is in it, and where it was in the module's file.
+type Piece = (usize, usize, u64);
+
+/// All bodies of a module as they become, how many they are, and which pieces of them were copied.
+fn bodies(
+    bytes: &[u8],
+    weave: &mut impl FnMut(u32, &FunctionBody<'_>, &mut Weaver<'_>) -> Result<(), BinaryReaderError>,
+) -> Result<(usize, Vec<u8>, Vec<Piece>), BinaryReaderError> {
+    let (mut written, mut pieces, mut count) = (Vec::new(), Vec::new(), 0_usize);
+    each_body(bytes, |number, body| {
+        let mut weaver = Weaver::new(bytes, body);
+        weave(number, body, &mut weaver)?;
+        weaver.copy_until(body.range().end);
+        unsigned(&mut written, weaver.woven.len());
+        written.extend(&weaver.woven);
+        let found = weaver.pieces.into_iter();
+        pieces.extend(found.map(|(offset, original)| (count, offset, original)));
+        count = count.saturating_add(1);
+        Ok(())
+    })?;
+    Ok((count, written, pieces))
+}
+
+/// Does something with each function of a module's own, which has this number and this body.
+fn each_body(
+    bytes: &[u8],
+    mut act: impl FnMut(u32, &FunctionBody<'_>) -> Result<(), BinaryReaderError>,
+) -> Result<(), BinaryReaderError> {
+    let mut number = u32::try_from(Numbers::of(bytes)?.imported_functions).unwrap_or(u32::MAX);
+    for payload in Parser::new(0).parse_all(bytes) {
+        if let Payload::CodeSectionEntry(body) = payload? {
+            act(number, &body)?;
+            number = number.saturating_add(1);
+        }
+    }
+    Ok(())
+}
+
+/// How many there are of what has numbers in a module.
 #[derive(Default)]
-struct Facts {
-    types: Vec<Option<FuncType>>,
-    /// How many functions are imported.
-    imported: usize,
-    /// What each function of the module itself gives; nothing where that cannot be written down.
-    functions: Vec<Option<Results>>,
-    /// How many global variables there are, with those that are imported.
+struct Numbers {
+    imported_functions: usize,
+    /// With those that are imported.
+    memories: usize,
+    /// With those that are imported.
     globals: usize,
-    has_globals: bool,
 }
 
-/// What a function gives.
-enum Results {
-    None,
-    One(u8),
-    Several(Vec<u8>),
-}
-
-impl Facts {
+impl Numbers {
     fn of(bytes: &[u8]) -> Result<Self, BinaryReaderError> {
-        let mut facts = Self::default();
+        let mut numbers = Self::default();
+        let more = |to: &mut usize, count: u32| {
+            *to = to.saturating_add(usize::try_from(count).unwrap_or(usize::MAX));
+        };
         for payload in Parser::new(0).parse_all(bytes) {
             match payload? {
-                Payload::TypeSection(section) => {
-                    for group in section {
-                        let types = group?.into_types();
-                        facts
-                            .types
-                            .extend(types.map(|ty| match ty.composite_type.inner {
-                                CompositeInnerType::Func(function) => Some(function),
-                                _ => None,
-                            }));
-                    }
-                }
                 Payload::ImportSection(section) => {
                     for import in section.into_imports() {
                         match import?.ty {
-                            TypeRef::Func(_) => facts.imported = facts.imported.saturating_add(1),
-                            TypeRef::Global(_) => facts.globals = facts.globals.saturating_add(1),
+                            TypeRef::Func(_) => more(&mut numbers.imported_functions, 1),
+                            TypeRef::Memory(_) => more(&mut numbers.memories, 1),
+                            TypeRef::Global(_) => more(&mut numbers.globals, 1),
                             _ => {}
                         }
                     }
                 }
-                Payload::FunctionSection(section) => {
-                    for ty in section {
-                        let ty = usize::try_from(ty?).unwrap_or(usize::MAX);
-                        let ty = facts.types.get(ty).and_then(Option::as_ref);
-                        facts.functions.push(ty.and_then(Results::of));
-                    }
-                }
-                Payload::GlobalSection(section) => {
-                    let count = usize::try_from(section.count()).unwrap_or(usize::MAX);
-                    facts.globals = facts.globals.saturating_add(count);
-                    facts.has_globals = true;
-                }
+                Payload::MemorySection(section) => more(&mut numbers.memories, section.count()),
+                Payload::GlobalSection(section) => more(&mut numbers.globals, section.count()),
                 _ => {}
             }
         }
-        Ok(facts)
+        Ok(numbers)
     }
 }
 
-impl Results {
-    fn of(ty: &FuncType) -> Option<Self> {
-        let byte = |ty: &ValType| {
-            Some(match ty {
-                ValType::I32 => 0x7f,
-                ValType::I64 => 0x7e,
-                ValType::F32 => 0x7d,
-                ValType::F64 => 0x7c,
-                ValType::V128 => 0x7b,
-                ValType::Ref(_) => return None,
-            })
-        };
-        let bytes: Vec<u8> = ty.results().iter().map(byte).collect::<Option<_>>()?;
-        Some(match bytes.as_slice() {
-            [] => Self::None,
-            [only] => Self::One(*only),
-            _ => Self::Several(bytes),
-        })
-    }
+/// Where the body of each function begins.
+fn body_starts(bytes: &[u8]) -> Result<Vec<u64>, BinaryReaderError> {
+    let mut starts = Vec::new();
+    each_body(bytes, |_, body| {
+        starts.push(body.range().start);
+        Ok(())
+    })?;
+    Ok(starts)
 }
 
-struct Weaving<'a> {
-    /// The number of the hook's type.
-    hook_type: usize,
-    /// The number of the global variable with the hook.
-    global: usize,
-    /// Types that are only results, and the number of the first.
-    lists: Vec<Vec<u8>>,
-    lists_from: usize,
-    at: &'a dyn Fn(Point) -> Option<i32>,
-}
-
-impl Weaving<'_> {
-    fn types(&self, to: &mut Vec<u8>) {
-        to.extend([0x60, 1, 0x7f, 0]);
-        for list in &self.lists {
-            to.extend([0x60, 0]);
-            unsigned(to, list.len());
-            to.extend(list);
-        }
-    }
-
-    /// Of the type `(mut (ref $hook))`; at first the function behind all others.
-    fn global_variable(&self, facts: &Facts) -> Vec<u8> {
-        let mut variable = vec![0x64];
-        signed(
-            &mut variable,
-            i64::try_from(self.hook_type).unwrap_or_default(),
-        );
-        variable.extend([1, 0xd2]);
-        unsigned(
-            &mut variable,
-            facts.imported.saturating_add(facts.functions.len()),
-        );
-        variable.push(0x0b);
-        variable
-    }
-
-    fn code(&self, bytes: &[u8], facts: &Facts) -> Result<Vec<u8>, BinaryReaderError> {
-        let mut bodies = Vec::new();
-        let mut functions = facts.functions.iter();
-        let mut number = facts.imported;
-        for payload in Parser::new(0).parse_all(bytes) {
-            let Payload::CodeSectionEntry(body) = payload? else {
-                continue;
-            };
-            let results = functions.next().and_then(Option::as_ref);
-            let woven = match results {
-                Some(results) => self.body(bytes, &body, results, number)?,
-                None => part(bytes, body.range()).to_vec(),
-            };
-            unsigned(&mut bodies, woven.len());
-            bodies.extend(woven);
-            number = number.saturating_add(1);
-        }
-        bodies.extend([2, 0, 0x0b]);
-        Ok(bodies)
-    }
-
-    fn body(
-        &self,
-        bytes: &[u8],
-        body: &FunctionBody<'_>,
-        results: &Results,
-        number: usize,
-    ) -> Result<Vec<u8>, BinaryReaderError> {
-        let number = u32::try_from(number).unwrap_or(u32::MAX);
-        let range = body.range();
-        let mut operators = body.get_operators_reader()?;
-        let copy = |woven: &mut Vec<u8>, from: u64, to: u64| {
-            woven.extend(part(bytes, from..to));
-        };
-        let mut woven = Vec::new();
-        let mut copied = operators.original_position();
-        copy(&mut woven, range.start, copied);
-        self.call(&mut woven, Point::Enter(number));
-        woven.push(0x02);
-        match results {
-            Results::None => woven.push(0x40),
-            Results::One(byte) => woven.push(*byte),
-            Results::Several(list) => {
-                let place = self.lists.iter().position(|known| known == list);
-                let ty = self.lists_from.saturating_add(place.unwrap_or_default());
-                signed(&mut woven, i64::try_from(ty).unwrap_or_default());
-            }
-        }
-        while !operators.eof() {
-            let position = operators.original_position();
-            let leaves = matches!(
-                operators.read()?,
-                Operator::Return
-                    | Operator::ReturnCall { .. }
-                    | Operator::ReturnCallIndirect { .. }
-                    | Operator::ReturnCallRef { .. }
-            );
-            if leaves {
-                copy(&mut woven, copied, position);
-                self.call(&mut woven, Point::Leave(number));
-                copied = position;
-            }
-        }
-        // With the `end` of the function, which is that of the block.
-        copy(&mut woven, copied, range.end);
-        self.call(&mut woven, Point::Leave(number));
-        woven.push(0x0b);
-        Ok(woven)
-    }
-
-    fn call(&self, to: &mut Vec<u8>, point: Point) {
-        if let Some(number) = (self.at)(point) {
-            to.push(0x41);
-            signed(to, number.into());
-            to.push(0x23);
-            unsigned(to, self.global);
-            to.push(0x14);
-            unsigned(to, self.hook_type);
-        }
-    }
+fn rank(id: u8) -> usize {
+    let place = ORDER.iter().position(|other| *other == id);
+    place.unwrap_or(usize::MAX)
 }
 
 /// A section of a module.
@@ -343,7 +267,7 @@ fn is_about_code(custom: &[u8]) -> bool {
     let mut reader = wasmparser::BinaryReader::new(custom, 0);
     reader
         .read_string()
-        .is_ok_and(|name| name.starts_with("metadata.code."))
+        .is_ok_and(|name| name.starts_with("metadata.code.") || name.starts_with(".debug_"))
 }
 
 /// Writes a section with so many entries more, which are behind the others.

@@ -34,6 +34,7 @@ pub mod callback;
 mod callout;
 mod chain;
 mod clock;
+pub mod coverage;
 mod crash;
 mod dns;
 mod engine;

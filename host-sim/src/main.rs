@@ -79,7 +79,11 @@ upstream_request, properties, response_code_details and grpc_status. A value is 
 { contains = \"text\" } or { joined = \"a, b\" } (a list in however many header lines).
 
 A filter that handles no requests, with timers or queues only, is looked at with advance, metrics,
-log and callouts; requests pass it unseen.")]
+log and callouts; requests pass it unseen.
+
+--coverage needs a module with DWARF (Rust: strip = false, debug = 1), and counts in that module as
+it is loaded; nothing is compiled anew. Optimized code has fewer lines, some of which share their
+code with others; a module without optimization tells every one.")]
     Run(command::run::Run),
     /// Run scenarios under every order of events
     ///

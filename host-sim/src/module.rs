@@ -1,11 +1,15 @@
 //! A compiled module. Compiling takes long and running does not, so whoever runs many simulations keeps the module and
 //! compiles once; clones share the code.
 
+mod error;
+mod source;
+
 use std::fmt;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::path::Path;
+use std::sync::Arc;
 
+use wasmparser::BinaryReaderError;
 use wasmtime::{
     Engine, ExternType, Instance, InstancePre, Linker, Memory, Ref, Store, Table,
     UnknownImportError, ValType,
@@ -13,14 +17,17 @@ use wasmtime::{
 
 use crate::abi::AbiVersion;
 use crate::callback::{self, Callback};
+use crate::coverage::{Coverage, CoverageError};
 use crate::engine::engine;
 use crate::hostcalls;
 use crate::imports::{self, Imports, Support};
-use crate::instrument::instrument;
+use crate::instrument::{Woven, counters, hook};
 use crate::limits::{MOST_ELEMENTS, MOST_PAGES};
 use crate::profile::number;
 use crate::symbols::{Symbols, SymbolsError};
 use crate::vm_state::VmState;
+pub use error::LoadError;
+pub(crate) use source::Source;
 
 /// A proxy-wasm module, compiled and linked, ready to be instantiated any number of times.
 #[derive(Clone)]
@@ -30,21 +37,6 @@ pub struct Module {
     source: Arc<Source>,
 }
 
-/// What a module was compiled from.
-#[derive(Debug)]
-pub(crate) struct Source {
-    code: Box<[u8]>,
-    symbols: OnceLock<Option<Symbols>>,
-}
-
-impl Source {
-    /// Names and source lines, which are read when they are first asked for.
-    pub(crate) fn symbols(&self) -> Option<&Symbols> {
-        let read = || Symbols::of(&self.code).ok();
-        self.symbols.get_or_init(read).as_ref()
-    }
-}
-
 /// A module with what it imports.
 #[derive(Clone)]
 enum Linked {
@@ -52,97 +44,6 @@ enum Linked {
     Wholly(InstancePre<VmState>),
     /// Each VM makes the memory or the table that it imports.
     ButForMemory(wasmtime::Module, Arc<Linker<VmState>>),
-}
-
-const EXPECTED_VERSIONS: &str =
-    "proxy_abi_version_0_1_0, proxy_abi_version_0_2_0 or proxy_abi_version_0_2_1";
-
-/// Why Envoy would not load a module.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// The file cannot be read.
-    #[error("{}: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The bytes are no WebAssembly module.
-    #[error("not a WebAssembly module: {0}")]
-    NotWasm(String),
-    /// No export says which ABI the module was built for.
-    #[error("missing or unknown Proxy-Wasm ABI version: no export named {EXPECTED_VERSIONS}")]
-    MissingAbiVersion,
-    /// The module was built for an ABI that host-sim does not know.
-    #[error("unknown Proxy-Wasm ABI version `{0}`, expected {EXPECTED_VERSIONS}")]
-    UnknownAbiVersion(String),
-    /// Neither `malloc` nor `proxy_on_memory_allocate` is exported.
-    #[error("the module exports no allocator, expected `malloc` or `proxy_on_memory_allocate`")]
-    MissingAllocator,
-    /// A callback or the allocator is not of the ABI's type.
-    #[error("the module's export `{name}` is no function of the ABI's type")]
-    WrongExport {
-        /// The export.
-        name: String,
-    },
-    /// V8 has less memory, or smaller tables.
-    #[error("the module wants {wanted}, and V8 gives {most} at most")]
-    TooLarge {
-        /// What it wants at the start, as in `20000 pages of memory`.
-        wanted: String,
-        /// How much there is.
-        most: u64,
-    },
-    /// Envoy does not offer this import.
-    #[error("failed to load the module due to a missing import: {module}.{name}")]
-    UnknownImport {
-        /// The module of the import.
-        module: String,
-        /// Its name.
-        name: String,
-    },
-    /// Envoy offers this import to modules of other versions only.
-    #[error(
-        "failed to load the module due to a missing import: env.{name} belongs to ABI {}, and the module says that it was built for {abi}",
-        .versions.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
-    )]
-    ImportOfOtherVersion {
-        /// Its name.
-        name: String,
-        /// What the module was built for.
-        abi: AbiVersion,
-        /// Who may import it.
-        versions: &'static [AbiVersion],
-    },
-    /// Envoy offers this import with another type.
-    #[error(
-        "failed to load the module due to an import type mismatch: {module}.{name}, want: {wanted}, but host exports: {offered}"
-    )]
-    ImportOfOtherType {
-        /// The module of the import.
-        module: String,
-        /// Its name.
-        name: String,
-        /// The type that the module imports, as in `i32 i32 -> i32`.
-        wanted: String,
-        /// The type that Envoy offers.
-        offered: String,
-    },
-    /// The module is a filter for connections: it has such callbacks and none of an HTTP filter's.
-    #[error(
-        "the module is a TCP filter: it exports {callback} and no callback of an HTTP filter; host-sim simulates HTTP filters"
-    )]
-    TcpFilter {
-        /// The first such callback.
-        callback: &'static str,
-    },
-    /// The WebAssembly engine cannot be set up on this machine.
-    #[error("the WebAssembly engine does not start: {0}")]
-    Engine(String),
-    /// The module does not fit together with this simulator.
-    #[error("failed to link the module: {0}")]
-    Link(String),
 }
 
 impl Module {
@@ -184,12 +85,52 @@ impl Module {
     ///
     /// When Envoy would not load it.
     pub fn profiled(bytes: &[u8]) -> Result<Self, LoadError> {
+        let weave = |binary: &[u8]| Ok((hook::instrument(binary, &number)?, Vec::new()));
+        Self::woven(bytes, weave)
+    }
+
+    /// As [`from_bytes`](Self::from_bytes), and how often each part of its code is executed is counted, in all VMs until they end. It does
+    /// the same, slower, and takes more memory.
+    ///
+    /// # Errors
+    ///
+    /// When Envoy would not load it.
+    pub fn covered(bytes: &[u8]) -> Result<Self, LoadError> {
+        Self::woven(bytes, counters::instrument)
+    }
+
+    /// Which lines of its source were executed, of a module that was [loaded](Self::covered) for that, in VMs that have ended.
+    ///
+    /// # Errors
+    ///
+    /// When it was not, or has no DWARF that can be read.
+    pub fn coverage(&self) -> Result<Coverage, CoverageError> {
+        self.source.coverage()
+    }
+
+    /// Whether it tells its source lines, which [`coverage`](Self::coverage) needs.
+    #[must_use]
+    pub fn has_source_lines(&self) -> bool {
+        let symbols = self.source.symbols();
+        symbols.is_some_and(Symbols::has_lines)
+    }
+
+    /// Compiles a module with what is put into its code.
+    fn woven(
+        bytes: &[u8],
+        weave: impl FnOnce(&[u8]) -> Result<(Woven, Vec<counters::Block>), BinaryReaderError>,
+    ) -> Result<Self, LoadError> {
         // What is wrong with the module itself is told as always.
         Self::from_bytes(bytes)?;
         let binary =
             wat::parse_bytes(bytes).map_err(|error| LoadError::NotWasm(error.to_string()))?;
-        let woven = instrument(&binary, &number);
-        Self::from_bytes(&woven.map_err(|error| LoadError::NotWasm(error.to_string()))?)
+        let (woven, blocks) =
+            weave(&binary).map_err(|error| LoadError::NotWasm(error.to_string()))?;
+        let module = Self::from_bytes(&woven.bytes)?;
+        Ok(Self {
+            source: Arc::new(Source::woven(&binary, woven.places, blocks)),
+            ..module
+        })
     }
 
     /// The same without counting instructions, as Envoy runs it: somewhat faster, and a callback that never returns is never
@@ -235,10 +176,7 @@ impl Module {
         Ok(Self {
             linked,
             abi,
-            source: Arc::new(Source {
-                code: bytes.into(),
-                symbols: OnceLock::new(),
-            }),
+            source: Arc::new(Source::of(bytes)),
         })
     }
 
@@ -248,14 +186,8 @@ impl Module {
     ///
     /// The twin is no module, or one with other code.
     pub fn with_symbols(self, twin: &[u8]) -> Result<Self, SymbolsError> {
-        let symbols = Symbols::with_twin(&self.source.code, twin)?;
-        Ok(Self {
-            source: Arc::new(Source {
-                code: self.source.code.clone(),
-                symbols: Some(symbols).into(),
-            }),
-            ..self
-        })
+        let source = Arc::new(self.source.with_twin(twin)?);
+        Ok(Self { source, ..self })
     }
 
     /// What it was compiled from.
@@ -302,7 +234,7 @@ impl Module {
 
     /// Whether the other one has the same code.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        self.source.code == other.source.code
+        self.source.is_same(&other.source)
     }
 
     /// The ABI that the module was built for.

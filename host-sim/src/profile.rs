@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
-use crate::instrument::HOOK_FUEL;
+use crate::instrument::hook::{HOOK_FUEL, Point};
 
 /// What was on the stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -235,8 +235,7 @@ impl Profiler {
 }
 
 /// With which number the hook is called at a point.
-pub(crate) fn number(point: crate::instrument::Point) -> Option<i32> {
-    use crate::instrument::Point;
+pub(crate) fn number(point: Point) -> Option<i32> {
     match point {
         Point::Enter(function) => i32::try_from(function).ok(),
         Point::Leave(function) => i32::try_from(function).ok().map(|function| !function),

@@ -13,8 +13,9 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use binary::Binary;
-use demangle::demangled;
+pub(crate) use demangle::demangled;
 use dwarf::Dwarf;
+pub(crate) use dwarf::Slice;
 
 /// Why a module's names cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -128,6 +129,12 @@ impl Symbols {
     #[must_use]
     pub fn may_be_called(&self, function: u32, name: &str) -> bool {
         !self.stated.contains(&function) || self.name(function) == demangled(name)
+    }
+
+    /// Its DWARF, and where in the file the code is whose addresses begin there with 0.
+    pub(crate) fn dwarf(&self) -> Option<(gimli::Dwarf<Slice<'_>>, u64)> {
+        let dwarf = self.dwarf.as_ref()?;
+        Some((dwarf.borrow(), self.binary.code_start()))
     }
 
     /// The number of the function whose code is at this offset in the file.

@@ -11,7 +11,8 @@ use crate::crash;
 use crate::engine::ticks;
 use crate::host::Host;
 use crate::hostcalls::Fatal;
-use crate::instrument::HOOK;
+use crate::instrument::counters::{COUNTERS, WIDTH};
+use crate::instrument::hook::HOOK;
 use crate::module::{LoadError, Module, Source};
 use crate::vm_state::{Identity, Phase, Plugin, VmState};
 
@@ -357,6 +358,18 @@ impl Vm {
     pub(crate) fn notify(&mut self, name: &'static str, context: u32) -> Result<(), VmFailure> {
         self.callback::<_, ()>(name, context, context, format_args!(""))
             .map(|_| ())
+    }
+}
+
+impl Drop for Vm {
+    fn drop(&mut self) {
+        let counters = self.instance.get_memory(&mut self.store, COUNTERS);
+        if let Some(memory) = counters {
+            let counters = memory.data(&self.store).chunks_exact(WIDTH);
+            let count = |counter: &[u8]| counter.try_into().map(u64::from_le_bytes);
+            self.source
+                .add(counters.map(|counter| count(counter).unwrap_or_default()));
+        }
     }
 }
 

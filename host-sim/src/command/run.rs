@@ -1,5 +1,6 @@
 //! `host-sim run`: scenarios, and which of them do not hold.
 
+mod coverage;
 mod json;
 mod junit;
 mod outcome;
@@ -22,6 +23,7 @@ use super::diagnostic::Pointed;
 use super::plugin::{SymbolsOptions, time_limit};
 use super::watch::Watch;
 use crate::command::output::{say, show};
+use coverage::CoverageOptions;
 use outcome::{Count, Outcome, Verdict};
 
 /// What `host-sim run` is told.
@@ -56,6 +58,8 @@ pub(crate) struct Run {
     /// Run again whenever the filter, a scenario or a configuration changes
     #[arg(long)]
     watch: bool,
+    #[command(flatten)]
+    coverage: CoverageOptions,
 }
 
 /// From how many scenarios on a bar shows how far they are.
@@ -117,7 +121,11 @@ impl Run {
     fn once(&self, read: &mut BTreeSet<PathBuf>) -> anyhow::Result<bool> {
         let scenarios = self.read_scenarios(read)?;
         let (plugin, _) = self.named()?;
-        let module = super::with_symbols(super::load(plugin)?, &self.symbols)?;
+        let module = if self.coverage.is_wanted() {
+            self.coverage.load(plugin, self.symbols.symbols.is_some())?
+        } else {
+            super::with_symbols(super::load(plugin)?, &self.symbols)?
+        };
         let limit = time_limit(self.callback_timeout);
         let target = SimTarget::new(module.clone()).with_time_limit(limit);
         let bar = self.bar(scenarios.len())?;
@@ -137,10 +145,15 @@ impl Run {
         if let Some(file) = &self.junit {
             junit::write(file, &outcomes).with_context(|| file.display().to_string())?;
         }
+        let covered = self.coverage.is_wanted();
+        let covered = covered.then(|| self.coverage.write(&module)).transpose()?;
         let count = Count::of(&outcomes);
         if self.json {
             say!("{}", json::text(&outcomes)?);
         } else {
+            if let Some(covered) = covered {
+                say!("{covered}");
+            }
             say!("{count}");
         }
         Ok(count.failed == 0)

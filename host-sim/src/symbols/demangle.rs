@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// The name that a compiler made of a function's, taken back; any other as it is.
-pub(super) fn demangled(name: &str) -> String {
+pub(crate) fn demangled(name: &str) -> String {
     let whole = whole(name);
     addr2line::demangle_auto(whole, None).into_owned()
 }

@@ -13,7 +13,8 @@ use super::{CallSite, Place};
 #[derive(Debug)]
 pub(super) struct Dwarf(DwarfSections<Vec<u8>>);
 
-type Slice<'a> = EndianSlice<'a, LittleEndian>;
+/// Bytes of a section.
+pub(crate) type Slice<'a> = EndianSlice<'a, LittleEndian>;
 
 impl Dwarf {
     /// That of a module which has any.

@@ -8,6 +8,7 @@
 
 mod bench;
 mod check;
+mod covered;
 mod envoy_yaml;
 mod explore;
 mod folder;

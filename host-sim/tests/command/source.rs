@@ -25,17 +25,20 @@ const WITH_LINES: &str = "  0: AT core::core_arch::wasm32::unreachable (STD)
   2: AT proxy_on_request_headers (/src/shop.rs:26:5)
 ";
 
-/// Compiles a Rust source that is in the folder.
+/// Compiles a Rust source that is in the folder, which it is told to call `/src`.
 pub(crate) fn compile(folder: &Folder, source: &str, module: &str, flags: &[&str]) {
+    let here = folder.path().canonicalize().unwrap();
+    let prefix = format!("--remap-path-prefix={}=/src", here.display());
+    compile_here(folder, source, module, &[flags, &[&prefix]].concat());
+}
+
+/// Compiles a Rust source that is in the folder.
+pub(crate) fn compile_here(folder: &Folder, source: &str, module: &str, flags: &[&str]) {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let output = Command::new(rustc)
         .args([source, "-o", module, "--crate-type", "cdylib"])
-        .args(["--target", "wasm32-wasip1", "--edition", "2024", "-O"])
-        .args(["-Cpanic=abort", "--remap-path-prefix"])
-        .arg(format!(
-            "{}=/src",
-            folder.path().canonicalize().unwrap().display()
-        ))
+        .args(["--target", "wasm32-wasip1", "--edition", "2024"])
+        .args(["-O", "-Cpanic=abort"])
         .args(flags)
         .current_dir(folder.path())
         .output()
