@@ -18,6 +18,7 @@ mod foreign_functions;
 mod grpc;
 mod guest;
 mod header_maps;
+mod instrumented;
 mod lifecycle;
 mod limits;
 mod loading;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::folder::{Folder, GOOD};
+use crate::source::compile;
 
 /// Takes one page more for every request, without an end.
 const LEAKY: &str = r#"(module
@@ -107,6 +108,60 @@ fn a_profile_says_which_function_takes_how_much_and_changes_nothing() {
     }
     let picture = folder.read("f.svg");
     assert!(picture.contains("<title>down: "), "{picture}");
+}
+
+#[test]
+fn names_of_a_stripped_filter_come_from_its_twin() {
+    let folder = Folder::with(&[("counted.rs", include_str!("source/counted.rs"))]);
+    let plain = ["-Copt-level=0"];
+    compile(
+        &folder,
+        "counted.rs",
+        "twin.wasm",
+        &[&plain[..], &["-Cdebuginfo=1"]].concat(),
+    );
+    compile(
+        &folder,
+        "counted.rs",
+        "shipped.wasm",
+        &[&plain[..], &["-Cstrip=symbols"]].concat(),
+    );
+    compile(&folder, "counted.rs", "other.wasm", &["-Copt-level=2"]);
+    let bench = |options: &[&str]| {
+        let bench = ["bench", "--plugin", "shipped.wasm", "-n", "2", "--json"];
+        folder.run(&[&bench[..], &["--flamegraph", "f.svg"], options].concat())
+    };
+    let functions = |said: &str| {
+        let said: Value = serde_json::from_str(said).unwrap();
+        let functions = said["functions"].as_array().unwrap().iter();
+        let one = |called: &Value| {
+            let name = called["name"].as_str().unwrap().to_owned();
+            (name, called["calls"].as_f64().unwrap())
+        };
+        functions.map(one).collect::<Vec<_>>()
+    };
+    let (status, said) = bench(&["--symbols", "twin.wasm"]);
+    assert_eq!(status, Some(0), "{said}");
+    let named = functions(&said);
+    for expected in [("counted::few", 1.0), ("counted::few::{{closure}}", 3.0)] {
+        let expected = (expected.0.to_owned(), expected.1);
+        assert!(named.contains(&expected), "{named:?}");
+    }
+    assert!(folder.read("f.svg").contains("<title>counted::few: "));
+    let (_, said) = bench(&[]);
+    let numbered = functions(&said);
+    let calls = |functions: &[(String, f64)]| {
+        functions
+            .iter()
+            .map(|(_, calls)| *calls)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(calls(&numbered), calls(&named));
+    assert!(!said.contains("counted"), "{said}");
+    let (status, said) = bench(&["--symbols", "other.wasm"]);
+    assert_eq!(status, Some(2));
+    let error = "error: other.wasm: its code is not that of the filter: expected the same module before its names were stripped\n";
+    assert!(said.ends_with(error), "{said}");
 }
 
 #[test]
