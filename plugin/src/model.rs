@@ -12,6 +12,7 @@ pub mod edition;
 pub mod enforcement;
 pub mod header_map;
 pub mod header_name;
+pub mod instant;
 pub mod legacy_limit;
 pub mod namespace;
 pub mod organization;

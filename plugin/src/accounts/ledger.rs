@@ -232,6 +232,8 @@ impl<'a, S: SharedData> Ledger<'a, S> {
         as_of: AsOf,
         step: impl Fn(&Account) -> Result<Account, E>,
     ) -> Posting<E> {
+        // Not moved through the loop: two accounts are many bytes.
+        let mut posted: Option<Posted> = None;
         let changed = change(self.data, key.as_str(), Self::ATTEMPTS, |stored| {
             let Loaded {
                 account: before,
@@ -244,23 +246,29 @@ impl<'a, S: SharedData> Ledger<'a, S> {
                 return Ok(Change::StoreAndRepeat(back.to_record()));
             }
             let after = step(&before).map_err(NotPosted::Declined)?;
-            let posted = Posted {
+            let change = if after == before {
+                Change::Keep(())
+            } else {
+                Change::Store(after.to_record(), ())
+            };
+            posted = Some(Posted {
                 before,
                 after,
                 former,
-            };
-            Ok(if posted.after == posted.before {
-                Change::Keep(posted)
-            } else {
-                Change::Store(posted.after.to_record(), posted)
-            })
+            });
+            Ok(change)
         });
+        let attempts = Self::ATTEMPTS;
+        let result = match (changed.result, posted) {
+            (Ok(()), Some(posted)) => Ok(posted),
+            (Err(NotChanged::Stopped(why)), _) => Err(why),
+            (Err(NotChanged::Refused(refused)), _) => Err(PostingFailure::from(refused).into()),
+            (Err(NotChanged::Contended { .. }) | Ok(()), _) => {
+                Err(PostingFailure::Contended { attempts }.into())
+            }
+        };
         Posting {
-            result: changed.result.map_err(|stopped| match stopped {
-                NotChanged::Stopped(why) => why,
-                NotChanged::Contended { attempts } => PostingFailure::Contended { attempts }.into(),
-                NotChanged::Refused(refused) => PostingFailure::from(refused).into(),
-            }),
+            result,
             retries: changed.retries,
         }
     }

@@ -5,13 +5,7 @@
 //! timer ticks; whoever is asked for all of them reads what all workers have entered. Ids are spread over [`Roster::PARTS`] keys, each
 //! with [`Roster::MOST`] entries at the most: beyond them, some organizations are not listed, and the roster says so.
 
-use std::{
-    cell::RefCell,
-    collections::{BTreeMap, HashMap},
-    rc::Rc,
-};
-
-use serde::{Deserialize, Serialize};
+use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
 use crate::{
     accounts::{
@@ -31,48 +25,37 @@ use crate::{
 pub struct Roster {
     namespace: Namespace,
     entered: RefCell<HashMap<AccountKey, (DayNumber, Rc<AccountHolder>), BuildSpread>>,
-    due: RefCell<BTreeMap<u32, Vec<Entry>>>,
+    due: RefCell<Vec<Entry>>,
 }
 
 /// An account holder, as a worker knew it that served it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// The organization's id, or what callers that share an account are called.
-    #[serde(rename = "o")]
     pub label: String,
     /// Whether callers share the account.
-    #[serde(rename = "s", default, skip_serializing_if = "std::ops::Not::not")]
     pub shared: bool,
     /// The day on which it was entered.
-    #[serde(rename = "y")]
     pub day: i32,
     /// The name of its edition.
-    #[serde(rename = "e")]
     pub edition: String,
     /// The name of its data centre.
-    #[serde(rename = "d")]
     pub data_center: String,
     /// How its calls are counted.
-    #[serde(rename = "m")]
     pub model: String,
     /// The credits of its day.
-    #[serde(rename = "t")]
     pub total: u64,
     /// How many of its calls may be in progress.
-    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<u32>,
     /// Whether refusals are meant.
-    #[serde(rename = "r", default)]
     pub enforced: bool,
 }
 
 /// What is stored under one key.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq)]
 struct Part {
     /// Whether there was an entry too many.
-    #[serde(default)]
     full: bool,
-    #[serde(default)]
     entries: Vec<Entry>,
 }
 
@@ -98,6 +81,44 @@ impl Entry {
             concurrency: holder.concurrency,
             enforced: holder.enforcement == Enforcement::Enforce,
         }
+    }
+}
+
+impl Entry {
+    fn write(&self, record: &mut String) {
+        let concurrency = self.concurrency.map(|limit| limit.to_string());
+        let fields = [
+            self.label.as_str(),
+            if self.shared { "shared" } else { "" },
+            &self.day.to_string(),
+            &self.edition,
+            &self.data_center,
+            &self.model,
+            &self.total.to_string(),
+            &concurrency.unwrap_or_default(),
+            if self.enforced { "enforced" } else { "" },
+        ];
+        for field in fields {
+            record.extend(field.chars().map(|c| if c.is_control() { ' ' } else { c }));
+            record.push('\t');
+        }
+        record.push('\n');
+    }
+
+    fn from_line(line: &str) -> Option<Self> {
+        let mut fields = line.split('\t');
+        let mut field = || fields.next();
+        Some(Self {
+            label: field()?.to_owned(),
+            shared: !field()?.is_empty(),
+            day: field()?.parse().ok()?,
+            edition: field()?.to_owned(),
+            data_center: field()?.to_owned(),
+            model: field()?.to_owned(),
+            total: field()?.parse().ok()?,
+            concurrency: field()?.parse().ok(),
+            enforced: !field()?.is_empty(),
+        })
     }
 }
 
@@ -132,21 +153,32 @@ impl Roster {
         }
         entered.insert(holder.key.clone(), (day, Rc::clone(holder)));
         let entry = Entry::of(holder, day, terms());
-        let mut due = self.due.borrow_mut();
-        due.entry(Self::part(&entry.label)).or_default().push(entry);
+        self.due.borrow_mut().push(entry);
     }
 
     /// Enters whoever has been noted. What cannot be written is written by the next call.
     pub fn flush(&self, data: &impl SharedData) {
-        self.due.borrow_mut().retain(|part, due| {
-            let changed = change(data, &self.key(*part), Self::ATTEMPTS, |stored| {
-                let mut part = read(stored);
-                due.iter().for_each(|entry| part.enter(entry));
-                let record = serde_json::to_vec(&part).unwrap_or_default();
-                Ok::<_, std::convert::Infallible>(Change::Store(record, ()))
+        let mut due = self.due.take();
+        for number in 0..Self::PARTS {
+            if due.is_empty() {
+                return;
+            }
+            let is_here = |entry: &Entry| Self::part(&entry.label) == number;
+            if !due.iter().any(is_here) {
+                continue;
+            }
+            let changed = change(data, &self.key(number), Self::ATTEMPTS, |stored| {
+                let mut part = Part::read(stored);
+                let here = due.iter().filter(|entry| is_here(entry));
+                here.for_each(|entry| part.enter(entry));
+                Ok::<_, std::convert::Infallible>(Change::Store(part.to_record(), ()))
             });
-            changed.result.is_err()
-        });
+            let (here, others) = due.into_iter().partition(is_here);
+            due = others;
+            if changed.result.is_err() {
+                self.due.borrow_mut().extend::<Vec<_>>(here);
+            }
+        }
     }
 
     /// Everybody whom the workers of this proxy have entered. What cannot be read is left out.
@@ -157,7 +189,7 @@ impl Roster {
             let Ok(Some(stored)) = data.get(&self.key(part)) else {
                 continue;
             };
-            let part = read(&stored.value);
+            let part = Part::read(&stored.value);
             listed.is_incomplete |= part.full;
             listed.entries.extend(part.entries);
         }
@@ -174,6 +206,29 @@ impl Roster {
 }
 
 impl Part {
+    /// What is stored: a line for each entry, its fields between tabs. What is no such line is left out.
+    fn read(stored: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(stored);
+        Self {
+            full: text.starts_with(Self::FULL),
+            entries: text.lines().filter_map(Entry::from_line).collect(),
+        }
+    }
+
+    fn to_record(&self) -> Vec<u8> {
+        let mut record = String::new();
+        if self.full {
+            record.push_str(Self::FULL);
+        }
+        self.entries
+            .iter()
+            .for_each(|entry| entry.write(&mut record));
+        record.into_bytes()
+    }
+
+    /// The first line of a part in which there was an entry too many.
+    const FULL: &'static str = "full\n";
+
     /// Enters somebody in place of an earlier entry, and of those who have not been active for longer than a day.
     fn enter(&mut self, entry: &Entry) {
         let same = |known: &Entry| known.label == entry.label && known.shared == entry.shared;
@@ -186,11 +241,6 @@ impl Part {
             self.full = true;
         }
     }
-}
-
-/// What is stored; nothing where something else is.
-fn read(stored: &[u8]) -> Part {
-    serde_json::from_slice(stored).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -276,12 +326,38 @@ mod tests {
     }
 
     #[test]
+    fn what_is_stored_is_read_again() {
+        let entry = Entry {
+            concurrency: Some(5),
+            edition: "two\nlines\tand tabs".to_owned(),
+            ..Entry::of(&holder("x"), TODAY, terms())
+        };
+        let other = Entry {
+            label: "é".to_owned(),
+            shared: false,
+            enforced: false,
+            ..Entry::of(&holder("x"), TODAY, terms())
+        };
+        let part = Part {
+            full: true,
+            entries: vec![entry.clone(), other.clone()],
+        };
+        let edition = "two lines and tabs".to_owned();
+        let expected = Part {
+            full: true,
+            entries: vec![Entry { edition, ..entry }, other],
+        };
+        assert_eq!(Part::read(&part.to_record()), expected);
+        assert_eq!(Part::read(b"\xff\t\n\n{}"), Part::default());
+    }
+
+    #[test]
     fn what_could_not_be_written_is_written_the_next_time() {
         let mut rivals = 20;
         let data = FakeSharedData::with_rival(move |data, key| {
             if rivals > 0 {
                 rivals -= 1;
-                data.put(key, b"{\"entries\":[]}");
+                data.put(key, b"something else");
             }
         });
         let roster = Roster::new(Namespace::default());

@@ -93,6 +93,7 @@ pub struct Changed<T, E> {
 /// Changes the value of `key` by `step`, which is given what is stored (no bytes where nothing is) and may be tried up to `attempts`
 /// times: only what it returned last counts. A mismatch means that another worker made progress, so that tries are few; running out of
 /// them is an outcome of its own, never a wrong value.
+#[inline]
 pub fn change<T, E>(
     data: &impl SharedData,
     key: &str,

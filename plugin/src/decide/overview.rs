@@ -3,7 +3,7 @@
 //! There are the organizations that the configuration lists, those that have been active and are on the [roster](crate::accounts::roster),
 //! and, where several proxies share the accounts, those that only the others serve and the engine knows.
 
-use std::{cmp::Ordering, collections::BTreeMap, rc::Rc};
+use std::{cmp::Ordering, collections::HashMap, rc::Rc};
 
 use jiff::Timestamp;
 
@@ -80,7 +80,7 @@ impl Policy {
         if view.sort == Sort::Refused {
             found.iter_mut().for_each(|found| found.count(worker, data));
         }
-        found.sort_by(|one, other| order(view.sort, &one.row, &other.row));
+        found.sort_unstable_by(|one, other| order(view.sort, &one.row, &other.row));
         found.truncate(view.top);
         if view.sort != Sort::Refused {
             found.iter_mut().for_each(|found| found.count(worker, data));
@@ -98,8 +98,8 @@ impl Policy {
     }
 
     /// Every account that this proxy knows of, and whether there are more.
-    fn known(&self, now: Timestamp, data: &impl SharedData) -> (BTreeMap<Surveyed, Known>, bool) {
-        let mut known = BTreeMap::new();
+    fn known(&self, now: Timestamp, data: &impl SharedData) -> (HashMap<Surveyed, Known>, bool) {
+        let mut known = HashMap::new();
         let listed = self.roster.as_ref().map(|roster| roster.read(data));
         let listed = listed.unwrap_or_default();
         for entry in listed.entries {

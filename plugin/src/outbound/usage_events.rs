@@ -13,11 +13,11 @@ mod config;
 
 use std::{
     cell::{Cell, RefCell},
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     rc::Rc,
 };
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Serialize;
 
 pub use config::{Format, UsageEventsConfig};
@@ -25,7 +25,7 @@ pub use config::{Format, UsageEventsConfig};
 use crate::{
     accounts::statistics::{Breakdown, Count, NameHash, Statistics},
     document::csv,
-    model::{day::Seconds, spread::BuildSpread},
+    model::{day::Seconds, instant::rfc3339, spread::BuildSpread},
     outbound::outbox::{Outbox, Retries},
 };
 
@@ -49,7 +49,8 @@ pub struct UsageEvents {
 #[derive(Debug)]
 struct Gathering {
     from: Timestamp,
-    charged: BTreeMap<Operation, Count>,
+    /// In the order of organizations and operations.
+    charged: Vec<(Operation, Count)>,
 }
 
 /// An organization, and the name of a rule.
@@ -126,10 +127,16 @@ impl UsageEvents {
         for (rule, count) in all.filter(|(_, count)| !count.is_zero()) {
             let gathering = gathering.get_or_insert_with(|| Gathering {
                 from: now,
-                charged: BTreeMap::new(),
+                charged: Vec::new(),
             });
             let key = (Rc::clone(&organization), Rc::clone(rule));
-            gathering.charged.entry(key).or_default().add(count);
+            let charged = &mut gathering.charged;
+            let found = charged.binary_search_by(|(known, _)| known.cmp(&key));
+            match found.map(|place| charged.get_mut(place)) {
+                Ok(Some((_, sum))) => sum.add(count),
+                Ok(None) => {}
+                Err(place) => charged.insert(place, (key, count)),
+            }
         }
     }
 
@@ -153,7 +160,6 @@ impl UsageEvents {
         };
         let lot = self.lot.get().unwrap_or_else(draw);
         self.lot.set(Some(lot));
-        let charged: Vec<_> = charged.into_iter().collect();
         for batch in charged.chunks(Self::BATCH) {
             let number = self.batches.get();
             self.batches.set(number.saturating_add(1));
@@ -170,7 +176,7 @@ impl UsageEvents {
         from: Timestamp,
         to: Timestamp,
     ) -> String {
-        let [hour, from, to] = [hour(from), second(from), second(to)].map(|at| at.to_string());
+        let [hour, from, to] = [hour(from), from, to].map(rfc3339);
         let ids: Vec<_> = (0..batch.len())
             .map(|number| format!("{prefix}-{number}"))
             .collect();
@@ -222,15 +228,9 @@ impl UsageEvents {
 
 /// The first second of the hour in UTC.
 fn hour(at: Timestamp) -> Timestamp {
-    let into = at.as_second().rem_euclid(3_600);
-    second(at)
-        .checked_sub(SignedDuration::from_secs(into))
-        .unwrap_or(at)
-}
-
-/// The second, without its parts.
-fn second(at: Timestamp) -> Timestamp {
-    Timestamp::from_second(at.as_second()).unwrap_or(at)
+    let second = at.as_second();
+    let start = second.saturating_sub(second.rem_euclid(3_600));
+    Timestamp::from_second(start).unwrap_or(at)
 }
 
 #[cfg(test)]

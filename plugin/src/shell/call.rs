@@ -359,6 +359,7 @@ impl Call {
     }
 
     /// Answers an operator, once the engine has said what it knows.
+    #[inline(never)]
     fn oversee(
         &mut self,
         operators: &Operators,

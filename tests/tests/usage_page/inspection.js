@@ -71,7 +71,7 @@
     header: all('header > *').map(line).join('\n'),
     notes: all('.note').map(line),
     today: all('.figure, .sum, .reset').map(line).join('\n'),
-    parts: rows(tables[0]),
+    parts: tables[0] ? rows(tables[0]) : [],
     operations: operations ? rows(operations) : [],
     scripts: document.scripts.length,
     fetched: performance.getEntriesByType('resource').map(entry => entry.name),

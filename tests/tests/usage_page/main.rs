@@ -13,6 +13,7 @@ mod browser;
 mod chromium;
 mod forecast;
 mod inspection;
+mod overview;
 mod pages;
 mod server;
 
@@ -44,7 +45,11 @@ struct World {
 fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::from_args();
     let screenshots = screenshots()?;
-    let server = Server::start(PAGES.iter().map(Page::rendered).collect::<Result<_, _>>()?)?;
+    let server = {
+        let overviews = overview::PAGES.iter().map(|page| overview::rendered(page));
+        let pages = PAGES.iter().map(Page::rendered).chain(overviews);
+        Server::start(pages.collect::<Result<_, _>>()?)?
+    };
     let browser = Browser::start(&chromium::obtain()?)?;
     let world = Arc::new(World {
         browser: Mutex::new(browser),
@@ -66,6 +71,14 @@ fn main() -> anyhow::Result<ExitCode> {
             let name = format!("{page}::{}", screen.name());
             trial(&world, name, move |world| {
                 forecast::look(world, page, screen)
+            })
+        }));
+    }
+    for page in overview::PAGES {
+        trials.extend(Screen::ALL.iter().map(|screen| {
+            let name = format!("{page}::{}", screen.name());
+            trial(&world, name, move |world| {
+                overview::look(world, page, screen)
             })
         }));
     }

@@ -1,7 +1,5 @@
 //! Who is in the overview, and with which numbers.
 
-use std::collections::HashMap;
-
 use super::*;
 use crate::{
     accounts::{ledger::fake::FakeSharedData, statistics::Event},

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::{Overview, Row};
 use crate::{
     document::csv,
+    model::instant::rfc3339,
     show::usage::json::{self, OneDecimal},
 };
 
@@ -81,8 +82,8 @@ impl<'a> From<&'a Row> for OrganizationMember<'a> {
             calls_in_progress: row.in_progress,
             concurrency: row.concurrency,
             refused_calls: row.refused,
-            runs_out_at: row.runs_out_at.map(second),
-            resets_at: row.resets_at.map(second),
+            runs_out_at: row.runs_out_at.map(rfc3339),
+            resets_at: row.resets_at.map(rfc3339),
         }
     }
 }
@@ -91,7 +92,7 @@ impl<'a> From<&'a Row> for OrganizationMember<'a> {
 pub(super) fn json(overview: &Overview) -> String {
     let elsewhere = overview.elsewhere.as_ref();
     json::text(&Document {
-        as_of: second(overview.as_of),
+        as_of: rfc3339(overview.as_of),
         total_organizations: overview.organizations,
         complete: !overview.is_incomplete,
         elsewhere: elsewhere.map(|known| ElsewhereMember {
@@ -122,7 +123,7 @@ pub(super) fn csv(overview: &Overview) -> String {
     ]);
     for row in &overview.rows {
         let number = |number: Option<u64>| number.map(|n| n.to_string()).unwrap_or_default();
-        let moment = |moment: Option<Timestamp>| moment.map(second).unwrap_or_default();
+        let moment = |moment: Option<Timestamp>| moment.map(rfc3339).unwrap_or_default();
         let percentage = row.percentage().map(|share| share.to_string());
         text.push_str(&csv::row(&[
             &row.organization,
@@ -220,11 +221,4 @@ fn is_unit(end: &str) -> bool {
 fn label(value: &str) -> String {
     let value = value.replace('\\', "\\\\").replace('"', "\\\"");
     value.replace('\n', "\\n")
-}
-
-/// A moment as RFC 3339, in UTC and without parts of a second.
-fn second(at: Timestamp) -> String {
-    Timestamp::from_second(at.as_second())
-        .unwrap_or(at)
-        .to_string()
 }

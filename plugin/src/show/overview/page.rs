@@ -1,19 +1,20 @@
 //! The overview as a page, for people: sorted by links, searched by a form, without a script.
 
 use askama::Template;
+use jiff::tz::TimeZone;
 
 use super::{Overview, Row, Sort, View};
 use crate::{
     model::day::Seconds,
     show::usage::{
-        local_time::in_words,
+        local_time::{LocalTime, in_words},
         page::{Percent, STYLE, grouped},
     },
 };
 
 /// The value of `Content-Security-Policy` for the page: as that of the usage page, and a form that leads back here.
 pub(super) const SECURITY_POLICY: &str = "default-src 'none'; \
-     style-src 'sha256-9J2Au/HiqaduraLR3o63DitgwhCmbmcho/Elui34UlU='; \
+     style-src 'sha256-ySN4mF9m3Z7ndKjZO6xCxLfC/m0/zbJ4uJ8wctN8HSY='; \
      base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /// The page, with everything as it is shown.
@@ -88,7 +89,7 @@ pub(super) fn html(overview: &Overview, view: &View, product: Option<&str>, path
             .collect(),
         summary: summary(overview),
         notes: notes(overview),
-        as_of: overview.as_of.strftime("%H:%M:%S UTC").to_string(),
+        as_of: LocalTime::new(overview.as_of, &TimeZone::UTC).time,
     };
     page.render().unwrap_or_default()
 }

@@ -136,7 +136,7 @@ fn people_read_a_page() {
         "it does not answer in time",
         "too many organizations",
         "href=\"/api-credits?search=%3Cb%3E&#38;sort=refused&#38;top=2\"",
-        "As of 12:00:00 UTC",
+        "As of 12:00 UTC",
     ] {
         assert!(html.contains(expected), "{expected}\n{html}");
     }

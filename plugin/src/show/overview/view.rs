@@ -5,7 +5,7 @@ use crate::document::{choice::expected_one_of, json::cut};
 /// Which organizations are shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct View {
-    /// What is to be found in the organization's id, edition or data centre, whatever its case; nothing for all.
+    /// What is to be found in the organization's id, edition or data centre, whatever the case of ASCII letters; nothing for all.
     pub search: String,
     /// In what order.
     pub sort: Sort,
@@ -107,7 +107,7 @@ impl View {
         let mut view = Self::default();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match &*name {
-                "search" => view.search = value.trim().to_lowercase(),
+                "search" => view.search = value.trim().to_ascii_lowercase(),
                 "sort" if value.is_empty() => {}
                 "sort" => {
                     let found = Sort::ALL.into_iter().find(|sort| sort.name() == value);
@@ -146,7 +146,7 @@ impl View {
     /// Whether one of these texts has in it what is searched for.
     pub fn finds<'a>(&self, texts: impl IntoIterator<Item = &'a str>) -> bool {
         let mut texts = texts.into_iter();
-        self.search.is_empty() || texts.any(|text| text.to_lowercase().contains(&self.search))
+        self.search.is_empty() || texts.any(|text| text.to_ascii_lowercase().contains(&self.search))
     }
 
     /// The query that asks for the same in another order.
