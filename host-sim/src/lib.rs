@@ -26,6 +26,8 @@
 //!
 //! HTTP/2 `METADATA` frames, and with them `proxy_on_request_metadata` and `proxy_on_response_metadata`; TCP filters; the
 //! foreign functions that compile expressions or use keys. A module that calls one of these is told so by name.
+//!
+#![doc = include_str!("../../.github/GLOSSARY.md")]
 
 mod abi;
 pub mod access_log;

@@ -26,24 +26,7 @@
 //! hold it for its body, or to refuse it, and the [`Receipt`](show::receipt::Receipt) of what was decided is the one source of every
 //! header, property, body and counter.
 //!
-//! # Glossary
-//!
-//! | word | what it means here |
-//! |---|---|
-//! | account | what one organization has used on its day, and which of its calls are in progress: a record in shared data |
-//! | account holder | whoever has an account: an organization, or callers that share one |
-//! | allotment | the credits of a day: base of the edition, credits per agent, purchases |
-//! | charge | take credits from an account, before the call is forwarded |
-//! | engine | the counter in Redis or Valkey that several proxies share |
-//! | held | a call that waits, for its body, the directory or the engine |
-//! | lease | what a proxy holds of an account's day where several share it; also how long a worker's word on its calls in progress counts |
-//! | quote | what a call costs, as far as its head tells |
-//! | receipt | what was decided about a call, with every number that is shown anywhere |
-//! | refund | give back what was charged, because the platform failed the call |
-//! | settle | correct the charge by what the response says that the call did cost |
-//! | slot | the place of a call in progress |
-//! | strangers | organizations that nobody knows |
-
+#![doc = include_str!("../../.github/GLOSSARY.md")]
 #![cfg_attr(
     test,
     allow(

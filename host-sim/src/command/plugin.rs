@@ -39,7 +39,7 @@ pub(crate) struct PluginOptions {
     /// Which root context of the module
     #[arg(long, value_name = "ID")]
     root_id: Option<String>,
-    /// What becomes of requests once the VM has failed
+    /// How requests are treated once the VM has failed
     #[arg(long, value_enum)]
     failure_policy: Option<Policy>,
     /// Show the filter the body of a request whose headers it holds, as with `allow_on_headers_stop_iteration: true` in Envoy

@@ -34,7 +34,7 @@ pub struct Mapping {
     pub configuration: ConfigurationMapping,
 }
 
-/// What becomes of a line.
+/// How a line was read.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RequestMapping {

@@ -172,7 +172,7 @@ impl Organization {
         self.sum(|day| day.cost)
     }
 
-    /// The day on which it came nearest to its limit or farthest beyond; without limits, the dearest one.
+    /// The day on which it came nearest to its limit or farthest beyond; without limits, the most expensive one.
     #[must_use]
     pub fn worst_day(&self) -> Option<&Day> {
         self.days.iter().max_by(|a, b| {

@@ -85,7 +85,7 @@ pub struct Prospect {
     pub refusals: Reasons,
     /// What would have been enough.
     pub remedy: Option<Remedy>,
-    /// Its calls by kind, the dearest first.
+    /// Its calls by kind, the most expensive first.
     #[serde(serialize_with = "by_name")]
     #[cfg_attr(feature = "command", schemars(with = "Vec<(String, Operation)>"))]
     pub operations: Vec<(Arc<str>, Operation)>,

@@ -1,4 +1,4 @@
-//! How much of a body its receiver takes: what `content-length` promises, and what becomes of a body that breaks the promise.
+//! How much of a body its receiver takes: what `content-length` promises, and how a body is treated that breaks the promise.
 //!
 //! A filter that changes the size of a body and leaves `content-length` as it is makes Envoy 1.40 send both as they are. What
 //! happens then is the receiver's doing, an upstream's or a client's. Over HTTP/1 the rest of a body that is too long is no part of
@@ -92,7 +92,7 @@ impl Framing {
 mod tests {
     use super::*;
 
-    /// What becomes of these pieces, the last of which is the end.
+    /// How these pieces are treated, the last of which is the end.
     fn taken(
         headers: &[(&str, &str)],
         http: HttpVersion,

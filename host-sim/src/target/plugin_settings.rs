@@ -20,7 +20,7 @@ pub struct PluginSettings {
     pub environment: BTreeMap<String, String>,
     /// Whether pausing in the headers lets body callbacks go on (Envoy 1.35 and later).
     pub allow_on_headers_stop_iteration: bool,
-    /// What becomes of requests once the VM has failed.
+    /// How requests are treated once the VM has failed.
     pub failure_policy: FailurePolicy,
     /// The base interval of `reload_config.backoff`, in milliseconds: how long a VM must have been loaded before
     /// [`FailurePolicy::FailReload`] loads it anew. Envoy's default is 1,000.
@@ -48,7 +48,7 @@ impl Default for PluginSettings {
     }
 }
 
-/// What becomes of requests once the VM has failed (`envoy.extensions.wasm.v3.FailurePolicy`).
+/// How requests are treated once the VM has failed (`envoy.extensions.wasm.v3.FailurePolicy`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum FailurePolicy {

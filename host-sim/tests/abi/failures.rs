@@ -1,4 +1,4 @@
-//! VMs that fail, and what becomes of the streams of that worker.
+//! VMs that fail, and how the streams of that worker end.
 
 use std::time::Duration;
 

@@ -16,9 +16,9 @@ use crate::{
     model::{day::DayNumber, namespace::Namespace, organization::OrganizationId},
 };
 
-mod birth;
+mod engine_view;
 
-pub use birth::{Acquaintance, Birth};
+pub use engine_view::{EngineView, Epoch};
 
 pub use super::shared_data::{Cas, HostRefused, SetError, SharedData, Versioned};
 use super::shared_data::{Change, NotChanged, change};

@@ -199,7 +199,7 @@ impl Statistics {
     }
 
     /// Adds what another worker counted. Of two different days the later one stays: what comes late for a day that is over is
-    /// nobody's business any more.
+    /// shown nowhere any more.
     pub fn merge(&mut self, other: &Self) {
         if self.is_far_ahead_of(other.day) {
             self.day = other.day;

@@ -63,7 +63,7 @@ pub struct Owed {
     pub correction: Correction,
 }
 
-/// What becomes of a charge once its call is answered.
+/// How a charge is corrected once its call is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Correction {
     /// So much is given back.

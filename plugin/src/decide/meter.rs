@@ -35,14 +35,14 @@ use crate::{
 
 mod bodies;
 mod charging;
-mod looking;
 mod reserving;
 mod settlement;
+mod usage_query;
 
 use charging::Aim;
-pub(super) use looking::in_progress;
 use settlement::Permit;
 pub use settlement::{Ending, ResponseHead};
+pub(super) use usage_query::in_progress;
 
 /// The longest body, in bytes, that is held without asking whether the least that its call can cost is left: what it takes is little, and a
 /// client reads the true price in its refusal.

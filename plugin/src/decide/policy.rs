@@ -43,9 +43,9 @@ pub struct Policy {
     pub subscriptions: Subscriptions,
     /// The organizations that are known.
     pub organizations: HashMap<OrganizationId, Rc<AccountHolder>, BuildSpread>,
-    /// What becomes of the calls of other organizations.
+    /// How calls of other organizations are treated.
     pub strangers: Outsiders,
-    /// What becomes of calls that state no organization.
+    /// How calls are treated that state no organization.
     pub anonymous: Outsiders,
     /// What calls cost.
     pub costs: CostTable,
@@ -97,7 +97,7 @@ pub struct GroupLimit {
     pub limit: u32,
 }
 
-/// What becomes of calls whose organization has no account.
+/// How calls are treated whose organization has no account.
 #[derive(Clone, Debug)]
 pub enum Outsiders {
     /// They are refused.

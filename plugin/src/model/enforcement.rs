@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-/// What becomes of calls that the policy refuses.
+/// How calls are treated that the policy refuses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]

@@ -260,7 +260,7 @@ impl Directory {
         let why = error.to_string();
         let trouble = self.complaints.line(&why, now, || {
             let (id, cluster) = (id.as_str(), self.service.cluster.as_str());
-            format!("the directory (cluster {cluster:?}) is of no use about {id:?}: {why}")
+            format!("the directory (cluster {cluster:?}) has no usable answer about {id:?}: {why}")
         });
         Answered {
             trouble,

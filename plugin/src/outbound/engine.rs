@@ -13,16 +13,16 @@
 //!
 //! - Never more is spent than there is, as long as the engine answers: a proxy spends what the engine has granted it. Where it does not
 //!   answer, [`WhenDown`] says how far calls go on.
-//! - An engine that has lost everything is recognized by its birth: when it was first spoken to. Each message states the birth that its
+//! - An engine that has lost everything is recognized by its epoch: when it was first spoken to. Each message states the epoch that its
 //!   sender knows, and one that states another makes the engine grant nothing, about any organization, until as many proxies as there are
 //!   have said again what they hold of it, or for `idle_seconds` and four more. By then every proxy that has spoken that day has greeted
-//!   the engine, silent as it may be, and has said everything again (`retelling.rs`), a thousand organizations a second and worker. A first
+//!   the engine, silent as it may be, and has said everything again (`resync.rs`), a thousand organizations a second and worker. A first
 //!   start keeps nobody waiting.
 //! - What is not known to any proxy that can reach the engine in that time may be spent twice: what was remembered by one that crashed, or
 //!   was cut off, or was given another module meanwhile; and a proxy that starts after the loss and is the first to speak, so that it
-//!   knows no birth, is granted what an engine that is new would grant until another greets that one: for `idle_seconds` and one more. So
+//!   knows no epoch, is granted what an engine that is new would grant until another greets that one: for `idle_seconds` and one more. So
 //!   let the engine keep its data on disk (`envoy/valkey.conf`).
-//! - A day that the engine alone has lost (its key was evicted) is told again too, and nothing of it is granted for as long, if the first
+//! - A day that the engine alone has lost (its key was evicted) is stated again too, and nothing of it is granted for as long, if the first
 //!   to speak holds something or knows that others do.
 //! - A replica that takes over without the last messages is mended by the next ones; until then it may grant what the former primary had
 //!   granted since, so let a primary wait for its replica (`envoy/valkey.conf`).
@@ -46,14 +46,14 @@
 //! Nothing here calls anybody: [`Engine::take_due`] says what to send.
 
 mod config;
+mod dispatch;
+mod due_report;
 mod failure;
+mod fallback;
 mod message;
-mod post;
-mod recourse;
 mod reserve;
 mod resp;
-mod retelling;
-mod saying;
+mod resync;
 mod survey;
 mod transport;
 
@@ -68,13 +68,13 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 pub use config::EngineConfig;
+pub use dispatch::{EngineCall, Learned, Sent};
+pub use due_report::DueReport;
 pub use failure::{Failure, FailureKind};
+pub use fallback::{EngineFallback, Short};
 pub use message::{Answer, Circumstances, Heard, Message, Wish};
-pub use post::{Learned, Parcel, Sent};
-pub use recourse::{Recourse, Short};
 use reserve::{Purpose, Reserve};
-use retelling::Told;
-pub use saying::Saying;
+use resync::Told;
 use survey::Surveying;
 pub use survey::{DayAtEngine, Survey, Surveyed};
 pub use transport::{RespTransport, Transport, WebdisTransport};
@@ -99,7 +99,7 @@ use crate::{
 pub struct Engine {
     settings: Settings,
     script: String,
-    /// Where the engine's birth is known, here and at the engine.
+    /// Where the engine's epoch is known, here and at the engine.
     place: AccountKey,
     id: RefCell<Option<EnvoyId>>,
     due: RefCell<Vec<Due>>,
@@ -112,9 +112,9 @@ pub struct Engine {
     /// Whether it is to be greeted.
     greets: Cell<bool>,
     sent: RefCell<HashMap<CalloutId, Vec<Sent>>>,
-    /// Since when it has been of no use.
+    /// Since when it has been down.
     down: Cell<Option<Timestamp>>,
-    /// When it last was of no use, unless it has been of use since.
+    /// When it last failed, unless it has answered since.
     failed_at: Cell<Option<Timestamp>>,
     /// What was wanted from it since.
     missed: RefCell<Option<Due>>,
@@ -136,7 +136,7 @@ pub struct Settings {
     pub deadline: Duration,
     /// After which time without a call what is reserved is given back.
     pub idle: Seconds,
-    /// What becomes of calls meanwhile.
+    /// How calls are treated meanwhile.
     pub when_down: WhenDown,
     /// Which accounts they are.
     pub namespace: Namespace,
@@ -144,7 +144,7 @@ pub struct Settings {
     pub share_lease: Seconds,
 }
 
-/// What becomes of calls that what is reserved cannot pay for while the engine does not answer.
+/// How calls are treated that the reserved credits cannot pay for while the engine does not answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -205,7 +205,7 @@ impl Engine {
         }
     }
 
-    /// Whether it has been of no use lately.
+    /// Whether it has failed lately.
     #[must_use]
     pub fn is_down(&self) -> bool {
         self.down.get().is_some()
@@ -258,21 +258,21 @@ impl Engine {
             let stated = account.lease().map(|lease| lease.allotment);
             let stated = stated.unwrap_or_default();
             let least = Reserve::of(&self.settings, stated, stated).least;
-            let purpose = match account.saying(now, idle, share_lease, least) {
-                Saying::Nothing => {
+            let purpose = match account.due_report(now, idle, share_lease, least) {
+                DueReport::Nothing => {
                     self.active.borrow_mut().remove(&holder.key);
                     continue;
                 }
-                Saying::Later => continue,
-                Saying::Report => Purpose::Report,
-                Saying::GiveBack => Purpose::GiveBack,
+                DueReport::Later => continue,
+                DueReport::Report => Purpose::Report,
+                DueReport::GiveBack => Purpose::GiveBack,
             };
             self.put(Due::of(&holder, purpose));
         }
         if let Some(missed) = self.missed.take() {
             self.put(missed);
         }
-        self.retell(now, data);
+        self.resync(now, data);
     }
 
     /// Whether there is anything to say.

@@ -73,11 +73,11 @@ pub struct BodyLimits {
     pub max_bytes: usize,
     /// How long a call waits for its body to be complete.
     pub timeout: Seconds,
-    /// What becomes of a call whose body is longer.
+    /// How a call is treated whose body is longer.
     pub too_large: Fallback,
-    /// What becomes of a call whose records cannot be counted.
+    /// How a call is treated whose records cannot be counted.
     pub unreadable: Fallback,
-    /// What becomes of every call with such a price where no bodies are read; `None` where they are.
+    /// How every call with such a price is treated where no bodies are read; `None` where they are.
     pub unread: Option<Fallback>,
 }
 

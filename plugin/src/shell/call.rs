@@ -1,7 +1,7 @@
 //! A call: what the filter reads of it, asks the meter about it, and does to it. It decides nothing.
 
 mod body;
-mod telling;
+mod reporting;
 
 use std::{borrow::Cow, rc::Rc};
 
@@ -29,7 +29,7 @@ use crate::{
     },
 };
 use jiff::Timestamp;
-use telling::publish;
+use reporting::publish;
 
 /// What the proxy is to do with a call, as the ABI numbers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,7 +190,7 @@ impl Call {
             headers.firsts(["content-length", "content-type", "upgrade"])
         };
         self.protocol = Protocol::of(content_type.unwrap_or_default());
-        let decided_for = telling::decided_for(&policy);
+        let decided_for = reporting::decided_for(&policy);
         let field = |name| {
             let is_read = !self.headers_only && !cfg!(feature = "headers_only");
             let value = is_read.then(|| headers.joined(name))?;

@@ -147,7 +147,7 @@ extern "C" fn api_credits_on_request_body(context: u32, size: usize, end: bool) 
     RETURNED.get()
 }
 
-/// A crash of the worker at some point of a call, if a header asks for it: for tests of what becomes of the other calls. No module that is
+/// A crash of the worker at some point of a call, if a header asks for it: for tests of how the other calls end. No module that is
 /// shipped can do that.
 #[derive(Default)]
 struct CrashOnDemand {

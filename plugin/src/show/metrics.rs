@@ -15,7 +15,7 @@ macro_rules! metrics {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Metric {
             $($(#[$doc])* $metric,)*
-            /// Calls to the engine that were of no use, by the kind of failure.
+            /// Calls to the engine without a usable answer, by the kind of failure.
             EngineFailures(FailureKind),
             /// Calls refused, by reason.
             CallsRefused(Reason),

@@ -8,7 +8,7 @@ use api_credits::outbound::callout::{CalloutName, Reply};
 
 use api_credits::outbound::engine::{EnvoyId, Message, RespTransport, Transport};
 
-use api_credits::accounts::ledger::{AccountKey, Birth};
+use api_credits::accounts::ledger::{AccountKey, Epoch};
 use api_credits::model::namespace::Namespace;
 use host_sim::resp::{RespBehaviour, RespReply};
 
@@ -21,7 +21,7 @@ pub fn resp(data: &[u8]) {
     let with_password = transport(vec![vec!["AUTH".to_owned(), password.clone()]]);
     let plain = transport(Vec::new());
     let place = AccountKey::engine(&Namespace::default());
-    let greeting = || Message::greeting(&place, &EnvoyId([7; 8]), Birth(7), Seconds::new(14));
+    let greeting = || Message::greeting(&place, &EnvoyId([7; 8]), Epoch(7), Seconds::new(14));
     for count in 1..=2 {
         let messages: Vec<_> = (0..count).map(|_| greeting()).collect();
         let believed = |body: &[u8]| {

@@ -14,7 +14,7 @@ use tokio::time::sleep;
 /// How many connections may wait to be taken.
 const BACKLOG: u32 = 1024;
 
-/// What becomes of new connections.
+/// How new connections are treated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// None: everything passes.
@@ -148,7 +148,7 @@ async fn accept(listener: TcpListener, state: Arc<State>) {
     }
 }
 
-/// What becomes of one connection.
+/// How one connection is treated.
 async fn pass(mut client: TcpStream, server: SocketAddr, fault: Fault) -> io::Result<()> {
     match fault {
         Fault::None => {

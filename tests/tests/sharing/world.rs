@@ -7,7 +7,7 @@ use api_credits::{
     model::reason::Reason,
     outbound::{
         callout::{CalloutId, Reply},
-        engine::Parcel,
+        engine::EngineCall,
     },
 };
 use api_credits_tests::engine::script::Script;
@@ -109,7 +109,7 @@ impl World {
             ..
         } = &mut self.proxies[proxy];
         let engine = workers[worker].policy.engine.as_ref().unwrap();
-        let parcels: Vec<Parcel> = engine.take_due(now, shared, || [*number; 8]);
+        let parcels: Vec<EngineCall> = engine.take_due(now, shared, || [*number; 8]);
         for parcel in parcels {
             *needed = (*needed).max(needs(&parcel.callout.body));
             self.calls_out += 1;

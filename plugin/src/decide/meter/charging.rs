@@ -20,7 +20,7 @@ use crate::{
         reason::Reason,
         terms::Terms,
     },
-    outbound::engine::Recourse,
+    outbound::engine::EngineFallback,
     pricing::cost_table::{Charge, PerRecordQuote, RuleId},
     show::{
         refusal::Answer,
@@ -192,13 +192,13 @@ impl Meter {
                     aim,
                     seen: seen.take(),
                 };
-                match self.recourse(&attempt, ceiling, declined, now) {
-                    Recourse::Wait => self.hold_for_engine(&attempt.holder.key, now),
-                    Recourse::Without(ceiling) => {
+                match self.fallback(&attempt, ceiling, declined, now) {
+                    EngineFallback::Wait => self.hold_for_engine(&attempt.holder.key, now),
+                    EngineFallback::Without(ceiling) => {
                         return self.charge_up_to(ceiling, attempt, now, data);
                     }
-                    Recourse::Unavailable => self.refuse_unavailable(attempt),
-                    Recourse::Refuse => self.decline(attempt, declined, now, data),
+                    EngineFallback::Unavailable => self.refuse_unavailable(attempt),
+                    EngineFallback::Refuse => self.decline(attempt, declined, now, data),
                 }
             }
             Err(NotPosted::Failed(failure)) => self.refuse_failed(failure, holder, charge),

@@ -1,4 +1,4 @@
-//! Reserving: what becomes of a call that what is reserved for its account here cannot pay for, where several proxies share accounts.
+//! Reserving: how a call is decided that the credits reserved here cannot pay for, where several proxies share accounts.
 
 use std::rc::Rc;
 
@@ -13,7 +13,7 @@ use crate::{
         slots::{Claim, TooManyCalls},
     },
     model::{balance::Balance, credits::Credits, day::after, reason::Reason, terms::Terms},
-    outbound::engine::{Recourse, Short},
+    outbound::engine::{EngineFallback, Short},
     show::refusal::Answer,
 };
 
@@ -34,18 +34,18 @@ impl Meter {
             })
     }
 
-    /// What becomes of a call that its account has declined, as far as it might be used under `ceiling`.
-    pub(super) fn recourse(
+    /// How a call is decided that its account has declined, as far as it might be used under `ceiling`.
+    pub(super) fn fallback(
         &self,
         attempt: &Attempt,
         ceiling: Ceiling,
         declined: NotAdmitted,
         now: Timestamp,
-    ) -> Recourse {
+    ) -> EngineFallback {
         let (Some(engine), Some(account), Ceiling::Lease) =
             (&self.policy.engine, &attempt.seen, ceiling)
         else {
-            return Recourse::Refuse;
+            return EngineFallback::Refuse;
         };
         let short = Short {
             holder: &attempt.holder,
@@ -56,7 +56,7 @@ impl Meter {
             lacks_credits: matches!(declined, NotAdmitted::Insufficient(_)),
             waits_until: self.waits_until,
         };
-        engine.recourse(short, now)
+        engine.fallback(short, now)
     }
 
     /// Holds a call until the engine has answered. However often it is held, it waits for one deadline in all.
@@ -67,7 +67,7 @@ impl Meter {
         Verdict::of(Step::HoldForEngine(key.clone()))
     }
 
-    /// Refuses a call because the engine is of no use.
+    /// Refuses a call because the engine gives no usable answer.
     pub(super) fn refuse_unavailable(&mut self, attempt: Attempt) -> Verdict {
         let Attempt {
             holder,

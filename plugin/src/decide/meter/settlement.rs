@@ -1,5 +1,5 @@
-//! What becomes of a call after it was forwarded: its charge is settled or refunded when it is answered, and its slot is released when
-//! it ends, once, whichever of the host's callbacks comes first.
+//! Settlement: a charge is settled or refunded when its forwarded call is answered, and the slot of a call is released when it ends, once,
+//! whichever of the host's callbacks comes first.
 
 use std::rc::Rc;
 

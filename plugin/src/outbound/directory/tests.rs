@@ -110,7 +110,7 @@ fn an_outage_is_outlived_and_asked_about_now_and_then() {
     let told = answer(&policy, "7", 503, "upstream connect error", 100);
     assert_eq!(
         told.as_deref(),
-        Some(r#"the directory (cluster "crm") is of no use about "7": it answered 503"#)
+        Some(r#"the directory (cluster "crm") has no usable answer about "7": it answered 503"#)
     );
     assert_eq!(payer(&policy, "7", 105), "Pro 120");
     assert_eq!(ask(&policy), [""; 0], "5 seconds of peace");
@@ -171,7 +171,7 @@ fn an_answer_that_makes_no_sense_is_none() {
     assert_eq!(
         answer(&policy, "7", 200, r#"{"edition": "Gold"}"#, 0).as_deref(),
         Some(
-            r#"the directory (cluster "crm") is of no use about "7": its answer contradicts the configuration: "Gold": expected one of the `editions`: "Free", "Pro""#
+            r#"the directory (cluster "crm") has no usable answer about "7": its answer contradicts the configuration: "Gold": expected one of the `editions`: "Free", "Pro""#
         )
     );
     assert_eq!(payer(&policy, "7", 0), "directory_unavailable");
@@ -196,7 +196,7 @@ fn a_question_that_cannot_be_asked_has_failed() {
     let answered = directory.fail(subject.id, error, &policy.subscriptions, at(0));
     assert_eq!(
         answered.trouble.as_deref().unwrap(),
-        r#"the directory (cluster "crm") is of no use about "7": it cannot be called: proxy_http_call failed with status 2"#
+        r#"the directory (cluster "crm") has no usable answer about "7": it cannot be called: proxy_http_call failed with status 2"#
     );
     assert!(!directory.is_asked_about(&answered.organization));
     assert_eq!(payer(&policy, "7", 0), "directory_unavailable");

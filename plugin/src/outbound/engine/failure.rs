@@ -1,6 +1,6 @@
-//! Failures: how the engine can be of no use, told apart for operators.
+//! Failures: how the engine can fail, told apart for operators.
 
-/// Why a call to the engine was of no use.
+/// Why a call to the engine failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     /// It cannot be reached: the proxy does not take the call, or answers 503 itself.

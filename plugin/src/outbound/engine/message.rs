@@ -4,7 +4,7 @@ use super::EnvoyId;
 use crate::{
     accounts::{
         account::{Account, Granted},
-        ledger::{AccountKey, Birth},
+        ledger::{AccountKey, Epoch},
     },
     model::{
         calendar_date::CalendarDate,
@@ -35,9 +35,9 @@ pub struct Message {
     pub number: u32,
     /// The allotment that it states.
     pub allotment: Credits,
-    /// The birth that it states.
-    pub birth: Birth,
-    /// The names of the day, of the calls in progress and of the birth at the engine.
+    /// The epoch that it states.
+    pub epoch: Epoch,
+    /// The names of the day, of the calls in progress and of the epoch at the engine.
     pub keys: [String; 3],
     /// What it states, in the order in which the script reads it.
     pub arguments: Vec<String>,
@@ -50,7 +50,7 @@ pub struct Message {
 /// What a message asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wish {
-    /// Less than this many credits are of no use.
+    /// Fewer credits than this do not help.
     pub least: Credits,
     /// So many are needed for calls that wait.
     pub needs: Credits,
@@ -77,10 +77,10 @@ pub struct Circumstances<'a> {
     pub share_lease: Seconds,
     /// For how long nothing is granted after the engine has lost everything.
     pub quiet: Seconds,
-    /// Where the engine's birth is.
+    /// Where the engine's epoch is.
     pub place: &'a AccountKey,
-    /// The birth that is known.
-    pub birth: Birth,
+    /// The epoch that is known.
+    pub epoch: Epoch,
 }
 
 /// What the engine answers to a message that is not void.
@@ -92,7 +92,7 @@ pub enum Answer {
     Late(u32),
     /// Nothing yet: it has lost everything, and waits until every proxy has said what it holds.
     Recovering,
-    /// Nothing, and it has not taken the message down: its sender knew another birth. It is to be said again.
+    /// Nothing, and it has not taken the message down: its sender knew another epoch. It is to be said again.
     Again,
     /// It has been greeted.
     Greeted,
@@ -103,8 +103,8 @@ pub enum Answer {
 pub struct Heard {
     /// What it is.
     pub answer: Answer,
-    /// The birth of the engine that answers.
-    pub birth: Birth,
+    /// The epoch of the engine that answers.
+    pub epoch: Epoch,
 }
 
 impl Message {
@@ -131,7 +131,7 @@ impl Message {
             share_lease,
             quiet,
             place,
-            birth,
+            epoch,
         } = circumstances;
         let used = account.used();
         let held = lease.held.max(used);
@@ -163,7 +163,7 @@ impl Message {
             calls.map_or_else(|| "-1".to_owned(), |calls| calls.to_string()),
             share_lease.to_string(),
             quiet.to_string(),
-            birth.0.to_string(),
+            epoch.0.to_string(),
         ];
         let name = key.at_engine();
         let date = CalendarDate::of(account.day());
@@ -172,7 +172,7 @@ impl Message {
             day: account.day(),
             number: lease.message,
             allotment: stated,
-            birth: *birth,
+            epoch: *epoch,
             keys: [
                 format!("{name}:{date}"),
                 format!("{name}:calls"),
@@ -184,14 +184,14 @@ impl Message {
         })
     }
 
-    /// A message about no organization, by which a proxy hears of the engine's birth.
+    /// A message about no organization, by which a proxy hears of the engine's epoch.
     #[must_use]
-    pub fn greeting(place: &AccountKey, envoy: &EnvoyId, birth: Birth, quiet: Seconds) -> Self {
+    pub fn greeting(place: &AccountKey, envoy: &EnvoyId, epoch: Epoch, quiet: Seconds) -> Self {
         let mut arguments = vec!["0".to_owned(); Self::ARGUMENTS];
         for (place, argument) in [
             (0, envoy.to_string()),
             (Self::ARGUMENTS.saturating_sub(2), quiet.to_string()),
-            (Self::ARGUMENTS.saturating_sub(1), birth.0.to_string()),
+            (Self::ARGUMENTS.saturating_sub(1), epoch.0.to_string()),
         ] {
             if let Some(stated) = arguments.get_mut(place) {
                 *stated = argument;
@@ -202,7 +202,7 @@ impl Message {
             day: DayNumber::new(0),
             number: 0,
             allotment: Credits::ZERO,
-            birth,
+            epoch,
             keys: [place.at_engine(), place.at_engine(), place.at_engine()],
             arguments,
             held: Credits::ZERO,
@@ -220,10 +220,10 @@ impl Message {
     #[must_use]
     pub fn answer(&self, numbers: &[i64]) -> Option<Heard> {
         let numbers: &[i64; Self::ANSWER] = numbers.try_into().ok()?;
-        let [message, credits, held, used, calls, shares, birth] = *numbers;
+        let [message, credits, held, used, calls, shares, epoch] = *numbers;
         let message = u32::try_from(message).ok()?;
-        let birth = Birth(u64::try_from(birth).ok()?);
-        let heard = |answer| Some(Heard { answer, birth });
+        let epoch = Epoch(u64::try_from(epoch).ok()?);
+        let heard = |answer| Some(Heard { answer, epoch });
         if self.is_greeting() {
             return heard(Answer::Greeted);
         }
@@ -231,7 +231,7 @@ impl Message {
             return heard(Answer::Late(message));
         }
         if credits < 0 {
-            let knew = self.birth == birth || self.birth == Birth::default();
+            let knew = self.epoch == epoch || self.epoch == Epoch::default();
             return heard(if knew {
                 Answer::Recovering
             } else {

@@ -1,4 +1,4 @@
-//! Transports and leases, step by step. What becomes of many messages is tested in `tests/tests/sharing.rs`.
+//! Transports and leases, step by step. Many messages together are tested in `tests/tests/sharing.rs`.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::{
 use crate::{
     accounts::{
         account::{Asking, Granted, Lease, Moment},
-        ledger::Birth,
+        ledger::Epoch,
     },
     model::{day::DayNumber, organization::OrganizationId},
     outbound::callout::{CalloutName, Reply},
@@ -77,7 +77,7 @@ fn message(account: &Account) -> Message {
         share_lease: Seconds::new(30),
         quiet: Seconds::new(14),
         place: &AccountKey::engine(&Namespace::default()),
-        birth: Birth(7),
+        epoch: Epoch(7),
     };
     Message::of(&key, account, wish, &circumstances).unwrap()
 }
@@ -249,25 +249,32 @@ fn what_there_is_to_say_depends_on_what_was_said() {
     let (idle, lease) = (Seconds::new(10), Seconds::new(30));
     let least = credits(100);
     let says =
-        |account: &Account, milliseconds| account.saying(at(milliseconds), idle, lease, least);
-    assert_eq!(says(&Account::opened(DAY), 0), Saying::Nothing);
+        |account: &Account, milliseconds| account.due_report(at(milliseconds), idle, lease, least);
+    assert_eq!(says(&Account::opened(DAY), 0), DueReport::Nothing);
     let account = leased();
-    assert_eq!(says(&account, 5_000), Saying::Later);
-    assert_eq!(says(&account, 10_001), Saying::GiveBack);
+    assert_eq!(says(&account, 5_000), DueReport::Later);
+    assert_eq!(says(&account, 10_001), DueReport::GiveBack);
     let used = account.charge_more(DAY, credits(5), Some(credits(500)));
-    assert_eq!(says(&used, 500), Saying::Later);
-    let spare = |least| account.saying(at(1_001), idle, lease, credits(least));
-    assert_eq!((spare(100), spare(99)), (Saying::Later, Saying::Report));
-    assert_eq!(says(&used, 1_001), Saying::Report);
+    assert_eq!(says(&used, 500), DueReport::Later);
+    let spare = |least| account.due_report(at(1_001), idle, lease, credits(least));
+    assert_eq!(
+        (spare(100), spare(99)),
+        (DueReport::Later, DueReport::Report)
+    );
+    assert_eq!(says(&used, 1_001), DueReport::Report);
     let asked = used.ask(&asking(1_001));
-    assert_eq!(says(&asked, 1_002), Saying::Later, "an answer is awaited");
-    assert_eq!(says(&asked, 1_100), Saying::Report, "none came");
+    assert_eq!(
+        says(&asked, 1_002),
+        DueReport::Later,
+        "an answer is awaited"
+    );
+    assert_eq!(says(&asked, 1_100), DueReport::Report, "none came");
     let gives_back = Asking {
         keeps: Credits::ZERO,
         ..asking(20_000)
     };
     let given_back = account.ask(&gives_back).hear(&granted(2, 0), at(20_001));
-    assert_eq!(says(&given_back, 60_000), Saying::Nothing);
+    assert_eq!(says(&given_back, 60_000), DueReport::Nothing);
     assert_eq!(Lease::default().share_at(at(0), lease), 0);
     assert_eq!(Moment::of(Timestamp::MIN), Moment(0));
 }
@@ -283,8 +290,8 @@ fn what_a_clock_that_has_stepped_back_left_is_older_than_anything() {
         assert_eq!(moment.age(at(milliseconds)), expected, "{milliseconds}");
     }
     let (idle, lease) = (Seconds::new(10), Seconds::new(30));
-    let stepped = leased().saying(at(-3_600_000), idle, lease, credits(100));
-    assert_eq!(stepped, Saying::GiveBack);
+    let stepped = leased().due_report(at(-3_600_000), idle, lease, credits(100));
+    assert_eq!(stepped, DueReport::GiveBack);
 }
 
 #[test]

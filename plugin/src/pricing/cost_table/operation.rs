@@ -77,7 +77,7 @@ pub(super) enum InvalidOperation {
     /// `.` or `..`.
     #[error("no segment `{0}` (dot segments of a path are resolved before it is matched)")]
     DotSegment(String),
-    /// A character that a normalized path cannot hold, and what becomes of it there.
+    /// A character that a normalized path cannot hold, and what it is there.
     #[error("no `{character}` in a path template ({reason})")]
     Character {
         /// The character.

@@ -70,10 +70,10 @@ impl Running {
             let called = host::call_out(&callout);
             engine.note_survey(called, now);
         }
-        for parcel in engine.take_due(now, &HostSharedData, host::random) {
-            match host::call_out(&parcel.callout) {
-                Ok(id) => engine.note(id, parcel),
-                Err(refused) => self.hear(&engine.not_sent(&parcel, refused, now)),
+        for call in engine.take_due(now, &HostSharedData, host::random) {
+            match host::call_out(&call.callout) {
+                Ok(id) => engine.note(id, call),
+                Err(refused) => self.hear(&engine.not_sent(&call, refused, now)),
             }
         }
     }

@@ -134,7 +134,7 @@ impl Call {
             Quote::PerRecord(quote) => {
                 let at_least = quote.at_least().cost;
                 let prices = quote.prices();
-                // Of several that may apply, the dearest first: what counts for one record more.
+                // Of several that may apply, the most expensive first: what counts for one record more.
                 let dearest = prices.max_by_key(|(credits, records)| credits.get() / *records);
                 let per_record = dearest
                     .map(|(credits, records)| PerRecord::new(credits, records.get(), at_least));

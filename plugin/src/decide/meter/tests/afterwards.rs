@@ -1,4 +1,4 @@
-//! Calls in progress, and what becomes of a charge once its call is answered; refusals that are not meant.
+//! Calls in progress, and charges once their calls are answered; refusals that are not meant.
 
 use super::*;
 #[cfg(target_arch = "wasm32")]

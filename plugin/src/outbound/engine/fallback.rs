@@ -1,4 +1,4 @@
-//! The recourse: what becomes of a call that what is reserved here cannot pay for.
+//! The fallback: how a call is decided that the credits reserved here cannot pay for.
 
 use std::{rc::Rc, time::Duration};
 
@@ -33,16 +33,16 @@ pub struct Short<'a> {
     pub waits_until: Option<Timestamp>,
 }
 
-/// What becomes of such a call.
+/// How such a call is decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Recourse {
+pub enum EngineFallback {
     /// It waits for the engine.
     Wait,
     /// It is refused: the engine has said that there is nothing left.
     Refuse,
-    /// The engine is of no use, and the call is decided without it, this far.
+    /// The engine is down, and the call is decided without it, this far.
     Without(Ceiling),
-    /// The engine is of no use, and that is why it is refused.
+    /// The engine is down, and that is why it is refused.
     Unavailable,
 }
 
@@ -78,8 +78,8 @@ impl Engine {
         }
     }
 
-    /// What becomes of a call that what is reserved cannot pay for. What has to be said for that is [due](Self::take_due) afterwards.
-    pub fn recourse(&self, short: Short<'_>, now: Timestamp) -> Recourse {
+    /// How a call is decided that the reserved credits cannot pay for. What has to be said for that is [due](Self::take_due) afterwards.
+    pub fn fallback(&self, short: Short<'_>, now: Timestamp) -> EngineFallback {
         let lease = short.account.lease().copied().unwrap_or_default();
         let awaited = lease.is_awaited(now);
         let known = !awaited
@@ -89,13 +89,13 @@ impl Engine {
         let calls = match (short.lacks_credits, Self::lacking_calls(&short, known, now)) {
             (true, calls) => calls.unwrap_or_default(),
             (false, Some(calls)) => calls.max(1),
-            (false, None) => return Recourse::Refuse,
+            (false, None) => return EngineFallback::Refuse,
         };
         if short.cost > short.allotment {
-            return Recourse::Refuse;
+            return EngineFallback::Refuse;
         }
         if short.lacks_credits && known && lacks > lease.left(short.allotment) {
-            return Recourse::Refuse;
+            return EngineFallback::Refuse;
         }
         let wish = Wish {
             least: lacks,
@@ -122,14 +122,14 @@ impl Engine {
                 self.put(due);
             }
             return match self.ceiling_alone(short.allotment, short.holder.concurrency) {
-                Ceiling::Lease => Recourse::Unavailable,
-                ceiling => Recourse::Without(ceiling),
+                Ceiling::Lease => EngineFallback::Unavailable,
+                ceiling => EngineFallback::Without(ceiling),
             };
         }
         if !awaited {
             self.put(due);
         }
-        Recourse::Wait
+        EngineFallback::Wait
     }
 
     /// How many calls more than its share are to be in progress here; `None` if the others leave no room for them.

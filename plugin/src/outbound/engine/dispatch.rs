@@ -12,7 +12,7 @@ use super::{
 use crate::{
     accounts::{
         account::{Account, Asking},
-        ledger::{AccountKey, Birth, HostRefused, Ledger, SharedData},
+        ledger::{AccountKey, Epoch, HostRefused, Ledger, SharedData},
     },
     model::{credits::Credits, day::Seconds, enforcement::Enforcement},
     outbound::callout::{Callout, CalloutId, Reply},
@@ -28,7 +28,7 @@ pub struct Sent {
 
 /// A call to the engine, to be made.
 #[derive(Debug)]
-pub struct Parcel {
+pub struct EngineCall {
     /// The call.
     pub callout: Callout,
     sent: Vec<Sent>,
@@ -39,7 +39,7 @@ pub struct Parcel {
 pub struct Learned {
     /// The accounts that it was about.
     pub keys: Vec<AccountKey>,
-    /// Why it was of no use.
+    /// Why it failed.
     pub failure: Option<FailureKind>,
     /// What an operator should read in the log, if it has not been said just now.
     pub line: Option<String>,
@@ -62,32 +62,32 @@ impl Engine {
         now: Timestamp,
         data: &impl SharedData,
         draw: impl FnOnce() -> [u8; 8],
-    ) -> Vec<Parcel> {
+    ) -> Vec<EngineCall> {
         let (due, greets) = (self.due.take(), self.greets.take());
         if due.is_empty() && !greets {
             return Vec::new();
         }
-        let known = Ledger::new(data).acquaintance(&self.place);
+        let known = Ledger::new(data).engine_view(&self.place);
         let (Some(id), Ok(known)) = (self.id(data, draw), known) else {
             return Vec::new();
         };
         let mut sent: Vec<_> = due
             .into_iter()
-            .filter_map(|due| self.prepare(due, &id, known.birth, now, data))
+            .filter_map(|due| self.prepare(due, &id, known.epoch, now, data))
             .collect();
         // Whatever else is said is a greeting too.
         if greets && sent.is_empty() {
             let quiet = self.quiet();
             sent.push(Sent {
-                message: Message::greeting(&self.place, &id, known.birth, quiet),
+                message: Message::greeting(&self.place, &id, known.epoch, quiet),
                 closes: false,
             });
         }
         let most = self.settings.transport.most();
-        let parcels = sent.chunks(most).map(|sent| {
+        let calls = sent.chunks(most).map(|sent| {
             let messages: Vec<_> = sent.iter().map(|sent| sent.message.clone()).collect();
             let timeout = self.settings.deadline;
-            Parcel {
+            EngineCall {
                 callout: self
                     .settings
                     .transport
@@ -95,21 +95,17 @@ impl Engine {
                 sent: sent.to_vec(),
             }
         });
-        parcels.collect()
+        calls.collect()
     }
 
     /// The host has taken a call.
-    pub fn note(&self, callout: CalloutId, parcel: Parcel) {
-        self.sent.borrow_mut().insert(callout, parcel.sent);
+    pub fn note(&self, callout: CalloutId, call: EngineCall) {
+        self.sent.borrow_mut().insert(callout, call.sent);
     }
 
     /// The host has not taken a call.
-    pub fn not_sent(&self, parcel: &Parcel, refused: HostRefused, now: Timestamp) -> Learned {
-        self.fail(
-            &parcel.sent,
-            &Failure::Unreachable(refused.to_string()),
-            now,
-        )
+    pub fn not_sent(&self, call: &EngineCall, refused: HostRefused, now: Timestamp) -> Learned {
+        self.fail(&call.sent, &Failure::Unreachable(refused.to_string()), now)
     }
 
     /// Learns from what has come back from a call; `None` if the call was none of the engine's.
@@ -128,17 +124,17 @@ impl Engine {
         };
         let greeting = answers.iter().all(|heard| heard.answer == Answer::Greeted);
         let (mut recovering, mut again) = (false, false);
-        for (sent, Heard { answer, birth }) in sent.iter().zip(answers) {
+        for (sent, Heard { answer, epoch }) in sent.iter().zip(answers) {
             let Message {
                 key,
                 day,
                 number,
-                birth: stated,
+                epoch: stated,
                 ..
             } = &sent.message;
             // What cannot be noted now is heard again with the next answer.
-            let _ =
-                Ledger::new(data).acquaint(&self.place, |known| known.hears(*stated, birth, now));
+            let _ = Ledger::new(data)
+                .update_engine_view(&self.place, |known| known.hears(*stated, epoch, now));
             if sent.closes || answer == Answer::Greeted {
                 continue;
             }
@@ -146,11 +142,11 @@ impl Engine {
             again |= answer == Answer::Again;
             let taken_down = match answer {
                 Answer::Granted(_) => true,
-                Answer::Recovering => *stated == birth,
+                Answer::Recovering => *stated == epoch,
                 Answer::Late(_) | Answer::Again | Answer::Greeted => false,
             };
             if taken_down {
-                self.taken_down(&sent.message, birth);
+                self.taken_down(&sent.message, epoch);
             }
             // What cannot be posted is mended by the next message, which states what is held without it.
             let _ = Ledger::new(data).post(key, *day, |account| {
@@ -165,7 +161,7 @@ impl Engine {
         if recovering {
             return Some(self.fail(&sent, &Failure::Recovering, now));
         }
-        // An engine that was greeted, or has not taken a message down, has not been of use yet.
+        // An engine that was greeted, or has not taken a message down, has granted nothing yet.
         if again || greeting {
             return Some(Learned {
                 keys: keys(&sent),
@@ -190,13 +186,13 @@ impl Engine {
         })
     }
 
-    /// Whether the engine was of no use less than so long ago.
+    /// Whether the engine failed less than so long ago.
     pub(super) fn has_failed_since(&self, age: SignedDuration, now: Timestamp) -> bool {
         let failed = self.failed_at.get();
         failed.is_some_and(|at| now.duration_since(at) < age)
     }
 
-    /// The engine was of no use. It counts as down at once, but for a first answer that does not come in time: that may be the network.
+    /// The engine failed. It counts as down at once, but for a first answer that does not come in time: that may be the network.
     fn fail(&self, sent: &[Sent], failure: &Failure, now: Timestamp) -> Learned {
         // That a greeting fails is counted. Whether calls can go on without the engine is seen when one needs it.
         if sent.iter().all(|sent| sent.message.is_greeting()) {
@@ -218,7 +214,7 @@ impl Engine {
         let line = news.then(|| {
             told.insert(kind, now);
             let cluster = self.settings.transport.cluster();
-            format!("the engine (cluster {cluster:?}) is of no use: {failure}")
+            format!("the engine (cluster {cluster:?}) failed: {failure}")
         });
         Learned {
             keys: keys(sent),
@@ -232,7 +228,7 @@ impl Engine {
         &self,
         due: Due,
         envoy: &EnvoyId,
-        birth: Birth,
+        epoch: Epoch,
         now: Timestamp,
         data: &impl SharedData,
     ) -> Option<Sent> {
@@ -251,7 +247,7 @@ impl Engine {
             share_lease: self.settings.share_lease,
             quiet: self.quiet(),
             place: &self.place,
-            birth,
+            epoch,
         };
         let keeps = |account: &Account| {
             let left = account.lease().map_or(total, |lease| lease.left(total));

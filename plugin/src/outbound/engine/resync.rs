@@ -1,23 +1,23 @@
-//! Retelling: how a proxy hears that the engine has lost everything, and says again what it has said today.
+//! Resync: how a proxy hears that the engine has lost everything, and says again what it has said today.
 //!
-//! A worker remembers which accounts it has spoken about today, and which engine, by its [birth](Birth), has last taken that down. At each
-//! tick it says again what the engine of the present birth has not. That is kept by each worker, and not in the account's record, so
+//! A worker remembers which accounts it has spoken about today, and which engine, by its [epoch](Epoch), has last taken that down. At each
+//! tick it says again what the engine of the present epoch has not. That is kept by each worker, and not in the account's record, so
 //! that the record stays as it is and costs calls nothing; what several workers have spoken about is said by each of them after a loss.
 //!
-//! A proxy to which nobody speaks would not hear of another birth: one that has spoken today greets the engine when it has not been
+//! A proxy to which nobody speaks would not hear of another epoch: one that has spoken today greets the engine when it has not been
 //! answered for as long as idle proxies keep what is reserved, which is well before an emptied engine grants again. And each greets it
-//! once when it starts, so that it knows a birth before its first call.
+//! once when it starts, so that it knows a epoch before its first call.
 
 use std::rc::Rc;
 
 use jiff::Timestamp;
 
-use super::{Due, Engine, Purpose, message::Message, saying::PAUSE};
+use super::{Due, Engine, Purpose, due_report::PAUSE, message::Message};
 use crate::{
     accounts::{
         account::Moment,
         holder::AccountHolder,
-        ledger::{Acquaintance, Birth, Ledger, SharedData},
+        ledger::{EngineView, Epoch, Ledger, SharedData},
     },
     model::day::{DayNumber, Seconds},
 };
@@ -27,8 +27,8 @@ use crate::{
 pub(super) struct Told {
     holder: Rc<AccountHolder>,
     day: DayNumber,
-    /// The birth of the engine that has last taken down what was said.
-    by: Birth,
+    /// The epoch of the engine that has last taken down what was said.
+    by: Epoch,
 }
 
 impl Engine {
@@ -46,7 +46,7 @@ impl Engine {
         let entry = Told {
             holder: Rc::clone(holder),
             day,
-            by: Birth::default(),
+            by: Epoch::default(),
         };
         told.insert(holder.key.clone(), entry);
     }
@@ -60,8 +60,8 @@ impl Engine {
             .collect()
     }
 
-    /// An engine of this birth has taken down a message.
-    pub(super) fn taken_down(&self, message: &Message, by: Birth) {
+    /// An engine of this epoch has taken down a message.
+    pub(super) fn taken_down(&self, message: &Message, by: Epoch) {
         if let Some(told) = self.told_today.borrow_mut().get_mut(&message.key)
             && told.day == message.day
         {
@@ -69,25 +69,25 @@ impl Engine {
         }
     }
 
-    /// Has said again what an engine of another birth was told, and greets the engine if it has been silent for long.
-    pub(super) fn retell(&self, now: Timestamp, data: &impl SharedData) {
+    /// Has said again what an engine of another epoch was told, and greets the engine if it has been silent for long.
+    pub(super) fn resync(&self, now: Timestamp, data: &impl SharedData) {
         let mut told = self.told_today.borrow_mut();
         let swept = self.swept.get();
         if swept.is_none_or(|at| now < at || Seconds::between(at, now) >= Self::SWEEP) {
             self.swept.set(Some(now));
             told.retain(|_, told| told.day >= told.holder.day(now).number);
         }
-        let Ok(known) = Ledger::new(data).acquaintance(&self.place) else {
+        let Ok(known) = Ledger::new(data).engine_view(&self.place) else {
             return;
         };
         let again: Vec<_> = told
             .values()
-            .filter(|told| told.by != known.birth)
+            .filter(|told| told.by != known.epoch)
             .take(Self::MOST_AGAIN)
             .map(|told| (Rc::clone(&told.holder), told.day))
             .collect();
         let silent = known.heard_at.age(now).as_secs() >= self.settings.idle.get();
-        let greets = known.birth == Birth::default() || (silent && !told.is_empty());
+        let greets = known.epoch == Epoch::default() || (silent && !told.is_empty());
         drop(told);
         for (holder, day) in again {
             let today = holder.day(now).number;
@@ -109,14 +109,14 @@ impl Engine {
             self.put(Due::of(&holder, purpose));
         }
         // One worker greets for all.
-        let greeting = |known: Acquaintance| {
+        let greeting = |known: EngineView| {
             let greeted = known.greeted_at.age(now) < PAUSE && known.greeted_at <= Moment::of(now);
-            (!greeted).then_some(Acquaintance {
+            (!greeted).then_some(EngineView {
                 greeted_at: Moment::of(now),
                 ..known
             })
         };
-        if greets && Ledger::new(data).acquaint(&self.place, greeting) == Ok(true) {
+        if greets && Ledger::new(data).update_engine_view(&self.place, greeting) == Ok(true) {
             self.greets.set(true);
         }
     }

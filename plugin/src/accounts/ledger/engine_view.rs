@@ -1,7 +1,7 @@
-//! The birth of the engine, as all workers of a proxy know it, beside the proxy's own name.
+//! The epoch of the engine, as all workers of a proxy know it, beside the proxy's own name.
 //!
-//! It goes on from one birth to the next by compare-and-set: only an answer to a message that stated the birth known here tells of
-//! another one. So an answer of a former engine, overtaken on its way, never brings the former birth back, whatever clocks say.
+//! It goes on from one epoch to the next by compare-and-set: only an answer to a message that stated the epoch known here tells of
+//! another one. So an answer of a former engine, overtaken on its way, never brings the former epoch back, whatever clocks say.
 
 use std::convert::Infallible;
 
@@ -12,26 +12,26 @@ use crate::accounts::account::Moment;
 
 /// When an engine was first spoken to after it had started empty, in microseconds since 1970 by its own clock; 0 where none is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Birth(pub u64);
+pub struct Epoch(pub u64);
 
 /// What a proxy knows of the engine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Acquaintance {
-    /// The birth of the engine that it last heard of.
-    pub birth: Birth,
+pub struct EngineView {
+    /// The epoch of the engine that it last heard of.
+    pub epoch: Epoch,
     /// When that engine last answered, give or take a second.
     pub heard_at: Moment,
     /// When a worker last greeted it.
     pub greeted_at: Moment,
 }
 
-impl Acquaintance {
+impl EngineView {
     /// By how many milliseconds `heard_at` may be behind, so that not every answer is written down.
     const BEHIND: u128 = 500;
 
     fn to_record(self) -> [u8; 24] {
         let mut record = [0; 24];
-        let numbers = [self.birth.0, self.heard_at.0, self.greeted_at.0];
+        let numbers = [self.epoch.0, self.heard_at.0, self.greeted_at.0];
         for (bytes, number) in record.as_chunks_mut::<8>().0.iter_mut().zip(numbers) {
             *bytes = number.to_le_bytes();
         }
@@ -42,8 +42,8 @@ impl Acquaintance {
     fn from_record(record: &[u8]) -> Self {
         let (numbers, rest) = record.as_chunks::<8>();
         match (numbers, rest) {
-            ([birth, heard_at, greeted_at], []) => Self {
-                birth: Birth(u64::from_le_bytes(*birth)),
+            ([epoch, heard_at, greeted_at], []) => Self {
+                epoch: Epoch(u64::from_le_bytes(*epoch)),
                 heard_at: Moment(u64::from_le_bytes(*heard_at)),
                 greeted_at: Moment(u64::from_le_bytes(*greeted_at)),
             },
@@ -51,19 +51,19 @@ impl Acquaintance {
         }
     }
 
-    /// After an answer by an engine of this birth to a message that stated `stated`; `None` if it changes nothing.
+    /// After an answer by an engine of this epoch to a message that stated `stated`; `None` if it changes nothing.
     #[must_use]
-    pub fn hears(self, stated: Birth, birth: Birth, now: Timestamp) -> Option<Self> {
+    pub fn hears(self, stated: Epoch, epoch: Epoch, now: Timestamp) -> Option<Self> {
         let heard = Self {
-            birth,
+            epoch,
             heard_at: Moment::of(now),
             ..self
         };
-        if birth == Birth::default() || self.birth != stated && self.birth != birth {
+        if epoch == Epoch::default() || self.epoch != stated && self.epoch != epoch {
             return None;
         }
         let stale = self.heard_at.age(now).as_millis() >= Self::BEHIND;
-        (self.birth != birth || stale).then_some(heard)
+        (self.epoch != epoch || stale).then_some(heard)
     }
 }
 
@@ -72,10 +72,10 @@ impl<S: SharedData> Ledger<'_, S> {
     ///
     /// # Errors
     /// When the host refuses the call.
-    pub fn acquaintance(&self, place: &AccountKey) -> Result<Acquaintance, PostingFailure> {
+    pub fn engine_view(&self, place: &AccountKey) -> Result<EngineView, PostingFailure> {
         let stored = self.data.get(place.as_str())?;
-        Ok(stored.map_or_else(Acquaintance::default, |stored| {
-            Acquaintance::from_record(&stored.value)
+        Ok(stored.map_or_else(EngineView::default, |stored| {
+            EngineView::from_record(&stored.value)
         }))
     }
 
@@ -83,13 +83,13 @@ impl<S: SharedData> Ledger<'_, S> {
     ///
     /// # Errors
     /// When other workers are faster each time, or the host refuses a call.
-    pub fn acquaint(
+    pub fn update_engine_view(
         &self,
         place: &AccountKey,
-        step: impl Fn(Acquaintance) -> Option<Acquaintance>,
+        step: impl Fn(EngineView) -> Option<EngineView>,
     ) -> Result<bool, PostingFailure> {
         let changed = change(self.data, place.as_str(), Self::ATTEMPTS, |stored| {
-            let after = step(Acquaintance::from_record(stored));
+            let after = step(EngineView::from_record(stored));
             Ok::<_, Infallible>(after.map_or(Change::Keep(false), |after| {
                 Change::Store(after.to_record().to_vec(), true)
             }))
@@ -116,11 +116,11 @@ mod tests {
             Ledger::new(&data),
             AccountKey::engine(&Namespace::default()),
         );
-        let hears = |stated, birth, milliseconds| {
+        let hears = |stated, epoch, milliseconds| {
             let step =
-                |known: Acquaintance| known.hears(Birth(stated), Birth(birth), at(milliseconds));
-            let changed = ledger.acquaint(&place, step).unwrap();
-            (changed, ledger.acquaintance(&place).unwrap().birth.0)
+                |known: EngineView| known.hears(Epoch(stated), Epoch(epoch), at(milliseconds));
+            let changed = ledger.update_engine_view(&place, step).unwrap();
+            (changed, ledger.engine_view(&place).unwrap().epoch.0)
         };
         assert_eq!(hears(0, 0, 0), (false, 0), "an engine without one");
         assert_eq!(hears(0, 7, 0), (true, 7));
@@ -129,22 +129,19 @@ mod tests {
         assert_eq!(hears(7, 5, 700), (true, 5), "by a clock that is behind");
         assert_eq!(hears(7, 7, 800), (false, 5), "of the former engine");
         assert_eq!(hears(0, 9, 2_000), (false, 5), "what knew nothing");
-        let heard_at = ledger.acquaintance(&place).unwrap().heard_at;
+        let heard_at = ledger.engine_view(&place).unwrap().heard_at;
         assert_eq!(heard_at, Moment::of(at(700)));
     }
 
     #[test]
     fn what_something_else_has_stored_is_nothing() {
-        let known = Acquaintance {
-            birth: Birth(1),
+        let known = EngineView {
+            epoch: Epoch(1),
             heard_at: Moment(2),
             greeted_at: Moment(3),
         };
-        assert_eq!(Acquaintance::from_record(&known.to_record()), known);
-        assert_eq!(
-            Acquaintance::from_record(b"1234567"),
-            Acquaintance::default()
-        );
-        assert_eq!(Acquaintance::from_record(&[1; 25]), Acquaintance::default());
+        assert_eq!(EngineView::from_record(&known.to_record()), known);
+        assert_eq!(EngineView::from_record(b"1234567"), EngineView::default());
+        assert_eq!(EngineView::from_record(&[1; 25]), EngineView::default());
     }
 }

@@ -11,7 +11,7 @@ use crate::{
 
 /// What there is to say about an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Saying {
+pub enum DueReport {
     /// Nothing, until it is charged again.
     Nothing,
     /// Nothing yet.
@@ -29,19 +29,19 @@ impl Account {
     /// What there is to say about the account. What is reserved is given back after `idle`, what is more than `least` as soon as nothing
     /// is used, and shares of the calls in progress are renewed well before they end.
     #[must_use]
-    pub fn saying(
+    pub fn due_report(
         &self,
         now: Timestamp,
         idle: Seconds,
         share_lease: Seconds,
         least: Credits,
-    ) -> Saying {
+    ) -> DueReport {
         let Some(lease) = self.lease() else {
-            return Saying::Nothing;
+            return DueReport::Nothing;
         };
         let age = lease.heard_at.age(now);
         if lease.is_awaited(now) || age < PAUSE {
-            return Saying::Later;
+            return DueReport::Later;
         }
         let in_progress = self.slots().in_progress(share_lease, now);
         let share = u32::from(lease.share);
@@ -50,15 +50,15 @@ impl Account {
         let spare = self.free() > least;
         if unheard || spare || self.used() != lease.reported || share > in_progress || renews {
             return if age.as_secs() >= idle.get() && self.used() == lease.reported {
-                Saying::GiveBack
+                DueReport::GiveBack
             } else {
-                Saying::Report
+                DueReport::Report
             };
         }
         match (self.free().is_zero(), age.as_secs() >= idle.get()) {
-            (true, _) if share == 0 => Saying::Nothing,
-            (false, true) => Saying::GiveBack,
-            _ => Saying::Later,
+            (true, _) if share == 0 => DueReport::Nothing,
+            (false, true) => DueReport::GiveBack,
+            _ => DueReport::Later,
         }
     }
 }
