@@ -26,7 +26,7 @@ if command -v rustup >/dev/null; then
   for target in wasm32-wasip1 wasm32-unknown-unknown; do
     rustup target list --installed | grep -qx "$target" || rustup target add "$target"
   done
-  for component in rustfmt clippy; do
+  for component in rustfmt clippy llvm-tools; do
     rustup component list --installed | grep -q "^$component" || rustup component add "$component"
   done
 fi

@@ -174,18 +174,21 @@ struct Counted<'c> {
 }
 
 impl Counted<'_> {
-    /// The blocks that have a part between two addresses of DWARF, each with its function and its count.
+    /// The blocks that have code between two addresses of DWARF, each with its function and its count.
     fn between(&self, from: u64, to: u64) -> impl Iterator<Item = (u32, u64)> {
         let (from, to) = (
             from.saturating_add(self.start),
             to.saturating_add(self.start),
         );
-        let first = self.blocks.partition_point(|block| block.end <= from);
+        let first = self
+            .blocks
+            .partition_point(|block| block.places.end <= from);
         let blocks = self.blocks.get(first..).unwrap_or_default();
         let counts = self.counts.get(first..).unwrap_or_default();
         let counted = blocks.iter().zip(counts);
         counted
-            .take_while(move |(block, _)| block.start < to)
+            .take_while(move |(block, _)| block.places.start < to)
+            .filter(move |(block, _)| block.code.start < to && from < block.code.end)
             .map(|(block, count)| (block.function, *count))
     }
 
@@ -194,8 +197,8 @@ impl Counted<'_> {
         let mut functions: Vec<Function> = Vec::new();
         for (block, count) in self.blocks.iter().zip(self.counts) {
             let (from, to) = (
-                block.start.saturating_sub(self.start),
-                block.end.saturating_sub(self.start),
+                block.places.start.saturating_sub(self.start),
+                block.places.end.saturating_sub(self.start),
             );
             match functions.last_mut() {
                 Some(last) if last.number == block.function => last.to = to,
@@ -210,10 +213,15 @@ impl Counted<'_> {
         functions
     }
 
-    /// The function that has code at this address or is declared there, right before its code.
-    fn at(&self, address: u64) -> Option<(u32, u64)> {
-        self.between(address, address.saturating_add(DECLARATIONS))
-            .next()
+    /// The function whose code is at this address or begins right behind it.
+    fn at(&self, address: u64) -> Option<u32> {
+        let place = address.saturating_add(self.start);
+        let behind = self
+            .blocks
+            .partition_point(|block| block.places.end <= place);
+        let block = self.blocks.get(behind)?;
+        let is_near = block.places.start <= place.saturating_add(DECLARATIONS);
+        is_near.then_some(block.function)
     }
 }
 

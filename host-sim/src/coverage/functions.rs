@@ -59,15 +59,10 @@ pub(super) fn functions(
             if !is_whole && entry.tag() != DW_TAG_inlined_subroutine {
                 continue;
             }
-            let Some(address) = reading.start(unit, entry)? else {
+            let Some((from, to)) = reading.first_range(unit, entry)? else {
                 continue;
             };
-            let called = if is_whole {
-                counted.at(address)
-            } else {
-                counted.between(address, address.saturating_add(1)).next()
-            };
-            let Some((function, calls)) = called else {
+            let Some((function, calls)) = counted.between(from, to).next() else {
                 continue;
             };
             let key = (number, entry.offset());
@@ -82,7 +77,7 @@ pub(super) fn functions(
                 _ => continue,
             };
             let place = details.path.as_deref().zip(details.line);
-            let place = place.or_else(|| lines.first_in(address, address.saturating_add(1)));
+            let place = place.or_else(|| lines.first_in(from, to));
             if let Some((path, line)) = place {
                 count(path, line, name, calls);
                 if is_whole {
@@ -110,21 +105,22 @@ struct Reading<'r, 'd> {
 }
 
 impl<'d> Reading<'_, 'd> {
-    /// The lowest address of its code, if it has any.
-    fn start(
+    /// The lowest addresses of its code, if it has any.
+    fn first_range(
         &self,
         unit: &Unit<Slice<'d>>,
         entry: &Entry<'d>,
-    ) -> Result<Option<u64>, CoverageError> {
+    ) -> Result<Option<(u64, u64)>, CoverageError> {
         let mut ranges = self.dwarf.die_ranges(unit, entry)?;
-        let mut start = None;
+        let mut first: Option<(u64, u64)> = None;
         while let Some(range) = ranges.next()? {
             // Where a linker has left the code of a function out, it begins at 0 or at the end of all addresses.
             if range.begin > 0 && range.begin < range.end {
-                start = Some(start.map_or(range.begin, |start: u64| start.min(range.begin)));
+                let range = (range.begin, range.end);
+                first = Some(first.map_or(range, |first| first.min(range)));
             }
         }
-        Ok(start)
+        Ok(first)
     }
 
     /// What an entry says, and those to which it refers.

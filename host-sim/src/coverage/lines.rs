@@ -103,8 +103,8 @@ impl Lines {
     pub(super) fn counts(&self, counted: &Counted<'_>) -> Vec<(&str, u32, u64)> {
         let mut most: BTreeMap<(usize, u32), BTreeMap<u32, u64>> = BTreeMap::new();
         for row in &self.rows {
-            let functions = most.entry((row.path, row.line)).or_default();
             for (function, count) in counted.between(row.from, row.to) {
+                let functions = most.entry((row.path, row.line)).or_default();
                 let most = functions.entry(function).or_default();
                 *most = count.max(*most);
             }

@@ -4,6 +4,8 @@
 //! begins: at the start of a function, of a loop and of the arms of `if`, behind a branch that need not be taken and behind the end
 //! of a block.
 
+use std::ops::Range;
+
 use wasmparser::{BinaryReaderError, FunctionBody, Operator};
 
 use super::{Additions, MEMORIES, Numbers, Weaver, Woven, each_body, rewrite, signed, unsigned};
@@ -17,15 +19,16 @@ pub(crate) const WIDTH: usize = 8;
 /// Bytes of a page of memory.
 const PAGE: usize = 65536;
 
-/// Where the code begins that a counter counts: it lasts until the next one, or the end of the function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a counter counts: it lasts until the next one, or the end of the function.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Block {
     /// The number of the function.
     pub(crate) function: u32,
-    /// The place in the module's file.
-    pub(crate) start: u64,
-    /// The place behind it.
-    pub(crate) end: u64,
+    /// Its places in the module's file.
+    pub(crate) places: Range<u64>,
+    /// Those in it with instructions that do something and are reached, without those that only say where blocks begin and end: to what line
+    /// a compiler says that these belong means nothing.
+    pub(crate) code: Range<u64>,
 }
 
 /// The same module with counters, and what each of them counts, in the order of the code.
@@ -49,7 +52,7 @@ pub(crate) fn instrument(bytes: &[u8]) -> Result<(Woven, Vec<Block>), BinaryRead
     let woven = rewrite(bytes, &additions, |function, _, weaver| {
         while let Some((number, block)) = counters.next_if(|(_, block)| block.function == function)
         {
-            weaver.copy_until(block.start);
+            weaver.copy_until(block.places.start);
             count(weaver, number, memory);
         }
         Ok(())
@@ -83,24 +86,66 @@ fn of_function(
     let end = body.range().end;
     let mut operators = body.get_operators_reader()?;
     let mut start = operators.original_position();
+    let (mut code, mut ended) = (start..start, false);
     while !operators.eof() {
-        let begins = begins_code(&operators.read()?);
+        let before = operators.original_position();
+        let operator = operators.read()?;
         let position = operators.original_position();
-        if begins && position < end {
+        if !ended && !is_structure(&operator) {
+            let first = if code.is_empty() { before } else { code.start };
+            code = first..position;
+        }
+        ended |= goes_elsewhere(&operator);
+        if begins_code(&operator) && position < end {
             blocks.push(Block {
                 function,
-                start,
-                end: position,
+                places: start..position,
+                code,
             });
             start = position;
+            (code, ended) = (start..start, false);
         }
     }
     blocks.push(Block {
         function,
-        start,
-        end,
+        places: start..end,
+        code,
     });
     Ok(())
+}
+
+/// Whether it says no more than where a block begins or ends.
+fn is_structure(operator: &Operator<'_>) -> bool {
+    matches!(
+        operator,
+        Operator::Block { .. }
+            | Operator::Loop { .. }
+            | Operator::Else
+            | Operator::End
+            | Operator::Try { .. }
+            | Operator::TryTable { .. }
+            | Operator::Catch { .. }
+            | Operator::CatchAll
+            | Operator::Delegate { .. }
+            | Operator::Nop
+    )
+}
+
+/// Whether what stands right behind this is never reached from here.
+fn goes_elsewhere(operator: &Operator<'_>) -> bool {
+    matches!(
+        operator,
+        Operator::Br { .. }
+            | Operator::BrTable { .. }
+            | Operator::Return
+            | Operator::ReturnCall { .. }
+            | Operator::ReturnCallIndirect { .. }
+            | Operator::ReturnCallRef { .. }
+            | Operator::Throw { .. }
+            | Operator::ThrowRef
+            | Operator::Rethrow { .. }
+            | Operator::Unreachable
+    )
 }
 
 /// Whether what stands behind this may be executed more or less often than what stands before.

@@ -105,6 +105,28 @@ fn a_scenario_says_it_too() {
 }
 
 #[test]
+fn a_callback_that_never_returns_says_where_it_was() {
+    let endless = SHOP.replace(
+        "core::arch::wasm32::unreachable()\n    }\n}",
+        "loop {}\n    }\n}",
+    );
+    let folder = Folder::with(&[("shop.rs", &endless), ("a.toml", GOOD)]);
+    compile(&folder, "shop.rs", "shop.wasm", &["-Cdebuginfo=1"]);
+    let run = ["run", "--plugin", "shop.wasm", "a.toml"];
+    let (status, said) = folder.run(&[&run[..], &["--callback-timeout", "1"]].concat());
+    assert_eq!(status, Some(1), "{said}");
+    assert!(
+        said.contains("proxy_on_request_headers did not return within 1s"),
+        "{said}"
+    );
+    assert!(said.contains("shop::shop::fail (/src/shop.rs:20"), "{said}");
+    assert!(
+        said.contains("inlined into shop::shop::price (/src/shop.rs:7:9)"),
+        "{said}"
+    );
+}
+
+#[test]
 fn a_server_says_it_too() {
     let folder = shop();
     let twin = ["--symbols", "twin.wasm"];
