@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::diagnostic::Pointed;
 use super::interruption::{self, Interrupted};
+use super::plugin::SymbolsOptions;
 use crate::command::output::{say, show};
 
 /// What `host-sim explore` is told.
@@ -19,6 +20,8 @@ pub(crate) struct Explore {
     /// The filter, as Envoy loads it
     #[arg(long, value_name = "FILTER.wasm")]
     plugin: PathBuf,
+    #[command(flatten)]
+    symbols: SymbolsOptions,
     /// Scenario files, or directories that are searched for *.toml
     #[arg(required = true, value_name = "SCENARIO")]
     scenarios: Vec<PathBuf>,
@@ -39,7 +42,7 @@ pub(crate) struct Explore {
 impl Explore {
     /// Whether all scenarios hold under all schedules that were run.
     pub(crate) fn execute(&self) -> anyhow::Result<bool> {
-        let module = super::load(&self.plugin)?;
+        let module = super::with_symbols(super::load(&self.plugin)?, &self.symbols)?;
         let bounds = Bounds {
             schedules: self.schedules,
             seed: self.seed,

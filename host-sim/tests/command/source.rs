@@ -102,6 +102,13 @@ fn a_scenario_says_it_too() {
     let expected = format!("{TRAPPED}{WITH_LINES}");
     let expected = indented.replace_all(expected.trim_end(), "  ").into_owned();
     assert!(without_offsets(&said).contains(&expected), "{said}");
+    let parallel = "about = 'B.'\nconfig = {}\n[[step]]\n\
+        parallel = { count = 2, request = { path = '/a?b=c' }, expect = { statuses = { '200' = 2 } } }\n";
+    folder.write("b.toml", parallel);
+    let explore = ["explore", "--plugin", "shipped.wasm", "b.toml"];
+    let (status, said) = folder.run(&[&explore[..], &twin].concat());
+    assert_eq!(status, Some(1));
+    assert!(without_offsets(&said).contains(&expected), "{said}");
 }
 
 #[test]
