@@ -14,10 +14,7 @@ use crate::{
         shared_data::{Change, SharedData, change},
         statistics::NameHash,
     },
-    model::{
-        day::DayNumber, enforcement::Enforcement, namespace::Namespace, spread::BuildSpread,
-        terms::Terms,
-    },
+    model::{day::DayNumber, namespace::Namespace, spread::BuildSpread, terms::Terms},
 };
 
 /// What a worker has entered, and what it will.
@@ -79,7 +76,7 @@ impl Entry {
             model: terms.model.name().to_owned(),
             total: terms.total.get(),
             concurrency: holder.concurrency,
-            enforced: holder.enforcement == Enforcement::Enforce,
+            enforced: holder.enforcement.refuses(),
         }
     }
 }
@@ -256,10 +253,7 @@ mod tests {
     const TODAY: DayNumber = DayNumber::new(20_787);
 
     fn terms() -> Terms {
-        Terms {
-            model: Model::Credits,
-            total: Credits::new(100).unwrap(),
-        }
+        Terms::new(Model::Credits, Credits::new(100).unwrap())
     }
 
     fn labels(listed: &Listed) -> Vec<&str> {

@@ -90,6 +90,8 @@ impl Subscriptions {
                 .signed_up
                 .map(|date| data_center.calendar.start_of(date.get())),
         };
+        let enforcement = organization.enforcement.or(edition.enforcement);
+        let enforcement = enforcement.unwrap_or(self.enforcement);
         Ok(AccountHolder {
             label: id.to_string(),
             key: AccountKey::of(&self.namespace, id),
@@ -102,13 +104,11 @@ impl Subscriptions {
                 additional_max: edition.additional_max,
             },
             legacy_limit,
-            schedule: Schedule::new(&standing, data_center),
+            schedule: Schedule::new(&standing, data_center)
+                .with_overage(enforcement.overage_percent()),
             data_center: Rc::clone(data_center),
             concurrency: organization.concurrency.or(edition.concurrency),
-            enforcement: organization
-                .enforcement
-                .or(edition.enforcement)
-                .unwrap_or(self.enforcement),
+            enforcement,
         })
     }
 
@@ -124,10 +124,9 @@ impl Subscriptions {
         let name = edition;
         let edition = self.edition(name)?;
         let allotment = Allotment::base_of(edition);
-        let terms = Terms {
-            model: Model::Credits,
-            total: allotment.total(),
-        };
+        let enforcement = edition.enforcement.unwrap_or(self.enforcement);
+        let terms = Terms::new(Model::Credits, allotment.total());
+        let terms = terms.with_overage(enforcement.overage_percent());
         Ok(AccountHolder {
             label: callers.to_owned(),
             key: AccountKey::shared(&self.namespace, callers),
@@ -138,7 +137,7 @@ impl Subscriptions {
             schedule: Schedule::always(terms),
             data_center: Rc::clone(&self.default_data_center),
             concurrency: edition.concurrency,
-            enforcement: edition.enforcement.unwrap_or(self.enforcement),
+            enforcement,
         })
     }
 

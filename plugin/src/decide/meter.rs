@@ -296,7 +296,7 @@ impl Meter {
             calls,
         } = refused;
         let enforcement = self.enforcement(holder.as_ref());
-        let enforced = enforcement == Enforcement::Enforce;
+        let enforced = enforcement.refuses();
         let (outcome, call) = if enforced {
             (Outcome::Refused(reason), Metric::CallsRefused(reason))
         } else {

@@ -24,7 +24,6 @@ use crate::{
         credits::Credits,
         data_center::{DEFAULT_NAME, DataCenter},
         day::{Day, Seconds, after},
-        enforcement::Enforcement,
         organization::OrganizationId,
         terms::{Model, Terms},
     },
@@ -142,10 +141,10 @@ impl Policy {
             key,
             edition: entry.edition,
             data_center: Rc::clone(data_center),
-            terms: Terms {
-                model: Model::named(&entry.model)?,
-                total: Credits::saturating(entry.total),
-            },
+            terms: Terms::new(
+                Model::named(&entry.model)?,
+                Credits::saturating(entry.total),
+            ),
             concurrency: entry.concurrency,
             enforced: entry.enforced,
         })
@@ -204,7 +203,7 @@ impl Known {
             data_center: Rc::clone(&holder.data_center),
             terms: holder.schedule.at(now),
             concurrency: holder.concurrency,
-            enforced: holder.enforcement == Enforcement::Enforce,
+            enforced: holder.enforcement.refuses(),
         }
     }
 }

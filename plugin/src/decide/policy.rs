@@ -151,7 +151,9 @@ impl Policy {
     pub fn headers(&self, enforcement: Enforcement) -> &ResponseHeaders {
         match enforcement {
             Enforcement::Shadow => &self.shadow_headers,
-            Enforcement::Enforce | Enforcement::NeverRefuse => &self.response_headers,
+            Enforcement::Enforce | Enforcement::NeverRefuse | Enforcement::Overage(_) => {
+                &self.response_headers
+            }
         }
     }
 

@@ -54,6 +54,43 @@ pub struct Terms {
     pub model: Model,
     /// The credits (or calls) of a day.
     pub total: Credits,
+    /// How many more may be used before calls are refused.
+    pub overage: Credits,
+}
+
+impl Terms {
+    /// Terms without overage.
+    #[must_use]
+    pub const fn new(model: Model, total: Credits) -> Self {
+        Self {
+            model,
+            total,
+            overage: Credits::ZERO,
+        }
+    }
+
+    /// What may be used before calls are refused.
+    #[must_use]
+    pub fn most(&self) -> Credits {
+        self.total.checked_add(self.overage).unwrap_or(Credits::MAX)
+    }
+
+    /// With an overage of so many percent of the total, rounded down.
+    #[must_use]
+    pub fn with_overage(self, percent: u64) -> Self {
+        let overage = u128::from(self.total.get()).saturating_mul(u128::from(percent)) / 100;
+        let overage = u64::try_from(overage).unwrap_or(u64::MAX);
+        Self {
+            overage: Credits::saturating(overage),
+            ..self
+        }
+    }
+
+    /// How much of what was used, from `before` to `after`, is overage.
+    #[must_use]
+    pub fn overage_between(&self, before: Credits, after: Credits) -> Credits {
+        after.saturating_sub(before.max(self.total))
+    }
 }
 
 /// What the terms of an organization follow from.
@@ -83,10 +120,7 @@ impl Schedule {
     /// whichever is higher. Who signs up later has credits from the first call on.
     #[must_use]
     pub fn new(standing: &Standing, data_center: &DataCenter) -> Self {
-        let credits = Terms {
-            model: Model::Credits,
-            total: standing.credits,
-        };
+        let credits = Terms::new(Model::Credits, standing.credits);
         let newcomer = match (standing.signed_up, data_center.completed_at) {
             (Some(signed_up), Some(completed)) => signed_up >= completed,
             _ => false,
@@ -94,15 +128,9 @@ impl Schedule {
         let Some(limit) = standing.legacy_limit.filter(|_| !newcomer) else {
             return Self::always(credits);
         };
-        let higher = Terms {
-            model: Model::Grandfathered,
-            total: standing.credits.max(limit),
-        };
+        let higher = Terms::new(Model::Grandfathered, standing.credits.max(limit));
         let then = if standing.paid { higher } else { credits };
-        let legacy = Terms {
-            model: Model::Legacy,
-            total: limit,
-        };
+        let legacy = Terms::new(Model::Legacy, limit);
         Self {
             until: data_center.moves_at.map(|moves_at| (moves_at, legacy)),
             then,
@@ -115,6 +143,17 @@ impl Schedule {
         Self {
             until: None,
             then: terms,
+        }
+    }
+
+    /// The same with an overage of so many percent.
+    #[must_use]
+    pub fn with_overage(self, percent: u64) -> Self {
+        Self {
+            until: self
+                .until
+                .map(|(until, terms)| (until, terms.with_overage(percent))),
+            then: self.then.with_overage(percent),
         }
     }
 

@@ -56,6 +56,8 @@ metrics! {
     CreditsRefunded = "credits.refunded",
     /// Credits that calls cost more in the end than was left.
     CreditsUncollected = "credits.uncollected",
+    /// Credits charged beyond the day's, where that is allowed; what was given back of them is not taken off.
+    CreditsOverage = "credits.overage",
     /// Costs that an upstream stated and that are no whole number, so that the estimate stayed.
     CostsUnreadable = "costs.unreadable",
     /// How often another worker was faster at changing an account, so that a step was tried again.
@@ -124,6 +126,8 @@ pub struct Counts {
     pub refunded: Credits,
     /// The credits that it cost more than was left.
     pub uncollected: Credits,
+    /// The credits of those charged that are beyond the day's.
+    pub overage: Credits,
     /// The warnings.
     pub warnings: u64,
     /// Whether the upstream stated a cost that is none.
@@ -146,6 +150,7 @@ impl Counts {
         add(Metric::CreditsCharged, self.charged.get());
         add(Metric::CreditsRefunded, self.refunded.get());
         add(Metric::CreditsUncollected, self.uncollected.get());
+        add(Metric::CreditsOverage, self.overage.get());
         add(Metric::Warnings, self.warnings);
         add(Metric::CostsUnreadable, u64::from(self.unreadable_cost));
         add(Metric::CasRetries, u64::from(self.cas_retries));

@@ -63,6 +63,30 @@ pub(crate) fn callers_of_two_envoys_spend_exactly_one_allotment(
     })
 }
 
+pub(crate) fn callers_of_two_envoys_spend_the_allotment_and_the_overage(
+    world: &World,
+) -> anyhow::Result<()> {
+    const ALLOTMENT: u64 = 1_000;
+    const MOST: u64 = 1_200;
+    let mut config = config(ALLOTMENT, &json!({ "idle_seconds": IDLE.as_secs() }))?;
+    config["enforcement"] = json!({ "overage": { "up_to_percent": 20 } });
+    world.runtime.block_on(async {
+        let server = Server::start(&world.valkey, Settings::default()).await?;
+        let way = Way::Resp(vec![(server.address, None)]);
+        let cluster = Cluster::start(&world.artifacts, &way, &config).await?;
+        let callers = callers(&cluster);
+        let spent = callers.exhaust(CALLERS).await?;
+        let spent = to_the_last(&callers, spent, MOST).await?;
+        assert_eq!(spent.credits, MOST);
+        let more = Sum::of(&callers.times(8, CHEAP).await?)?;
+        assert_eq!((more.admitted, more.refused), (0, 8));
+        until("the engine knows it all", async || {
+            Ok(counted(&server).await? == (MOST, MOST))
+        })
+        .await
+    })
+}
+
 pub(crate) fn what_an_idle_envoy_holds_comes_back(world: &World) -> anyhow::Result<()> {
     const ALLOTMENT: u64 = 100;
     let engine = json!({ "idle_seconds": 3 });

@@ -88,6 +88,11 @@ const TESTS: &[(&str, Needs, Test)] = &[
         exactness::callers_of_two_envoys_spend_exactly_one_allotment,
     ),
     (
+        "exactness::callers_of_two_envoys_spend_the_allotment_and_the_overage",
+        Needs::Nothing,
+        exactness::callers_of_two_envoys_spend_the_allotment_and_the_overage,
+    ),
+    (
         "exactness::what_an_idle_envoy_holds_comes_back",
         Needs::Nothing,
         exactness::what_an_idle_envoy_holds_comes_back,

@@ -308,10 +308,7 @@ impl Account {
                 additional_max: Some(credits(20_000)?),
             },
             allotment: Allotment::of(&organization, &edition)?,
-            terms: Terms {
-                model: self.model,
-                total: credits(self.total)?,
-            },
+            terms: Terms::new(self.model, credits(self.total)?),
             legacy_limit: self.legacy_limit.map(credits).transpose()?,
             used: credits(self.used)?,
             elsewhere: None,

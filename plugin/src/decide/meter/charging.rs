@@ -115,7 +115,7 @@ impl Meter {
         let enforced = holder.enforcement != Enforcement::NeverRefuse;
         let admission = Admission {
             cost: charge.cost,
-            allotment: enforced.then_some(terms.total),
+            allotment: enforced.then_some(terms.most()),
             slot: claim,
             ceiling,
         };
@@ -166,11 +166,14 @@ impl Meter {
                     day: posted.after.day(),
                     charged: charge.cost,
                     allotment: admission.allotment,
+                    terms,
                     answered: false,
                     states_deadline: self.states_deadline,
                 };
                 let warnings = self.warnings(&holder, terms, day, &posted, now);
                 let balance = Some(balance(&posted.after));
+                let (before, after) = (&posted.before, &posted.after);
+                let overage = terms.overage_between(before.used_by_all(), after.used_by_all());
                 let mut verdict = self.forward(
                     Some(holder),
                     charge.cost,
@@ -178,6 +181,7 @@ impl Meter {
                     balance,
                     Some(permit),
                 );
+                verdict.counts.overage = overage;
                 verdict.counts.warnings = u64::try_from(warnings.len()).unwrap_or(u64::MAX);
                 verdict.warnings = warnings;
                 verdict
@@ -230,18 +234,18 @@ impl Meter {
                 let heard =
                     directory.and_then(|directory| directory.must_be_heard(&holder.label, now));
                 if let Some(organization) = heard
-                    && holder.enforcement == Enforcement::Enforce
+                    && holder.enforcement.refuses()
                 {
                     return Verdict::of(Step::HoldForDirectory(organization));
                 }
-                let reason = if charge.cost > terms.total {
+                let reason = if charge.cost > terms.most() {
                     Reason::ExceedsAllotment
                 } else {
                     Reason::DailyCredits
                 };
                 let balance = Balance {
                     allotment: terms.total,
-                    remaining: short.remaining,
+                    remaining: left(seen.as_ref(), terms).unwrap_or(short.remaining),
                     day,
                 };
                 (reason, Some(balance), None)
@@ -291,10 +295,9 @@ impl Meter {
         let warn = |threshold| Warning {
             organization: &holder.label,
             edition: holder.edition.as_str(),
-            model: terms.model,
             threshold,
             used: posted.after.used_by_all(),
-            total: terms.total,
+            terms,
             resets_at: LocalTime::new(day.end, holder.data_center.calendar.time_zone()),
             resets_in: Seconds::between(now, day.end),
         };
@@ -359,7 +362,7 @@ impl Meter {
         }
         let limits = match holder.enforcement {
             Enforcement::NeverRefuse => Limits::default(),
-            Enforcement::Enforce | Enforcement::Shadow => Limits {
+            Enforcement::Enforce | Enforcement::Shadow | Enforcement::Overage(_) => Limits {
                 all: holder.concurrency,
                 group: group.map(|(_, limit)| limit),
             },
@@ -397,4 +400,9 @@ impl Meter {
         verdict.trouble = (reason == Reason::AccountUnavailable).then_some(failure);
         verdict
     }
+}
+
+/// What is left of the day's credits, without the overage, in the account as it declined.
+fn left(seen: Option<&Account>, terms: Terms) -> Option<Credits> {
+    Some(seen?.remaining(terms.total))
 }

@@ -30,7 +30,7 @@ impl Meter {
             .engine
             .as_ref()
             .map_or(Ceiling::Allotment, |engine| {
-                engine.ceiling(terms.total, holder.concurrency)
+                engine.ceiling(terms.most(), holder.concurrency)
             })
     }
 
@@ -51,7 +51,7 @@ impl Meter {
             holder: &attempt.holder,
             account,
             cost: attempt.charge.cost,
-            allotment: attempt.terms.total,
+            allotment: attempt.terms.most(),
             claim: attempt.claim.as_ref(),
             lacks_credits: matches!(declined, NotAdmitted::Insufficient(_)),
             waits_until: self.waits_until,

@@ -13,7 +13,7 @@ use crate::{
         statistics::Event,
         worker::{Correction, Owed},
     },
-    model::{credits::Credits, day::DayNumber},
+    model::{credits::Credits, day::DayNumber, terms::Terms},
     show::{
         metrics::Counts,
         receipt::{Outcome, Receipt},
@@ -30,6 +30,8 @@ pub(super) struct Permit {
     pub(super) charged: Credits,
     /// The allotment of which it was charged; `None` for a holder that is never refused.
     pub(super) allotment: Option<Credits>,
+    /// The terms under which it was charged.
+    pub(super) terms: Terms,
     /// Whether its response has begun.
     pub(super) answered: bool,
     /// Whether it stated its own deadline.
@@ -226,7 +228,7 @@ impl Meter {
         if let Some(engine) = &policy.engine {
             engine.watch(&permit.holder);
         }
-        let (key, day) = (permit.holder.key.clone(), permit.day);
+        let (key, day, terms) = (permit.holder.key.clone(), permit.day, permit.terms);
         let posting = Ledger::new(data).amend(&key, day, |account| {
             Ok::<_, std::convert::Infallible>(correction.apply(account, day))
         });
@@ -252,6 +254,11 @@ impl Meter {
             }
             Correction::ChargeMore(amount, _) => {
                 // What was posted, in this very step, is what the account could pay.
+                if let Some(posted) = &after {
+                    let (before, after) = (&posted.before, &posted.after);
+                    counts.overage =
+                        terms.overage_between(before.used_by_all(), after.used_by_all());
+                }
                 let paid = after.map_or(amount, |posted| {
                     posted.after.used().saturating_sub(posted.before.used())
                 });

@@ -13,8 +13,7 @@ use crate::{
     },
     decide::policy::Payer,
     model::{
-        balance::Balance, credits::Credits, data_center::DEFAULT_NAME, day::Seconds,
-        enforcement::Enforcement, reason::Reason,
+        balance::Balance, credits::Credits, data_center::DEFAULT_NAME, day::Seconds, reason::Reason,
     },
     show::{
         metrics::Counts,
@@ -142,7 +141,7 @@ impl Meter {
                 limit,
                 in_progress: in_progress(&account, lease, now),
             }),
-            enforced: holder.enforcement == Enforcement::Enforce,
+            enforced: holder.enforcement.refuses(),
         };
         let statistics = self.worker.statistics(&holder.key, day.number, data);
         Some(Details::new(

@@ -194,3 +194,34 @@ fn under_the_old_model_every_call_that_costs_anything_costs_one() {
         assert_eq!(Model::Grandfathered.cost(credits(price)), credits(price));
     }
 }
+
+#[test]
+fn overage_is_a_share_of_the_total_rounded_down() {
+    for (total, percent, most) in [
+        (10, 20, 12),
+        (9, 20, 10),
+        (1, 99, 1),
+        (100, 0, 100),
+        (1_000, 1_000, 11_000),
+        (Credits::MAX.get(), 1_000, Credits::MAX.get()),
+    ] {
+        let terms = Terms::new(Model::Credits, credits(total)).with_overage(percent);
+        assert_eq!(terms.most(), credits(most), "{percent} % of {total}");
+        assert_eq!(terms.total, credits(total));
+    }
+}
+
+#[test]
+fn only_what_is_beyond_the_total_is_overage() {
+    let terms = Terms::new(Model::Credits, credits(10)).with_overage(50);
+    let overage = |before, after| terms.overage_between(credits(before), credits(after)).get();
+    assert_eq!(
+        [
+            overage(0, 10),
+            overage(8, 13),
+            overage(11, 15),
+            overage(13, 11)
+        ],
+        [0, 3, 4, 0]
+    );
+}

@@ -234,7 +234,7 @@ impl Engine {
     ) -> Option<Sent> {
         let holder = &due.holder;
         let day = holder.data_center.calendar.day(now);
-        let total = holder.schedule.at(now).total;
+        let total = holder.schedule.at(now).most();
         let refuses = holder.enforcement != Enforcement::NeverRefuse;
         let circumstances = Circumstances {
             envoy,

@@ -91,6 +91,8 @@ pub struct Details {
     pub used: Credits,
     /// What of them is left.
     pub remaining: Credits,
+    /// What may still be used before calls are refused: what is left, and overage.
+    pub spendable: Credits,
     /// What is known of other proxies, where several share the day.
     pub elsewhere: Option<Elsewhere>,
     /// How much of the total is used.
@@ -146,6 +148,8 @@ pub enum PartKind {
     Grandfathered,
     /// The API limit itself, under the legacy model.
     Limit,
+    /// What may be used beyond all that.
+    Overage,
 }
 
 /// What the calls of one rule came to.
@@ -201,6 +205,7 @@ impl PartKind {
             Self::Variable => "variable",
             Self::Additional => "additional",
             Self::Grandfathered => "grandfathered",
+            Self::Overage => "overage",
             Self::Limit => "limit",
         }
     }
@@ -215,7 +220,7 @@ impl Details {
         statistics: &Statistics,
         rules: impl IntoIterator<Item = &'a str>,
     ) -> Self {
-        let Terms { model, total } = facts.terms;
+        let Terms { model, total, .. } = facts.terms;
         let local = |instant| LocalTime::new(instant, facts.time_zone);
         let reserved = facts
             .elsewhere
@@ -231,6 +236,9 @@ impl Details {
             total,
             used: facts.used,
             remaining: total.saturating_sub(facts.used).saturating_sub(reserved),
+            spendable: (facts.terms.most())
+                .saturating_sub(facts.used)
+                .saturating_sub(reserved),
             elsewhere: facts.elsewhere,
             percentage: Percentage::of(facts.used, total),
             parts: parts(facts),
@@ -260,8 +268,12 @@ fn not_itemized(facts: &Facts<'_>, operations: &[Operation]) -> Credits {
 
 /// The total by where it comes from, used up in that order.
 fn parts(facts: &Facts<'_>) -> Vec<Part> {
-    let Terms { model, total } = facts.terms;
-    let allotted = match model {
+    let Terms {
+        model,
+        total,
+        overage,
+    } = facts.terms;
+    let mut allotted = match model {
         Model::Legacy => vec![(PartKind::Limit, total)],
         Model::Credits | Model::Grandfathered => {
             let credits = &facts.allotment;
@@ -277,6 +289,9 @@ fn parts(facts: &Facts<'_>) -> Vec<Part> {
             allotted
         }
     };
+    if !overage.is_zero() {
+        allotted.push((PartKind::Overage, overage));
+    }
     let mut left = facts.used;
     let fill = |(kind, allotted): (PartKind, Credits)| {
         let used = left.min(allotted);

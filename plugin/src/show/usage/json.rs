@@ -26,7 +26,7 @@ pub struct Document<'a> {
     pub enforced: bool,
     /// Everything that it may use in this day.
     pub limit: u64,
-    /// What it has used. More than `limit` only if that was lowered during the day.
+    /// What it has used. More than `limit` only as overage, or if the limit was lowered during the day.
     pub used: u64,
     /// What is left.
     pub remaining: u64,
@@ -109,6 +109,9 @@ pub struct AllotmentMember {
     /// The API limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<PartMember>,
+    /// What may be used beyond all that before calls are refused; it is not part of the document's `limit`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overage: Option<PartMember>,
 }
 
 /// A part of the limit.
@@ -274,6 +277,7 @@ impl AllotmentMember {
                 PartKind::Additional => &mut members.additional,
                 PartKind::Grandfathered => &mut members.grandfathered,
                 PartKind::Limit => &mut members.limit,
+                PartKind::Overage => &mut members.overage,
             };
             *member = Some(part.into());
         }

@@ -174,9 +174,13 @@ fn notes(details: &Details) -> Vec<Note> {
         kinds.any(|kind| kind == PartKind::Grandfathered)
     };
     let is_used_up = details.remaining.is_zero();
+    let has_overage = !details.spendable.is_zero();
     let enforcement = match (details.enforced, details.model) {
         (false, _) => Some(explain(
             "Not enforced: no call is refused, whatever is left.",
+        )),
+        (true, _) if is_used_up && has_overage => Some(alarm(
+            "All credits of today are used. Calls go on as overage, and are refused once that is used up as well.",
         )),
         (true, Model::Legacy) if is_used_up => Some(alarm(
             "All calls of today are used. Further calls are refused until the reset.",
@@ -238,6 +242,7 @@ fn row(part: &Part, details: &Details) -> Row {
         PartKind::Additional => "Additional",
         PartKind::Grandfathered => "Former API limit",
         PartKind::Limit => "API limit",
+        PartKind::Overage => "Overage",
     };
     let why = match (part.kind, plan.agents, plan.credits_per_agent) {
         (PartKind::Base, ..) => Some(details.edition.clone()),

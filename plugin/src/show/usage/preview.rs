@@ -75,7 +75,7 @@ pub struct Document<'a> {
     pub model: &'static str,
     /// What is left today.
     pub remaining: u64,
-    /// Whether `remaining` is enough for `cost`.
+    /// Whether `remaining` and, where that is allowed, overage are enough for `cost`.
     pub affordable: bool,
 }
 
@@ -167,7 +167,7 @@ impl Call {
             per_record,
             model: details.model.name(),
             remaining: details.remaining.get(),
-            affordable: cost <= details.remaining,
+            affordable: cost <= details.spendable,
         }
     }
 }

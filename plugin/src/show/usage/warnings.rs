@@ -11,7 +11,11 @@ use super::{
     local_time::LocalTime,
 };
 use crate::{
-    model::{credits::Credits, day::Seconds, terms::Model},
+    model::{
+        credits::Credits,
+        day::Seconds,
+        terms::{Model, Terms},
+    },
     outbound::outbox::Retries,
 };
 
@@ -48,14 +52,12 @@ pub struct Warning<'a> {
     pub organization: &'a str,
     /// The name of its edition.
     pub edition: &'a str,
-    /// How its calls are counted.
-    pub model: Model,
     /// What was reached.
     pub threshold: Threshold,
     /// What it has used today.
     pub used: Credits,
-    /// What it may use in this day.
-    pub total: Credits,
+    /// How its calls are counted, and what it may use in this day.
+    pub terms: Terms,
     /// When the day ends.
     pub resets_at: LocalTime,
     /// How long that is from now.
@@ -77,6 +79,9 @@ struct Document<'a> {
     limit: u64,
     used: u64,
     remaining: u64,
+    /// What is used beyond the limit, and how much of that is allowed; only where it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    overage: Option<OverageMember>,
     percentage_used: OneDecimal,
     resets_at: &'a str,
     resets_in_seconds: u64,
@@ -93,6 +98,14 @@ impl Warning<'_> {
         longest_pause: Seconds::new(20),
         most: 1_000,
     };
+}
+
+/// What is used beyond a limit.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OverageMember {
+    used: u64,
+    limit: u64,
 }
 
 impl Threshold {
@@ -177,10 +190,10 @@ impl Warning<'_> {
             organization,
             edition,
             used,
-            total,
+            terms: Terms { model, total, .. },
             ..
         } = self;
-        let unit = match self.model {
+        let unit = match model {
             Model::Legacy => "calls",
             Model::Credits | Model::Grandfathered => "credits",
         };
@@ -197,17 +210,26 @@ impl Warning<'_> {
     pub fn document(&self) -> String {
         let threshold = self.threshold.percent();
         let resets_at = self.resets_at.rfc3339.as_str();
+        let Terms {
+            model,
+            total,
+            overage,
+        } = self.terms;
         json::text(&Document {
             event: "api_credits.threshold_reached",
             id: format!("{}/{resets_at}/{threshold}", self.organization),
             organization: self.organization,
             edition: self.edition,
-            model: self.model.name(),
+            model: model.name(),
             threshold,
-            limit: self.total.get(),
+            limit: total.get(),
             used: self.used.get(),
-            remaining: self.total.saturating_sub(self.used).get(),
-            percentage_used: OneDecimal(Percentage::of(self.used, self.total)),
+            remaining: total.saturating_sub(self.used).get(),
+            overage: (!overage.is_zero()).then(|| OverageMember {
+                used: self.used.saturating_sub(total).get(),
+                limit: overage.get(),
+            }),
+            percentage_used: OneDecimal(Percentage::of(self.used, total)),
             resets_at,
             resets_in_seconds: self.resets_in.get(),
         })

@@ -36,10 +36,7 @@ fn facts(zone: &TimeZone) -> Facts<'_> {
             additional_max: Some(credits(20_000)),
         },
         allotment: professional(),
-        terms: Terms {
-            model: Model::Credits,
-            total: credits(85_000),
-        },
+        terms: Terms::new(Model::Credits, credits(85_000)),
         legacy_limit: None,
         used: credits(55_348),
         elsewhere: None,
@@ -109,10 +106,7 @@ pub(crate) fn shared() -> Details {
 /// One that keeps its API limit because it is higher.
 pub(crate) fn grandfathered() -> Details {
     details(|facts| {
-        facts.terms = Terms {
-            model: Model::Grandfathered,
-            total: credits(100_000),
-        };
+        facts.terms = Terms::new(Model::Grandfathered, credits(100_000));
         facts.legacy_limit = Some(credits(100_000));
         facts.used = credits(86_000);
     })
@@ -121,10 +115,7 @@ pub(crate) fn grandfathered() -> Details {
 /// One whose calls count against its API limit.
 pub(crate) fn legacy() -> Details {
     details(|facts| {
-        facts.terms = Terms {
-            model: Model::Legacy,
-            total: credits(15_000),
-        };
+        facts.terms = Terms::new(Model::Legacy, credits(15_000));
         facts.legacy_limit = Some(credits(15_000));
         facts.used = credits(1_448);
     })
@@ -135,6 +126,32 @@ fn split(details: &Details) -> Vec<(PartKind, u64, u64)> {
     parts
         .map(|part| (part.kind, part.allotted.get(), part.used.get()))
         .collect()
+}
+
+#[test]
+fn overage_comes_after_everything_else_and_is_no_part_of_the_total() {
+    for (used, overage_used, remaining, spendable) in [
+        (84_000, 0, 1_000, 9_500),
+        (85_000, 0, 0, 8_500),
+        (90_000, 5_000, 0, 3_500),
+        (93_500, 8_500, 0, 0),
+    ] {
+        let details = details(|facts| {
+            facts.used = credits(used);
+            facts.terms = facts.terms.with_overage(10);
+        });
+        let last = split(&details).pop().unwrap();
+        assert_eq!(
+            last,
+            (PartKind::Overage, 8_500, overage_used),
+            "{used} used"
+        );
+        assert_eq!(details.total, credits(85_000));
+        assert_eq!(
+            (details.remaining, details.spendable),
+            (credits(remaining), credits(spendable))
+        );
+    }
 }
 
 #[test]

@@ -91,10 +91,9 @@ fn warning(details: &crate::show::usage::details::Details) -> Warning<'_> {
     Warning {
         organization: &details.organization,
         edition: &details.edition,
-        model: details.model,
         threshold: Threshold(80),
         used: credits(68_010),
-        total: details.total,
+        terms: Terms::new(details.model, details.total),
         resets_at: details.resets_at.clone(),
         resets_in: details.resets_in,
     }
