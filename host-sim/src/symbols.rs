@@ -143,6 +143,12 @@ impl Symbols {
         self.binary.function_at(offset)
     }
 
+    /// Whether there is a name section, with the name of a function in it: then Envoy logs backtraces.
+    #[must_use]
+    pub fn has_names(&self) -> bool {
+        !self.stated.is_empty()
+    }
+
     /// Whether the module tells source lines: it has DWARF.
     #[must_use]
     pub fn has_lines(&self) -> bool {
@@ -203,4 +209,41 @@ pub fn frame_lines(number: usize, offset: u64, sites: &[CallSite]) -> Vec<String
         });
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broken_name_section_hides_no_more_than_its_rest() {
+        let mut module = wat::parse_str("(module (func) (func) (func (export \"out\")))").unwrap();
+        // Two names are promised, and of the second there is only the number.
+        module.extend(b"\x00\x0c\x04name\x01\x05\x02\x00\x01a\x01");
+        let symbols = Symbols::of(&module).unwrap();
+        assert_eq!(
+            [0, 1, 2].map(|number| symbols.name(number)),
+            ["a", "function 1", "out"]
+        );
+        assert!(symbols.has_names() && !symbols.has_lines());
+    }
+
+    #[test]
+    fn offsets_outside_of_functions_are_nowhere() {
+        let module = wat::parse_str("(module (func nop) (func nop))").unwrap();
+        let symbols = Symbols::of(&module).unwrap();
+        let end = u64::try_from(module.len()).unwrap();
+        for offset in [0, 8, end, u64::MAX] {
+            assert_eq!(symbols.function_at(offset), None, "{offset}");
+            assert_eq!(symbols.call_sites(&[offset]), [vec![]], "{offset}");
+        }
+        let last = end.saturating_sub(1);
+        assert_eq!(symbols.function_at(last), Some(1));
+        let sites = symbols.call_sites(&[last]);
+        let lines: Vec<_> = sites
+            .iter()
+            .flat_map(|sites| frame_lines(0, last, sites))
+            .collect();
+        assert_eq!(lines, [format!("  0: {last:#x} function 1")]);
+    }
 }

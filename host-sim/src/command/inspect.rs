@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::Args;
 use host_sim::callback::{self, Callback, Called};
+use host_sim::symbols::Symbols;
 use host_sim::{AbiVersion, Imports, LoadError, Module, Support};
 use serde::Serialize;
 
@@ -53,6 +54,8 @@ struct Inspection {
     problems: Vec<String>,
     /// Why host-sim does not run what that Envoy would load.
     not_simulated: Option<String>,
+    /// What is told of where it crashes.
+    crashes: &'static str,
     exports: Vec<InspectedExport>,
     imports: Vec<InspectedImport>,
     sections: Vec<Section>,
@@ -144,10 +147,28 @@ impl Inspection {
             envoy: envoy.to_string(),
             problems,
             not_simulated,
+            crashes: crashes(&bytes),
             exports: inspect_exports(&anatomy.exports, abi),
             imports,
             sections: anatomy.sections,
         })
+    }
+}
+
+/// What Envoy's log and `host-sim` can tell of where it crashes.
+fn crashes(bytes: &[u8]) -> &'static str {
+    let symbols = Symbols::of(bytes).ok();
+    let names = symbols.as_ref().is_some_and(Symbols::has_names);
+    let lines = symbols.as_ref().is_some_and(Symbols::has_lines);
+    match (names, lines) {
+        (true, true) => "Envoy logs a backtrace, and host-sim symbolize knows its source lines",
+        (true, false) => {
+            "Envoy logs a backtrace; its source lines are known of an unstripped twin (--symbols)"
+        }
+        (false, true) => "Envoy logs no backtrace, for want of a name section",
+        (false, false) => {
+            "Envoy logs no backtrace, for want of a name section; source lines are known of an unstripped twin (--symbols)"
+        }
     }
 }
 

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use wasmparser::{BinaryReaderError, ExternalKind, KnownCustom, Name, Parser, Payload, TypeRef};
+use wasmparser::{
+    BinaryReaderError, ExternalKind, KnownCustom, Name, NameSectionReader, Parser, Payload, TypeRef,
+};
 
 use super::SymbolsError;
 use super::demangle::demangled;
@@ -71,14 +73,8 @@ impl Binary {
                         self.debug.insert(name.to_owned(), start..end);
                     }
                     if let KnownCustom::Name(reader) = section.as_known() {
-                        for part in reader {
-                            if let Name::Function(functions) = part? {
-                                for function in functions {
-                                    let function = function?;
-                                    stated.insert(function.index, demangled(function.name));
-                                }
-                            }
-                        }
+                        // A custom section that is broken does not make a module invalid.
+                        stated.extend(function_names(reader).map_while(Result::ok));
                     }
                 }
                 _ => {}
@@ -123,4 +119,23 @@ impl Binary {
         let number = u32::try_from(behind).ok()?.saturating_add(self.imported);
         body.contains(&offset).then_some(number)
     }
+}
+
+/// The functions that a name section names.
+fn function_names(
+    section: NameSectionReader<'_>,
+) -> impl Iterator<Item = Result<(u32, String), BinaryReaderError>> {
+    section.into_iter().flat_map(|part| {
+        let (functions, broken) = match part {
+            Ok(Name::Function(functions)) => (Some(functions), None),
+            Ok(_) => (None, None),
+            Err(error) => (None, Some(Err(error))),
+        };
+        let functions = functions.into_iter().flatten();
+        let named = functions.map(|function| {
+            let function = function?;
+            Ok((function.index, demangled(function.name)))
+        });
+        named.chain(broken)
+    })
 }

@@ -5,7 +5,12 @@ use std::borrow::Cow;
 /// The name that a compiler made of a function's, taken back; any other as it is.
 pub(crate) fn demangled(name: &str) -> String {
     let whole = whole(name);
-    addr2line::demangle_auto(whole, None).into_owned()
+    // Demanglers of C++ take any letter for a type.
+    if ["_Z", "_R"].iter().any(|start| whole.starts_with(start)) {
+        addr2line::demangle_auto(whole, None).into_owned()
+    } else {
+        whole.into_owned()
+    }
 }
 
 /// Linkers take names of C++ back, and with them half of those that Rust makes in its older scheme: `_ZN1a1b17h…E` has become `a::b::h…`.
@@ -44,6 +49,8 @@ mod tests {
             ("foo::bar(int)", "foo::bar(int)"),
             ("main::hello", "main::hello"),
             ("proxy_on_tick", "proxy_on_tick"),
+            ("a", "a"),
+            ("_Zero", "_Zero"),
             ("", ""),
         ] {
             assert_eq!(demangled(name), expected, "{name}");

@@ -130,6 +130,16 @@ fn sources_below_the_current_directory_are_told_unless_others_are_named() {
     assert!(page.contains(&missed), "{page}");
     assert!(page.contains("<code>counted::refuse</code>"), "{page}");
 
+    let told = "coverage: ";
+    let only = |prefix| {
+        run(
+            "here.wasm",
+            &["--coverage", "lcov.info", "--coverage-only", prefix],
+        )
+    };
+    assert!(only("counted.rs").1.contains(told));
+    assert!(!only("other").1.contains(told));
+
     let (status, said) = run("counted.wasm", &["--coverage-html", "pages"]);
     assert_eq!(status, Some(2), "{said}");
     let here = folder.path().canonicalize().unwrap();

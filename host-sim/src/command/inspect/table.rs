@@ -68,6 +68,7 @@ fn summary(inspection: &Inspection) -> Vec<[String; 2]> {
         None => format!("does not simulate {}", missing.join(", ")),
     };
     rows.push(["host-sim".to_owned(), simulated]);
+    rows.push(["crashes".to_owned(), inspection.crashes.to_owned()]);
     rows
 }
 

@@ -81,16 +81,19 @@ impl CoverageOptions {
     }
 
     fn chosen(&self, all: &Coverage, here: &Path) -> anyhow::Result<Coverage> {
-        let here = [here.to_owned()];
+        let everything = [here.to_owned()];
         let prefixes = if self.coverage_only.is_empty() {
-            here.as_slice()
+            everything.as_slice()
         } else {
             &self.coverage_only
         };
+        // What is relative, on either side, is so to the current directory.
         let is_below = |path: &str| {
-            prefixes
-                .iter()
-                .any(|prefix| Path::new(path).starts_with(prefix))
+            let path = Path::new(path);
+            let is_of = |prefix: &PathBuf| {
+                path.starts_with(prefix) || here.join(path).starts_with(here.join(prefix))
+            };
+            prefixes.iter().any(is_of)
         };
         let chosen = all.only(is_below);
         if chosen.files.is_empty() {
