@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use api_credits_tests::engine::cluster::{Cluster, Way, config};
 use api_credits_tests::engine::server::{Server, Settings};
 use jiff::tz::TimeZone;
@@ -69,7 +69,9 @@ pub(crate) fn callers_of_two_envoys_spend_the_allotment_and_the_overage(
     const ALLOTMENT: u64 = 1_000;
     const MOST: u64 = 1_200;
     let mut config = config(ALLOTMENT, &json!({ "idle_seconds": IDLE.as_secs() }))?;
-    config["enforcement"] = json!({ "overage": { "up_to_percent": 20 } });
+    let overage = json!({ "overage": { "up_to_percent": 20 } });
+    let document = config.as_object_mut().context("no object")?;
+    document.insert("enforcement".to_owned(), overage);
     world.runtime.block_on(async {
         let server = Server::start(&world.valkey, Settings::default()).await?;
         let way = Way::Resp(vec![(server.address, None)]);
