@@ -38,9 +38,17 @@ pub(crate) fn lines(error: &wasmtime::Error, state: &VmState, source: &Source) -
         .filter_map(|frame| source.original(u64::try_from(frame.module_offset()?).ok()?))
         .collect();
     let sites = symbols.call_sites(&offsets);
-    for (number, (offset, sites)) in offsets.iter().zip(&sites).enumerate() {
-        let frame = frame_lines(number, *offset, sites);
+    let frames: Vec<_> = offsets.iter().zip(&sites).enumerate().collect();
+    // Where a function calls itself without an end, one is like the other, and the engine does not tell all.
+    for same in frames.chunk_by(|(_, (one, _)), (_, (other, _))| one == other) {
+        let Some((number, (offset, sites))) = same.first() else {
+            continue;
+        };
+        let frame = frame_lines(*number, **offset, sites);
         lines.extend(frame.into_iter().map(|line| format!("{FRAME}{line}")));
+        if same.len() > 1 {
+            lines.push(format!("{FRAME}     repeated"));
+        }
     }
     lines
 }

@@ -102,9 +102,11 @@ impl Vm {
         // All the fuel there is, of which each callback gets a part. Engines that do not count have none.
         let metered = store.set_fuel(u64::MAX).is_ok();
         store.set_epoch_deadline(ticks(store.data().identity.limits.time));
-        let (instance, imported) = module
-            .instantiate(&mut store)
-            .map_err(|error| failure_of("(start function)", &error, store.data()))?;
+        let (instance, imported) = module.instantiate(&mut store).map_err(|error| {
+            let failure = failure_of("(start function)", &error, store.data());
+            Self::trace_failure(&store, module.source(), "start", &failure, &error);
+            failure
+        })?;
         if let Some(hook) = instance.get_global(&mut store, HOOK) {
             let noted = Func::wrap(&mut store, |caller: Caller<'_, VmState>, number: i32| {
                 let fuel = caller.get_fuel().unwrap_or_default();
@@ -238,12 +240,7 @@ impl Vm {
             }
             Err(error) => {
                 let failure = failure_of(name, &error, self.store.data());
-                Self::trace(&self.store, format_args!("[host<-vm] {name} !! {failure}"));
-                if self.store.data().host.traced {
-                    for line in crash::lines(&error, self.store.data(), &self.source) {
-                        Self::trace(&self.store, format_args!("{line}"));
-                    }
-                }
+                Self::trace_failure(&self.store, &self.source, name, &failure, &error);
                 self.failure = Some(failure.clone());
                 Err(CallError::Failure(failure))
             }
@@ -276,6 +273,22 @@ impl Vm {
     fn trace(store: &Store<VmState>, line: fmt::Arguments<'_>) {
         let state = store.data();
         state.host.trace(format_args!("{}{line}", state.label()));
+    }
+
+    /// How a callback failed, and what was going on.
+    fn trace_failure(
+        store: &Store<VmState>,
+        source: &Source,
+        callback: &str,
+        failure: &VmFailure,
+        error: &wasmtime::Error,
+    ) {
+        if store.data().host.traced {
+            Self::trace(store, format_args!("[host<-vm] {callback} !! {failure}"));
+            for line in crash::lines(error, store.data(), source) {
+                Self::trace(store, format_args!("{line}"));
+            }
+        }
     }
 
     /// Makes a callback for a context; its first argument is the context's number.

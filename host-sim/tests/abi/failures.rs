@@ -251,3 +251,85 @@ fn resuming_a_response_that_has_not_started_crashes_envoy() {
         "the module resumed a response that has not started, on which Envoy 1.40 crashes"
     );
 }
+
+#[test]
+fn a_trace_says_which_functions_were_on_the_stack() {
+    let backtrace = |functions: &str| {
+        let mut simulator = simulator(functions);
+        simulator.exchange(&get("/a?b=c")).unwrap();
+        let trace = simulator.take_trace();
+        let behind = trace.iter().skip_while(|line| !line.contains(" !! "));
+        let behind = behind.skip(1).take_while(|line| line.starts_with('['));
+        let offsets = regex::Regex::new(" 0x[0-9a-f]+").unwrap();
+        behind
+            .map(|line| offsets.replace(line, "").into_owned())
+            .collect::<Vec<_>>()
+    };
+    let callback = |body: &str| {
+        format!(
+            r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) {body} i32.const 0)"#
+        )
+    };
+    let request = "[request] GET /a?b=c (host api.example)";
+    let thrown = format!(
+        "(tag $oops) (func $throws throw $oops) {}",
+        callback("call $throws")
+    );
+    assert_eq!(
+        backtrace(&thrown),
+        [
+            request,
+            "[backtrace]   0: throws",
+            "[backtrace]   1: proxy_on_request_headers"
+        ]
+    );
+    let endless = format!("(func $deep call $deep) {}", callback("call $deep"));
+    assert_eq!(
+        backtrace(&endless),
+        [
+            request,
+            "[backtrace]   0: deep",
+            "[backtrace]      repeated"
+        ]
+    );
+    let allocator =
+        r#"(func $full (export "proxy_on_memory_allocate") (param i32) (result i32) unreachable)"#;
+    let asks = callback("(drop (call $get_map (i32.const 0) (i32.const 0) (i32.const 4)))");
+    let text = text(&format!("{allocator}{asks}"));
+    let module = host_sim::Module::from_bytes(text.as_bytes()).unwrap();
+    let mut simulator = started(Simulator::builder(&module));
+    simulator.exchange(&get("/")).unwrap();
+    let trace = simulator.take_trace();
+    assert!(
+        trace
+            .iter()
+            .any(|line| line.starts_with("[backtrace]   0: ") && line.ends_with(" full")),
+        "{trace:?}"
+    );
+}
+
+#[test]
+fn a_start_function_that_fails_says_where() {
+    let text = text(
+        r#"(func (export "malloc") (param i32) (result i32) i32.const 0) (func $begin unreachable) (start $begin)"#,
+    );
+    let module = host_sim::Module::from_bytes(text.as_bytes()).unwrap();
+    let Err(StartError::Failed {
+        failure,
+        trace,
+        log,
+    }) = Simulator::builder(&module).start()
+    else {
+        unreachable!("it starts")
+    };
+    let explained = host_sim::Explanation::of(&trace, &log).unwrap();
+    assert_eq!(explained.failure, failure.to_string());
+    assert!(
+        explained
+            .backtrace
+            .iter()
+            .all(|line| line.ends_with(" begin")),
+        "{explained}"
+    );
+    assert_eq!(explained.backtrace.len(), 1);
+}
