@@ -7,12 +7,13 @@
 #   make run-cluster    two Envoys that share one allotment in Valkey, on 127.0.0.1:10000 and :10001
 #   make test           everything that can be checked; closes with `N passed, N failed`
 #   make test-backends  what real backends serve against what is charged for it, over 100,000 generated spellings (REQUESTS=, SEED=, BACKENDS=)
+#   make test-envoys    every scenario on Envoy 1.36, 1.37 and 1.39, and on the simulator with their rules (ENVOYS=, SCENARIOS=)
 #   make fuzz           looks for bytes that break what must hold, a minute for each of eight targets (EACH=, FUZZ=)
 #   make bench          what the filter costs in Envoy, in about three minutes; also in target/bench/ (BENCH=quick: half a minute, BENCH=long: ten;
 #                       BASE=COMMIT: beside the filter of another commit)
 #   make bench-cluster  what it costs to share an allotment among Envoys, in about two minutes; also in target/bench/
 
-.PHONY: run headers package release run-cluster test test-backends fuzz bench bench-cluster
+.PHONY: run headers package release run-cluster test test-backends test-envoys fuzz bench bench-cluster
 .DEFAULT_GOAL := run
 
 # For developing: $(TARGET) follows CARGO_TARGET_DIR, as everything here does.
@@ -48,6 +49,9 @@ test:
 test-backends:
 	cargo build --locked --profile wasm --target wasm32-wasip1 -p api-credits
 	@tests/backends/run $(TARGET)/wasm32-wasip1/wasm/api_credits.wasm
+
+test-envoys:
+	@tests/envoys/run
 
 fuzz:
 	@tests/fuzz/run

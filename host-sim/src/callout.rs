@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use crate::clock::Instant;
+use crate::envoy_version::EnvoyVersion;
 use crate::host::Host;
 use crate::http::asked::Patience;
 use crate::http::header_map::HeaderMap;
@@ -158,12 +159,10 @@ impl Callout {
             // A function that answers with a function has not decided.
             ServiceBehaviour::Unreachable
             | ServiceBehaviour::Resp(RespBehaviour::Unreachable)
-            | ServiceBehaviour::Function(_) => {
-                self.failed(Failure::Connect, "remote connection failure")
-            }
+            | ServiceBehaviour::Function(_) => self.unreachable(host.version),
             ServiceBehaviour::Answers(_) => {
                 let answer = behaviour.answer(&self.request.path).unwrap_or_default();
-                self.answered(&answer, &host.dates.of(now))
+                self.answered(&answer, (&host.dates.of(now), host.version))
             }
             ServiceBehaviour::Resp(server) => {
                 let mut headers = HeaderMap::of_response();
@@ -189,8 +188,14 @@ impl Callout {
         (Fate::Answered(reply), verdict)
     }
 
+    /// How it goes on now that its service cannot be reached.
+    fn unreachable(&mut self, version: EnvoyVersion) -> (Fate, Verdict) {
+        let reason = format!("remote connection failure{}", version.why_refused());
+        self.failed(Failure::Connect, &reason)
+    }
+
     /// How it goes on now that its service has answered.
-    fn answered(&mut self, answer: &Upstream, date: &str) -> (Fate, Verdict) {
+    fn answered(&mut self, answer: &Upstream, at: (&str, EnvoyVersion)) -> (Fate, Verdict) {
         if answer::check(answer, HttpVersion::One).is_err() {
             let reason = format!("{ERROR} reset reason: protocol error");
             return (
@@ -200,7 +205,7 @@ impl Callout {
         }
         let verdict = self.retries.after_answer(answer.status, &answer.headers);
         let head = self.request.method == "HEAD";
-        let (headers, frames) = answer::response(answer, head, HttpVersion::One, false, date);
+        let (headers, frames) = answer::response(answer, head, HttpVersion::One, false, at);
         let pieces = frames.into_iter().map(|frame| match frame {
             Frame::Data { bytes, .. } => bytes,
             Frame::Trailers(_) => Vec::new(),
@@ -213,10 +218,10 @@ impl Callout {
     }
 
     /// A service outside of the simulation has done this: it has answered, or cannot be reached.
-    pub(crate) fn is_answered(&mut self, answer: Option<&Upstream>, date: &str) {
+    pub(crate) fn is_answered(&mut self, answer: Option<&Upstream>, at: (&str, EnvoyVersion)) {
         let (fate, verdict) = match answer {
-            None => self.failed(Failure::Connect, "remote connection failure"),
-            Some(answer) => self.answered(answer, date),
+            None => self.unreachable(at.1),
+            Some(answer) => self.answered(answer, at),
         };
         let again = verdict == Verdict::Again;
         self.fate = if again { Fate::Unsent } else { fate };

@@ -48,6 +48,7 @@ mod turns;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::envoy_version::EnvoyVersion;
 use crate::module::Module;
 use crate::random::Random;
 use crate::report::Report;
@@ -147,6 +148,13 @@ impl<'a> Explorer<'a> {
             steps: Arc::default(),
             interrupted: Arc::default(),
         }
+    }
+
+    /// The same with the rules of this version of Envoy.
+    #[must_use]
+    pub fn with_envoy(mut self, version: EnvoyVersion) -> Self {
+        self.sim = self.sim.with_envoy(version);
+        self
     }
 
     /// Stops between two schedules once somebody sets this to true.
@@ -284,7 +292,7 @@ impl<'a> Explorer<'a> {
         }
     }
 
-    /// Runs one schedule: what was seen, or why the scenario did not come to its end.
+    /// Runs one schedule with the rules of a version of Envoy: what was seen, or why the scenario did not come to its end.
     ///
     /// # Errors
     ///
@@ -293,13 +301,14 @@ impl<'a> Explorer<'a> {
         module: &Module,
         scenario: &Scenario,
         schedule: &Schedule,
+        envoy: EnvoyVersion,
     ) -> Result<Result<Report, String>, ExploreError> {
         let bounds = Bounds {
             ticks: schedule.ticks,
             shapes: schedule.shapes,
             ..Bounds::default()
         };
-        let explorer = Explorer::new(module, scenario, bounds);
+        let explorer = Explorer::new(module, scenario, bounds).with_envoy(envoy);
         explorer.check_parallel()?;
         let (ran, _) = explorer.once(Chooser::Written(schedule.clone()), true)?;
         Ok(match ran {

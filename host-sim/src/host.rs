@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use crate::clock::Instant;
 use crate::dns::Names;
+use crate::envoy_version::EnvoyVersion;
 use crate::explore::{Access, Gate};
 use crate::grpc::{GrpcBehaviour, GrpcRequest};
 use crate::http::date::HttpDates;
@@ -25,6 +26,7 @@ type SeenGrpc = ((u32, u32), GrpcRequest);
 /// The shared part of a simulation. It lives on one thread, so that every run is the same.
 #[derive(Debug)]
 pub(crate) struct Host {
+    pub(crate) version: EnvoyVersion,
     pub(crate) shared_data: Shared<SharedData>,
     pub(crate) shared_queues: Shared<SharedQueues>,
     pub(crate) metrics: Shared<Metrics>,
@@ -80,6 +82,7 @@ impl Host {
     pub(crate) fn new(start: Instant, seed: u64, log_level: LogLevel, traced: bool) -> Self {
         let commons = Commons::default();
         Self {
+            version: EnvoyVersion::NEWEST,
             shared_data: commons.data,
             shared_queues: commons.queues,
             metrics: commons.metrics,
@@ -106,6 +109,11 @@ impl Host {
             counts: Cell::default(),
             profiler: RefCell::default(),
         }
+    }
+
+    /// The same of this version.
+    pub(crate) fn of(self, version: EnvoyVersion) -> Self {
+        Self { version, ..self }
     }
 
     /// The part of one thread: what it shares with others, and where it stops before it touches that.

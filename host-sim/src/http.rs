@@ -23,6 +23,7 @@ pub(crate) mod outgoing;
 mod path;
 pub(crate) mod retry;
 
+use crate::envoy_version::EnvoyVersion;
 use crate::target::{ConnectionManager, HttpVersion, RouteSettings, Timeouts};
 use header_map::HeaderMap;
 
@@ -32,6 +33,7 @@ pub(crate) const DEFAULT_BUFFER_LIMIT: u32 = 1024 * 1024;
 /// How Envoy is set up around the filters.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Proxy {
+    pub(crate) version: EnvoyVersion,
     pub(crate) timeouts: Timeouts,
     /// Protocols that a client may upgrade to.
     pub(crate) upgrades: Vec<String>,

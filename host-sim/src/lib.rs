@@ -40,6 +40,7 @@ pub mod coverage;
 mod crash;
 mod dns;
 mod engine;
+mod envoy_version;
 mod explanation;
 pub mod explore;
 mod filter_state;
@@ -78,6 +79,7 @@ mod vm_state;
 mod worker;
 
 pub use abi::AbiVersion;
+pub use envoy_version::EnvoyVersion;
 pub use explanation::Explanation;
 pub use host::Counts;
 pub use http::hidden_body::HiddenBody;

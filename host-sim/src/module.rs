@@ -19,6 +19,7 @@ use crate::abi::AbiVersion;
 use crate::callback::{self, Callback};
 use crate::coverage::{Coverage, CoverageError};
 use crate::engine::engine;
+use crate::envoy_version::EnvoyVersion;
 use crate::hostcalls;
 use crate::imports::{self, Imports, Support};
 use crate::instrument::{Woven, counters, hook};
@@ -178,6 +179,20 @@ impl Module {
             abi,
             source: Arc::new(Source::of(bytes)),
         })
+    }
+
+    /// The first function of WASI that it imports and that this Envoy does not offer: its module and its name.
+    pub(crate) fn missing_in(&self, version: EnvoyVersion) -> Option<(String, String)> {
+        let module = match &self.linked {
+            Linked::Wholly(linked) => linked.module(),
+            Linked::ButForMemory(module, _) => module,
+        };
+        let of_wasi = ["wasi_snapshot_preview1", "wasi_unstable"];
+        let mut imports = module.imports();
+        let missing = imports.find(|import| {
+            of_wasi.contains(&import.module()) && !version.has_wasi(import.name())
+        })?;
+        Some((missing.module().to_owned(), missing.name().to_owned()))
     }
 
     /// The same, with the names and source lines of a twin from which they were not stripped: for backtraces.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::clock::DEFAULT_START;
+use crate::envoy_version::EnvoyVersion;
 use crate::module::{LoadError, Module};
 use crate::scenario::ConfigText;
 use crate::simulator::{Builder, SimulationError, Simulator, StartError};
@@ -24,6 +25,7 @@ pub(crate) const NAME: &str = "sim";
 pub struct SimTarget {
     module: Module,
     time_limit: Option<Option<Duration>>,
+    envoy: EnvoyVersion,
     /// Those of other filters in scenarios, by their files.
     others: Arc<Mutex<BTreeMap<PathBuf, Module>>>,
 }
@@ -35,6 +37,7 @@ impl SimTarget {
         Self {
             module,
             time_limit: None,
+            envoy: EnvoyVersion::NEWEST,
             others: Arc::default(),
         }
     }
@@ -48,6 +51,15 @@ impl SimTarget {
         }
     }
 
+    /// The same with the rules of this version of Envoy.
+    #[must_use]
+    pub fn with_envoy(self, version: EnvoyVersion) -> Self {
+        Self {
+            envoy: version,
+            ..self
+        }
+    }
+
     /// A simulation of what a scenario sets up.
     pub(crate) fn builder(&self, setup: &Setup) -> Result<Builder, TargetError> {
         let builder = Simulator::builder(&self.module)
@@ -57,7 +69,7 @@ impl SimTarget {
             Some(limit) => builder.time_limit(limit),
             None => builder,
         };
-        Ok(builder.log_level(setup.log_level))
+        Ok(builder.log_level(setup.log_level).envoy(self.envoy))
     }
 
     /// The module in another file, compiled once.

@@ -12,6 +12,7 @@ use crate::abi::{MapType, StreamType};
 use crate::callout::{Callout, Reply};
 use crate::clock::Instant;
 use crate::dns::Lookup;
+use crate::envoy_version::EnvoyVersion;
 use crate::grpc_call::{GrpcCall, GrpcEvent};
 use crate::host::Host;
 use crate::http::header_map::HeaderMap;
@@ -20,11 +21,12 @@ use crate::limits::{Limits, MemoryGuard};
 use crate::metrics::MetricIds;
 use crate::property::{Properties, PropertyError};
 use crate::stream::{HttpStream, Side};
-use crate::target::PluginSettings;
+use crate::target::{FailurePolicy, PluginSettings};
 
 /// The identity of a VM. Plugins of the same module with the same identity live in one.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Identity {
+    pub(crate) version: EnvoyVersion,
     pub(crate) vm_id: String,
     pub(crate) vm_configuration: Vec<u8>,
     pub(crate) environment: Vec<(String, String)>,
@@ -34,6 +36,31 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
+    /// Whether plugins of which this is said live in one VM.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.vm_id == other.vm_id
+            && self.vm_configuration == other.vm_configuration
+            && self.limits == other.limits
+            && self.capabilities == other.capabilities
+            && (self.environment == other.environment || !self.version.tells_environments_apart())
+    }
+
+    /// Whether plugins of one VM with these settings share a root context, if they have one configuration.
+    pub(crate) fn shares_context(&self, own: &PluginSettings, other: &PluginSettings) -> bool {
+        let told = |settings: &PluginSettings| {
+            let mut told = settings.clone();
+            if !self.version.tells_environments_apart() {
+                told.environment.clear();
+            }
+            if !self.version.tells_policies_apart() {
+                told.failure_policy = FailurePolicy::default();
+                told.reload_after_ms = None;
+            }
+            told
+        };
+        own == other || told(own) == told(other)
+    }
+
     /// Whether the plugin may make this hostcall, or gets this callback.
     pub(crate) fn allows(&self, capability: &str) -> bool {
         let listed = |list: &BTreeSet<String>| list.contains(capability);

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
+use host_sim::EnvoyVersion;
 use host_sim::explore::{Bounds, ExploreError, Explored, Explorer, Failure, Problem};
 use host_sim::runner::RunError;
 use host_sim::scenario::Scenario;
@@ -37,6 +38,9 @@ pub(crate) struct Explore {
     /// Let request bodies arrive in one piece and in two, ended by the last piece or after it
     #[arg(long)]
     shapes: bool,
+    /// The version of Envoy whose rules are followed, 1.36 to 1.40
+    #[arg(long, value_name = "VERSION", default_value_t = EnvoyVersion::NEWEST)]
+    envoy: EnvoyVersion,
 }
 
 impl Explore {
@@ -64,6 +68,7 @@ impl Explore {
                 .with_style(style.clone())
                 .with_message(name.clone());
             let explored = Explorer::new(&module, scenario, bounds)
+                .with_envoy(self.envoy)
                 .interrupted_by(Arc::clone(&interrupted))
                 .run(|count| bar.set_position(count))
                 .map_err(pointed)?;

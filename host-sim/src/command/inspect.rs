@@ -3,7 +3,6 @@
 //! The file is only read, and compiled to see whether it loads; nothing of it runs.
 
 mod anatomy;
-mod envoy_release;
 mod table;
 
 use std::collections::BTreeMap;
@@ -14,12 +13,11 @@ use anyhow::Context as _;
 use clap::Args;
 use host_sim::callback::{self, Callback, Called};
 use host_sim::symbols::Symbols;
-use host_sim::{AbiVersion, Imports, LoadError, Module, Support};
+use host_sim::{AbiVersion, EnvoyVersion, Imports, LoadError, Module, Support};
 use serde::Serialize;
 
 use crate::command::output::{say, show};
 use anatomy::{Anatomy, Export, Memory, Section};
-use envoy_release::EnvoyRelease;
 
 /// What `host-sim inspect` is told.
 #[derive(Args, Debug)]
@@ -31,8 +29,8 @@ pub(crate) struct Inspect {
     #[arg(long, value_name = "FILTER.wasm", conflicts_with = "module")]
     plugin: Option<PathBuf>,
     /// Judge by this release of Envoy
-    #[arg(long, value_name = "VERSION", default_value_t = EnvoyRelease::NEWEST)]
-    envoy: EnvoyRelease,
+    #[arg(long, value_name = "VERSION", default_value_t = EnvoyVersion::NEWEST)]
+    envoy: EnvoyVersion,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -96,7 +94,7 @@ impl Inspect {
 }
 
 impl Inspection {
-    fn of(file: &Path, envoy: EnvoyRelease) -> anyhow::Result<Self> {
+    fn of(file: &Path, envoy: EnvoyVersion) -> anyhow::Result<Self> {
         let place = || file.display().to_string();
         let bytes = fs::read(file).with_context(place)?;
         let bytes = binary(bytes).with_context(place)?;
@@ -204,7 +202,7 @@ fn abi_of(exports: &[Export]) -> Option<AbiVersion> {
 fn inspect_imports(
     anatomy: &Anatomy,
     abi: Option<AbiVersion>,
-    envoy: EnvoyRelease,
+    envoy: EnvoyVersion,
 ) -> anyhow::Result<Vec<InspectedImport>> {
     let known = Imports::of(abi.unwrap_or(AbiVersion::V0_2_1)).map_err(anyhow::Error::msg)?;
     let inspected = anatomy.imports.iter().map(|import| {
@@ -226,8 +224,8 @@ fn inspect_imports(
     Ok(inspected.collect())
 }
 
-fn of_wasi(name: &str, envoy: EnvoyRelease, support: Support) -> (bool, String) {
-    let remark = match (EnvoyRelease::with_wasi(name), envoy.has_wasi(name)) {
+fn of_wasi(name: &str, envoy: EnvoyVersion, support: Support) -> (bool, String) {
+    let remark = match (EnvoyVersion::with_wasi(name), envoy.has_wasi(name)) {
         (None, _) => "no Envoy has this function of WASI".to_owned(),
         (Some(releases), false) => format!("only Envoy {releases} have it"),
         (Some(_), true) if support == Support::Simulated => String::new(),

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 use host_sim::target::{FailurePolicy, PluginSettings};
-use host_sim::{Builder, Module, Simulator};
+use host_sim::{Builder, EnvoyVersion, Module, Simulator};
 use serde_json::Value;
 
 use super::metadata::MetadataOptions;
@@ -45,6 +45,9 @@ pub(crate) struct PluginOptions {
     /// Show the filter the body of a request whose headers it holds, as with `allow_on_headers_stop_iteration: true` in Envoy
     #[arg(long, conflicts_with = "envoy_yaml")]
     allow_on_headers_stop_iteration: bool,
+    /// The version of Envoy whose rules are followed, 1.36 to 1.40
+    #[arg(long, value_name = "VERSION", default_value_t = EnvoyVersion::NEWEST)]
+    envoy: EnvoyVersion,
     /// How many workers
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     workers: u32,
@@ -89,6 +92,8 @@ pub(crate) struct Plugin {
     /// Files that it depends on.
     pub(crate) files: Vec<PathBuf>,
     settings: PluginSettings,
+    /// The version of Envoy whose rules are followed.
+    pub(crate) envoy: EnvoyVersion,
     workers: u32,
     time_limit: Option<Duration>,
     manager: Manager,
@@ -194,6 +199,7 @@ impl PluginOptions {
             configuration,
             files,
             settings,
+            envoy: self.envoy,
             workers: self.workers,
             time_limit: time_limit(self.callback_timeout),
             manager: found.manager,
@@ -274,6 +280,7 @@ impl Plugin {
             .route(self.manager.route.clone())
             .upgrades(self.manager.upgrades.clone())
             .timeouts(self.manager.timeouts)
+            .envoy(self.envoy)
             .workers(self.workers);
         for (namespace, value) in &self.metadata {
             builder = builder.metadata(namespace, value.clone());

@@ -16,7 +16,7 @@ use host_sim::explore::{Explorer, Schedule};
 use host_sim::report::Report;
 use host_sim::runner::{self, RunError};
 use host_sim::scenario::{ConfigSource, Scenario};
-use host_sim::{Module, SimTarget};
+use host_sim::{EnvoyVersion, Module, SimTarget};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::diagnostic::Pointed;
@@ -55,6 +55,9 @@ pub(crate) struct Run {
     /// After how many seconds a callback counts as one that never returns; 0 is never, as in Envoy
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     callback_timeout: u64,
+    /// The version of Envoy whose rules are followed, 1.36 to 1.40
+    #[arg(long, value_name = "VERSION", default_value_t = EnvoyVersion::NEWEST)]
+    envoy: EnvoyVersion,
     /// Run again whenever the filter, a scenario or a configuration changes
     #[arg(long)]
     watch: bool,
@@ -127,7 +130,9 @@ impl Run {
             super::with_symbols(super::load(plugin)?, &self.symbols)?
         };
         let limit = time_limit(self.callback_timeout);
-        let target = SimTarget::new(module.clone()).with_time_limit(limit);
+        let target = SimTarget::new(module.clone())
+            .with_time_limit(limit)
+            .with_envoy(self.envoy);
         let bar = self.bar(scenarios.len())?;
         let mut outcomes = Vec::new();
         for scenario in &scenarios {
@@ -242,8 +247,8 @@ impl Run {
         scenario: &Scenario,
         schedule: &Schedule,
     ) -> anyhow::Result<(Verdict, String)> {
-        let problem =
-            Explorer::replay(module, scenario, schedule).map_err(super::explore::pointed)?;
+        let problem = Explorer::replay(module, scenario, schedule, self.envoy)
+            .map_err(super::explore::pointed)?;
         Ok(match problem {
             Err(what) => broken(format!("{}: {what}", scenario.path.display())),
             Ok(report) => self.compared(report),

@@ -159,7 +159,7 @@ impl Trace {
             .resolve()?;
         let lines = Arc::new(Mutex::new(Vec::new()));
         let target = Traced::new(
-            SimTarget::new(plugin.load()?),
+            SimTarget::new(plugin.load()?).with_envoy(plugin.envoy),
             Arc::clone(&lines),
             self.start,
         );

@@ -11,6 +11,7 @@ use super::header_map::HeaderMap;
 use super::message::Frame;
 use super::path::{self, Normalized};
 use super::{Proxy, connection, is_grpc, is_upgrade, tokens};
+use crate::envoy_version::EnvoyVersion;
 use crate::target::{ConnectionManager, HttpVersion, Request, Underscores, octets};
 
 /// A request at the first filter, or at the client again.
@@ -39,7 +40,7 @@ pub(crate) fn admit(request: &Request, connection: u64, streams: bool, proxy: &P
         closes: request.http_10,
         refusal: None,
     };
-    if let Err(refusal) = codec::check(request, limits(rules)) {
+    if let Err(refusal) = codec::check(request, limits(rules, proxy.version)) {
         admission.refusal = Some(refusal);
         return admission;
     }
@@ -51,10 +52,11 @@ pub(crate) fn admit(request: &Request, connection: u64, streams: bool, proxy: &P
     admission
 }
 
-fn limits(rules: &ConnectionManager) -> Limits {
+fn limits(rules: &ConnectionManager, version: EnvoyVersion) -> Limits {
     let common = &rules.common_http_protocol_options;
     let kib = usize::try_from(rules.max_request_headers_kb).unwrap_or(usize::MAX);
     Limits {
+        version,
         bytes: kib.saturating_mul(1024),
         headers: usize::try_from(common.max_headers_count).unwrap_or(usize::MAX),
         underscores: common.headers_with_underscores_action,
@@ -201,10 +203,13 @@ fn manage(
     if path.first().is_some_and(|first| *first != b'/') {
         return Err(Refusal::by_manager(404, "absolute_path_rejected"));
     }
-    if request.method == "QUERY" && headers.get("content-type").is_none() {
+    if request.method == "QUERY"
+        && proxy.version.knows_query()
+        && headers.get("content-type").is_none()
+    {
         return Err(Refusal::by_manager(400, "query_missing_content_type"));
     }
-    normalize_path(headers, rules)?;
+    normalize_path(headers, rules, proxy.version)?;
     normalize_host(headers, rules);
     let origin = forwarded::apply(headers, rules, own.for_envoy);
     admission.client = origin.named;
@@ -238,12 +243,16 @@ fn manage(
     Ok(())
 }
 
-fn normalize_path(headers: &mut HeaderMap, rules: &ConnectionManager) -> Result<(), Refusal> {
+fn normalize_path(
+    headers: &mut HeaderMap,
+    rules: &ConnectionManager,
+    version: EnvoyVersion,
+) -> Result<(), Refusal> {
     const DETAILS: &str = "path_normalization_failed";
     let Some(path) = headers.get(":path") else {
         return Ok(());
     };
-    match path::normalize(path, rules) {
+    match path::normalize(path, rules, version) {
         Normalized::Same => Ok(()),
         Normalized::Changed(path) => {
             headers.set(":path", path);

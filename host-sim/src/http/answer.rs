@@ -7,6 +7,7 @@ use super::admission::frames;
 use super::header_map::HeaderMap;
 use super::message::Frame;
 use super::{is_token_byte, is_upgrade, is_value};
+use crate::envoy_version::EnvoyVersion;
 use crate::target::{ConnectionManager, HttpVersion, ServerHeaderTransformation, Upstream, octets};
 
 /// How many headers an upstream's answer may have.
@@ -53,13 +54,13 @@ pub(crate) fn response(
     head: bool,
     http: HttpVersion,
     streams: bool,
-    date: &str,
+    (date, version): (&str, EnvoyVersion),
 ) -> (HeaderMap, Vec<Frame>) {
     let mut headers = HeaderMap::of_response();
     headers.insert(":status", Buffer::new().format(upstream.status));
     for (name, value) in &upstream.headers {
         // It ends with the connection to the upstream.
-        if !name.eq_ignore_ascii_case("keep-alive") {
+        if !(name.eq_ignore_ascii_case("keep-alive") && version.ends_keep_alive_early()) {
             headers.add(name, octets::bytes(value));
         }
     }
@@ -101,7 +102,7 @@ pub(crate) fn finish(
     headers: &mut HeaderMap,
     request: &HeaderMap,
     rules: &ConnectionManager,
-    date: &str,
+    (date, version): (&str, EnvoyVersion),
 ) {
     // Those that are about a connection end with it, and one that goes on in another protocol keeps them.
     if !(is_upgrade(headers) && is_upgrade(request)) {
@@ -110,6 +111,9 @@ pub(crate) fn finish(
     }
     headers.remove("transfer-encoding");
     headers.remove("proxy-connection");
+    if !version.ends_keep_alive_early() {
+        headers.remove("keep-alive");
+    }
     if headers.get("date").is_none() {
         headers.insert("date", date);
     }

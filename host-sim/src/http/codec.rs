@@ -4,6 +4,7 @@
 use super::flag::Flag;
 use super::local_response::LocalResponse;
 use super::{is_token_byte, is_value, tokens};
+use crate::envoy_version::EnvoyVersion;
 use crate::target::{HttpVersion, Request, Underscores};
 
 /// How a request is refused.
@@ -66,6 +67,7 @@ impl Refusal {
 /// What limits the codec has.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
+    pub(super) version: EnvoyVersion,
     pub(super) bytes: usize,
     pub(super) headers: usize,
     pub(super) underscores: Underscores,
@@ -122,7 +124,8 @@ pub(super) fn check(request: &Request, limits: Limits) -> Result<(), Refusal> {
 
 fn check_one(request: &Request, limits: Limits) -> Result<(), Refusal> {
     const ERROR: &str = "http1.codec_error";
-    if !METHODS.contains(&request.method.as_str()) {
+    let method = request.method.as_str();
+    if !METHODS.contains(&method) || method == "QUERY" && !limits.version.knows_query() {
         return Err(Refusal::bad(ERROR));
     }
     let size = SizeOne::of(request);
@@ -345,6 +348,7 @@ mod tests {
 
     fn limits() -> Limits {
         Limits {
+            version: EnvoyVersion::NEWEST,
             bytes: 60 * 1024,
             headers: 100,
             underscores: Underscores::Allow,

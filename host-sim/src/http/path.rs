@@ -1,6 +1,7 @@
 //! Paths that Envoy makes canonical, merges or unescapes before any filter sees them, as the connection manager is told
 //! (`ConnectionManagerUtility::maybeNormalizePath`, `PathUtil`).
 
+use crate::envoy_version::EnvoyVersion;
 use crate::target::{ConnectionManager, EscapedSlashes};
 
 /// How a path is treated.
@@ -17,7 +18,11 @@ pub(super) enum Normalized {
 }
 
 /// How a path with its query is treated.
-pub(super) fn normalize(path: &[u8], rules: &ConnectionManager) -> Normalized {
+pub(super) fn normalize(
+    path: &[u8],
+    rules: &ConnectionManager,
+    version: EnvoyVersion,
+) -> Normalized {
     if path.contains(&b'#') {
         return Normalized::Refused;
     }
@@ -40,7 +45,7 @@ pub(super) fn normalize(path: &[u8], rules: &ConnectionManager) -> Normalized {
         before = unescaped;
     }
     if canonical {
-        let Some(canonical) = canonicalize(&before) else {
+        let Some(canonical) = canonicalize(&before, version) else {
             return Normalized::Refused;
         };
         before = canonical;
@@ -96,7 +101,7 @@ fn merge_slashes(path: &[u8]) -> Vec<u8> {
 
 /// The canonical form of a path: backslashes are slashes, characters that need no escape have none and those that need one have it, and dots
 /// are resolved, also before a parameter, as in `..;a`. `None` for one that has none.
-fn canonicalize(path: &[u8]) -> Option<Vec<u8>> {
+fn canonicalize(path: &[u8], version: EnvoyVersion) -> Option<Vec<u8>> {
     let segments: Vec<_> = path
         .split(|byte| matches!(byte, b'/' | b'\\'))
         .skip(1)
@@ -105,7 +110,10 @@ fn canonicalize(path: &[u8]) -> Option<Vec<u8>> {
     let mut ends_open = false;
     for segment in segments {
         let segment = canonical_segment(segment)?;
-        let name = segment.split(|byte| *byte == b';').next();
+        let name = match version.resolves_dots_with_parameters() {
+            true => segment.split(|byte| *byte == b';').next(),
+            false => Some(segment.as_slice()),
+        };
         ends_open = matches!(name, Some(b"." | b".."));
         match name {
             Some(b".") => {}
@@ -168,7 +176,7 @@ mod tests {
 
     fn checked(rules: &ConnectionManager, cases: &[(&str, &str)]) {
         for (path, expected) in cases {
-            let observed = match normalize(path.as_bytes(), rules) {
+            let observed = match normalize(path.as_bytes(), rules, EnvoyVersion::NEWEST) {
                 Normalized::Same => (*path).to_owned(),
                 Normalized::Changed(path) => String::from_utf8(path).unwrap(),
                 Normalized::Redirected(path) => format!("to {}", String::from_utf8(path).unwrap()),

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use crate::clock::{DEFAULT_START, Instant};
 use crate::dns::Name;
+use crate::envoy_version::EnvoyVersion;
 use crate::grpc::GrpcService;
 use crate::limits::Limits;
 use crate::module::Module;
@@ -80,6 +81,7 @@ pub struct Builder {
     timeouts: Timeouts,
     upgrades: Vec<String>,
     upstream_http: Option<HttpVersion>,
+    envoy: EnvoyVersion,
     connection_manager: ConnectionManager,
     route: RouteSettings,
     clock: Instant,
@@ -109,6 +111,7 @@ impl Builder {
             timeouts: Timeouts::default(),
             upgrades: Vec::new(),
             upstream_http: None,
+            envoy: EnvoyVersion::NEWEST,
             connection_manager: ConnectionManager::default(),
             route: RouteSettings::default(),
             clock: DEFAULT_START.parse().map_or(
@@ -125,6 +128,13 @@ impl Builder {
     #[must_use]
     pub fn upgrades(mut self, upgrades: Vec<String>) -> Self {
         self.upgrades = upgrades;
+        self
+    }
+
+    /// The version of Envoy whose rules are followed; the newest by default.
+    #[must_use]
+    pub fn envoy(mut self, version: EnvoyVersion) -> Self {
+        self.envoy = version;
         self
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{StartError, accepted};
 use crate::chain::{Filters, Recipe};
 use crate::host::Host;
+use crate::module::LoadError;
 use crate::vm::StartError as VmStartError;
 use crate::vm_state::Plugin;
 
@@ -25,6 +26,9 @@ impl Filter {
         configuration: &Arc<[u8]>,
         filters: &mut Filters,
     ) -> Result<(), StartError> {
+        if let Some((module, name)) = self.recipe.module.missing_in(host.version) {
+            return Err(StartError::Load(LoadError::UnknownImport { module, name }));
+        }
         let mut recipe = self.recipe.clone();
         recipe.plugin = Rc::new(Plugin {
             label: format!("{label}{}", recipe.plugin.label),
@@ -55,8 +59,10 @@ impl Filter {
     pub(super) fn is_same(&self, other: &Self) -> bool {
         let (own, others) = (&self.recipe, &other.recipe);
         own.module.is_same(&others.module)
-            && own.identity == others.identity
-            && own.plugin.settings == others.plugin.settings
+            && own.identity.is_same(&others.identity)
+            && own
+                .identity
+                .shares_context(&own.plugin.settings, &others.plugin.settings)
             && self.configuration == other.configuration
     }
 }

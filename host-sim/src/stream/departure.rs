@@ -22,7 +22,9 @@ impl HttpStream {
             }
             (Departure::Usual, HttpVersion::Two) => reset_with(ErrorCode::CANCEL),
             // To Envoy that is a stream that was closed, as any other whose request is complete.
-            (Departure::Reset(ErrorCode::NO_ERROR), _) if self.request.is_complete() => {
+            (Departure::Reset(ErrorCode::NO_ERROR), _)
+                if self.request.is_complete() && self.proxy.version.tells_no_error_apart() =>
+            {
                 return self.leave();
             }
             (Departure::Reset(code), _) => reset_with(code),
@@ -30,6 +32,9 @@ impl HttpStream {
                 Flag::DownstreamProtocolError,
                 "codec_error:The_user_callback_function_failed",
             ),
+            (Departure::WindowOverflow, _) if !self.proxy.version.tells_overflows_apart() => {
+                reset_with(ErrorCode::CANCEL)
+            }
             (Departure::WindowOverflow, _) => {
                 (Flag::DownstreamProtocolError, "http2.unknown.nghttp2.error")
             }

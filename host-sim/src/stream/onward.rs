@@ -85,7 +85,7 @@ impl HttpStream {
                     &mut response.headers,
                     &self.request.headers,
                     rules,
-                    &self.date,
+                    (&self.date, self.proxy.version),
                 );
                 let headers = response.headers.clone();
                 self.send_finished(headers, end);
@@ -100,7 +100,12 @@ impl HttpStream {
 
     pub(super) fn send_headers(&mut self, mut headers: HeaderMap, end: bool) {
         let rules = &self.proxy.connection_manager;
-        answer::finish(&mut headers, &self.request.headers, rules, &self.date);
+        answer::finish(
+            &mut headers,
+            &self.request.headers,
+            rules,
+            (&self.date, self.proxy.version),
+        );
         self.send_finished(headers, end);
     }
 

@@ -44,7 +44,7 @@ impl HttpStream {
             self.head,
             self.upstream_http(),
             false,
-            &self.date,
+            (&self.date, self.proxy.version),
         );
         self.follows(&Rc::new(headers));
     }

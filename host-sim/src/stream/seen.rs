@@ -54,12 +54,17 @@ impl HttpStream {
             let value = state.get(key.as_bytes())?;
             Some((key.clone(), String::from_utf8_lossy(value).into_owned()))
         };
+        // Clients of HTTP/2 take a reset without an error for an end like others.
+        let silent = self.http == HttpVersion::Two
+            && !self.proxy.version.resets_with_errors()
+            && sent.is_some()
+            && self.client.breach.is_none();
         Exchange {
             status: self.status.filter(|_| sent.is_some()).unwrap_or(0),
             headers: headers.unwrap_or_default(),
             body: self.client.body.clone(),
             trailers: trailers.map(HeaderMap::without_pseudo).unwrap_or_default(),
-            aborted: self.client.is_cut_off(),
+            aborted: self.client.is_cut_off() && !silent,
             starved: self.client.waits_in_vain(),
             upstream: self.router.seen(),
             properties: properties.iter().filter_map(property).collect(),

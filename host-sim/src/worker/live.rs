@@ -44,11 +44,12 @@ impl Worker {
     pub(crate) fn answer_callout(&mut self, token: u32, answer: Option<&Upstream>) {
         let state = self.vm.store.data_mut();
         let date = state.host.dates.of(state.host.clock.get());
+        let version = state.host.version;
         // One that has timed out or was cancelled is gone.
         let Some(callout) = state.callouts.get_mut(&token) else {
             return;
         };
-        callout.is_answered(answer, &date);
+        callout.is_answered(answer, (&date, version));
     }
 
     /// The service of the simulation gets a callout, and its answer is there.

@@ -47,7 +47,7 @@ impl Worker {
 
     /// Whether Envoy would have such a plugin live in this VM as well.
     pub(crate) fn takes(&self, module: &Module, identity: &Identity) -> bool {
-        self.module.is_same(module) && *self.vm.store.data().identity == *identity
+        self.module.is_same(module) && self.vm.store.data().identity.is_same(identity)
     }
 
     /// The same for the plugins of another VM.
@@ -111,12 +111,13 @@ impl Worker {
     /// The root context of another filter of this VM of which all the same is said.
     pub(super) fn root_like(&self, seat: usize, configuration: &Arc<[u8]>) -> Option<u32> {
         let own = self.seat(seat)?;
+        let identity = &self.vm.store.data().identity;
         let others = self.seats.iter().enumerate();
         let mut same = others.filter(|(index, other)| {
             *index != seat
                 && other.root != 0
                 && other.configuration == *configuration
-                && other.plugin.settings == own.plugin.settings
+                && identity.shares_context(&other.plugin.settings, &own.plugin.settings)
         });
         same.next().map(|(_, other)| other.root)
     }

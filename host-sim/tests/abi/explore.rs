@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use host_sim::EnvoyVersion;
 use host_sim::explore::{Bounds, Explored, Explorer, Problem, Schedule};
 use host_sim::scenario::Scenario;
 
@@ -73,12 +74,17 @@ fn a_counter_that_creates_without_a_condition_loses_an_update() {
         ("expect.headers.x-count", "\"2\"")
     );
     // What was found is found again, and nothing else fails.
-    let again = Explorer::replay(&wrong, &scenario(2), &failure.schedule)
-        .unwrap()
-        .unwrap();
+    let again = Explorer::replay(
+        &wrong,
+        &scenario(2),
+        &failure.schedule,
+        EnvoyVersion::NEWEST,
+    )
+    .unwrap()
+    .unwrap();
     assert_eq!(again.mismatches, report.mismatches);
     let other: Schedule = "1*3 2".parse().unwrap();
-    let held = Explorer::replay(&wrong, &scenario(2), &other)
+    let held = Explorer::replay(&wrong, &scenario(2), &other, EnvoyVersion::NEWEST)
         .unwrap()
         .unwrap();
     assert_eq!(held.mismatches, []);
@@ -210,7 +216,8 @@ fn what_cannot_be_explored_is_said() {
         "alone.toml: no step is `parallel`, expected at least one: its requests are what is explored"
     );
     let schedule: Schedule = "1 tick-0".parse().unwrap();
-    let error = Explorer::replay(&module, &scenario(2), &schedule).unwrap_err();
+    let error =
+        Explorer::replay(&module, &scenario(2), &schedule, EnvoyVersion::NEWEST).unwrap_err();
     assert_eq!(
         error.to_string(),
         "counted.toml: step 2 of the schedule is `tick-0`, which cannot happen there; possible are `1`, `2`"

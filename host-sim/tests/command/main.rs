@@ -9,6 +9,7 @@
 mod bench;
 mod check;
 mod covered;
+mod envoy_version;
 mod envoy_yaml;
 mod explore;
 mod folder;

@@ -46,6 +46,7 @@ impl Builder {
                 vm_id: settings.vm_id.clone(),
                 vm_configuration: settings.vm_configuration.clone().into_bytes(),
                 environment: settings.environment.clone().into_iter().collect(),
+                version: self.envoy,
                 limits: self.limits,
                 capabilities: settings
                     .capabilities
@@ -179,7 +180,7 @@ impl Builder {
     }
 
     fn host(&self) -> Host {
-        Host::new(self.clock, self.seed, self.log_level, self.traced)
+        Host::new(self.clock, self.seed, self.log_level, self.traced).of(self.envoy)
     }
 
     /// A simulation without any VM yet.
@@ -192,6 +193,7 @@ impl Builder {
             filters: self.filters(),
             host: Rc::new(host),
             proxy: Rc::new(Proxy {
+                version: self.envoy,
                 timeouts: self.timeouts,
                 upgrades: self.upgrades.clone(),
                 connection_manager: self.connection_manager.clone(),

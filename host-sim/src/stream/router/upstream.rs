@@ -21,8 +21,10 @@ impl HttpStream {
         self.router.get_in_touch();
         let connected = self.router.contact == Contact::Connected;
         match self.router.breach.filter(|_| connected) {
+            // The upstream refuses it.
             Some(Breach::Malformed) => {
-                return self.upstream_is_malformed();
+                let (status, flag, reason) = broken_off(self.reset_by(BrokenOff::Malformed));
+                return self.upstream_failed(status, flag, reason, &reason.replace(' ', "_"));
             }
             Some(Breach::Starved) => return self.upstream_timed_out(),
             None => {}
@@ -57,13 +59,16 @@ impl HttpStream {
                     HttpVersion::Two => BrokenOff::Reset,
                 };
                 let broken = self.router.broken.take().unwrap_or(usual);
-                let (status, flag, reason) = broken_off(broken);
+                let (status, flag, reason) = broken_off(self.reset_by(broken));
                 self.upstream_failed(status, flag, reason, &reason.replace(' ', "_"));
             }
             UpstreamBehaviour::Unreachable => self.upstream_failed(
                 503,
                 Flag::UpstreamConnectionFailure,
-                "remote connection failure",
+                &format!(
+                    "remote connection failure{}",
+                    self.proxy.version.why_refused()
+                ),
                 "remote_connection_failure|delayed_connect_error:_Connection_refused",
             ),
         }
@@ -144,8 +149,13 @@ impl HttpStream {
         if self.goes_on_after(verdict) {
             return;
         }
-        let (mut headers, mut frames) =
-            answer::response(answer, self.head, self.upstream_http(), streams, &self.date);
+        let (mut headers, mut frames) = answer::response(
+            answer,
+            self.head,
+            self.upstream_http(),
+            streams,
+            (&self.date, self.proxy.version),
+        );
         self.leave_out_time(&mut headers);
         self.status = Some(answer.status);
         self.response_details = Some("via_upstream".to_owned());
@@ -189,8 +199,13 @@ impl HttpStream {
         if self.goes_on_after(verdict) {
             return;
         }
-        let (mut headers, _) =
-            answer::response(&upstream, self.head, self.upstream_http(), !end, &self.date);
+        let (mut headers, _) = answer::response(
+            &upstream,
+            self.head,
+            self.upstream_http(),
+            !end,
+            (&self.date, self.proxy.version),
+        );
         self.leave_out_time(&mut headers);
         // Servers need not send one.
         if upstream.headers.iter().all(|(name, _)| name != "date") {
@@ -210,6 +225,15 @@ impl HttpStream {
     fn leave_out_time(&self, headers: &mut HeaderMap) {
         if !self.router.request_ended {
             headers.remove("x-envoy-upstream-service-time");
+        }
+    }
+
+    /// How an upstream has reset a stream, in the eyes of this version of Envoy.
+    fn reset_by(&self, how: BrokenOff) -> BrokenOff {
+        let apart = self.proxy.version.tells_protocol_errors_apart();
+        match (how, self.upstream_http()) {
+            (BrokenOff::Malformed, HttpVersion::Two) if !apart => BrokenOff::Reset,
+            (how, _) => how,
         }
     }
 
@@ -241,7 +265,7 @@ impl HttpStream {
                     HttpVersion::One => BrokenOff::Malformed,
                     HttpVersion::Two => self.router.broken.take().unwrap_or(BrokenOff::Reset),
                 };
-                let (_, flag, reason) = broken_off(broken);
+                let (_, flag, reason) = broken_off(self.reset_by(broken));
                 let reason = reason.replace(' ', "_");
                 self.flags |= flag.bit();
                 self.response_details =
