@@ -12,7 +12,8 @@
 //!   that speak no plain HTTP.
 //! - [`scenario`] is the test language: what a plugin is given and what a client, an upstream or an operator then sees.
 //! - [`target`] is what a host must be able to do so that scenarios can run on it; [`SimTarget`] is the simulator as such a host.
-//! - [`profile`] tells where a module spends its instructions and its time; [`symbols`] what its code is called in its source.
+//! - [`profile`] tells where a module spends its instructions and its time, [`coverage`] which lines of its source were executed, and
+//!   [`symbols`] what its code is called there.
 //! - [`access_log`] reads what proxies wrote of calls, and [`forecast`] tells what a plugin would have done to them.
 //! - [`runner`] walks a scenario over a target; it is the one comparison that every host shares. [`report`] says what differed.
 //!

@@ -90,8 +90,8 @@ impl Module {
         Self::woven(bytes, weave)
     }
 
-    /// As [`from_bytes`](Self::from_bytes), and how often each part of its code is executed is counted, in all VMs until they end. It does
-    /// the same, slower, and takes more memory.
+    /// As [`from_bytes`](Self::from_bytes), and how often each block of its code is executed is counted, in all VMs until they end. It does
+    /// the same, slower; limits of instructions and of memory concern what the counters take as well.
     ///
     /// # Errors
     ///

@@ -171,6 +171,7 @@ impl PluginOptions {
         let mut files = vec![file.clone()];
         files.extend(self.envoy_yaml.clone());
         files.extend(self.config.clone());
+        files.extend(self.symbols.symbols.clone());
         let configuration = match (&self.config, &self.config_text) {
             (Some(file), _) => fs::read(file).with_context(|| file.display().to_string())?,
             (None, Some(text)) => text.clone().into_bytes(),
