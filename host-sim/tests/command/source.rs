@@ -134,36 +134,61 @@ fn a_callback_that_never_returns_says_where_it_was() {
 }
 
 #[test]
-fn a_server_says_it_too() {
+fn a_server_says_it_too_also_of_a_filter_that_has_changed_with_its_twin() {
     let folder = shop();
-    let twin = ["--symbols", "twin.wasm"];
-    let command = [
+    let serve = [
         "serve",
         "--plugin",
         "shipped.wasm",
-        "--listen",
-        "127.0.0.1:0",
+        "--symbols",
+        "twin.wasm",
     ];
-    let server = Server::start(folder.command(&[&command[..], &twin].concat()));
-    let address = loop {
-        if let Some(address) = server.line().strip_prefix("listening on http://") {
-            break address.to_owned();
+    let options = ["--listen", "127.0.0.1:0", "--watch"];
+    let server = Server::start(folder.command(&[&serve[..], &options].concat()));
+    let until = |start: &str| loop {
+        let line = server.line();
+        if let Some(rest) = line.strip_prefix(start) {
+            return rest.to_owned();
         }
     };
-    let mut client = TcpStream::connect(address).unwrap();
-    let request = "GET /a?b=c HTTP/1.1\r\nhost: api.example\r\nconnection: close\r\n\r\n";
-    client.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    client.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
-    let (_, said) = server.interrupt();
-    let said = without_offsets(
-        &said
-            .iter()
-            .map(|line| format!("{line}\n"))
-            .collect::<String>(),
+    let address = until("listening on http://");
+    let crash = || {
+        let mut client = TcpStream::connect(&address).unwrap();
+        let request = "GET /a?b=c HTTP/1.1\r\nhost: api.example\r\nconnection: close\r\n\r\n";
+        client.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    };
+    crash();
+    let expected = format!("{TRAPPED}{WITH_LINES}");
+    let said: Vec<_> = expected.lines().map(|_| server.line() + "\n").collect();
+    assert_eq!(without_offsets(&said.concat()), expected);
+
+    folder.write(
+        "shop.rs",
+        &format!(
+            "// Another line.\n{}",
+            SHOP.replace("items * 2", "items * 3")
+        ),
     );
-    assert_eq!(said, format!("{TRAPPED}{WITH_LINES}"));
+    compile(&folder, "shop.rs", "next_twin.wasm", &["-Cdebuginfo=1"]);
+    compile(
+        &folder,
+        "shop.rs",
+        "next_shipped.wasm",
+        &["-Cstrip=symbols"],
+    );
+    let take = |module: &str| {
+        let next = folder.path().join(format!("next_{module}"));
+        std::fs::rename(next, folder.path().join(module)).unwrap();
+    };
+    take("twin.wasm");
+    until("reloaded: the configuration");
+    take("shipped.wasm");
+    until("reloaded: the filter");
+    crash();
+    until("     inlined into shop::shop::fail (/src/shop.rs:21:");
 }
 
 #[test]
