@@ -129,7 +129,7 @@ struct Load {
 
 /// What is left of a module that has died is not worth measuring.
 #[derive(Debug, thiserror::Error)]
-#[error("the module died: {0}")]
+#[error("the module died: {0}; host-sim trace says where")]
 struct Unmeasurable(VmFailure);
 
 impl Bench {

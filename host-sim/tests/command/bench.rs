@@ -239,7 +239,7 @@ fn a_module_that_dies_or_never_returns_is_not_measured() {
         bench("dies.wasm"),
         (
             Some(1),
-            "dies.wasm: the module died: proxy_on_request_headers trapped: wasm trap: wasm `unreachable` instruction executed\n".to_owned()
+            "dies.wasm: the module died: proxy_on_request_headers trapped: wasm trap: wasm `unreachable` instruction executed; host-sim trace says where\n".to_owned()
         )
     );
     assert_eq!(
