@@ -24,7 +24,7 @@ use crate::{
         reason::Reason, terms::Model,
     },
     outbound::directory::Directory,
-    pricing::cost_table::{BodyKind, Charge, PerRecordQuote, Quote, RuleId},
+    pricing::cost_table::{BodyKind, Charge, Hold, PerRecordQuote, Quote, RuleId},
     show::{
         metrics::{Counts, Metric},
         receipt::{Outcome, Receipt},
@@ -169,6 +169,12 @@ impl Meter {
     #[must_use]
     pub fn is_holding(&self) -> bool {
         matches!(self.state, State::Holding { .. })
+    }
+
+    /// Whether the head of a call goes on that is held for its body.
+    #[must_use]
+    pub fn lets_head_go(&self) -> bool {
+        self.is_holding() && self.policy.costs.body().hold == Hold::Body
     }
 
     /// Whether a body of which `bytes` are there has to be kept until it is complete, should the call that waits be priced by it.

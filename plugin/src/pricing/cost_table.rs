@@ -30,7 +30,7 @@ mod trie;
 mod tests;
 
 pub use config::{
-    BodyConfig, CostConfig, CostsConfig, Fallback, PerRecordConfig, RuleConfig, StepConfig,
+    BodyConfig, CostConfig, CostsConfig, Fallback, Hold, PerRecordConfig, RuleConfig, StepConfig,
     TiersConfig, When,
 };
 pub use quote::{BodyKind, Charge, PerRecordQuote, Quote};
@@ -73,6 +73,8 @@ pub struct BodyLimits {
     pub max_bytes: usize,
     /// How long a call waits for its body to be complete.
     pub timeout: Seconds,
+    /// What of a call is held until then.
+    pub hold: Hold,
     /// How a call is treated whose body is longer.
     pub too_large: Fallback,
     /// How a call is treated whose records cannot be counted.

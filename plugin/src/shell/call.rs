@@ -59,6 +59,10 @@ pub(crate) struct Call {
     awaits: Option<Awaited>,
     /// Whether the plugin keeps the call until then.
     kept: bool,
+    /// Whether its head has gone on while its body is held: what the proxy has of it may be what was made of it since.
+    head_gone: bool,
+    /// Whether nothing of the body goes on, because the call was answered before it was paid for.
+    body_sealed: bool,
     /// Until when the rest of the body may come, since the call has been held for it.
     body_until: Option<Timestamp>,
     /// Whether the plugin keeps the call until then.
@@ -79,6 +83,8 @@ impl Call {
             headers_only: false,
             body_seen: None,
             body_complete: false,
+            head_gone: false,
+            body_sealed: false,
             awaits: None,
             kept: false,
             body_until: None,
@@ -127,7 +133,18 @@ impl Call {
             }
         }
         let action = self.decide(&headers);
-        self.asked(action)
+        let action = self.asked(action);
+        self.with_head(action)
+    }
+
+    /// What the proxy is to do with the head of a call of which it is to do this: it goes on where the body alone is held.
+    fn with_head(&mut self, action: Action) -> Action {
+        let waits = self.awaits.is_some() || self.body_seen.is_some();
+        if action == Action::Pause && !waits && self.meter.lets_head_go() {
+            self.head_gone = true;
+            return Action::Continue;
+        }
+        action
     }
 
     /// Has whatever is to be asked after a decision be asked.
@@ -144,13 +161,23 @@ impl Call {
 
     /// What the call waits for has been answered, and this call is the one that hostcalls are about.
     pub(crate) fn resume(&mut self) {
-        if self.decide_late() == Action::Continue {
+        let action = self.decide_late();
+        if self.with_head(action) == Action::Continue {
             host::continue_request();
         }
     }
 
     /// Decides by the head after some of the body, or all of it.
     fn decide_late(&mut self) -> Action {
+        if self.head_gone {
+            self.awaits = None;
+            self.kept = false;
+            return if self.body_complete {
+                self.on_complete_body()
+            } else {
+                self.on_growing_body()
+            };
+        }
         match self.decide(&host::request_headers()) {
             Action::Pause if self.awaits.is_some() || !self.meter.is_holding() => Action::Pause,
             Action::Pause if self.body_complete => self.on_complete_body(),
@@ -228,6 +255,13 @@ impl Call {
 
     /// The head of the response is there. The filter sees its own refusals here too; they were sent with their headers.
     pub(crate) fn on_response_head(&mut self) {
+        if self.meter.is_holding() {
+            self.body_sealed = true;
+            let verdict = self
+                .meter
+                .on_answer_before_body(self.running.now(), &HostSharedData);
+            self.carry_out(verdict);
+        }
         if !self
             .meter
             .receipt()
@@ -306,7 +340,8 @@ impl Call {
 
     /// The call has ended.
     pub(crate) fn end(&mut self) {
-        if self.meter.is_holding() && self.body_seen.is_none() {
+        let body_expected = self.meter.is_holding() && !self.meter.lets_head_go();
+        if body_expected && self.body_seen.is_none() {
             self.running.warn_of_missing_bodies();
         }
         self.awaits = None;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, ensure};
-use api_credits_tests::artifacts::{headers_module, root};
+use api_credits_tests::artifacts::root;
 use api_credits_tests::clients::Node;
 use api_credits_tests::envoy::Served;
 use host_sim::scenario::ConfigText;
@@ -119,7 +119,6 @@ pub(crate) fn every_manifest_is_in_a_kustomization(_: &World) -> anyhow::Result<
 pub(crate) fn envoy_charges_by_the_configuration_of_every_manifest(
     world: &World,
 ) -> anyhow::Result<()> {
-    let module = headers_module()?;
     let mut configurations = Vec::new();
     for (file, pointer) in CONFIGURATIONS {
         let mut configuration = value(file, pointer)?;
@@ -132,7 +131,6 @@ pub(crate) fn envoy_charges_by_the_configuration_of_every_manifest(
         assert_eq!(cluster, Some(&json!("credits_engine")), "{file}");
         let setup = Setup {
             filters: vec![Filter {
-                module: Some(module.clone()),
                 config: ConfigText::verbatim(&configuration.to_string()),
                 ..Filter::default()
             }],
@@ -144,9 +142,9 @@ pub(crate) fn envoy_charges_by_the_configuration_of_every_manifest(
         };
         let update = Request {
             method: "POST".to_owned(),
-            path: "/api/v1/tickets/updateMany".to_owned(),
+            path: "/api/v1/tickets/moveToTrash".to_owned(),
             headers: vec![("orgId".to_owned(), "2389290".to_owned())],
-            body: vec![b"{\"ids\":[1,2,3]}".to_vec()],
+            body: vec![b"{\"ticketIds\":[1,2,3]}".to_vec()],
             ..Request::default()
         };
         let exchange = session.exchange(&update)?;
@@ -155,7 +153,7 @@ pub(crate) fn envoy_charges_by_the_configuration_of_every_manifest(
             number(&exchange, COST)?,
             number(&exchange, REMAINING)?,
         );
-        assert_eq!(observed, (200, 25, 80_975), "{file}");
+        assert_eq!(observed, (200, 18, 80_982), "{file}");
         configurations.push((configuration, engine));
     }
     let first = configurations.first().context("none")?;

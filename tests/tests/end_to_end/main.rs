@@ -15,6 +15,7 @@ mod documents;
 mod edge;
 mod exactness;
 mod fetch;
+mod held_bodies;
 mod killed_clients;
 mod kubernetes;
 mod operations;
@@ -55,6 +56,14 @@ const TESTS: &[(&str, Test)] = &[
     (
         "action::a_workflow_fails_with_a_scenario_and_says_why",
         action::a_workflow_fails_with_a_scenario_and_says_why,
+    ),
+    (
+        "held_bodies::an_upstream_that_answers_first_gets_nothing_of_the_body",
+        held_bodies::an_upstream_that_answers_first_gets_nothing_of_the_body,
+    ),
+    (
+        "held_bodies::a_refused_call_sends_no_body_without_the_switch",
+        held_bodies::a_refused_call_sends_no_body_without_the_switch,
     ),
     (
         "admin::it_can_be_closed_but_for_the_statistics",

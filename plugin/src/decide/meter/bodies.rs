@@ -65,6 +65,14 @@ impl Meter {
         self.fall_back(Fallback::Refuse, reason, answer, now, data)
     }
 
+    /// Decides about a call whose upstream has answered before any of its body was let through: it costs as much as one without records.
+    pub fn on_answer_before_body(&mut self, now: Timestamp, data: &impl SharedData) -> Verdict {
+        let State::Holding { holder, quote } = &self.state else {
+            return Verdict::of(Step::Forward);
+        };
+        self.charge(Rc::clone(holder), quote.at_least(), now, data)
+    }
+
     /// Decides by a body of which `bytes` are there and more follow.
     pub fn on_request_body_growing(
         &mut self,

@@ -156,6 +156,7 @@ fn body_limits(body: &BodyConfig, errors: &mut ConfigErrors) -> BodyLimits {
         ));
     }
     BodyLimits {
+        hold: body.hold,
         max_bytes: usize::try_from(body.max_bytes).unwrap_or(usize::MAX),
         timeout: Seconds::new(body.timeout_seconds.into()),
         too_large: body.too_large,

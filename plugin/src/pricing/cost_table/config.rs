@@ -34,6 +34,8 @@ pub struct BodyConfig {
     pub max_bytes: u32,
     /// How long a call waits for its body to be complete, in seconds: from 1 to 3600, by default 60. Then it is refused with 408.
     pub timeout_seconds: u32,
+    /// What of a call is held until its body is there.
+    pub hold: Hold,
     /// How a call with a longer body is treated; by default it is refused.
     pub too_large: Fallback,
     /// How a call is treated whose records cannot be counted: the body is not JSON, by its content type or by itself, or what should
@@ -42,6 +44,20 @@ pub struct BodyConfig {
     /// How a call with a price per record is treated in `api_credits_headers.wasm`, the module that reads no bodies, where it has
     /// one. Without this, that module refuses a configuration that has such prices. `api_credits.wasm` reads the bodies, and ignores it.
     pub unread: Option<Fallback>,
+}
+
+/// What of a call is held until its body is there and paid for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Hold {
+    /// All of it: no upstream sees anything of a call that is refused. Beside the filter, the proxy's configuration needs
+    /// `allow_on_headers_stop_iteration: true` (Envoy 1.35 or later).
+    #[default]
+    Head,
+    /// Its body alone, for proxies that cannot set that switch, such as those of Istio and Envoy Gateway. The upstream sees the head of
+    /// a call that is refused later, and never any of its body. Should it answer before, the call costs as much as one without records, and its body goes nowhere.
+    Body,
 }
 
 /// How a call whose records cannot be counted is treated.
@@ -172,6 +188,7 @@ impl Default for BodyConfig {
         Self {
             max_bytes: 65_536,
             timeout_seconds: 60,
+            hold: Hold::Head,
             too_large: Fallback::Refuse,
             unreadable: Fallback::Refuse,
             unread: None,
@@ -301,6 +318,7 @@ mod tests {
             BodyConfig {
                 max_bytes: 65_536,
                 timeout_seconds: 60,
+                hold: Hold::Head,
                 too_large: Fallback::Refuse,
                 unreadable: Fallback::Refuse,
                 unread: None
@@ -330,6 +348,7 @@ mod tests {
             BodyConfig {
                 max_bytes: 10,
                 timeout_seconds: 60,
+                hold: Hold::Head,
                 too_large,
                 unreadable: Fallback::Refuse,
                 unread: None

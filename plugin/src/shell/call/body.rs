@@ -20,6 +20,9 @@ impl Call {
                 Action::PauseSender
             };
         }
+        if self.body_sealed {
+            return Action::PauseSender;
+        }
         if !self.meter.is_holding() {
             return Action::Continue;
         }
@@ -36,6 +39,8 @@ impl Call {
     pub(crate) fn on_trailers(&mut self) -> Action {
         if self.awaits.is_some() {
             self.body_complete = true;
+            Action::Pause
+        } else if self.body_sealed {
             Action::Pause
         } else if self.meter.is_holding() {
             let action = self.on_complete_body();
