@@ -220,7 +220,7 @@ impl PluginOptions {
             unsimulated,
             others,
             clusters,
-        } = envoy_yaml::read(file, self.filter.as_deref())?;
+        } = envoy_yaml::read(file, self.filter.as_deref(), self.envoy)?;
         if !self.told.swap(true, Ordering::Relaxed) {
             if !others.is_empty() {
                 eprintln!("not simulated, and passed over: {}", others.join(", "));

@@ -150,9 +150,9 @@ impl Router {
         })
     }
 
-    /// Whether it is known not to wait for long, so that an upstream that holds its answer may come too late.
+    /// Whether an upstream that holds its answer may come too late: a real one, or one on a route that is known not to wait for long.
     fn hurries(&self) -> bool {
-        let set = self.route_timeout.is_some() || self.is_asked;
+        let set = self.outside || self.route_timeout.is_some() || self.is_asked;
         set && self.patience().ends()
     }
 

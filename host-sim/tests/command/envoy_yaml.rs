@@ -1,6 +1,11 @@
 //! What `--envoy-yaml` takes from an Envoy configuration: how it is read, what is simulated, and what is told not to be.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::thread;
+
 use crate::folder::Folder;
+use crate::serve::{get, serving};
 
 /// Looks at the path, the address and the scheme of every request.
 const LOOKING: &str = r#"(module
@@ -140,6 +145,20 @@ fn the_connection_manager_and_the_filter_are_set_up_as_it_says() {
             &[],
             "proxy_get_header_map_value() -> INTERNAL_FAILURE",
         ),
+        // What is said of the VM counts, also if that is nothing.
+        (
+            "",
+            "vm_config: { code: { local: { filename: looking.wasm } }, capabilityRestrictionConfig: { allowedCapabilities: { proxy_on_request_headers: {} } } }",
+            &[],
+            "proxy_get_header_map_value() -> INTERNAL_FAILURE",
+        ),
+        (
+            "",
+            "capability_restriction_config: { allowed_capabilities: { proxy_on_vm_start: {} } }\n                \
+             vm_config: { code: { local: { filename: looking.wasm } }, capability_restriction_config: {} }",
+            &["--path", "/seen"],
+            r#"":path") -> OK "/seen""#,
+        ),
     ] {
         let (_, said) = run(
             &envoy(manager, "", plugin),
@@ -222,6 +241,86 @@ fn what_envoy_would_not_understand_is_shown_with_a_mark() {
         );
         assert!(said.contains("╭─[envoy.yaml:"), "{said}");
     }
+}
+
+#[test]
+fn a_vm_has_capabilities_of_its_own_from_a_version_on() {
+    let vm = "vm_config: { code: { local: { filename: looking.wasm } }, capability_restriction_config: {} }";
+    let envoy = envoy("", "", vm);
+    let (status, said) = run(&envoy, &["check", "--envoy", "1.39"]);
+    assert_eq!(status, Some(2), "{said}");
+    let expected = "  × VmConfig has no key `capability_restriction_config` before Envoy 1.40\n";
+    assert!(said.starts_with(expected), "{said}");
+    assert_eq!(run(&envoy, &["check"]), (Some(0), "accepted\n".to_owned()));
+}
+
+/// An upstream that answers each of so many requests with this, or never; and what it was asked.
+fn upstream(
+    answer: Option<&'static str>,
+    count: usize,
+) -> (String, thread::JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let asked = thread::spawn(move || {
+        let mut kept = Vec::new();
+        let mut asked = Vec::new();
+        for _ in 0..count {
+            let (mut connection, _) = listener.accept().unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                connection.read_exact(&mut byte).unwrap();
+                request.extend(byte);
+            }
+            if let Some(answer) = answer {
+                connection.write_all(answer.as_bytes()).unwrap();
+            }
+            kept.push(connection);
+            asked.push(String::from_utf8(request).unwrap());
+        }
+        // Whoever never answers does not hang up either.
+        if answer.is_none() {
+            let mut rest = Vec::new();
+            for mut connection in kept {
+                connection.read_to_end(&mut rest).unwrap();
+            }
+        }
+        asked
+    });
+    (address, asked)
+}
+
+/// What a client gets through a proxy with this route.
+fn answer(route: &str, upstream: &str) -> String {
+    let envoy = envoy("", route, "");
+    let folder = Folder::with(&[("looking.wasm", LOOKING), ("envoy.yaml", &envoy)]);
+    let (_server, address) = serving(
+        &folder,
+        &["--envoy-yaml", "envoy.yaml", "--upstream", upstream],
+    );
+    let request = "GET / HTTP/1.1\r\nhost: me\r\nconnection: close\r\n\r\n";
+    let answer = get(&address, request);
+    answer.lines().next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_route_waits_as_long_as_it_says() {
+    let (address, asked) = upstream(None, 1);
+    let answered = answer("timeout: 0.2s", &address);
+    assert_eq!(answered, "HTTP/1.1 504 Gateway Timeout");
+    let expected = "x-envoy-expected-rq-timeout-ms: 200\r\n";
+    assert!(asked.join().unwrap()[0].contains(expected));
+}
+
+#[test]
+fn a_route_asks_again_as_often_as_it_says() {
+    let refusal =
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    let (address, asked) = upstream(Some(refusal), 3);
+    let again = "retry_policy: { retry_on: 5xx, num_retries: 2 }";
+    let answered = answer(again, &address);
+    assert_eq!(answered, "HTTP/1.1 503 Service Unavailable");
+    assert_eq!(asked.join().unwrap().len(), 3);
 }
 
 #[test]

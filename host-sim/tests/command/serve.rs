@@ -85,7 +85,7 @@ fn upstream(status: &'static str, count: usize) -> (String, thread::JoinHandle<V
     (address, served)
 }
 
-fn serving(folder: &Folder, arguments: &[&str]) -> (Server, String) {
+pub(crate) fn serving(folder: &Folder, arguments: &[&str]) -> (Server, String) {
     let all = [&["serve", "--listen", "127.0.0.1:0"], arguments].concat();
     let server = Server::start(folder.command(&all));
     let address = loop {
@@ -97,7 +97,7 @@ fn serving(folder: &Folder, arguments: &[&str]) -> (Server, String) {
 }
 
 /// A request over HTTP/1.1: the status line, the headers of the filter, and the body.
-fn get(address: &str, request: &str) -> String {
+pub(crate) fn get(address: &str, request: &str) -> String {
     let mut connection = TcpStream::connect(address).unwrap();
     connection.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use host_sim::EnvoyVersion;
 use host_sim::target::PluginSettings;
 use serde_json::{Map, Value};
 
@@ -21,6 +22,7 @@ pub(crate) use clusters::{Clusters, Protocol};
 use document::{Document, below};
 pub(crate) use manager::Manager;
 use reading::{Reading, member};
+use settings::CAPABILITIES;
 
 /// What the configuration says of a filter.
 #[derive(Debug, Default)]
@@ -69,7 +71,11 @@ struct Around<'a> {
 /// # Errors
 ///
 /// When the file cannot be read, has no such filter, or says of it what Envoy would not understand.
-pub(super) fn read(file: &Path, name: Option<&str>) -> anyhow::Result<Chain> {
+pub(super) fn read(
+    file: &Path,
+    name: Option<&str>,
+    version: EnvoyVersion,
+) -> anyhow::Result<Chain> {
     let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
     let document = Document::parse(file, text)?;
     let mut candidates = Vec::new();
@@ -84,6 +90,9 @@ pub(super) fn read(file: &Path, name: Option<&str>) -> anyhow::Result<Chain> {
         .and_then(|first| first.around.manager.as_ref());
     clusters.of_route = manager.and_then(|(manager, _)| manager::cluster(manager));
     let mut reading = Reading::new(&document);
+    for candidate in &candidates {
+        refuse_later_keys(candidate, &document, version)?;
+    }
     match (candidates.as_slice(), name) {
         ([only], Some(_)) => Ok(Chain {
             found: vec![found(only, file, &mut reading)?],
@@ -202,6 +211,25 @@ fn plugin_of(object: &Map<String, Value>) -> Option<(&'static str, &Map<String, 
         return value.contains_key("config").then_some(("/value", value));
     }
     None
+}
+
+/// Refuses what this version does not know yet.
+fn refuse_later_keys(
+    candidate: &Candidate<'_>,
+    document: &Document,
+    version: EnvoyVersion,
+) -> anyhow::Result<()> {
+    const FIRST: EnvoyVersion = EnvoyVersion::NEWEST;
+    let (plugin, pointer) = &candidate.plugin;
+    let config = member(plugin, "config").and_then(Value::as_object);
+    let vm = config.and_then(|config| member(config, "vm_config")?.as_object());
+    let later = vm.is_some_and(|vm| member(vm, CAPABILITIES).is_some());
+    if later && version < FIRST {
+        let pointer = below(&below(pointer, "config"), "vm_config");
+        let message = format!("VmConfig has no key `{CAPABILITIES}` before Envoy {FIRST}");
+        return Err(document.error(&below(&pointer, CAPABILITIES), message));
+    }
+    Ok(())
 }
 
 fn found(

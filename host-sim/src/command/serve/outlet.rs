@@ -3,7 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use http::{HeaderMap, HeaderName};
@@ -32,8 +32,6 @@ pub(super) struct OutletBody {
 #[derive(Debug, Default)]
 pub(super) struct Level {
     bytes: AtomicUsize,
-    /// Whether nothing more is put in.
-    complete: AtomicBool,
     changes: Notify,
 }
 
@@ -43,17 +41,6 @@ impl Level {
         loop {
             let changes = self.changes.notified();
             if self.bytes.load(Ordering::Acquire) < ENOUGH {
-                return;
-            }
-            changes.await;
-        }
-    }
-
-    /// Waits until nothing more is put in.
-    pub(super) async fn complete(&self) {
-        loop {
-            let changes = self.changes.notified();
-            if self.complete.load(Ordering::Acquire) {
                 return;
             }
             changes.await;
@@ -99,20 +86,6 @@ impl Outlet {
     }
 
     /// How much waits in it.
-    pub(super) fn level(&self) -> Arc<Level> {
-        Arc::clone(&self.level)
-    }
-}
-
-impl Drop for Outlet {
-    fn drop(&mut self) {
-        self.level.complete.store(true, Ordering::Release);
-        self.level.changes.notify_waiters();
-    }
-}
-
-impl OutletBody {
-    /// How much of it waits.
     pub(super) fn level(&self) -> Arc<Level> {
         Arc::clone(&self.level)
     }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use host_sim::target::{BrokenOff, HttpVersion, Upstream, UpstreamBehaviour, UpstreamRequest};
 use host_sim::{CalloutId, Piece};
@@ -14,9 +13,6 @@ use super::outlet::{OutletBody, outlet};
 use super::station::{Call, Station};
 use super::{http1, http2};
 use crate::command::plugin::Protocol;
-
-/// Envoy's default for how long a route waits.
-const ROUTE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Where a cluster's requests go, and how.
 #[derive(Clone, Debug)]
@@ -142,18 +138,9 @@ impl Outside {
             let Some(upstream) = upstream else {
                 return station.respond(call, 200, &[], true);
             };
-            let level = body.level();
+            // The simulation watches the route's time-out.
             let answer = connections.send(&upstream, client, &request, body);
-            // The route's time begins when the upstream has all of the request.
-            let timeout = async {
-                level.complete().await;
-                tokio::time::sleep(ROUTE_TIMEOUT).await;
-            };
-            let answer = tokio::select! {
-                answer = answer => answer,
-                () = timeout => return station.fail(call, UpstreamBehaviour::Timeout),
-            };
-            match answer {
+            match answer.await {
                 Ok(answer) => pass_on(&station, call, answer).await,
                 Err(CallError::Unreachable) => station.fail(call, UpstreamBehaviour::Unreachable),
                 Err(CallError::Broken(how)) => station.break_off(call, how),

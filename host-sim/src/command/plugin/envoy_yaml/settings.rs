@@ -47,7 +47,11 @@ pub(super) fn read(plugin: &Map<String, Value>, file: &Path) -> anyhow::Result<P
             _ => FailurePolicy::FailClosed,
         },
         reload_after_ms: reload_after(plugin),
-        capabilities: capabilities(plugin).or_else(|| capabilities(vm)),
+        // Those of the VM count where there are any, also if they restrict nothing.
+        capabilities: match vm.contains_key(CAPABILITIES) {
+            true => capabilities(vm),
+            false => capabilities(plugin),
+        },
         buffer_limit_bytes: None,
     };
     Ok(Plugin {
@@ -105,9 +109,12 @@ fn bytes(any: Option<&Value>) -> anyhow::Result<Vec<u8>> {
     }
 }
 
+/// The key of a `PluginConfig` and, from Envoy 1.40 on, of a `VmConfig`.
+pub(super) const CAPABILITIES: &str = "capability_restriction_config";
+
 /// The names that `capability_restriction_config` allows, if it restricts any.
 fn capabilities(from: &Map<String, Value>) -> Option<BTreeSet<String>> {
-    let restriction = from.get("capability_restriction_config")?;
+    let restriction = from.get(CAPABILITIES)?;
     let allowed = restriction.get("allowed_capabilities")?.as_object()?;
     // An empty list restricts nothing.
     (!allowed.is_empty()).then(|| allowed.keys().cloned().collect())
