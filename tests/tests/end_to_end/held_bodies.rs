@@ -32,11 +32,11 @@ async fn upstream(answer: Option<&'static str>) -> anyhow::Result<(SocketAddr, B
                 let mut in_body = false;
                 let mut buffer = [0; 4_096];
                 while let Ok(read @ 1..) = stream.read(&mut buffer).await {
-                    seen.extend_from_slice(&buffer[..read]);
+                    seen.extend(buffer.iter().take(read));
                     if !in_body && let Some(end) = seen.windows(4).position(|at| at == b"\r\n\r\n")
                     {
                         in_body = true;
-                        seen.drain(..end + 4);
+                        seen.drain(..end.saturating_add(4));
                         if let Some(answer) = answer {
                             let _ = stream.write_all(answer.as_bytes()).await;
                         }
@@ -82,7 +82,7 @@ async fn until(stream: &mut TcpStream, piece: &str, text: &str) -> anyhow::Resul
             "closed after {:?}",
             String::from_utf8_lossy(&seen)
         );
-        seen.extend_from_slice(&buffer[..read]);
+        seen.extend(buffer.iter().take(read));
     }
     Ok(String::from_utf8_lossy(&seen).to_lowercase())
 }
