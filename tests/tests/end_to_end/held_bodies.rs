@@ -120,6 +120,17 @@ pub(crate) fn an_upstream_that_answers_first_gets_nothing_of_the_body(
         );
         let used = example.usage(&[("orgId", "7")]).await?;
         ensure!(used.pointer("/used") == Some(&json!(1)), "{used}");
+        // Where nothing is left, the refusal takes the place of the answer.
+        for _ in 0..9 {
+            let answer = example.get("/api/v1/tickets/5", &[("orgId", "7")]).await?;
+            ensure!(answer.status == 401, "{answer:?}");
+        }
+        let mut client = TcpStream::connect(example.api).await?;
+        let answer = until(&mut client, &format!("{head}{first}"), "resetsAt").await?;
+        ensure!(
+            answer.starts_with("http/1.1 429") && !answer.contains("no!"),
+            "{answer}"
+        );
         let bodies = bodies.lock().unwrap_or_else(PoisonError::into_inner);
         ensure!(bodies.is_empty(), "{:?}", String::from_utf8_lossy(&bodies));
         Ok(())

@@ -65,12 +65,29 @@ impl Meter {
         self.fall_back(Fallback::Refuse, reason, answer, now, data)
     }
 
-    /// Decides about a call whose upstream has answered before any of its body was let through: it costs as much as one without records.
+    /// Decides about a call whose upstream has answered before any of its body was let through: it costs as much as one without records,
+    /// and is decided at once, because nothing holds an answer back.
     pub fn on_answer_before_body(&mut self, now: Timestamp, data: &impl SharedData) -> Verdict {
         let State::Holding { holder, quote } = &self.state else {
             return Verdict::of(Step::Forward);
         };
-        self.charge(Rc::clone(holder), quote.at_least(), now, data)
+        let (holder, charge) = (Rc::clone(holder), quote.at_least());
+        self.waits_until = Some(now);
+        let verdict = self.charge(Rc::clone(&holder), charge, now, data);
+        if !matches!(
+            verdict.step,
+            Step::HoldForDirectory(_) | Step::HoldForEngine(_)
+        ) {
+            return verdict;
+        }
+        let refused = Refused {
+            rule: Some(charge.rule),
+            price: Some(charge.cost),
+            balance: peek(&holder, now, data),
+            holder: Some(holder),
+            ..Refused::default()
+        };
+        self.refuse(Reason::DailyCredits, Answer::default(), refused)
     }
 
     /// Decides by a body of which `bytes` are there and more follow.

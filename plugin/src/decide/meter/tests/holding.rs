@@ -131,3 +131,46 @@ fn a_short_body_is_read_before_it_is_refused() {
     }
     assert_eq!(desk.call("GET /one", "7"), "admitted 7 cost 1 left 0");
 }
+
+#[test]
+fn an_answer_before_the_body_is_charged_the_least_at_once() {
+    let priced = |more: &serde_json::Value| {
+        Desk::new(|config| {
+            config["costs"]["rules"][3]["cost"]["per_record"]["at_least"] = 2.into();
+            config["costs"]["body"] = serde_json::json!({"hold": "body"});
+            if let Some(more) = more.as_object() {
+                let config = config.as_object_mut().unwrap();
+                config.extend(more.clone());
+            }
+        })
+    };
+    let plain = priced(&serde_json::json!({}));
+    let (mut held, verdict) = plain.head("POST /bulk", Some("7"), false);
+    assert_eq!(
+        (verdict.step, held.lets_head_go()),
+        (Step::HoldForBody, true)
+    );
+    let verdict = held.on_answer_before_body(plain.now, &plain.data);
+    assert_eq!(verdict.step, Step::Forward);
+    assert_eq!(words(&held), "admitted 7 cost 2 left 8");
+    assert!(!held.lets_head_go());
+    let late = held.on_request_body(br#"{"ids":[1,2,3]}"#, plain.now, &plain.data);
+    assert_eq!(late.step, Step::Forward);
+    assert_eq!(words(&held), "admitted 7 cost 2 left 8");
+
+    // Nothing can be waited for any more: what the engine has not granted is refused.
+    let shared = priced(&serde_json::json!({
+        "engine": {"transport": {"resp": {"cluster": "e"}}, "envoys": 2}
+    }));
+    let (holder, data) = (&shared.policy.organizations["7"], &shared.data);
+    let mut held = Meter::new(Rc::clone(&shared.policy), Rc::clone(&shared.worker));
+    held.state = State::Holding {
+        holder: Rc::clone(holder),
+        quote: match shared.policy.costs.quote("POST", "/bulk") {
+            Quote::PerRecord(quote) => quote,
+            Quote::Known(_) => panic!("a price per record"),
+        },
+    };
+    let verdict = held.on_answer_before_body(shared.now, data);
+    assert_eq!(refused(&verdict), Some(Reason::EngineUnavailable));
+}
