@@ -102,7 +102,7 @@ pub(crate) fn an_upstream_that_answers_first_gets_nothing_of_the_body(
         .build()?;
     runtime.block_on(async {
         let (address, bodies) = upstream(Some(
-            "HTTP/1.1 401 Unauthorized\r\ncontent-length: 3\r\n\r\nno!",
+            "HTTP/1.1 401 Unauthorized\r\nconnection: close\r\ncontent-length: 3\r\n\r\nno!",
         ))
         .await?;
         let example = started(world, address)?;
