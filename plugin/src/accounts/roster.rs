@@ -21,7 +21,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Roster {
     namespace: Namespace,
-    entered: RefCell<HashMap<AccountKey, (DayNumber, Rc<AccountHolder>), BuildSpread>>,
+    entered: RefCell<HashMap<AccountKey, (Rc<AccountHolder>, Entry), BuildSpread>>,
     due: RefCell<Vec<Entry>>,
 }
 
@@ -141,16 +141,23 @@ impl Roster {
     pub fn note(&self, holder: &Rc<AccountHolder>, day: DayNumber, terms: impl FnOnce() -> Terms) {
         let mut entered = self.entered.borrow_mut();
         let known = entered.get(&holder.key);
-        if known.is_some_and(|(at, known)| *at == day && Rc::ptr_eq(known, holder)) {
+        let is_known = |(known, entry): &(Rc<AccountHolder>, Entry)| {
+            entry.day == day.get() && Rc::ptr_eq(known, holder)
+        };
+        if known.is_some_and(is_known) {
             return;
         }
+        let entry = Entry::of(holder, day, terms());
+        // The directory makes another holder with every answer.
+        let is_new = known.is_none_or(|(_, known)| *known != entry);
         let most = usize::try_from(Self::PARTS).unwrap_or_default();
         if entered.len() >= most.saturating_mul(Self::MOST) {
             entered.clear();
         }
-        entered.insert(holder.key.clone(), (day, Rc::clone(holder)));
-        let entry = Entry::of(holder, day, terms());
-        self.due.borrow_mut().push(entry);
+        if is_new {
+            self.due.borrow_mut().push(entry.clone());
+        }
+        entered.insert(holder.key.clone(), (Rc::clone(holder), entry));
     }
 
     /// Enters whoever has been noted. What cannot be written is written by the next call.
@@ -296,6 +303,10 @@ mod tests {
         roster.note(&former, TODAY, || panic!("it is known"));
         assert!(roster.due.borrow().is_empty());
         roster.note(&later, TODAY, terms);
+        assert!(
+            roster.due.borrow().is_empty(),
+            "it is another, and the same"
+        );
         roster.note(&later, DayNumber::new(20_788), terms);
         roster.flush(&data);
         let listed = roster.read(&data);

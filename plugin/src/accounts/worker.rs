@@ -127,6 +127,9 @@ impl Worker {
                 holder: Rc::clone(holder),
                 groups: Vec::new(),
             });
+        if !Rc::ptr_eq(&serving.holder, holder) {
+            serving.holder = Rc::clone(holder);
+        }
         match serving.groups.iter_mut().find(|(known, _)| *known == group) {
             Some((_, calls)) => *calls = calls.saturating_add(1),
             None => serving.groups.push((group, 1)),

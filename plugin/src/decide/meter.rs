@@ -236,7 +236,9 @@ impl Meter {
                     self.leave_unread(unread, holder, quote, now, data)
                 } else {
                     let mut least = quote.at_least();
-                    if head.content_length.is_some_and(is_short) {
+                    // Where the head goes on, it has to be able to pay before that.
+                    let hides_head = self.policy.costs.body().hold == Hold::Head;
+                    if hides_head && head.content_length.is_some_and(is_short) {
                         least.cost = Credits::ZERO;
                     }
                     self.admit(holder, least, Aim::Hold(quote), now, data)

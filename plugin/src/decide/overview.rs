@@ -23,7 +23,7 @@ use crate::{
         calendar_date::CalendarDate,
         credits::Credits,
         data_center::{DEFAULT_NAME, DataCenter},
-        day::{Day, Seconds, after},
+        day::{Day, DayNumber, Seconds, after},
         organization::OrganizationId,
         terms::{Model, Terms},
     },
@@ -67,10 +67,13 @@ impl Policy {
                 found.push(self.row(&account.label, known, days, now, data));
             }
         }
+        // Days that are over are kept at the engine for another one.
+        let today = self.earliest_today(now);
         for (account, days) in survey.iter().flat_map(|survey| &survey.days) {
             if !known.contains_key(account)
                 && view.finds([account.label.as_str()])
                 && let Some(day) = days.iter().max_by_key(|day| day.date)
+                && day.date >= today
             {
                 found.push(Found::elsewhere(&account.label, day));
             }
@@ -94,6 +97,16 @@ impl Policy {
                 Some(failure) => Err(failure.to_string()),
             }),
         }
+    }
+
+    /// The earliest date that it is in any data centre.
+    fn earliest_today(&self, now: Timestamp) -> CalendarDate {
+        let subscriptions = &self.subscriptions;
+        let all = subscriptions.data_centers.values();
+        let all = all.chain([&subscriptions.default_data_center]);
+        let days = all.map(|data_center| data_center.calendar.day(now).number);
+        let earliest = days.min().unwrap_or(DayNumber::new(0));
+        CalendarDate::of(earliest)
     }
 
     /// Every account that this proxy knows of, and whether there are more.

@@ -1,6 +1,7 @@
 //! CSV: rows as RFC 4180 has them.
 
-/// A row of these fields with its line end. A field is quoted where it has to be.
+/// A row of these fields with its line end. A field is quoted where it has to be, and is otherwise as it is: a spreadsheet takes an id that
+/// begins with `=` for a formula.
 #[must_use]
 pub fn row(fields: &[&str]) -> String {
     let mut row = String::new();

@@ -30,6 +30,7 @@ pub struct Outbox {
     sent: RefCell<HashMap<CalloutId, Pending>>,
     /// What was given up because too much was waiting, and has not been reported.
     displaced: Cell<u32>,
+    numbers: Cell<u64>,
 }
 
 /// How often and for how long it is tried.
@@ -48,6 +49,9 @@ pub struct Retries {
 /// A message.
 #[derive(Clone, Debug)]
 pub struct Pending {
+    /// Its place among all that were put here.
+    number: u64,
+    content_type: &'static str,
     body: String,
     /// How many items are in it: warnings, usage events.
     items: u32,
@@ -83,12 +87,15 @@ impl Outbox {
             waiting: RefCell::default(),
             sent: RefCell::default(),
             displaced: Cell::default(),
+            numbers: Cell::default(),
         }
     }
 
     /// Has a message with so many items sent.
     pub fn put(&self, body: String, items: u32) {
         self.wait(Pending {
+            number: self.next_number(),
+            content_type: self.content_type,
             body,
             items,
             attempts: 0,
@@ -108,7 +115,7 @@ impl Outbox {
         let call = |message: Pending| {
             let path = self.path.as_str().to_owned();
             let body = message.body.clone();
-            let callout = self.service.post(path, self.content_type, body);
+            let callout = self.service.post(path, message.content_type, body);
             (message, callout)
         };
         due.into_iter().map(call).collect()
@@ -144,8 +151,11 @@ impl Outbox {
     /// Takes over what `former` has not seen accepted. What it has just sent may arrive twice.
     pub fn adopt(&self, former: &Self) {
         let sent = former.sent.take().into_values();
-        for message in sent.chain(former.waiting.take()) {
-            self.wait(message);
+        let mut all: Vec<_> = sent.chain(former.waiting.take()).collect();
+        all.sort_unstable_by_key(|message| message.number);
+        for message in all {
+            let number = self.next_number();
+            self.wait(Pending { number, ..message });
         }
     }
 
@@ -155,6 +165,12 @@ impl Outbox {
         let (waiting, sent) = (self.waiting.borrow(), self.sent.borrow());
         let all = waiting.iter().chain(sent.values());
         all.fold(0, |items, message| items.saturating_add(message.items))
+    }
+
+    fn next_number(&self) -> u64 {
+        let number = self.numbers.get();
+        self.numbers.set(number.saturating_add(1));
+        number
     }
 
     fn postpone(&self, message: Pending, why: &str, now: Timestamp) -> Delivery {
@@ -174,14 +190,16 @@ impl Outbox {
     }
 
     fn wait(&self, message: Pending) {
-        let mut waiting = self.waiting.borrow_mut();
-        waiting.push_back(message);
-        let items = |message: &Pending| usize::try_from(message.items).unwrap_or(usize::MAX);
-        let mut all: usize = waiting.iter().map(items).fold(0, usize::saturating_add);
-        while all > self.retries.most
-            && let Some(oldest) = waiting.pop_front()
-        {
-            all = all.saturating_sub(items(&oldest));
+        self.waiting.borrow_mut().push_back(message);
+        let most = u32::try_from(self.retries.most).unwrap_or(u32::MAX);
+        while self.unsent() > most {
+            let mut waiting = self.waiting.borrow_mut();
+            let oldest = waiting.iter().enumerate();
+            let oldest = oldest.min_by_key(|(_, message)| message.number);
+            let oldest = oldest.map(|(place, _)| place);
+            let Some(oldest) = oldest.and_then(|place| waiting.remove(place)) else {
+                break;
+            };
             let displaced = self.displaced.get().saturating_add(oldest.items);
             self.displaced.set(displaced);
         }

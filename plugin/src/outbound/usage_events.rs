@@ -3,7 +3,7 @@
 //! Each worker sums up what its calls were charged once their costs are final, and sends the sums to an HTTP service at an interval:
 //! as a batch of `CloudEvents` (version 1.0.2, JSON batch format), which meters such as `OpenMeter` take as they are, or as CSV. Every event
 //! has an id that stays the same however often it is sent, so that a receiver that remembers ids counts each once. The sum of all
-//! events of an organization and day is what it was charged, without what was given back.
+//! events of an organization and a day of its is what it was charged, without what was given back.
 //!
 //! What a worker has not sent is kept until the service accepts it, also when another configuration takes over. It is lost when the
 //! worker crashes or the proxy ends, and beyond [`UsageEvents::MOST`] events the oldest are given up: the credits themselves are counted
@@ -25,7 +25,12 @@ pub use config::{Format, UsageEventsConfig};
 use crate::{
     accounts::statistics::{Breakdown, Count, NameHash, Statistics},
     document::csv,
-    model::{day::Seconds, instant::rfc3339, spread::BuildSpread},
+    model::{
+        calendar_date::CalendarDate,
+        day::{DayNumber, Seconds},
+        instant::rfc3339,
+        spread::BuildSpread,
+    },
     outbound::outbox::{Outbox, Retries},
 };
 
@@ -42,6 +47,8 @@ pub struct UsageEvents {
     gathering: RefCell<Option<Gathering>>,
     /// What the ids of this worker's events begin with, drawn by lot.
     lot: Cell<Option<[u8; 8]>>,
+    /// When it was last looked whether a batch is over: what is added later has ended later.
+    ticked: Cell<Option<Timestamp>>,
     batches: Cell<u64>,
 }
 
@@ -53,8 +60,8 @@ struct Gathering {
     charged: Vec<(Operation, Count)>,
 }
 
-/// An organization, and the name of a rule.
-type Operation = (Rc<str>, Rc<str>);
+/// An organization, the name of a rule, and the day to which its calls were charged.
+type Operation = (Rc<str>, Rc<str>, DayNumber);
 
 /// What calls of one organization and operation were charged (`CloudEvents` 1.0.2, required attributes, `subject`, `time`).
 #[derive(Serialize)]
@@ -73,9 +80,11 @@ struct Event<'a> {
 struct Data<'a> {
     organization: &'a str,
     operation: &'a str,
-    /// The hour of all these calls' ends, by its first second in UTC.
+    /// The organization's day to which they were charged.
+    day: &'a str,
+    /// The hour in which they ended, by its first second in UTC; give or take a second, like the next two.
     hour: &'a str,
-    /// The calls ended from this moment on,
+    /// They ended from this moment on,
     from: &'a str,
     /// and before this one.
     to: &'a str,
@@ -91,8 +100,9 @@ impl UsageEvents {
     /// An event's type.
     const TYPE: &'static str = "api_credits.usage";
     /// What the columns of a CSV batch are called.
-    const COLUMNS: [&'static str; 8] = [
+    const COLUMNS: [&'static str; 9] = [
         "id",
+        "day",
         "hour",
         "from",
         "to",
@@ -126,10 +136,10 @@ impl UsageEvents {
         let mut gathering = self.gathering.borrow_mut();
         for (rule, count) in all.filter(|(_, count)| !count.is_zero()) {
             let gathering = gathering.get_or_insert_with(|| Gathering {
-                from: now,
+                from: self.ticked.get().unwrap_or(now),
                 charged: Vec::new(),
             });
-            let key = (Rc::clone(&organization), Rc::clone(rule));
+            let key = (Rc::clone(&organization), Rc::clone(rule), statistics.day());
             let charged = &mut gathering.charged;
             let found = charged.binary_search_by(|(known, _)| known.cmp(&key));
             match found.map(|place| charged.get_mut(place)) {
@@ -151,6 +161,7 @@ impl UsageEvents {
         if is_over {
             self.close(now, draw);
         }
+        self.ticked.set(Some(now));
     }
 
     /// Has everything sent that was gathered before `now`.
@@ -180,11 +191,15 @@ impl UsageEvents {
         let ids: Vec<_> = (0..batch.len())
             .map(|number| format!("{prefix}-{number}"))
             .collect();
-        let rows = batch.iter().zip(&ids);
+        let days: Vec<_> = batch
+            .iter()
+            .map(|((.., day), _)| CalendarDate::of(*day).to_string())
+            .collect();
+        let rows = batch.iter().zip(&ids).zip(&days);
         match self.format {
             Format::Cloudevents => {
                 let mut events = Vec::with_capacity(batch.len());
-                for (((organization, operation), count), id) in rows {
+                for ((((organization, operation, _), count), id), day) in rows {
                     events.push(Event {
                         specversion: "1.0",
                         r#type: Self::TYPE,
@@ -195,6 +210,7 @@ impl UsageEvents {
                         data: Data {
                             organization,
                             operation,
+                            day,
                             hour: &hour,
                             from: &from,
                             to: &to,
@@ -207,10 +223,11 @@ impl UsageEvents {
             }
             Format::Csv => {
                 let mut text = csv::row(&Self::COLUMNS);
-                for (((organization, operation), count), id) in rows {
+                for ((((organization, operation, _), count), id), day) in rows {
                     let (calls, credits) = (count.calls.to_string(), count.credits.to_string());
                     text.push_str(&csv::row(&[
                         id,
+                        day,
                         &hour,
                         &from,
                         &to,

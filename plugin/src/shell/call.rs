@@ -161,10 +161,25 @@ impl Call {
 
     /// What the call waits for has been answered, and this call is the one that hostcalls are about.
     pub(crate) fn resume(&mut self) {
+        if self.body_sealed {
+            return;
+        }
         let action = self.decide_late();
         if self.with_head(action) == Action::Continue {
             host::continue_request();
         }
+    }
+
+    /// Leaves the call to another instance of the filter that has decided it since its head went on; whether there is one.
+    pub(super) fn step_aside(&mut self) -> bool {
+        let decided_for = reporting::decided_for(&self.running.policy);
+        let decided = decided_for.is_some_and(|label| self.meter.holds_for(&label));
+        if decided {
+            let now = self.running.latest();
+            let counts = self.meter.step_aside(now, &HostSharedData);
+            self.running.count(counts);
+        }
+        decided
     }
 
     /// Decides by the head after some of the body, or all of it.
@@ -172,6 +187,7 @@ impl Call {
         if self.head_gone {
             self.awaits = None;
             self.kept = false;
+            self.meter.renew_holder(self.running.now());
             return if self.body_complete {
                 self.on_complete_body()
             } else {
@@ -255,12 +271,15 @@ impl Call {
 
     /// The head of the response is there. The filter sees its own refusals here too; they were sent with their headers.
     pub(crate) fn on_response_head(&mut self) {
-        if self.meter.is_holding() {
+        if self.head_gone && self.meter.is_holding() && !self.step_aside() {
             self.body_sealed = true;
             let verdict = self
                 .meter
                 .on_answer_before_body(self.running.now(), &HostSharedData);
             self.carry_out(verdict);
+            // Whatever it waited for, it is decided.
+            self.awaits = None;
+            self.kept = false;
         }
         if !self
             .meter
@@ -343,6 +362,12 @@ impl Call {
         let body_expected = self.meter.is_holding() && !self.meter.lets_head_go();
         if body_expected && self.body_seen.is_none() {
             self.running.warn_of_missing_bodies();
+        }
+        if self.head_gone && self.meter.is_holding() && !self.step_aside() {
+            // The upstream has its head: it costs as much as one without records.
+            let now = self.running.now();
+            let verdict = self.meter.on_answer_before_body(now, &HostSharedData);
+            self.running.count(verdict.counts);
         }
         self.awaits = None;
         let ending = if self.meter.is_unanswered() {

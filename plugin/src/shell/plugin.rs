@@ -193,7 +193,7 @@ impl Drop for Plugin {
             all.filter(|other| !Rc::ptr_eq(other, &running))
                 .collect::<Vec<_>>()
         });
-        running.hand_over(others.last());
+        running.hand_over(&others);
         tallies::tell();
         for other in others {
             if let (Some(old), Some(new)) = (&running.policy.engine, &other.policy.engine) {

@@ -6,12 +6,13 @@ use std::rc::Rc;
 
 use jiff::Timestamp;
 
-use super::{Meter, Refused, State, Step, Verdict, peek};
+use super::{Ending, Meter, Refused, State, Step, Verdict, peek};
 use crate::{
     accounts::{holder::AccountHolder, ledger::SharedData},
+    decide::policy::Payer,
     model::reason::Reason,
     pricing::cost_table::{Fallback, PerRecordQuote},
-    show::refusal::Answer,
+    show::{metrics::Counts, refusal::Answer},
 };
 
 /// What the client reads of a call whose body is not read.
@@ -63,6 +64,33 @@ impl Meter {
     pub fn on_request_body_late(&mut self, now: Timestamp, data: &impl SharedData) -> Verdict {
         let (reason, answer) = (Reason::BodyTimeout, Answer::default());
         self.fall_back(Fallback::Refuse, reason, answer, now, data)
+    }
+
+    /// Whether the call is held, and charged to the account holder of this label.
+    #[must_use]
+    pub fn holds_for(&self, label: &str) -> bool {
+        matches!(&self.state, State::Holding { holder, .. } if holder.label == label)
+    }
+
+    /// Leaves a call that is held to another instance of the filter.
+    pub fn step_aside(&mut self, now: Timestamp, data: &impl SharedData) -> Counts {
+        self.state = State::New;
+        self.on_end(Ending::Unanswered, now, data)
+    }
+
+    /// Has a call that is held charged by what the directory knows now of its organization.
+    pub fn renew_holder(&mut self, now: Timestamp) {
+        let State::Holding { holder, .. } = &mut self.state else {
+            return;
+        };
+        if self.policy.directory.is_none() || holder.key.is_shared() {
+            return;
+        }
+        if let Payer::Holder(renewed) = self.policy.payer(Some(&holder.label), None, now)
+            && renewed.key == holder.key
+        {
+            *holder = renewed;
+        }
     }
 
     /// Decides about a call whose upstream has answered before any of its body was let through: it costs as much as one without records,

@@ -74,6 +74,7 @@ impl UsageEventsConfig {
                 .collect(),
             gathering: None.into(),
             lot: Cell::default(),
+            ticked: Cell::default(),
             batches: Cell::default(),
         })
     }

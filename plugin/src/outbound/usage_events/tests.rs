@@ -64,7 +64,7 @@ fn what_was_charged_in_an_interval_is_one_batch() {
             "specversion": "1.0", "type": "api_credits.usage", "source": "/api-credits/default",
             "id": format!("abababababababab-0-{number}"), "subject": "7", "time": "2026-11-30T12:01:00Z",
             "data": {
-                "organization": "7", "operation": operation, "hour": "2026-11-30T12:00:00Z",
+                "organization": "7", "operation": operation, "day": "2026-11-30", "hour": "2026-11-30T12:00:00Z",
                 "from": "2026-11-30T12:00:00Z", "to": "2026-11-30T12:01:00Z", "calls": calls, "credits": credits,
             },
         })
@@ -85,9 +85,11 @@ fn csv_says_the_same() {
     events.add("7", &counted(&[("list", 3), ("default", 1)]), at(0));
     assert_eq!(
         sent(&events, 1),
-        ["id,hour,from,to,organization,operation,calls,credits\r\n\
-          abababababababab-0-0,2026-11-30T12:00:00Z,2026-11-30T12:00:00Z,2026-11-30T12:00:01Z,7,default,1,1\r\n\
-          abababababababab-0-1,2026-11-30T12:00:00Z,2026-11-30T12:00:00Z,2026-11-30T12:00:01Z,7,list,1,3\r\n"]
+        [
+            "id,day,hour,from,to,organization,operation,calls,credits\r\n\
+          abababababababab-0-0,2026-11-30,2026-11-30T12:00:00Z,2026-11-30T12:00:00Z,2026-11-30T12:00:01Z,7,default,1,1\r\n\
+          abababababababab-0-1,2026-11-30,2026-11-30T12:00:00Z,2026-11-30T12:00:00Z,2026-11-30T12:00:01Z,7,list,1,3\r\n"
+        ]
     );
 }
 

@@ -56,7 +56,8 @@ pub enum Hold {
     #[default]
     Head,
     /// Its body alone, for proxies that cannot set that switch, such as those of Istio and Envoy Gateway. The upstream sees the head of
-    /// a call that is refused later, and never any of its body. Should it answer before, the call costs as much as one without records, and its body goes nowhere.
+    /// a call that is refused later, and never any of its body. A call that is answered before, or whose client goes away before, costs as
+    /// much as one without records, and its body goes nowhere.
     Body,
 }
 

@@ -11,6 +11,9 @@ use crate::shell::host::{self, HostSharedData};
 impl Call {
     /// More of the body is there, `size` bytes of it in all.
     pub(crate) fn on_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        if self.body_sealed {
+            return Action::PauseSender;
+        }
         if self.awaits.is_some() {
             self.body_seen = Some(size);
             self.body_complete = end_of_stream;
@@ -20,10 +23,7 @@ impl Call {
                 Action::PauseSender
             };
         }
-        if self.body_sealed {
-            return Action::PauseSender;
-        }
-        if !self.meter.is_holding() {
+        if !self.meter.is_holding() || self.head_gone && self.step_aside() {
             return Action::Continue;
         }
         self.body_seen = Some(size);
@@ -37,12 +37,13 @@ impl Call {
 
     /// The trailers are there, and with them the whole body.
     pub(crate) fn on_trailers(&mut self) -> Action {
+        if self.body_sealed {
+            return Action::Pause;
+        }
         if self.awaits.is_some() {
             self.body_complete = true;
             Action::Pause
-        } else if self.body_sealed {
-            Action::Pause
-        } else if self.meter.is_holding() {
+        } else if self.meter.is_holding() && !(self.head_gone && self.step_aside()) {
             let action = self.on_complete_body();
             self.asked(action)
         } else {

@@ -38,6 +38,9 @@ impl Running {
                 roster.note(holder, holder.day(now).number, || holder.schedule.at(now));
             }
         };
+        if roster.is_some() {
+            self.worker.served().iter().for_each(enter);
+        }
         self.worker.flush(&HostSharedData, |holder, statistics| {
             enter(holder);
             if let Some(usage_events) = usage_events {
@@ -45,7 +48,6 @@ impl Running {
             }
         });
         if let Some(roster) = roster {
-            self.worker.served().iter().for_each(enter);
             roster.flush(&HostSharedData);
         }
     }
@@ -81,27 +83,38 @@ impl Running {
         self.add(metric, u64::from(count));
         if let Delivery::GivenUp(count, why) = delivery {
             let line = match sent {
-                Sent::Warnings => format!("the webhook missed a warning, {why}"),
+                Sent::Warnings => format!(
+                    "the webhook missed {}, {why}",
+                    if count == 1 {
+                        "a warning".to_owned()
+                    } else {
+                        format!("{count} warnings")
+                    }
+                ),
                 Sent::UsageEvents => format!("{count} usage events are lost: {why}"),
             };
             host::log(Level::Warn, &line);
         }
     }
 
-    /// Hands what was not accepted to the plugin that takes over.
-    pub(super) fn hand_over(&self, successor: Option<&Rc<Self>>) {
-        let (from, to) = (&self.policy, successor.map(|other| &other.policy));
-        if let (Some(from), Some(to)) = (&from.webhook, to.and_then(|to| to.webhook.as_ref())) {
-            to.adopt(from);
+    /// Hands what was not accepted to the plugin that takes over: of `others`, the latest of the same namespace that sends such things.
+    pub(super) fn hand_over(&self, others: &[Rc<Self>]) {
+        if let Some(events) = &self.policy.usage_events {
+            events.close(self.latest(), host::random);
         }
-        let Some(events) = &from.usage_events else {
-            return;
-        };
-        events.close(self.latest(), host::random);
-        if let Some(to) = to.and_then(|to| to.usage_events.as_ref()) {
-            to.outbox().adopt(events.outbox());
+        for (from, sent) in self.outboxes() {
+            let namespace = &self.policy.subscriptions.namespace;
+            let to = others.iter().rev();
+            let to = to.filter(|other| other.policy.subscriptions.namespace == *namespace);
+            let mut to = to
+                .flat_map(|other| other.outboxes())
+                .filter(|(_, kind)| *kind == sent);
+            if let Some((to, _)) = to.next() {
+                to.adopt(from);
+            }
         }
-        let lost = events.outbox().unsent();
+        let events = self.policy.usage_events.as_ref();
+        let lost = events.map_or(0, |events| events.outbox().unsent());
         if lost > 0 {
             let why = "nobody takes them over".to_owned();
             self.note(Sent::UsageEvents, Delivery::GivenUp(lost, why));

@@ -68,7 +68,11 @@ impl Running {
         let now = self.now();
         if let Some(callout) = engine.take_survey(&HostSharedData, host::random) {
             let called = host::call_out(&callout);
+            let refused = called.is_err();
             engine.note_survey(called, now);
+            if refused {
+                self.release(&Awaited::Survey);
+            }
         }
         for call in engine.take_due(now, &HostSharedData, host::random) {
             match host::call_out(&call.callout) {

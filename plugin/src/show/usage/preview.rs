@@ -281,6 +281,7 @@ mod tests {
     fn a_legacy_call_counts_one_and_the_last_credit_is_not_enough_for_more() {
         let (costs, mut details) = (costs(), ordinary());
         details.remaining = Credits::ONE;
+        details.spendable = Credits::ONE;
         let list = Call::from_query("method=GET&path=/api/v1/tickets").unwrap();
         let document = list.priced(&costs, &details);
         assert_eq!((document.cost, document.affordable), (3, false));

@@ -141,10 +141,12 @@ fn what_a_reader_should_know_is_noted() {
     check(&legacy(), &[LEGACY]);
     let mut used_up = legacy();
     used_up.remaining = Credits::ZERO;
+    used_up.spendable = Credits::ZERO;
     let no_calls = "All calls of today are used. Further calls are refused until the reset.";
     check(&used_up, &[("alarm", no_calls), LEGACY]);
     let mut used_up = ordinary();
     used_up.remaining = Credits::ZERO;
+    used_up.spendable = Credits::ZERO;
     let no_credits =
         "All credits of today are used. Calls that cost credits are refused until the reset.";
     check(&used_up, &[("alarm", no_credits)]);
