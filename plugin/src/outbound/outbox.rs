@@ -151,9 +151,7 @@ impl Outbox {
     /// Takes over what `former` has not seen accepted. What it has just sent may arrive twice.
     pub fn adopt(&self, former: &Self) {
         let sent = former.sent.take().into_values();
-        let mut all: Vec<_> = sent.chain(former.waiting.take()).collect();
-        all.sort_unstable_by_key(|message| message.number);
-        for message in all {
+        for message in sent.chain(former.waiting.take()) {
             let number = self.next_number();
             self.wait(Pending { number, ..message });
         }

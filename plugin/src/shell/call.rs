@@ -171,6 +171,7 @@ impl Call {
     }
 
     /// Leaves the call to another instance of the filter that has decided it since its head went on; whether there is one.
+    #[inline(never)]
     pub(super) fn step_aside(&mut self) -> bool {
         let decided_for = reporting::decided_for(&self.running.policy);
         let decided = decided_for.is_some_and(|label| self.meter.holds_for(&label));

@@ -79,6 +79,7 @@ impl Meter {
     }
 
     /// Has a call that is held charged by what the directory knows now of its organization.
+    #[inline(never)]
     pub fn renew_holder(&mut self, now: Timestamp) {
         let State::Holding { holder, .. } = &mut self.state else {
             return;
@@ -95,6 +96,7 @@ impl Meter {
 
     /// Decides about a call whose upstream has answered before any of its body was let through: it costs as much as one without records,
     /// and is decided at once, because nothing holds an answer back.
+    #[inline(never)]
     pub fn on_answer_before_body(&mut self, now: Timestamp, data: &impl SharedData) -> Verdict {
         let State::Holding { holder, quote } = &self.state else {
             return Verdict::of(Step::Forward);
