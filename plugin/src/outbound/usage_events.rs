@@ -3,7 +3,7 @@
 //! Each worker sums up what its calls were charged once their costs are final, and sends the sums to an HTTP service at an interval:
 //! as a batch of `CloudEvents` (version 1.0.2, JSON batch format), which meters such as `OpenMeter` take as they are, or as CSV. Every event
 //! has an id that stays the same however often it is sent, so that a receiver that remembers ids counts each once. The sum of all
-//! events of an organization and a day of its is what it was charged, without what was given back.
+//! events of an organization and one of its days is what it was charged, without what was given back.
 //!
 //! What a worker has not sent is kept until the service accepts it, also when another configuration takes over. It is lost when the
 //! worker crashes or the proxy ends, and beyond [`UsageEvents::MOST`] events the oldest are given up: the credits themselves are counted
