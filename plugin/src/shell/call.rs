@@ -2,6 +2,7 @@
 
 mod body;
 mod reporting;
+mod showing;
 
 use std::{borrow::Cow, rc::Rc};
 
@@ -21,12 +22,7 @@ use crate::{
         host::{self, HostSharedData, Level},
         plugin::Running,
     },
-    show::{
-        metrics::Counts,
-        overview::{self, Operators},
-        refusal::Protocol,
-        usage::answer::{Request, Resource},
-    },
+    show::{metrics::Counts, refusal::Protocol},
 };
 use jiff::Timestamp;
 use reporting::publish;
@@ -417,52 +413,6 @@ impl Call {
                 Action::Pause
             }
         }
-    }
-
-    /// Answers an operator, once the engine has said what it knows.
-    #[inline(never)]
-    fn oversee(
-        &mut self,
-        operators: &Operators,
-        resource: overview::Resource<'_>,
-        method: &str,
-        headers: &HeaderMap,
-    ) -> Action {
-        let policy = &self.running.policy;
-        let now = self.running.now();
-        let survey = policy.engine.as_ref().map(|engine| engine.survey(now));
-        if let Some(None) = survey {
-            self.awaits = Some(Awaited::Survey);
-            return Action::Pause;
-        }
-        let accept = headers.joined("accept");
-        let accept = accept.as_deref().map(header_map::short_text);
-        let answer = operators.answer(resource, (method, accept.as_deref()), |view| {
-            let (worker, survey) = (&self.running.worker, survey.flatten());
-            policy.overview(view, worker, survey.as_deref(), now, &HostSharedData)
-        });
-        self.show(answer);
-        Action::Pause
-    }
-
-    /// Answers a request for usage details.
-    fn look(
-        &mut self,
-        resource: Resource<'_>,
-        head: RequestHead<'_>,
-        headers: &HeaderMap,
-    ) -> Verdict {
-        let accept = headers.joined("accept");
-        let accept = accept.as_deref().map(header_map::short_text);
-        let if_none_match = headers.first("if-none-match").map(header_map::short_text);
-        let request = Request {
-            method: head.method,
-            accept: accept.as_deref(),
-            if_none_match: if_none_match.as_deref(),
-        };
-        let now = self.running.now();
-        self.meter
-            .on_usage_request(resource, &request, head, now, &HostSharedData)
     }
 }
 
