@@ -1,5 +1,8 @@
 //! The numbers of the proxy-wasm ABI and the words for them.
 
+pub mod callback;
+pub(crate) mod pairs;
+
 use std::fmt;
 
 /// The versions of the ABI that a module can be built for.

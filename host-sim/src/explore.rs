@@ -29,7 +29,6 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod access;
 mod actor;
 mod chooser;
 mod crew;
@@ -48,22 +47,20 @@ mod turns;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::envoy_version::EnvoyVersion;
-use crate::module::Module;
-use crate::random::Random;
-use crate::report::Report;
-use crate::runner::{self, RunError};
+use crate::guest::module::Module;
+use crate::model::envoy_version::EnvoyVersion;
+use crate::model::random::Random;
+use crate::scenario::report::Report;
+use crate::scenario::runner::{self, RunError};
+use crate::scenario::sim_target::SimTarget;
+use crate::scenario::target::TargetError;
 use crate::scenario::{Scenario, Step};
-use crate::sim_target::SimTarget;
-use crate::target::TargetError;
-pub(crate) use access::{Access, Kind};
 use actor::Actor;
 pub use actor::UnknownActor;
 use chooser::{Chooser, Course, Stop};
 use crew::{CrewError, Scope};
 pub use error::ExploreError;
 pub use failure::{Failure, Problem};
-pub(crate) use gate::Gate;
 pub use schedule::{InvalidSchedule, Schedule};
 use search::Search;
 use target::ExploringTarget;

@@ -1,24 +1,35 @@
 //! What all VMs of one simulation share: the data that Envoy keeps per process, and what a test observes of them.
 
+pub(crate) mod access;
+pub(crate) mod callout;
+pub(crate) mod grpc_call;
+pub(crate) mod metrics;
+pub(crate) mod probe;
+pub mod profile;
+pub(crate) mod shared;
+pub(crate) mod shared_data;
+pub(crate) mod shared_queue;
+
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 
-use crate::clock::Instant;
-use crate::dns::Names;
-use crate::envoy_version::EnvoyVersion;
-use crate::explore::{Access, Gate};
-use crate::grpc::{GrpcBehaviour, GrpcRequest};
+use crate::host::access::Access;
+use crate::host::metrics::Metrics;
+use crate::host::probe::Probe;
+use crate::host::profile::{Profile, Profiler};
+use crate::host::shared::{Commons, Shared};
+use crate::host::shared_data::SharedData;
+use crate::host::shared_queue::SharedQueues;
 use crate::http::date::HttpDates;
-use crate::metadata::Metadata;
-use crate::metrics::Metrics;
-use crate::profile::{Profile, Profiler};
-use crate::random::Random;
-use crate::shared::{Commons, Shared};
-use crate::shared_data::SharedData;
-use crate::shared_queue::SharedQueues;
-use crate::target::{LogLevel, LogLine, ServiceBehaviour, UpstreamRequest};
+use crate::model::clock::Instant;
+use crate::model::dns::Names;
+use crate::model::envoy_version::EnvoyVersion;
+use crate::model::grpc::{GrpcBehaviour, GrpcRequest};
+use crate::model::metadata::Metadata;
+use crate::model::random::Random;
+use crate::model::{LogLevel, LogLine, ServiceBehaviour, UpstreamRequest};
 
 /// A gRPC call of a VM with this number under this token, as the service saw it.
 type SeenGrpc = ((u32, u32), GrpcRequest);
@@ -51,8 +62,8 @@ pub(crate) struct Host {
     pub(crate) log_level: LogLevel,
     /// Whether anybody reads the trace. If not, none is written.
     pub(crate) traced: bool,
-    /// Where its VMs stop before they touch what others share, when every interleaving is explored.
-    gate: Option<Rc<Gate>>,
+    /// Who is asked before its VMs touch what others share.
+    probe: Option<Rc<dyn Probe>>,
     /// Whether other workers live on other threads.
     threads: bool,
     /// Whether something was put into a shared queue, and nobody has looked since.
@@ -98,7 +109,7 @@ impl Host {
             names: RefCell::default(),
             log_level,
             traced,
-            gate: None,
+            probe: None,
             threads: false,
             enqueued: Cell::default(),
             logged: Cell::default(),
@@ -117,12 +128,12 @@ impl Host {
     }
 
     /// The part of one thread: what it shares with others, and where it stops before it touches that.
-    pub(crate) fn on_thread(self, commons: Commons, gate: Option<Rc<Gate>>) -> Self {
+    pub(crate) fn on_thread(self, commons: Commons, probe: Option<Rc<dyn Probe>>) -> Self {
         Self {
             shared_data: commons.data,
             shared_queues: commons.queues,
             metrics: commons.metrics,
-            gate,
+            probe,
             threads: true,
             vms: commons.vms,
             log: commons.log,
@@ -140,9 +151,9 @@ impl Host {
     }
 
     /// A VM is about to touch what others share.
-    pub(crate) fn pass_gate(&self, access: impl FnOnce() -> Access) {
-        if let Some(gate) = &self.gate {
-            gate.pass(access);
+    pub(crate) fn reach(&self, access: impl FnOnce() -> Access) {
+        if let Some(probe) = self.watching() {
+            probe.reach(access());
         }
     }
 
@@ -155,16 +166,20 @@ impl Host {
 
     /// What a VM last stopped for may have come to nothing, and would have whatever others had done before.
     pub(crate) fn miss_if(&self, missed: impl FnOnce() -> bool) {
-        if let Some(gate) = self.gate.as_ref().filter(|_| missed()) {
-            gate.miss();
+        if let Some(probe) = self.watching().filter(|_| missed()) {
+            probe.miss();
         }
     }
 
     /// A VM touches what others share without being stopped.
     pub(crate) fn touch(&self, access: impl FnOnce() -> Access) {
-        if let Some(gate) = &self.gate {
-            gate.touch(access);
+        if let Some(probe) = self.watching() {
+            probe.touch(access());
         }
+    }
+
+    fn watching(&self) -> Option<&dyn Probe> {
+        self.probe.as_deref().filter(|probe| probe.watches())
     }
 
     /// Whether somebody is still to be told of a shared queue before anything comes from outside. Of several threads each asks for its

@@ -8,9 +8,11 @@
 pub(crate) mod admission;
 pub(crate) mod answer;
 pub(crate) mod asked;
+pub(crate) mod body;
 pub(crate) mod codec;
 mod connection;
 pub(crate) mod date;
+pub(crate) mod filter_state;
 pub(crate) mod flag;
 mod forwarded;
 pub(crate) mod framing;
@@ -22,9 +24,10 @@ pub(crate) mod message;
 pub(crate) mod outgoing;
 mod path;
 pub(crate) mod retry;
+pub(crate) mod stream;
 
-use crate::envoy_version::EnvoyVersion;
-use crate::target::{ConnectionManager, HttpVersion, RouteSettings, Timeouts};
+use crate::model::envoy_version::EnvoyVersion;
+use crate::model::{ConnectionManager, HttpVersion, RouteSettings, Timeouts};
 use header_map::HeaderMap;
 
 /// Envoy's default `per_connection_buffer_limit_bytes`.

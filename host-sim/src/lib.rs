@@ -17,11 +17,16 @@
 //! - [`access_log`] reads what proxies wrote of calls, and [`forecast`] tells what a plugin would have done to them.
 //! - [`runner`] walks a scenario over a target; it is the one comparison that every host shares. [`report`] says what differed.
 //!
-//! What is inside, from the outside in: `simulator` holds `worker`s, a worker drives streams through its `vm`; `stream` and
-//! `message` are the state machine of one request and its response without any VM; `hostcalls` translate between guest memory
-//! and the state machines beside them (`shared_data`, `shared_queue`, `metrics`, `header_map`, `body`, `property`, `local_response`,
-//! `callout`, `grpc_call`, `foreign_function`); `envoy` is what Envoy itself does around the filters, and `framing` what clients and
-//! upstreams do with bodies of another size than their `content-length`.
+//! What is inside, folder by folder; each imports from those before it alone, which a test holds:
+//!
+//! 1. `model`: what a host is told and what it shows.
+//! 2. `abi`: the numbers of the proxy-wasm ABI, the callbacks, and lists of pairs as they cross it.
+//! 3. `http`: what Envoy itself does around the filters, and `stream`, the state machine of one request and its response without any VM.
+//! 4. `host`: what all VMs share (`shared_data`, `shared_queue`, `metrics`), and the callouts that they make.
+//! 5. `guest`: a `module` in its `vm`; `hostcalls` translate between its memory and the state machines of the layers below.
+//! 6. `proxy`: a `worker` drives streams through a `chain` of VMs; `simulator` holds workers.
+//! 7. [`scenario`], with [`target`], [`runner`] and [`report`].
+//! 8. [`explore`] and [`forecast`], which reads with [`access_log`].
 //!
 //! # What is not simulated
 //!
@@ -32,64 +37,30 @@
 
 mod abi;
 pub mod access_log;
-mod body;
-pub mod callback;
-mod callout;
-mod chain;
-mod clock;
-pub mod coverage;
-mod crash;
-mod dns;
-mod engine;
-mod envoy_version;
-mod explanation;
 pub mod explore;
-mod filter_state;
 pub mod forecast;
-mod foreign_function;
-pub mod grpc;
-mod grpc_call;
+mod guest;
 mod host;
-mod hostcalls;
 mod http;
-mod imports;
-mod instrument;
-mod limits;
-mod metadata;
-mod metrics;
-mod module;
-mod pairs;
-pub mod profile;
-mod property;
-mod random;
-pub mod report;
-pub mod resp;
-pub mod runner;
+mod model;
+mod proxy;
 pub mod scenario;
-mod shared;
-mod shared_data;
-mod shared_queue;
-mod sim_target;
-mod simulator;
-mod stream;
-pub mod symbols;
-pub mod target;
-mod usual_answer;
-mod vm;
-mod vm_state;
-mod worker;
 
-pub use abi::AbiVersion;
-pub use envoy_version::EnvoyVersion;
-pub use explanation::Explanation;
-pub use host::Counts;
+pub use abi::{AbiVersion, callback};
+pub use guest::imports::{Imports, Support};
+pub use guest::module::{LoadError, Module};
+pub use guest::vm::VmFailure;
+pub use guest::{coverage, symbols};
+pub use host::shared_data::Written;
+pub use host::{Counts, profile};
 pub use http::hidden_body::HiddenBody;
-pub use imports::{Imports, Support};
-pub use module::{LoadError, Module};
-pub use shared_data::Written;
-pub use sim_target::SimTarget;
-pub use simulator::{
-    Builder, CallId, CalloutId, Ending, Happening, Passing, Piece, SimulationError, Simulator,
-    StartError, WorkerSeed,
+pub use http::stream::Ending;
+pub use model::envoy_version::EnvoyVersion;
+pub use model::{grpc, resp};
+pub use proxy::simulator::{
+    Builder, CallId, CalloutId, Happening, Passing, Piece, SimulationError, Simulator, StartError,
+    WorkerSeed,
 };
-pub use vm::VmFailure;
+pub use scenario::explanation::Explanation;
+pub use scenario::sim_target::SimTarget;
+pub use scenario::{report, runner, target};

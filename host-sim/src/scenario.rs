@@ -118,19 +118,24 @@ mod config_text;
 mod content;
 mod disconnect;
 mod expect;
+pub(crate) mod explanation;
 mod fields;
 mod filter;
 mod grpc_service;
 mod json;
 mod log;
-mod pattern;
 mod place;
 mod raw;
+pub mod report;
 mod request;
 mod resp_service;
+pub mod runner;
 mod service;
+mod setup;
+pub(crate) mod sim_target;
 mod status;
 mod step;
+pub mod target;
 #[cfg(test)]
 mod tests;
 
@@ -141,6 +146,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::Deserialize;
 
+pub use crate::model::pattern::Pattern;
 pub use canned::ServiceError;
 pub use config_source::{ConfigSource, ConfigSourceError};
 pub use config_text::{ConfigText, InvalidPlaceholder};
@@ -150,16 +156,16 @@ pub use expect::{Expect, ExpectParallel, ExpectUpstream};
 pub use filter::FilterSource;
 pub use json::JsonPattern;
 pub use log::{ExpectLine, ExpectLog};
-pub use pattern::Pattern;
 pub use request::Requests;
 pub use service::ExpectCallouts;
 pub use step::{Open, Parallel, Step};
 
-use crate::grpc::GrpcService;
-use crate::target::{
-    Capability, ConnectionManager, LogLevel, Name, RouteSettings, Service, Setup, Timeouts,
-    Upstream, UpstreamBehaviour,
+use crate::model::dns::Name;
+use crate::model::grpc::GrpcService;
+use crate::model::{
+    ConnectionManager, LogLevel, RouteSettings, Service, Timeouts, Upstream, UpstreamBehaviour,
 };
+use crate::scenario::target::{Capability, Setup};
 use place::{line_and_column, named_step, start_of_step};
 use raw::RawScenario;
 

@@ -1,10 +1,10 @@
 //! Who decides which step comes next.
 
-use super::access::Access;
 use super::actor::Actor;
 use super::schedule::Schedule;
 use super::search::{Cut, Search};
-use crate::random::Random;
+use crate::host::access::Access;
+use crate::model::random::Random;
 
 /// A step that could come next.
 #[derive(Clone, Debug)]

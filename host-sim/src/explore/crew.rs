@@ -7,15 +7,15 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::access::{Access, Kind, Resource};
 use super::actor::Actor;
 use super::chooser::{Candidate, Course, Stop};
 use super::flight::{Flight, State};
 use super::seat::{Gone, Message, Seat};
 use super::turns::Turns;
-use crate::shared::Commons;
-use crate::simulator::{Builder, CalloutId, SimulationError, Simulator, StartError};
-use crate::target::{Departure, Request};
+use crate::host::access::{Access, Kind, Resource};
+use crate::host::shared::Commons;
+use crate::model::{Departure, Request};
+use crate::proxy::simulator::{Builder, CalloutId, SimulationError, Simulator, StartError};
 
 /// What the scheduler lets happen besides calls, and what counts as touched.
 #[derive(Clone, Copy, Debug, Default)]

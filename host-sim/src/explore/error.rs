@@ -1,6 +1,6 @@
 //! Why a scenario cannot be explored.
 
-use crate::runner::RunError;
+use crate::scenario::runner::RunError;
 
 /// Why a scenario cannot be explored.
 #[derive(Debug, thiserror::Error)]

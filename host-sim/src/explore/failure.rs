@@ -1,7 +1,7 @@
 //! What an exploration finds: a schedule, and what goes wrong under it.
 
 use super::schedule::Schedule;
-use crate::report::Report;
+use crate::scenario::report::Report;
 
 /// A schedule under which a scenario does not hold.
 #[derive(Clone, Debug)]

@@ -1,7 +1,8 @@
 //! A call on its way through a worker, as the scheduler sees it.
 
-use crate::simulator::CallId;
-use crate::target::{Departure, Exchange, Holder, Request};
+use crate::model::{Departure, Exchange, Request};
+use crate::proxy::simulator::CallId;
+use crate::scenario::target::Holder;
 
 /// A call.
 #[derive(Debug)]

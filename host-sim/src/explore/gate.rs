@@ -3,12 +3,13 @@
 use std::cell::{Cell, RefCell};
 use std::sync::mpsc::{Receiver, Sender};
 
-use super::access::Access;
 use super::seat::{Message, Touched};
+use crate::host::access::Access;
+use crate::host::probe::Probe;
 
 /// The worker's side of the gate.
 #[derive(Debug)]
-pub(crate) struct Gate {
+pub(super) struct Gate {
     /// Whether the scheduler is asked at all; between explored steps it is not.
     shut: Cell<bool>,
     messages: Sender<Message>,
@@ -35,36 +36,9 @@ impl Gate {
         self.shut.set(shut);
     }
 
-    /// The worker is about to do this. Once nobody schedules it any more, the gate stays open.
-    pub(crate) fn pass(&self, access: impl FnOnce() -> Access) {
-        if !self.shut.get() {
-            return;
-        }
-        let message = Message::Reached {
-            touched: self.take_touched(),
-            next: access(),
-        };
-        self.say(message);
-        if self.go.recv().is_err() {
-            self.shut.set(false);
-        }
-    }
-
     /// Tells the scheduler, if it still listens.
     pub(super) fn say(&self, message: Message) {
         let _ = self.messages.send(message);
-    }
-
-    /// The worker does this without stopping, because it can be swapped with nearly anything.
-    pub(crate) fn touch(&self, access: impl FnOnce() -> Access) {
-        if self.shut.get() {
-            self.touched.borrow_mut().push(access());
-        }
-    }
-
-    /// What the worker last stopped for has come to nothing, and would have whatever had come before it.
-    pub(crate) fn miss(&self) {
-        self.missed.set(self.shut.get());
     }
 
     /// What was touched since this was last asked, besides that for which the worker stopped.
@@ -73,5 +47,31 @@ impl Gate {
             missed: self.missed.take(),
             besides: self.touched.take(),
         }
+    }
+}
+
+impl Probe for Gate {
+    fn watches(&self) -> bool {
+        self.shut.get()
+    }
+
+    /// Once nobody schedules the worker any more, the gate stays open.
+    fn reach(&self, access: Access) {
+        let message = Message::Reached {
+            touched: self.take_touched(),
+            next: access,
+        };
+        self.say(message);
+        if self.go.recv().is_err() {
+            self.shut.set(false);
+        }
+    }
+
+    fn touch(&self, access: Access) {
+        self.touched.borrow_mut().push(access);
+    }
+
+    fn miss(&self) {
+        self.missed.set(true);
     }
 }

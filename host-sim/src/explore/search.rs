@@ -6,9 +6,9 @@
 //! step sleeps on the paths beside it until one comes that conflicts with it. What remains is one schedule of each class of schedules
 //! that nobody can tell apart, so that nothing is missed.
 
-use super::access::Access;
 use super::actor::Actor;
 use super::chooser::Candidate;
+use crate::host::access::Access;
 
 /// Every step that could be taken sleeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,10 +4,10 @@ use std::rc::Rc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 
-use super::access::Access;
 use super::gate::Gate;
-use crate::shared::Commons;
-use crate::simulator::{Builder, CallId, Happening, SimulationError, Simulator, StartError};
+use crate::host::access::Access;
+use crate::host::shared::Commons;
+use crate::proxy::simulator::{Builder, CallId, Happening, SimulationError, Simulator, StartError};
 
 /// What a worker has touched since it last said so.
 #[derive(Debug)]
@@ -78,7 +78,7 @@ impl Seat {
         let (started, is_started) = mpsc::channel();
         let thread = thread::spawn(move || {
             let gate = Rc::new(Gate::new(sender, may_go));
-            let outcome = builder.start_one(index, commons, Rc::clone(&gate));
+            let outcome = builder.start_one(index, commons, gate.clone());
             let (outcome, simulator) = match outcome {
                 Ok(simulator) => (Ok(()), Some(simulator)),
                 Err(error) => (Err(error), None),

@@ -9,12 +9,12 @@ use jiff::Timestamp;
 use super::chooser::Course;
 use super::crew::{Crew, CrewError, Scope};
 use super::flight::Flight;
+use crate::model::{Departure, Exchange, LogLine, Request, Service, UpstreamRequest};
+use crate::proxy::simulator::Simulator;
 use crate::scenario::ConfigText;
-use crate::sim_target::{NAME, SimTarget, failed, refused, started_at};
-use crate::simulator::Simulator;
-use crate::target::{
-    Capability, Departure, Exchange, Holder, LogLine, Refusal, Request, Service, Session, Setup,
-    Started, Target, TargetError, UpstreamRequest,
+use crate::scenario::sim_target::{NAME, SimTarget, failed, refused, started_at};
+use crate::scenario::target::{
+    Capability, Holder, Refusal, Session, Setup, Started, Target, TargetError,
 };
 
 /// The target.

@@ -5,8 +5,8 @@
 //! to this, under other names. The rule makes a write wait for the steps that allow it; they therefore count as conflicting
 //! with it, so that the search knows of the order between them.
 
-use super::access::{Access, Kind, Resource};
 use super::flight::Flight;
+use crate::host::access::{Access, Kind, Resource};
 
 /// Whose turn it is.
 #[derive(Debug, Default)]

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use jiff::Timestamp;
 
-use crate::simulator::Passing;
+use crate::proxy::simulator::Passing;
 
 /// A call that is to end.
 #[derive(Debug)]

@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use super::mapping::{DetailsMapping, Mapping};
 use super::organization::Terms;
-use crate::simulator::{Ending, SimulationError, Simulator};
-use crate::target::Request;
+use crate::http::stream::Ending;
+use crate::model::Request;
+use crate::proxy::simulator::{SimulationError, Simulator};
 
 /// What was told; `None` what was not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

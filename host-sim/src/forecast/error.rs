@@ -1,6 +1,6 @@
 //! Why a forecast cannot be made.
 
-use crate::simulator::SimulationError;
+use crate::proxy::simulator::SimulationError;
 
 /// Why a replay stops.
 #[derive(Debug, thiserror::Error)]

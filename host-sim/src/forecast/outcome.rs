@@ -9,7 +9,7 @@ use super::replay::{HELD, Replay};
 use super::series::Bucket;
 use super::tally::once;
 use crate::access_log::Entry;
-use crate::simulator::Ending;
+use crate::http::stream::Ending;
 
 impl Replay {
     /// Keeps what came of a call that has ended; `entry` if the plugin answered it.

@@ -9,7 +9,7 @@ use super::bound::{Bound, Place};
 use super::mapping::RequestMapping;
 use super::sources::put_member;
 use crate::access_log::Entry;
-use crate::target::Request;
+use crate::model::Request;
 
 /// What is sent for the last line. Its texts are written over those of the line before.
 #[derive(Debug, Default)]

@@ -8,8 +8,9 @@ use serde_json::Value;
 
 use super::details::number_in;
 use super::mapping::Mapping;
-use crate::simulator::{Builder, Ending, Simulator};
-use crate::target::Request;
+use crate::http::stream::Ending;
+use crate::model::Request;
+use crate::proxy::simulator::{Builder, Simulator};
 
 /// Gives a configuration that lists of all organizations only these, and is otherwise the one that is replayed.
 pub type ConfigurationOf = dyn Fn(&BTreeSet<String>) -> Vec<u8>;

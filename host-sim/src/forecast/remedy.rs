@@ -11,7 +11,7 @@ use super::error::ForecastError;
 use super::mapping::Mapping;
 use super::organization::Organization;
 use super::wish::{Wish, with_wishes};
-use crate::simulator::{Simulator, StartError};
+use crate::proxy::simulator::{Simulator, StartError};
 
 /// What would have been enough.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

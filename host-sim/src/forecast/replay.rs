@@ -17,9 +17,10 @@ use super::roll::{Caller, Who};
 use super::talk::Talk;
 use super::tally::{Tally, When};
 use crate::access_log::Entry;
-use crate::shared_data::Written;
-use crate::simulator::{Builder, Ending, Passing, SimulationError, Simulator};
-use crate::target::{AnswerOverride, Request};
+use crate::host::shared_data::Written;
+use crate::http::stream::Ending;
+use crate::model::{AnswerOverride, Request};
+use crate::proxy::simulator::{Builder, Passing, SimulationError, Simulator};
 
 /// A plugin and what it has done so far.
 pub struct Replay {

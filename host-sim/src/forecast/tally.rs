@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::organization::{Organization, Terms};
 use super::series::Series;
-use crate::target::LogLine;
+use crate::model::LogLine;
 
 /// The most lines of the module's log that are kept.
 const MOST_LOGGED: usize = 20;

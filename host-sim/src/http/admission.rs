@@ -11,8 +11,8 @@ use super::header_map::HeaderMap;
 use super::message::Frame;
 use super::path::{self, Normalized};
 use super::{Proxy, connection, is_grpc, is_upgrade, tokens};
-use crate::envoy_version::EnvoyVersion;
-use crate::target::{ConnectionManager, HttpVersion, Request, Underscores, octets};
+use crate::model::envoy_version::EnvoyVersion;
+use crate::model::{ConnectionManager, HttpVersion, Request, Underscores, octets};
 
 /// A request at the first filter, or at the client again.
 #[derive(Debug)]

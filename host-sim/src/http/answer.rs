@@ -7,8 +7,8 @@ use super::admission::frames;
 use super::header_map::HeaderMap;
 use super::message::Frame;
 use super::{is_token_byte, is_upgrade, is_value};
-use crate::envoy_version::EnvoyVersion;
-use crate::target::{ConnectionManager, HttpVersion, ServerHeaderTransformation, Upstream, octets};
+use crate::model::envoy_version::EnvoyVersion;
+use crate::model::{ConnectionManager, HttpVersion, ServerHeaderTransformation, Upstream, octets};
 
 /// How many headers an upstream's answer may have.
 const MOST_HEADERS: usize = 100;

@@ -4,8 +4,8 @@
 use super::flag::Flag;
 use super::local_response::LocalResponse;
 use super::{is_token_byte, is_value, tokens};
-use crate::envoy_version::EnvoyVersion;
-use crate::target::{HttpVersion, Request, Underscores};
+use crate::model::envoy_version::EnvoyVersion;
+use crate::model::{HttpVersion, Request, Underscores};
 
 /// How a request is refused.
 #[derive(Debug, PartialEq, Eq)]

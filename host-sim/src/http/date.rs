@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use jiff::fmt::rfc2822::DateTimePrinter;
 
-use crate::clock::Instant;
+use crate::model::clock::Instant;
 
 /// The dates of a simulation, of which the last one is kept.
 #[derive(Debug, Default)]

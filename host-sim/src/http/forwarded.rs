@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::header_map::HeaderMap;
-use crate::target::{CidrRange, ConnectionManager};
+use crate::model::{CidrRange, ConnectionManager};
 
 /// Who is connected.
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);

@@ -6,7 +6,7 @@
 //! (RFC 9113, section 8.1.1): the receiver resets the stream with `PROTOCOL_ERROR`, and nothing of the frame that shows it counts.
 
 use crate::http::header_map::HeaderMap;
-use crate::target::HttpVersion;
+use crate::model::HttpVersion;
 
 /// What a receiver expects of a body.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::str::FromStr;
 
 use crate::http::inline_headers::MapOf;
-use crate::target::octets;
+use crate::model::octets;
 
 /// A map of headers or trailers.
 #[derive(Clone, Debug, Default)]

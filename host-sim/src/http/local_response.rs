@@ -2,8 +2,8 @@
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 
+use crate::abi::pairs::Pairs;
 use crate::http::header_map::HeaderMap;
-use crate::pairs::Pairs;
 
 /// What is to be answered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

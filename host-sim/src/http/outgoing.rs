@@ -4,7 +4,7 @@ use super::answer::framed_once;
 use super::header_map::HeaderMap;
 use super::local_response::LocalResponse;
 use super::{is_token_byte, is_value};
-use crate::target::{HttpVersion, UpstreamRequest};
+use crate::model::{HttpVersion, UpstreamRequest};
 
 /// Whether the route's prefix `/` matches. Without `x-forwarded-proto` no virtual host does.
 pub(crate) fn has_route(headers: &HeaderMap) -> bool {

@@ -1,8 +1,8 @@
 //! Paths that Envoy makes canonical, merges or unescapes before any filter sees them, as the connection manager is told
 //! (`ConnectionManagerUtility::maybeNormalizePath`, `PathUtil`).
 
-use crate::envoy_version::EnvoyVersion;
-use crate::target::{ConnectionManager, EscapedSlashes};
+use crate::model::envoy_version::EnvoyVersion;
+use crate::model::{ConnectionManager, EscapedSlashes};
 
 /// How a path is treated.
 #[derive(Debug, PartialEq, Eq)]

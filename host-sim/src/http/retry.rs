@@ -1,7 +1,7 @@
 //! When the router asks the upstream again: as the route says, and headers of the request, which the router takes away (`RetryStateImpl`).
 
 use super::header_map::HeaderMap;
-use crate::target::RetryPolicy;
+use crate::model::RetryPolicy;
 
 /// Headers that say when.
 const HEADERS: [&str; 5] = [

@@ -4,9 +4,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::pattern::Pattern;
 use super::service::ServiceTable;
-use crate::target::{Service, ServiceAnswer, ServiceBehaviour, Upstream};
+use crate::model::pattern::Pattern;
+use crate::model::{Service, ServiceAnswer, ServiceBehaviour, Upstream};
 
 /// Why there is no such service.
 #[derive(Debug, thiserror::Error)]

@@ -7,7 +7,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 
 use super::expect::Expect;
-use crate::target::{Departure, ErrorCode, HttpVersion};
+use crate::model::{Departure, ErrorCode, HttpVersion};
 
 /// A client leaves.
 #[derive(Clone, Debug)]

@@ -6,8 +6,8 @@ use serde::Deserialize;
 
 use super::content::Hex;
 use super::json::JsonPattern;
-use super::pattern::Pattern;
 use super::status;
+use crate::model::pattern::Pattern;
 
 /// What must be seen of one exchange; what is not given does not matter.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -73,6 +73,6 @@ pub struct ExpectParallel {
     /// How many requests reach the upstream.
     pub upstream_calls: Option<Pattern>,
     /// How many of them the upstream has at once at most; only for hosts with
-    /// [`Capability::Interleaving`](crate::target::Capability::Interleaving).
+    /// [`Capability::Interleaving`](crate::scenario::target::Capability::Interleaving).
     pub upstream_at_once: Option<Pattern>,
 }

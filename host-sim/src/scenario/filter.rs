@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::config_source::{ConfigSource, ConfigSourceError};
-use crate::target::{Filter, PluginSettings};
+use crate::model::PluginSettings;
+use crate::scenario::target::Filter;
 
 /// A filter.
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::content::Hex;
-use crate::grpc::{GrpcAnswer, GrpcBehaviour, GrpcService};
+use crate::model::grpc::{GrpcAnswer, GrpcBehaviour, GrpcService};
 
 /// A gRPC service.
 #[derive(Debug, Deserialize)]

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::pattern::Pattern;
+use crate::model::pattern::Pattern;
 
 /// Turns a TOML value into JSON. Dates become text; numbers that JSON cannot hold are errors.
 pub(super) fn from_toml(value: toml::Value) -> Result<Value, String> {

@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use super::pattern::Pattern;
-use crate::target::LogLevel;
+use crate::model::LogLevel;
+use crate::model::pattern::Pattern;
 
 /// A line that must have been logged by now, or must not.
 #[derive(Clone, Debug, Deserialize)]

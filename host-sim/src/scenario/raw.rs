@@ -11,12 +11,13 @@ use super::disconnect::Disconnect;
 use super::filter::FilterSource;
 use super::grpc_service::GrpcServiceTable;
 use super::json::Json;
-use super::pattern::Pattern;
 use super::request::UpstreamTable;
 use super::service::ServiceTable;
 use super::step::{Open, Step};
 use super::{Course, Scenario};
-use crate::target::{ConnectionManager, Name, PluginSettings, RouteSettings, Timeouts};
+use crate::model::dns::Name;
+use crate::model::pattern::Pattern;
+use crate::model::{ConnectionManager, PluginSettings, RouteSettings, Timeouts};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -12,7 +12,7 @@ use super::content::{self, Hex};
 use super::fields::{self, Fields};
 use super::json::Json;
 use super::status;
-use crate::target::{AnswerOverride, HttpVersion, Request, Upstream, UpstreamBehaviour};
+use crate::model::{AnswerOverride, HttpVersion, Request, Upstream, UpstreamBehaviour};
 
 /// More requests in one step than this are a typing error.
 pub(super) const MOST: u32 = 1_000_000;

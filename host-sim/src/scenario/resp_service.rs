@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::pattern::Pattern;
-use crate::resp::{RespBehaviour, RespReply};
+use crate::model::pattern::Pattern;
+use crate::model::resp::{RespBehaviour, RespReply};
 
 /// One entry of `replies`.
 #[derive(Deserialize)]

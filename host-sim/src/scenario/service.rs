@@ -6,11 +6,11 @@ use super::content::{self, Hex};
 use super::expect::ExpectUpstream;
 use super::fields::Fields;
 use super::json::Json;
-use super::pattern::Pattern;
 use super::resp_service::{self, RawReply};
 use super::status;
-use crate::resp::RespBehaviour;
-use crate::target::{AnswerOverride, Service, ServiceAnswer, ServiceBehaviour, Upstream};
+use crate::model::pattern::Pattern;
+use crate::model::resp::RespBehaviour;
+use crate::model::{AnswerOverride, Service, ServiceAnswer, ServiceBehaviour, Upstream};
 
 /// A service.
 #[derive(Debug, Deserialize)]

@@ -10,10 +10,11 @@ use super::config_source::ConfigSource;
 use super::disconnect::Disconnect;
 use super::expect::{Expect, ExpectParallel};
 use super::log::ExpectLog;
-use super::pattern::Pattern;
 use super::request::{MOST, Requests};
 use super::service::{ExpectCallouts, ServiceTable};
-use crate::target::{Capability, Holder, Request, Service, UpstreamBehaviour};
+use crate::model::pattern::Pattern;
+use crate::model::{Request, Service, UpstreamBehaviour};
+use crate::scenario::target::{Capability, Holder};
 
 /// One step.
 #[derive(Clone, Debug, Deserialize)]

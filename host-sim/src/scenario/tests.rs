@@ -1,7 +1,7 @@
 //! Whole scenarios, and the texts that wrong ones are answered with.
 
 use super::*;
-use crate::target::UpstreamBehaviour;
+use crate::model::UpstreamBehaviour;
 
 const MINIMAL: &str = "about = 'A.'\nconfig = {}\n[[step]]\nrequest = {}\n";
 

@@ -8,7 +8,7 @@ use super::super::actor::Actor;
 use super::super::seat::{Event, Gone, Message};
 use super::events::settled;
 use super::{Crew, CrewError};
-use crate::simulator::Simulator;
+use crate::proxy::simulator::Simulator;
 
 impl Crew {
     /// Moves the clock to where the next timers are due, without firing them.

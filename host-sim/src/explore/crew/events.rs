@@ -5,7 +5,7 @@ use super::super::chooser::Candidate;
 use super::super::flight::{Flight, State};
 use super::super::seat::{Event, Outcome};
 use super::{Crew, CrewError};
-use crate::simulator::{CallId, CalloutId, Happening, SimulationError};
+use crate::proxy::simulator::{CallId, CalloutId, Happening, SimulationError};
 
 impl Crew {
     /// Every step that could come next. A worker that stands at the gate can only go on.

@@ -8,8 +8,8 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::explore::access::{Kind, Resource};
-use crate::random::Random;
+use crate::host::access::{Kind, Resource};
+use crate::model::random::Random;
 
 /// A worker reads a key, or writes its own number to it.
 #[derive(Clone, Copy, Debug)]

@@ -1,0 +1,212 @@
+//! Calls of real clients whose bodies come and go piece by piece.
+
+use super::live::{CallId, Happening, LiveCall};
+use super::{SimulationError, Simulator};
+use crate::http::header_map::HeaderMap;
+use crate::http::message::Frame;
+use crate::model::{BrokenOff, HttpVersion, Request, UpstreamRequest, octets};
+use crate::proxy::chain::Chain;
+
+/// What comes behind the headers of a request or an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// Bytes of the body. As in Envoy, the last piece of a body that came over HTTP/1 is empty.
+    Data {
+        /// The bytes.
+        bytes: Vec<u8>,
+        /// Whether nothing comes after them.
+        end: bool,
+    },
+    /// Trailers, after which nothing comes. Envoy passes over those that come over HTTP/1.
+    Trailers(Vec<(String, String)>),
+}
+
+impl Piece {
+    fn frame(self, http: HttpVersion) -> Frame {
+        match (self, http) {
+            (Self::Data { bytes, end }, _) => Frame::Data { bytes, end },
+            (Self::Trailers(_), HttpVersion::One) => Frame::Data {
+                bytes: Vec::new(),
+                end: true,
+            },
+            (Self::Trailers(fields), HttpVersion::Two) => {
+                let mut map = HeaderMap::default();
+                for (name, value) in fields {
+                    map.add(&name, octets::bytes(&value));
+                }
+                Frame::Trailers(map)
+            }
+        }
+    }
+}
+
+impl Simulator {
+    /// Takes the head of a request whose body comes piece by piece ([`receive`](Self::receive)), unless it has `ended`. What the upstream
+    /// and the client are to get is told piece by piece as well.
+    ///
+    /// ```
+    /// use host_sim::target::{HttpVersion, Request};
+    /// use host_sim::{Happening, Module, Piece, Simulator};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let module = Module::from_bytes(br#"(module
+    /// #     (memory (export "memory") 1)
+    /// #     (func (export "proxy_abi_version_0_2_1"))
+    /// #     (func (export "malloc") (param i32) (result i32) i32.const 1024))"#)?;
+    /// let mut simulator = Simulator::builder(&module).start()?;
+    /// let post = Request { method: "POST".to_owned(), ..Request::default() };
+    /// let call = simulator.begin_streaming(&post, false)?;
+    /// assert!(matches!(&simulator.settle()?[..], [Happening::Forward { ended: false, .. }]));
+    ///
+    /// let piece = Piece::Data { bytes: b"hello".to_vec(), end: true };
+    /// simulator.receive(call, piece.clone(), HttpVersion::One);
+    /// assert!(matches!(&simulator.settle()?[..], [Happening::ForwardMore { piece: seen, .. }] if *seen == piece));
+    ///
+    /// simulator.respond(call, 200, &[], true);
+    /// assert!(matches!(&simulator.settle()?[..], [Happening::Answer { status: 200, .. }, Happening::AnswerMore { .. }, Happening::Ended { .. }]));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When it names a worker that does not exist.
+    pub fn begin_streaming(
+        &mut self,
+        request: &Request,
+        ended: bool,
+    ) -> Result<CallId, SimulationError> {
+        self.begin_so(request, !ended, true)
+    }
+
+    /// More of a request has come, over this version of HTTP.
+    pub fn receive(&mut self, call: CallId, piece: Piece, http: HttpVersion) {
+        let frame = piece.frame(http);
+        self.on_live(call, |worker, id| worker.receive(id, frame));
+    }
+
+    /// The upstream's answer to a call that streams has begun; Envoy treats one whose status is below 100 as malformed. Unless it has
+    /// `ended`, more of it follows ([`receive_answer`](Self::receive_answer)).
+    pub fn respond(
+        &mut self,
+        call: CallId,
+        status: u16,
+        headers: &[(String, String)],
+        ended: bool,
+    ) {
+        self.on_live(call, |worker, id| worker.answer(id, status, headers, ended));
+    }
+
+    /// More of the upstream's answer has come, over this version of HTTP.
+    pub fn receive_answer(&mut self, call: CallId, piece: Piece, http: HttpVersion) {
+        let frame = piece.frame(http);
+        self.on_live(call, |worker, id| worker.receive_answer(id, frame));
+    }
+
+    /// The upstream has broken off, before its answer began or within it.
+    pub fn break_off(&mut self, call: CallId, how: BrokenOff) {
+        self.on_live(call, |worker, id| worker.break_off(id, how));
+    }
+
+    /// How many bytes of a call wait because the plugin holds them. Whoever reads them from a real client or upstream should not read
+    /// on when there are many.
+    pub fn backlog(&mut self, call: CallId) -> usize {
+        let mut backlog = 0;
+        self.on_live(call, |worker, id| backlog = worker.backlog(id));
+        backlog
+    }
+
+    /// As [`settle`](Self::settle), for a moment in which only this call can have gone on. What that sets off elsewhere is seen to as well.
+    ///
+    /// # Errors
+    ///
+    /// As [`settle`](Self::settle).
+    pub fn settle_call(&mut self, call: CallId) -> Result<Vec<Happening>, SimulationError> {
+        let mut happenings = Vec::new();
+        loop {
+            let moved = self.round_of_one(call, &mut happenings);
+            if self.has_stirred(&mut happenings) {
+                happenings.extend(self.settle()?);
+                return Ok(happenings);
+            }
+            self.check_implemented()?;
+            if !moved {
+                return Ok(happenings);
+            }
+        }
+    }
+
+    fn round_of_one(&mut self, call: CallId, happenings: &mut Vec<Happening>) -> bool {
+        let Some(live) = self.live.calls.get_mut(&call) else {
+            return false;
+        };
+        let Some(worker) = self.workers.get_mut(live.worker) else {
+            return false;
+        };
+        let round = live.round(call, worker, happenings);
+        self.live.until = [self.live.until, round.until].into_iter().flatten().min();
+        if round.over {
+            self.live.calls.remove(&call);
+        }
+        round.moved
+    }
+
+    /// Whether something happened that concerns other calls or the plugin as a whole.
+    fn has_stirred(&mut self, happenings: &mut Vec<Happening>) -> bool {
+        let mut stirred = self.tell_queues();
+        self.take_callouts_out(happenings);
+        stirred |= self.deliver_callouts();
+        for worker in &mut self.workers {
+            for vm in worker.filters.vms_mut() {
+                stirred |= vm.has_stirred();
+            }
+        }
+        stirred
+    }
+}
+
+impl LiveCall {
+    /// Tells what the upstream and the client are to get now.
+    pub(super) fn tell(&self, call: CallId, worker: &mut Chain, happenings: &mut Vec<Happening>) {
+        if let Some(forwarded) = worker.take_forwarded(self.id) {
+            let end = forwarded.end;
+            match forwarded.request {
+                Some(request) => happenings.push(Happening::Forward {
+                    call,
+                    request: UpstreamRequest {
+                        body: forwarded.bytes,
+                        ..request
+                    },
+                    ended: end,
+                }),
+                None => happenings.push(Happening::ForwardMore {
+                    call,
+                    piece: Piece::Data {
+                        bytes: forwarded.bytes,
+                        end,
+                    },
+                }),
+            }
+        }
+        let Some(sent) = worker.take_sent(self.id) else {
+            return;
+        };
+        if let Some((status, headers)) = sent.head {
+            happenings.push(Happening::Answer {
+                call,
+                status,
+                headers,
+            });
+        }
+        let end = sent.end && sent.trailers.is_empty();
+        if end || !sent.bytes.is_empty() {
+            let bytes = sent.bytes;
+            let piece = Piece::Data { bytes, end };
+            happenings.push(Happening::AnswerMore { call, piece });
+        }
+        if !sent.trailers.is_empty() {
+            let piece = Piece::Trailers(sent.trailers);
+            happenings.push(Happening::AnswerMore { call, piece });
+        }
+    }
+}
