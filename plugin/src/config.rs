@@ -6,6 +6,7 @@
 
 use serde::Deserialize;
 
+pub use clients::{ClientAttributesConfig, ClientsConfig};
 pub use concurrency::ConcurrencyConfig;
 pub use operators::OperatorsConfig;
 pub use sources::{AttributesConfig, SourceConfig};
@@ -51,6 +52,9 @@ pub struct Config {
     /// Where an authentication filter states facts about the organization of a call that is not listed here.
     #[serde(default)]
     pub attributes: Option<AttributesConfig>,
+    /// Who within an organization calls, and how much each may use; without it, clients are not told apart.
+    #[serde(default)]
+    pub clients: Option<ClientsConfig>,
     /// An HTTP service that knows the organizations that are neither listed here nor described by their calls.
     #[serde(default)]
     pub directory: Option<DirectoryConfig>,
@@ -289,6 +293,7 @@ impl Policy {
 
 mod building;
 mod checks;
+mod clients;
 mod concurrency;
 mod contradiction;
 mod operators;

@@ -4,6 +4,8 @@ pub mod agents;
 pub mod allotment;
 pub mod balance;
 pub mod calendar_date;
+pub mod client;
+pub mod client_limits;
 pub mod credits;
 pub mod data_center;
 pub mod day;

@@ -2,18 +2,26 @@
 //!
 //! An account stores what was *used*, never what remains, and the allotment is applied when a call is decided: a purchase or another
 //! edition takes effect at once and resets nothing. The day is inside the record, because shared-data keys can never be deleted.
-//! Credits and slots are in one record, so that one compare-and-set admits a call by both, or by neither.
+//! Credits, slots and clients are in one record, so that one compare-and-set admits a call by all of them, or by none.
 
 use std::rc::Rc;
 
+use jiff::Timestamp;
+
 use crate::{
-    accounts::slots::{Claim, Limits, Slots, TooManyCalls},
-    model::{credits::Credits, day::DayNumber},
+    accounts::slots::{Claim, Group, Limits, Slots, TooManyCalls, WorkerId},
+    model::{
+        client::ClientId,
+        credits::Credits,
+        day::{DayNumber, Seconds},
+    },
 };
 
+mod clients;
 mod lease;
 mod record;
 
+pub use clients::{ClientAccount, ClientClaim, ClientTerms, Clients};
 pub use lease::{Asking, Granted, Lease, Moment};
 pub use record::UnreadableRecord;
 
@@ -27,6 +35,8 @@ pub struct Account {
     slots: Slots,
     /// What is held of the day where several proxies share it. Most accounts have none, and an account is moved often.
     lease: Option<Rc<Lease>>,
+    /// What its clients have used. `None` where clients are not told apart.
+    clients: Option<Rc<Clients>>,
 }
 
 /// A call that the day's credits cannot pay for.
@@ -41,7 +51,7 @@ pub struct InsufficientCredits {
 
 /// What a call asks of an account.
 #[derive(Clone, Copy, Debug)]
-pub struct Admission {
+pub struct Admission<'a> {
     /// What it costs.
     pub cost: Credits,
     /// The credits of the day, of which it is paid; `None` for a holder that is counted but never refused.
@@ -50,6 +60,8 @@ pub struct Admission {
     pub slot: Option<Claim>,
     /// How far the credits may be used here.
     pub ceiling: Ceiling,
+    /// What it asks for its client; `None` where clients are not told apart.
+    pub client: Option<&'a ClientClaim>,
 }
 
 /// How far an account may be used by this proxy.
@@ -71,6 +83,9 @@ pub enum NotAdmitted {
     /// The day's credits cannot pay for it.
     #[error(transparent)]
     Insufficient(#[from] InsufficientCredits),
+    /// What the client may use of them cannot.
+    #[error("of what its client may use, {0}")]
+    Client(InsufficientCredits),
     /// Too many calls are in progress.
     #[error(transparent)]
     TooMany(#[from] TooManyCalls),
@@ -86,6 +101,7 @@ impl Account {
             warned: 0,
             slots: Slots::default(),
             lease: None,
+            clients: None,
         }
     }
 
@@ -97,6 +113,9 @@ impl Account {
             Self {
                 slots: self.slots,
                 lease: on_another_day(self.lease.as_deref()),
+                clients: self
+                    .clients
+                    .map(|clients| Rc::new(clients.on_another_day())),
                 ..Self::opened(today)
             }
         } else {
@@ -113,18 +132,28 @@ impl Account {
         let ahead = self.day.get().saturating_sub(today.get());
         (ahead > 1).then(|| Self {
             day: today,
-            slots: self.slots.clone(),
             lease: on_another_day(self.lease.as_deref()),
-            ..*self
+            ..self.clone()
         })
     }
 
-    /// Charges a call and gives it its slot, both or neither. Invariant: an account that pays has used at most the allotment.
+    /// Charges a call and gives it its slot, and its client's, all of it or nothing. Invariant: an account that pays has used at most the
+    /// allotment, and none of its clients more than its cap.
     ///
     /// # Errors
-    /// When the credits do not suffice, or else when too many calls are in progress.
-    pub fn admit(&self, admission: &Admission) -> Result<Self, NotAdmitted> {
+    /// When the client's credits do not suffice or too many of its calls are in progress, or else the organization's.
+    pub fn admit(&self, admission: &Admission<'_>) -> Result<Self, NotAdmitted> {
         let cost = admission.cost;
+        let clients = match admission.client {
+            None => self.clients.clone(),
+            Some(claim) => {
+                let admitted = match &self.clients {
+                    Some(clients) => clients.admit(claim, cost)?,
+                    None => Clients::default().admit(claim, cost)?,
+                };
+                Some(Rc::new(admitted))
+            }
+        };
         let used = match (admission.allotment, self.used.checked_add(cost)) {
             (None, used) => used.unwrap_or(Credits::MAX),
             (Some(allotment), Some(used)) if used <= self.limit(allotment, admission.ceiling) => {
@@ -148,6 +177,7 @@ impl Account {
                 used,
                 slots: self.slots.clone(),
                 lease: lease.cloned(),
+                clients,
                 ..*self
             });
         };
@@ -164,6 +194,7 @@ impl Account {
             used,
             slots,
             lease,
+            clients,
             ..*self
         })
     }
@@ -208,26 +239,34 @@ impl Account {
         }
     }
 
-    /// Gives back what was charged on `day`; nothing if that day has passed.
+    /// Gives back what was charged on `day`, to `client` as well; nothing if that day has passed.
     #[must_use]
-    pub fn refund(&self, day: DayNumber, amount: Credits) -> Self {
-        let back = if self.day == day {
-            amount
-        } else {
-            Credits::ZERO
-        };
-        Self {
-            used: self.used.saturating_sub(back),
-            slots: self.slots.clone(),
-            lease: self.lease.clone(),
-            ..*self
+    pub fn refund(&self, day: DayNumber, amount: Credits, client: Option<&ClientId>) -> Self {
+        if self.day != day {
+            return self.clone();
         }
+        Self {
+            used: self.used.saturating_sub(amount),
+            ..self.clone()
+        }
+        .with_client(client, |account| {
+            account.used = account.used.saturating_sub(amount);
+        })
     }
 
-    /// Charges more for a call of `day` that was charged already: as much of `amount` as is left of the allotment, nothing if that
-    /// day has passed.
+    /// Charges more for a call of `day` that was charged already: as much of `amount` as is left of the allotment and to its client, of
+    /// which this is the cap; nothing if that day has passed.
     #[must_use]
-    pub fn charge_more(&self, day: DayNumber, amount: Credits, allotment: Option<Credits>) -> Self {
+    pub fn charge_more(
+        &self,
+        day: DayNumber,
+        amount: Credits,
+        allotment: Option<Credits>,
+        client: Option<(&ClientId, Option<Credits>)>,
+    ) -> Self {
+        if self.day != day {
+            return self.clone();
+        }
         let left = allotment.map_or(Credits::MAX, |allotment| {
             let ceiling = match &self.lease {
                 Some(_) => Ceiling::Lease,
@@ -235,35 +274,91 @@ impl Account {
             };
             self.limit(allotment, ceiling).saturating_sub(self.used)
         });
-        let more = if self.day == day {
-            amount.min(left)
-        } else {
-            Credits::ZERO
-        };
-        let used = self.used.checked_add(more).unwrap_or(Credits::MAX);
+        let left_to_client = client.and_then(|(id, cap)| {
+            let used = self.client(id.as_str())?.used;
+            Some(cap?.saturating_sub(used))
+        });
+        let more = amount.min(left).min(left_to_client.unwrap_or(Credits::MAX));
+        let add = |used: Credits| used.checked_add(more).unwrap_or(Credits::MAX);
         Self {
-            used,
-            slots: self.slots.clone(),
-            lease: self.lease.clone(),
-            ..*self
+            used: add(self.used),
+            ..self.clone()
         }
+        .with_client(client.map(|(id, _)| id), |account| {
+            account.used = add(account.used);
+        })
+    }
+
+    /// The account after a step of one of its clients.
+    #[must_use]
+    fn with_client(self, id: Option<&ClientId>, step: impl FnOnce(&mut ClientAccount)) -> Self {
+        let (Some(id), Some(clients)) = (id, &self.clients) else {
+            return self;
+        };
+        let clients = Some(Rc::new(clients.changed(id.as_str(), step)));
+        Self { clients, ..self }
     }
 
     /// The account with these calls in progress.
     #[must_use]
     pub fn with_slots(&self, slots: Slots) -> Self {
-        let lease = self.lease.clone();
         Self {
             slots,
-            lease,
-            ..*self
+            ..self.clone()
         }
+    }
+
+    /// The account after `worker` has stated that it serves so many calls of `client`.
+    #[must_use]
+    pub fn with_calls_of(
+        self,
+        client: &ClientId,
+        worker: WorkerId,
+        calls: u16,
+        lease: Seconds,
+        now: Timestamp,
+    ) -> Self {
+        self.with_client(Some(client), |account| {
+            account.slots = account.slots.state(worker, Group::NONE, calls, lease, now);
+        })
     }
 
     /// The account with these thresholds marked as warned of.
     #[must_use]
     pub fn with_warned(self, warned: u8) -> Self {
         Self { warned, ..self }
+    }
+
+    /// The account with these thresholds of a client's cap marked as warned of.
+    #[must_use]
+    pub fn with_client_warned(self, client: &ClientId, warned: u8) -> Self {
+        self.with_client(Some(client), |account| account.warned = warned)
+    }
+
+    /// What its clients have used; `None` where clients were not told apart.
+    #[must_use]
+    pub fn clients(&self) -> Option<&Clients> {
+        self.clients.as_deref()
+    }
+
+    /// What a client has used, if it is counted apart.
+    #[must_use]
+    pub fn client(&self, id: &str) -> Option<ClientAccount> {
+        self.clients.as_ref()?.get(id)
+    }
+
+    /// As whom a client is counted that asks for this, and what it asks for as that one.
+    #[must_use]
+    pub fn charged(&self, claim: &ClientClaim) -> (ClientId, ClientTerms) {
+        let is_apart = match &self.clients {
+            Some(clients) => clients.is_apart(claim),
+            None => Clients::default().is_apart(claim),
+        };
+        if is_apart {
+            (claim.id.clone(), claim.own)
+        } else {
+            (ClientId::others(), claim.others)
+        }
     }
 
     /// The day on which `used` was used.

@@ -5,8 +5,9 @@ use std::rc::Rc;
 use crate::{
     accounts::ledger::AccountKey,
     model::{
-        allotment::Allotment, credits::Credits, data_center::DataCenter, edition::EditionName,
-        enforcement::Enforcement, plan::Plan, terms::Schedule,
+        allotment::Allotment, client_limits::ClientLimits, credits::Credits,
+        data_center::DataCenter, edition::EditionName, enforcement::Enforcement, plan::Plan,
+        terms::Schedule,
     },
 };
 
@@ -31,6 +32,8 @@ pub struct AccountHolder {
     pub data_center: Rc<DataCenter>,
     /// How many of its calls may be in progress; `None` for any number.
     pub concurrency: Option<u32>,
+    /// How much its clients may use, in place of what holds for all organizations.
+    pub client_limits: Option<ClientLimits>,
     /// Whether refusals are meant.
     pub enforcement: Enforcement,
 }

@@ -75,8 +75,20 @@ pub struct TooManyCalls {
     pub in_progress: u32,
     /// How many are allowed.
     pub limit: u32,
-    /// Whether only those of the call's group are counted.
-    pub of_group: bool,
+    /// Which of them are counted.
+    pub of: CallsOf,
+}
+
+/// Which calls in progress are counted together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CallsOf {
+    /// All of the organization.
+    #[default]
+    Organization,
+    /// Those of the call's group.
+    Group,
+    /// Those of the call's client.
+    Client,
 }
 
 impl Slots {
@@ -94,6 +106,12 @@ impl Slots {
     #[must_use]
     pub fn holdings(&self) -> &[Holding] {
         &self.holdings
+    }
+
+    /// Whether no worker serves a call.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.holdings.is_empty()
     }
 
     /// How many calls are in progress.
@@ -131,12 +149,16 @@ impl Slots {
             all: most,
             group: most_of_group,
         } = claim.limits;
-        for (of_group, in_progress, limit) in [(false, all, most), (true, group, most_of_group)] {
+        let counted = [
+            (CallsOf::Organization, all, most),
+            (CallsOf::Group, group, most_of_group),
+        ];
+        for (of, in_progress, limit) in counted {
             if let Some(limit) = limit.filter(|limit| in_progress >= *limit) {
                 return Err(TooManyCalls {
                     in_progress,
                     limit,
-                    of_group,
+                    of,
                 });
             }
         }
@@ -233,7 +255,7 @@ mod tests {
             Err(TooManyCalls {
                 in_progress: 3,
                 limit: 3,
-                of_group: false,
+                of: CallsOf::Organization,
             })
         );
         let two = three.state(WorkerId(1), Group::NONE, 1, LEASE, at(1));
@@ -274,7 +296,7 @@ mod tests {
             Err(TooManyCalls {
                 in_progress: 1,
                 limit: 1,
-                of_group: true,
+                of: CallsOf::Group,
             })
         );
         let three = one
@@ -287,7 +309,7 @@ mod tests {
             Err(TooManyCalls {
                 in_progress: 3,
                 limit: 3,
-                of_group: false,
+                of: CallsOf::Organization,
             })
         );
     }

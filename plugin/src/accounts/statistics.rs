@@ -12,7 +12,7 @@ mod tests;
 
 pub use record::UnreadableStatistics;
 
-use crate::model::{credits::Credits, day::DayNumber, reason::Reason};
+use crate::model::{client::ClientId, credits::Credits, day::DayNumber, reason::Reason};
 
 /// What one organization did on one day.
 ///
@@ -23,6 +23,21 @@ pub struct Statistics {
     operations: Breakdown,
     refusals: Breakdown,
     refunds: Count,
+    /// By client, each once; at most [`Statistics::MAX_CLIENTS`].
+    clients: Vec<ClientStatistics>,
+}
+
+/// What one client did, or all that are not counted apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientStatistics {
+    /// Who.
+    pub id: ClientId,
+    /// Charged calls and their credits by the name of the rule that priced them.
+    pub operations: Breakdown,
+    /// Calls whose credits were given back, and these credits.
+    pub refunds: Count,
+    /// Refused calls.
+    pub refused: u64,
 }
 
 /// Something to be counted.
@@ -160,6 +175,7 @@ impl Statistics {
             operations: Breakdown::default(),
             refusals: Breakdown::default(),
             refunds: Count::default(),
+            clients: Vec::new(),
         }
     }
 
@@ -184,8 +200,11 @@ impl Statistics {
         self.day.get().saturating_sub(day.get()) > Self::AHEAD
     }
 
-    /// Counts `event`.
-    pub fn add(&mut self, event: Event<'_>) {
+    /// Counts `event` of a call of this client; `None` where clients are not told apart.
+    pub fn add(&mut self, client: Option<&ClientId>, event: Event<'_>) {
+        if let Some(client) = client {
+            self.with_client(client, |client| client.add(event));
+        }
         match event {
             Event::Charged { rule, cost } => {
                 self.operations.add(NameHash::of(rule), Count::one(cost));
@@ -194,6 +213,32 @@ impl Statistics {
             Event::Refused(reason) => {
                 let count = Count::one(Credits::ZERO);
                 self.refusals.add(NameHash::of(reason.name()), count);
+            }
+        }
+    }
+
+    /// The most clients that are counted apart; an account counts no more of them.
+    pub const MAX_CLIENTS: usize = 768;
+
+    /// Has a client counted, with the others if there are too many.
+    fn with_client(&mut self, id: &ClientId, count: impl FnOnce(&mut ClientStatistics)) {
+        let is_full = self.clients.len() >= Self::MAX_CLIENTS;
+        let find = |clients: &[ClientStatistics], id: &str| {
+            clients.iter().position(|known| known.id.as_str() == id)
+        };
+        let place = find(&self.clients, id.as_str());
+        let place = place.or_else(|| find(&self.clients, ClientId::OTHERS).filter(|_| is_full));
+        match place.and_then(|place| self.clients.get_mut(place)) {
+            Some(client) => count(client),
+            None => {
+                let id = if is_full {
+                    ClientId::others()
+                } else {
+                    id.clone()
+                };
+                let mut client = ClientStatistics::none_of(id);
+                count(&mut client);
+                self.clients.push(client);
             }
         }
     }
@@ -210,6 +255,9 @@ impl Statistics {
             self.operations.merge(&other.operations);
             self.refusals.merge(&other.refusals);
             self.refunds.add(other.refunds);
+            for client in &other.clients {
+                self.with_client(&client.id, |known| known.merge(client));
+            }
         }
     }
 
@@ -235,5 +283,40 @@ impl Statistics {
     #[must_use]
     pub fn refunds(&self) -> Count {
         self.refunds
+    }
+
+    /// The same by client, in the order in which they first called; nobody where clients are not told apart.
+    #[must_use]
+    pub fn clients(&self) -> &[ClientStatistics] {
+        &self.clients
+    }
+}
+
+impl ClientStatistics {
+    /// A client that has done nothing yet.
+    #[must_use]
+    pub fn none_of(id: ClientId) -> Self {
+        Self {
+            id,
+            operations: Breakdown::default(),
+            refunds: Count::default(),
+            refused: 0,
+        }
+    }
+
+    fn add(&mut self, event: Event<'_>) {
+        match event {
+            Event::Charged { rule, cost } => {
+                self.operations.add(NameHash::of(rule), Count::one(cost));
+            }
+            Event::Refunded(credits) => self.refunds.add(Count::one(credits)),
+            Event::Refused(_) => self.refused = self.refused.saturating_add(1),
+        }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.operations.merge(&other.operations);
+        self.refunds.add(other.refunds);
+        self.refused = self.refused.saturating_add(other.refused);
     }
 }

@@ -108,6 +108,7 @@ impl Subscriptions {
                 .with_overage(enforcement.overage_percent()),
             data_center: Rc::clone(data_center),
             concurrency: organization.concurrency.or(edition.concurrency),
+            client_limits: organization.clients.clone(),
             enforcement,
         })
     }
@@ -137,6 +138,7 @@ impl Subscriptions {
             schedule: Schedule::always(terms),
             data_center: Rc::clone(&self.default_data_center),
             concurrency: edition.concurrency,
+            client_limits: None,
             enforcement,
         })
     }

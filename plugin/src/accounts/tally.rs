@@ -12,7 +12,7 @@ use crate::{
         ledger::AccountKey,
         shared_data::{Change, HostRefused, NotChanged, SharedData, change},
     },
-    model::{day::DayNumber, spread::BuildSpread},
+    model::{client::ClientId, day::DayNumber, spread::BuildSpread},
 };
 
 /// What one worker has counted, by account. It outlives a configuration: events carry the names of their rules.
@@ -64,8 +64,14 @@ impl Tally {
     /// How often a write is tried. There is another flush soon, so it need not outlast many workers.
     pub const ATTEMPTS: u32 = 16;
 
-    /// Counts `event` for `holder` on `day`: the day of the account that was charged or looked at.
-    pub fn add(&mut self, holder: &Rc<AccountHolder>, day: DayNumber, event: Event<'_>) {
+    /// Counts `event` for `holder` and its client on `day`: the day of the account that was charged or looked at.
+    pub fn add(
+        &mut self,
+        holder: &Rc<AccountHolder>,
+        day: DayNumber,
+        client: Option<&ClientId>,
+        event: Event<'_>,
+    ) {
         if let Some(pending) = self.pending.get_mut(&holder.key) {
             if pending.statistics.day() < day {
                 let former = std::mem::replace(&mut pending.statistics, Statistics::opened(day));
@@ -75,11 +81,11 @@ impl Tally {
                     statistics: former,
                 });
             }
-            pending.statistics.add(event);
+            pending.statistics.add(client, event);
             return;
         }
         let mut statistics = Statistics::opened(day);
-        statistics.add(event);
+        statistics.add(client, event);
         let holder = Rc::clone(holder);
         let key = holder.key.clone();
         self.pending.insert(key, Pending { holder, statistics });

@@ -24,6 +24,7 @@ use crate::{
         tally::Tally,
     },
     model::{
+        client::ClientId,
         credits::Credits,
         day::{DayNumber, Seconds},
         namespace::Namespace,
@@ -50,6 +51,19 @@ pub struct Worker {
 struct Serving {
     holder: Rc<AccountHolder>,
     groups: Vec<(Group, u16)>,
+    /// Of clients whose calls in progress are limited.
+    clients: Vec<(ClientId, u16)>,
+}
+
+/// The slots that one call holds.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// Among whose calls in progress it is.
+    pub holder: Rc<AccountHolder>,
+    /// In which group, if it is counted for its organization.
+    pub group: Option<Group>,
+    /// For which client, if it is counted for that.
+    pub client: Option<ClientId>,
 }
 
 /// A correction that could not be posted yet.
@@ -59,6 +73,8 @@ pub struct Owed {
     pub key: AccountKey,
     /// The day of the charge that it corrects.
     pub day: DayNumber,
+    /// As whose the charge was counted, and the cap of that client.
+    pub client: Option<(ClientId, Option<Credits>)>,
     /// How.
     pub correction: Correction,
 }
@@ -73,12 +89,20 @@ pub enum Correction {
 }
 
 impl Correction {
-    /// The account after the correction of a charge on `day`.
+    /// The account after the correction of a charge on `day`, which was counted for this client with this cap.
     #[must_use]
-    pub fn apply(self, account: &Account, day: DayNumber) -> Account {
+    pub fn apply(
+        self,
+        account: &Account,
+        day: DayNumber,
+        client: Option<&(ClientId, Option<Credits>)>,
+    ) -> Account {
         match self {
-            Self::Refund(amount) => account.refund(day, amount),
-            Self::ChargeMore(amount, allotment) => account.charge_more(day, amount, allotment),
+            Self::Refund(amount) => account.refund(day, amount, client.map(|(id, _)| id)),
+            Self::ChargeMore(amount, allotment) => {
+                let client = client.map(|(id, cap)| (id, *cap));
+                account.charge_more(day, amount, allotment, client)
+            }
         }
     }
 }
@@ -118,40 +142,51 @@ impl Worker {
             .map_or(0, |(_, calls)| *calls)
     }
 
-    /// It serves one more call of `holder`.
-    pub fn begins(&self, holder: &Rc<AccountHolder>, group: Group) {
+    /// How many calls of `client` it serves for the account at `key`.
+    #[must_use]
+    pub fn serves_client(&self, key: &AccountKey, client: &str) -> u16 {
+        let serving = self.serving.borrow();
+        let clients = serving.get(key).map(|serving| serving.clients.as_slice());
+        let clients = clients.unwrap_or_default();
+        let found = clients.iter().find(|(known, _)| known.as_str() == client);
+        found.map_or(0, |(_, calls)| *calls)
+    }
+
+    /// It serves one more call, which holds these slots.
+    pub fn begins(&self, held: &Held) {
+        let holder = &held.holder;
         let mut serving = self.serving.borrow_mut();
         let serving = serving
             .entry(holder.key.clone())
             .or_insert_with(|| Serving {
                 holder: Rc::clone(holder),
                 groups: Vec::new(),
+                clients: Vec::new(),
             });
         if !Rc::ptr_eq(&serving.holder, holder) {
             serving.holder = Rc::clone(holder);
         }
-        match serving.groups.iter_mut().find(|(known, _)| *known == group) {
-            Some((_, calls)) => *calls = calls.saturating_add(1),
-            None => serving.groups.push((group, 1)),
+        if let Some(group) = held.group {
+            one_more(&mut serving.groups, &group);
+        }
+        if let Some(client) = &held.client {
+            one_more(&mut serving.clients, client);
         }
     }
 
-    /// It serves one call less of `holder`, and states so in the account. What cannot be stated now is stated at the next tick.
-    /// Returns the races lost.
-    pub fn ends(
-        &self,
-        holder: &AccountHolder,
-        group: Group,
-        lease: Seconds,
-        now: Timestamp,
-        data: &impl SharedData,
-    ) -> u32 {
-        if let Some(serving) = self.serving.borrow_mut().get_mut(&holder.key)
-            && let Some((_, calls)) = serving.groups.iter_mut().find(|(known, _)| *known == group)
-        {
-            *calls = calls.saturating_sub(1);
+    /// It serves one call less, which held these slots, and states so in the account. What cannot be stated now is stated at the next
+    /// tick. Returns the races lost.
+    pub fn ends(&self, held: &Held, lease: Seconds, now: Timestamp, data: &impl SharedData) -> u32 {
+        let key = &held.holder.key;
+        if let Some(serving) = self.serving.borrow_mut().get_mut(key) {
+            if let Some(group) = held.group {
+                one_less(&mut serving.groups, &group);
+            }
+            if let Some(client) = &held.client {
+                one_less(&mut serving.clients, client);
+            }
         }
-        self.state(&holder.key, lease, now, data)
+        self.state(key, lease, now, data)
     }
 
     /// Whose calls it serves.
@@ -167,9 +202,15 @@ impl Worker {
         self.owed.borrow_mut().push(owed);
     }
 
-    /// Counts something for the usage details of `holder`, on this day of its account.
-    pub fn counts(&self, holder: &Rc<AccountHolder>, day: DayNumber, event: Event<'_>) {
-        self.tally.borrow_mut().add(holder, day, event);
+    /// Counts something for the usage details of `holder` and its client, on this day of its account.
+    pub fn counts(
+        &self,
+        holder: &Rc<AccountHolder>,
+        day: DayNumber,
+        client: Option<&ClientId>,
+        event: Event<'_>,
+    ) {
+        self.tally.borrow_mut().add(holder, day, client, event);
     }
 
     /// What an organization did today, as far as the workers have told.
@@ -217,7 +258,8 @@ impl Worker {
     fn settle(&self, data: &impl SharedData) {
         for owed in self.owed.take() {
             let posting = Ledger::new(data).amend(&owed.key, owed.day, |account| {
-                Ok::<_, Infallible>(owed.correction.apply(account, owed.day))
+                let client = owed.client.as_ref();
+                Ok::<_, Infallible>(owed.correction.apply(account, owed.day, client))
             });
             if posting.result.is_err() {
                 self.owes(owed);
@@ -243,14 +285,39 @@ impl Worker {
             for (group, calls) in &serving.groups {
                 slots = slots.state(worker, *group, *calls, lease, now);
             }
-            Ok::<_, Infallible>(account.with_slots(slots))
+            let account = account.with_slots(slots);
+            let clients = serving.clients.iter();
+            Ok::<_, Infallible>(clients.fold(account, |account, (client, calls)| {
+                account.with_calls_of(client, worker, *calls, lease, now)
+            }))
         });
-        let idle = serving.groups.iter().all(|(_, calls)| *calls == 0);
+        let groups = serving.groups.iter().map(|(_, calls)| calls);
+        let clients = serving.clients.iter().map(|(_, calls)| calls);
+        let idle = groups.chain(clients).all(|calls| *calls == 0);
         drop(known);
+        if posting.result.is_ok()
+            && let Some(serving) = self.serving.borrow_mut().get_mut(key)
+        {
+            // Not to remember every name that ever called.
+            serving.clients.retain(|(_, calls)| *calls > 0);
+        }
         if idle && posting.result.is_ok() {
             self.serving.borrow_mut().remove(key);
         }
         posting.retries
+    }
+}
+
+fn one_more<K: Clone + PartialEq>(calls: &mut Vec<(K, u16)>, key: &K) {
+    match calls.iter_mut().find(|(known, _)| known == key) {
+        Some((_, calls)) => *calls = calls.saturating_add(1),
+        None => calls.push((key.clone(), 1)),
+    }
+}
+
+fn one_less<K: PartialEq>(calls: &mut [(K, u16)], key: &K) {
+    if let Some((_, calls)) = calls.iter_mut().find(|(known, _)| known == key) {
+        *calls = calls.saturating_sub(1);
     }
 }
 
@@ -292,11 +359,19 @@ mod tests {
             .in_progress(LEASE, now)
     }
 
+    fn held() -> Held {
+        Held {
+            holder: holder(),
+            group: Some(Group::NONE),
+            client: None,
+        }
+    }
+
     fn busy(data: &FakeSharedData) -> Worker {
         let worker = Worker::default();
         worker.id(&Namespace::default(), data).unwrap();
-        worker.begins(&holder(), Group::NONE);
-        worker.begins(&holder(), Group::NONE);
+        worker.begins(&held());
+        worker.begins(&held());
         worker
     }
 
@@ -309,9 +384,9 @@ mod tests {
         }
         assert_eq!(in_progress(&data, at(98)), 2);
         assert_eq!(in_progress(&data, at(99)), 0, "a lease after the last word");
-        worker.ends(&holder(), Group::NONE, LEASE, at(70), &data);
+        worker.ends(&held(), LEASE, at(70), &data);
         assert_eq!(in_progress(&data, at(70)), 1);
-        worker.ends(&holder(), Group::NONE, LEASE, at(70), &data);
+        worker.ends(&held(), LEASE, at(70), &data);
         assert_eq!(in_progress(&data, at(70)), 0);
         assert!(
             worker.serving.borrow().is_empty(),
@@ -331,14 +406,16 @@ mod tests {
                     .unwrap();
                 store.put(
                     key,
-                    &account.charge_more(TODAY, Credits::ONE, None).to_record(),
+                    &account
+                        .charge_more(TODAY, Credits::ONE, None, None)
+                        .to_record(),
                 );
             }
         });
         let worker = busy(&data);
         tick(&worker, at(0), &data);
         races.set(64);
-        worker.ends(&holder(), Group::NONE, LEASE, at(1), &data);
+        worker.ends(&held(), LEASE, at(1), &data);
         assert_eq!(in_progress(&data, at(1)), 2, "not stated yet");
         tick(&worker, at(10), &data);
         assert_eq!(in_progress(&data, at(10)), 1);
@@ -353,12 +430,14 @@ mod tests {
         worker.owes(Owed {
             key: key(),
             day: TODAY,
+            client: None,
             correction: charge,
         });
         let refund = Correction::Refund(Credits::new(4).unwrap());
         worker.owes(Owed {
             key: key(),
             day: TODAY,
+            client: None,
             correction: refund,
         });
         tick(&worker, at(0), &data);

@@ -7,7 +7,8 @@ use std::{
 };
 
 use super::{
-    AnonymousConfig, AttributesConfig, Bodies, Config, ShareConfig, StrangersConfig, checks,
+    AnonymousConfig, AttributesConfig, Bodies, ClientsConfig, Config, ShareConfig, StrangersConfig,
+    checks,
     contradiction::{calendar, contradiction, expected},
 };
 use crate::{
@@ -152,9 +153,12 @@ impl Config {
         let identity = errors.take(self.identity.into_path("identity"));
         let attributes = self.attributes.map(AttributesConfig::into_sources);
         let attributes = errors.take(attributes.transpose());
+        let clients = self.clients.map(ClientsConfig::into_rules).transpose();
+        let clients = errors.take(clients);
         let (
             Some(identity),
             Some(attributes),
+            Some(clients),
             Some(directory),
             Some(strangers),
             Some(anonymous),
@@ -167,6 +171,7 @@ impl Config {
         ) = (
             identity,
             attributes,
+            clients,
             directory,
             strangers,
             anonymous,
@@ -188,6 +193,7 @@ impl Config {
         let policy = Policy {
             identity,
             attributes,
+            clients,
             described: Described::default(),
             directory,
             subscriptions,

@@ -28,7 +28,7 @@ pub(super) fn mistakes(config: &Config, errors: &mut ConfigErrors) {
 /// A limit of no calls at all admits none, ever, and refuses each with an answer that says to try again.
 #[inline(never)]
 fn limits_of_no_calls(config: &Config, errors: &mut ConfigErrors) {
-    let mut check = |limit: Option<u32>, path: String| {
+    let check = |limit: Option<u32>, path: String, errors: &mut ConfigErrors| {
         if limit == Some(0) {
             let expected = "at least 1 call in progress (leave it out for no limit)";
             errors.add(ConfigError::invalid(path, "0", expected));
@@ -36,16 +36,20 @@ fn limits_of_no_calls(config: &Config, errors: &mut ConfigErrors) {
     };
     for (name, edition) in config.editions.iter() {
         let path = || member("editions", name.as_str()) + ".concurrency";
-        check(edition.concurrency, path());
+        check(edition.concurrency, path(), errors);
     }
     for (id, organization) in config.organizations.iter() {
         if organization.concurrency == Some(0) {
             let path = member("organizations", id.as_str()) + ".concurrency";
-            check(organization.concurrency, path);
+            check(organization.concurrency, path, errors);
+        }
+        if let Some(limits) = &organization.clients {
+            let path = member("organizations", id.as_str()) + ".clients";
+            super::clients::limits(limits, &path, errors);
         }
     }
     for (name, limit) in config.concurrency.groups.iter() {
-        check(Some(*limit), member("concurrency.groups", name));
+        check(Some(*limit), member("concurrency.groups", name), errors);
     }
 }
 
@@ -97,8 +101,12 @@ fn fields(config: &Config, errors: &mut ConfigErrors) {
     });
     let operators = config.operators.as_ref();
     let operators = operators.map(|operators| ("operators.identity", &operators.identity));
+    let clients = config.clients.iter().flat_map(|clients| {
+        let identity = std::iter::once(("clients.identity", &clients.identity));
+        identity.chain(clients.attributes.sources())
+    });
     let sources = std::iter::once(("identity", &config.identity));
-    let sources = sources.chain(operators).chain(attributes);
+    let sources = sources.chain(operators).chain(attributes).chain(clients);
     for (path, source) in sources {
         let Some(header) = source.header() else {
             continue;

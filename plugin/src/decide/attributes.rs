@@ -53,6 +53,16 @@ pub enum InvalidAttributes {
         /// What it is.
         value: String,
     },
+    /// Not what can be stated.
+    #[error("{attribute} is {value:?}, expected {expected}", value = cut(value))]
+    OutOfRange {
+        /// Which attribute.
+        attribute: &'static str,
+        /// What it is.
+        value: String,
+        /// What it could be.
+        expected: &'static str,
+    },
     /// They contradict the configuration.
     #[error(transparent)]
     Contradiction(#[from] SubscriptionError),
@@ -63,7 +73,7 @@ impl InvalidAttributes {
     #[must_use]
     pub fn attribute(&self) -> &'static str {
         match self {
-            Self::NotANumber { attribute, .. } => attribute,
+            Self::NotANumber { attribute, .. } | Self::OutOfRange { attribute, .. } => attribute,
             Self::Contradiction(SubscriptionError::UnknownEdition { .. }) => "edition",
             Self::Contradiction(SubscriptionError::UnknownDataCenter { .. }) => "data_center",
             Self::Contradiction(SubscriptionError::Allotment(_)) => "additional",

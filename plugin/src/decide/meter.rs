@@ -9,19 +9,27 @@ use jiff::Timestamp;
 
 use crate::{
     accounts::{
+        account::Account,
         holder::AccountHolder,
         ledger::{AccountKey, Ledger, PostingFailure, SharedData},
-        slots::{Group, TooManyCalls},
+        slots::TooManyCalls,
         statistics::Event,
-        worker::Worker,
+        worker::{Held, Worker},
     },
     decide::{
         attributes::{Attributes, InvalidAttributes},
+        clients::{Client, StatedClient},
         policy::{Payer, Policy},
     },
     model::{
-        balance::Balance, credits::Credits, enforcement::Enforcement, organization::OrganizationId,
-        reason::Reason, terms::Model,
+        balance::Balance,
+        client::{ClientBalance, ClientId},
+        credits::Credits,
+        day::Day,
+        enforcement::Enforcement,
+        organization::OrganizationId,
+        reason::Reason,
+        terms::{Model, Terms},
     },
     outbound::directory::Directory,
     pricing::cost_table::{BodyKind, Charge, Hold, PerRecordQuote, Quote, RuleId},
@@ -64,6 +72,8 @@ pub struct RequestHead<'a> {
     pub identity: Option<&'a str>,
     /// What the authentication filter states about the organization; `None` where the policy asks for nothing.
     pub attributes: Option<&'a Attributes>,
+    /// What it states about its client; `None` where the policy does not tell clients apart.
+    pub client: Option<&'a StatedClient>,
     /// Whether no body follows.
     pub end_of_stream: bool,
     /// The length of the body in bytes, as the head states it.
@@ -121,8 +131,10 @@ pub struct Meter {
     states_deadline: bool,
     /// Whether the call has to be held until its body is complete.
     needs_body: bool,
-    /// The slot that the call holds until it ends, and the holder among whose calls in progress it is.
-    slot: Option<(Rc<AccountHolder>, Group)>,
+    /// The slots that the call holds until it ends.
+    slot: Option<Held>,
+    /// Who within the organization calls; `None` where clients are not told apart.
+    client: Option<Client>,
 }
 
 #[derive(Debug)]
@@ -153,6 +165,7 @@ impl Meter {
             states_deadline: false,
             needs_body: false,
             slot: None,
+            client: None,
         }
     }
 
@@ -207,13 +220,19 @@ impl Meter {
         }
         self.states_deadline = head.states_deadline;
         self.needs_body = matches!(quote, Quote::PerRecord(_)) && !head.end_of_stream;
+        if let Some(stated) = head.client
+            && let Payer::Holder(holder) = &payer
+            && let Err(invalid) = self.tell_client(stated, holder)
+        {
+            return self.refuse_misdescribed(&holder.label.clone(), &invalid, now);
+        }
         match (quote, payer) {
             (Quote::Known(charge), payer) if charge.cost.is_zero() => {
                 self.forward_exempt(payer, charge.rule, now, data)
             }
             (_, Payer::Refused(reason, answer)) => self.refuse(reason, answer, Refused::default()),
             (_, Payer::Misdescribed(organization, invalid)) => {
-                self.refuse_misdescribed(&organization, &invalid, now)
+                self.refuse_misdescribed(organization.as_str(), &invalid, now)
             }
             (_, Payer::Awaited(organization)) => Verdict::of(Step::HoldForDirectory(organization)),
             (quote, Payer::Nobody) => self.forward(None, Credits::ZERO, quote.rule(), None, None),
@@ -247,6 +266,54 @@ impl Meter {
         }
     }
 
+    /// Finds out who within the organization calls.
+    #[inline(never)]
+    fn tell_client(
+        &mut self,
+        stated: &StatedClient,
+        holder: &AccountHolder,
+    ) -> Result<(), InvalidAttributes> {
+        let rules = self.policy.clients.as_ref();
+        self.client = rules
+            .map(|rules| rules.client(stated, holder))
+            .transpose()?;
+        Ok(())
+    }
+
+    /// As whom a client's refused call is counted. An account knows only those that have used something, so that names which were invented
+    /// for calls that are refused take up no room.
+    fn refused_as(&self, client: &ClientBalance) -> ClientId {
+        let kept = self.client.as_ref().is_some_and(|client| client.kept);
+        if kept || !client.used.is_zero() {
+            client.id.clone()
+        } else {
+            ClientId::others()
+        }
+    }
+
+    /// What is left of `day` in `account`, to its holder and to the call's client.
+    fn balance(&self, account: &Account, terms: Terms, day: Day) -> Balance {
+        let client = self.client.as_ref();
+        Balance {
+            allotment: terms.total,
+            remaining: account.remaining(terms.total),
+            day,
+            client: client.map(|client| client.balance(account, terms.total)),
+        }
+    }
+
+    /// What is left to `holder`, if its account can be read.
+    fn peek(
+        &self,
+        holder: &AccountHolder,
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> Option<Balance> {
+        let day = holder.data_center.calendar.day(now);
+        let account = Ledger::new(data).peek(&holder.key, day.number).ok()?;
+        Some(self.balance(&account, holder.schedule.at(now), day))
+    }
+
     /// A call that costs nothing needs no account. If it has one, its holder is told what is left.
     fn forward_exempt(
         &mut self,
@@ -258,7 +325,7 @@ impl Meter {
         let Payer::Holder(holder) = payer else {
             return self.forward(None, Credits::ZERO, rule, None, None);
         };
-        let balance = peek(&holder, now, data);
+        let balance = self.peek(&holder, now, data);
         self.forward(Some(holder), Credits::ZERO, rule, balance, None)
     }
 
@@ -310,15 +377,18 @@ impl Meter {
         } else {
             (Outcome::NotRefused(reason), Metric::CallsNotRefused(reason))
         };
-        if let (Some(holder), Some(balance)) = (&holder, balance) {
+        if let (Some(holder), Some(balance)) = (&holder, &balance) {
+            let client = balance.client.as_ref();
+            let client = client.map(|client| self.refused_as(client));
+            let event = Event::Refused(reason);
             self.worker
-                .counts(holder, balance.day.number, Event::Refused(reason));
+                .counts(holder, balance.day.number, client.as_ref(), event);
         }
         let receipt = Receipt {
             holder,
             rule,
             cost: Credits::ZERO,
-            balance,
+            balance: balance.clone(),
             outcome,
             enforcement,
         };
@@ -356,11 +426,10 @@ impl Meter {
     /// Refuses a call whose organization is described so that it makes no sense, and says so to operators.
     fn refuse_misdescribed(
         &mut self,
-        organization: &OrganizationId,
+        id: &str,
         invalid: &InvalidAttributes,
         now: Timestamp,
     ) -> Verdict {
-        let id = organization.as_str();
         let about = format!("{id} {}", invalid.attribute());
         let complaint = self.worker.complaints.line(&about, now, || {
             format!("what is stated about {id:?} makes no subscription: {invalid}")
@@ -397,18 +466,6 @@ impl Verdict {
             warnings: Vec::new(),
         }
     }
-}
-
-/// What is left to `holder`, if its account can be read.
-fn peek(holder: &AccountHolder, now: Timestamp, data: &impl SharedData) -> Option<Balance> {
-    let day = holder.data_center.calendar.day(now);
-    let account = Ledger::new(data).peek(&holder.key, day.number).ok()?;
-    let allotment = holder.schedule.at(now).total;
-    Some(Balance {
-        allotment,
-        remaining: account.remaining(allotment),
-        day,
-    })
 }
 
 #[cfg(test)]

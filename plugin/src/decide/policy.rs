@@ -6,7 +6,10 @@ use jiff::Timestamp;
 
 use crate::{
     accounts::{holder::AccountHolder, roster::Roster, slots::Group, subscription::Subscriptions},
-    decide::attributes::{AttributeSources, Attributes, Described, InvalidAttributes},
+    decide::{
+        attributes::{AttributeSources, Attributes, Described, InvalidAttributes},
+        clients::ClientRules,
+    },
     model::{
         day::Seconds, enforcement::Enforcement, header_name::HeaderName, namespace::Namespace,
         organization::OrganizationId, property_path::PropertyPath, reason::Reason,
@@ -37,6 +40,8 @@ pub struct Policy {
     pub attributes: Option<AttributeSources>,
     /// Organizations that calls have described.
     pub described: Described,
+    /// How the clients of organizations are told apart; `None` where they are not.
+    pub clients: Option<ClientRules>,
     /// Where other organizations are looked up.
     pub directory: Option<Directory>,
     /// What organizations can subscribe to.

@@ -2,7 +2,7 @@
 //!
 //! serde's maps keep the last of two equal keys without a word: an organization that is listed twice would lose one of its entries.
 
-use std::{collections::BTreeMap, fmt, marker::PhantomData};
+use std::{borrow::Borrow, collections::BTreeMap, fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer,
@@ -17,6 +17,15 @@ impl<K, V> UniqueMap<K, V> {
     /// Each key with its value, sorted.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         self.0.iter()
+    }
+
+    /// The value of `key`.
+    #[must_use]
+    pub fn get<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q> + Ord,
+    {
+        self.0.get(key)
     }
 
     /// How many members there are.

@@ -3,12 +3,13 @@
 use jiff::Timestamp;
 
 use super::{
+    client::ClientBalance,
     credits::Credits,
     day::{Day, Seconds},
 };
 
 /// What is left of a day's credits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Balance {
     /// The credits of the day.
     pub allotment: Credits,
@@ -16,9 +17,18 @@ pub struct Balance {
     pub remaining: Credits,
     /// The day.
     pub day: Day,
+    /// What the call's client has used of it; `None` where clients are not told apart.
+    pub client: Option<ClientBalance>,
 }
 
 impl Balance {
+    /// What is left to the call: the organization's credits, or its client's if these are fewer.
+    #[must_use]
+    pub fn nearer(&self) -> Credits {
+        let client = self.client.as_ref().and_then(ClientBalance::remaining);
+        client.map_or(self.remaining, |client| client.min(self.remaining))
+    }
+
     /// The time until the credits are there again, rounded up.
     #[must_use]
     pub fn resets_in(&self, now: Timestamp) -> Seconds {

@@ -5,8 +5,8 @@ use std::borrow::Borrow;
 use serde::Deserialize;
 
 use crate::model::{
-    agents::Agents, calendar_date::CalendarDate, credits::Credits, edition::EditionName,
-    enforcement::Enforcement, legacy_limit::LegacyLimit,
+    agents::Agents, calendar_date::CalendarDate, client_limits::ClientLimits, credits::Credits,
+    edition::EditionName, enforcement::Enforcement, legacy_limit::LegacyLimit,
 };
 
 /// The name of an organization as the authentication filter states it, and as metrics, logs and shared-data keys show it.
@@ -107,6 +107,9 @@ pub struct Organization {
     /// Whether refusals of its calls are meant, in place of its edition's rule.
     #[serde(default)]
     pub enforcement: Option<Enforcement>,
+    /// How much its clients may use, in place of `clients.limits`.
+    #[serde(default)]
+    pub clients: Option<ClientLimits>,
 }
 
 crate::document::json::objects!(Organization);
@@ -125,6 +128,7 @@ impl Organization {
             legacy_limit: None,
             concurrency: None,
             enforcement: None,
+            clients: None,
         }
     }
 }

@@ -31,11 +31,17 @@ pub enum Reason {
     EngineUnavailable,
     /// The body whose records are priced has not been complete in time.
     BodyTimeout,
+    /// The rest of what the client may use of the day's credits cannot pay for it.
+    ClientCredits,
+    /// Not even all that the client may use in a day could pay for it.
+    ExceedsClientCredits,
+    /// Too many calls of the client are in progress.
+    ClientTooManyRequests,
 }
 
 impl Reason {
     /// Every reason, in the order of their numbers.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::DailyCredits,
         Self::ExceedsAllotment,
         Self::TooManyRequests,
@@ -50,6 +56,9 @@ impl Reason {
         Self::DirectoryUnavailable,
         Self::EngineUnavailable,
         Self::BodyTimeout,
+        Self::ClientCredits,
+        Self::ExceedsClientCredits,
+        Self::ClientTooManyRequests,
     ];
 
     /// The reason's name in metrics and access logs.
@@ -70,6 +79,9 @@ impl Reason {
             Self::DirectoryUnavailable => "directory_unavailable",
             Self::EngineUnavailable => "engine_unavailable",
             Self::BodyTimeout => "body_timeout",
+            Self::ClientCredits => "client_credits",
+            Self::ExceedsClientCredits => "exceeds_client_credits",
+            Self::ClientTooManyRequests => "client_too_many_requests",
         }
     }
 }

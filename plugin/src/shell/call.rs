@@ -9,6 +9,7 @@ use std::{borrow::Cow, rc::Rc};
 use crate::{
     decide::{
         attributes::{AttributeSources, Attributes},
+        clients::{ClientRules, StatedClient},
         meter::{Ending, Meter, RequestHead, ResponseHead, Step, Verdict},
     },
     model::{
@@ -222,6 +223,7 @@ impl Call {
             .attributes
             .as_ref()
             .map(|sources| read(sources, headers));
+        let client = policy.clients.as_ref().map(|rules| client(rules, headers));
         self.is_post = method == "POST";
         // Of a call without a body nothing is said about it, unless it is one of gRPC.
         let [content_length, content_type, upgrade] = if self.headers_only && !self.is_post {
@@ -242,6 +244,7 @@ impl Call {
             path: &path,
             identity: identity.as_deref(),
             attributes: attributes.as_ref(),
+            client: client.as_ref(),
             end_of_stream: self.headers_only,
             content_length,
             upgrade: upgrade.is_some(),
@@ -424,11 +427,26 @@ fn stated<'a>(path: &PropertyPath, headers: &'a HeaderMap) -> Option<Cow<'a, [u8
     }
 }
 
+/// The text of a property.
+fn text(path: &PropertyPath, headers: &HeaderMap) -> Option<String> {
+    stated(path, headers).map(|value| path.text(&value, host::property).into_owned())
+}
+
+/// What the authentication filter states about the call's client.
+#[inline(never)]
+fn client(rules: &ClientRules, headers: &HeaderMap) -> StatedClient {
+    let value = |path: &Option<PropertyPath>| text(path.as_ref()?, headers);
+    StatedClient {
+        id: text(&rules.identity, headers),
+        credits: value(&rules.attributes.credits),
+        percent: value(&rules.attributes.percent),
+        concurrency: value(&rules.attributes.concurrency),
+    }
+}
+
 /// What the authentication filter states about the call's organization.
 fn read(sources: &AttributeSources, headers: &HeaderMap) -> Attributes {
-    let value = |path: &PropertyPath| {
-        stated(path, headers).map(|value| path.text(&value, host::property).into_owned())
-    };
+    let value = |path: &PropertyPath| text(path, headers);
     Attributes {
         edition: value(&sources.edition),
         agents: sources.agents.as_ref().and_then(value),

@@ -10,7 +10,7 @@ use crate::{
     show::receipt::Receipt,
 };
 
-/// The property that holds the whole receipt: `verdict=admitted cost=3 remaining=97 organization=acme edition=Growth rule="single action"`.
+/// The property that holds the whole receipt: `verdict=admitted cost=3 remaining=97 organization=acme edition=Growth client=importer client_remaining=20 rule="single action"`.
 /// What is not known is left out; `namespace` is there where it is not the default.
 pub const RECEIPT: &str = "api_credits.receipt";
 
@@ -49,10 +49,12 @@ pub enum Property {
     Cost,
     /// What was decided: `admitted`, `refunded`, `answered`, or why it was refused.
     Verdict,
+    /// As whom the call's client is counted; not among those that are told if none is named.
+    Client,
 }
 
 impl Property {
-    /// All of them.
+    /// Those that are told if none is named.
     pub const ALL: [Self; 6] = [
         Self::Organization,
         Self::Edition,
@@ -72,6 +74,7 @@ impl Property {
             Self::Remaining => "api_credits.remaining",
             Self::Cost => "api_credits.cost",
             Self::Verdict => "api_credits.verdict",
+            Self::Client => "api_credits.client",
         }
     }
 
@@ -86,10 +89,17 @@ impl Property {
                 .map(|holder| holder.edition.as_str()),
             Self::Rule => rule,
             Self::Remaining => {
-                let balance = receipt.balance;
+                let balance = receipt.balance.as_ref();
                 balance.map(|balance| decimal.format(balance.remaining.get()))
             }
             Self::Cost => Some(decimal.format(receipt.cost.get())),
+            Self::Client => {
+                let client = receipt
+                    .balance
+                    .as_ref()
+                    .and_then(|balance| balance.client.as_ref());
+                client.map(|client| client.id.as_str())
+            }
             Self::Verdict => return tell(&receipt.outcome.name()),
         };
         if let Some(value) = value {
@@ -106,7 +116,7 @@ pub fn line(receipt: &Receipt, rule: Option<&str>, namespace: Option<&str>) -> S
     line.push_str(&receipt.outcome.name());
     line.push_str(" cost=");
     push_number(&mut line, receipt.cost.get());
-    if let Some(balance) = receipt.balance {
+    if let Some(balance) = &receipt.balance {
         line.push_str(" remaining=");
         push_number(&mut line, balance.remaining.get());
     }
@@ -115,6 +125,18 @@ pub fn line(receipt: &Receipt, rule: Option<&str>, namespace: Option<&str>) -> S
         push_text(&mut line, &holder.label);
         line.push_str(" edition=");
         push_text(&mut line, holder.edition.as_str());
+    }
+    let client = receipt
+        .balance
+        .as_ref()
+        .and_then(|balance| balance.client.as_ref());
+    if let Some(client) = client {
+        line.push_str(" client=");
+        push_text(&mut line, client.id.as_str());
+        if let Some(remaining) = client.remaining() {
+            line.push_str(" client_remaining=");
+            push_number(&mut line, remaining.get());
+        }
     }
     if let Some(rule) = rule {
         line.push_str(" rule=");

@@ -12,8 +12,15 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
-    accounts::slots::TooManyCalls,
-    model::{balance::Balance, credits::Credits, day::Seconds, reason::Reason},
+    accounts::slots::{CallsOf, TooManyCalls},
+    model::{
+        balance::Balance,
+        client::{ClientBalance, ClientId},
+        credits::Credits,
+        day::Seconds,
+        reason::Reason,
+    },
+    show::response_headers::CLIENT_POLICY,
 };
 
 /// What a reason is answered with, unless the configuration says otherwise: HTTP status, `errorCode`, gRPC status, and the
@@ -30,6 +37,24 @@ const fn usual_answer(reason: Reason) -> (u16, &'static str, GrpcStatus, &'stati
         Reason::DailyCredits => (
             429,
             "THRESHOLD_EXCEEDED",
+            GrpcStatus::ResourceExhausted,
+            QUOTA,
+        ),
+        Reason::ClientCredits => (
+            429,
+            "CLIENT_THRESHOLD_EXCEEDED",
+            GrpcStatus::ResourceExhausted,
+            QUOTA,
+        ),
+        Reason::ExceedsClientCredits => (
+            402,
+            "COST_EXCEEDS_CLIENT_CREDITS",
+            GrpcStatus::FailedPrecondition,
+            BLANK,
+        ),
+        Reason::ClientTooManyRequests => (
+            429,
+            "CLIENT_TOO_MANY_REQUESTS",
             GrpcStatus::ResourceExhausted,
             QUOTA,
         ),
@@ -141,6 +166,8 @@ struct Body<'a> {
     limit: Option<u32>,
     #[serde(flatten)]
     balance: Option<BalanceMembers<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<ClientMembers<'a>>,
 }
 
 #[derive(Serialize)]
@@ -170,18 +197,33 @@ struct BalanceMembers<'a> {
     resets_at: &'a str,
 }
 
+/// What the call's client has of the day.
+#[derive(Serialize)]
+struct ClientMembers<'a> {
+    id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cap: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remaining: Option<u64>,
+}
+
 impl Refusal {
     /// The time after which the call may succeed; `None` where waiting does not help.
     #[must_use]
     pub fn retry_after(&self, now: Timestamp) -> Option<Seconds> {
         match self.reason {
-            Reason::DailyCredits => self.balance.map(|balance| balance.resets_in(now)),
+            Reason::DailyCredits | Reason::ClientCredits => {
+                let balance = self.balance.as_ref();
+                balance.map(|balance| balance.resets_in(now))
+            }
             Reason::DirectoryUnavailable => self.directory_rests.or(Some(Seconds::new(1))),
             Reason::Contended | Reason::AccountUnavailable | Reason::EngineUnavailable => {
                 Some(Seconds::new(1))
             }
             Reason::ExceedsAllotment
+            | Reason::ExceedsClientCredits
             | Reason::TooManyRequests
+            | Reason::ClientTooManyRequests
             | Reason::UnknownOrganization
             | Reason::NoOrganization
             | Reason::InvalidOrganization
@@ -201,6 +243,7 @@ impl Refusal {
         // For the message and for its own member.
         let resets_at = self
             .balance
+            .as_ref()
             .map(|balance| balance.day.end.to_string())
             .unwrap_or_default();
         let message = self
@@ -221,6 +264,8 @@ impl Refusal {
                 let violated_policies = match self.reason {
                     Reason::DailyCredits => Some([policy]),
                     Reason::TooManyRequests => Some(["concurrency"]),
+                    Reason::ClientCredits => Some([CLIENT_POLICY]),
+                    Reason::ClientTooManyRequests => Some(["client-concurrency"]),
                     _ => None,
                 };
                 let detail = &message;
@@ -240,10 +285,15 @@ impl Refusal {
             cost: self.price.map(Credits::get),
             in_progress: self.calls.map(|calls| calls.in_progress),
             limit: self.calls.map(|calls| calls.limit),
-            balance: self.balance.map(|balance| BalanceMembers {
+            balance: self.balance.as_ref().map(|balance| BalanceMembers {
                 remaining: balance.remaining.get(),
                 allotment: balance.allotment.get(),
                 resets_at: &resets_at,
+            }),
+            client: self.client().map(|client| ClientMembers {
+                id: client.id.as_str(),
+                cap: client.cap.map(Credits::get),
+                remaining: client.remaining().map(Credits::get),
             }),
         };
         let mut headers = vec![("content-type", content_type.to_owned())];
@@ -261,11 +311,18 @@ impl Refusal {
         }
     }
 
+    fn client(&self) -> Option<&ClientBalance> {
+        self.balance.as_ref()?.client.as_ref()
+    }
+
     fn title(&self) -> &'static str {
         match self.reason {
             Reason::DailyCredits => "The day's API credits are used up",
             Reason::ExceedsAllotment => "The call costs more than a day's API credits",
+            Reason::ClientCredits => "The client's part of the day's API credits is used up",
+            Reason::ExceedsClientCredits => "The call costs more than its client may use in a day",
             Reason::TooManyRequests => "Too many calls in progress",
+            Reason::ClientTooManyRequests => "Too many calls of the client in progress",
             Reason::UnknownOrganization => "Unknown organization",
             Reason::NoOrganization => "No organization stated",
             Reason::InvalidOrganization => "Invalid organization",
@@ -282,7 +339,7 @@ impl Refusal {
 
     fn message(&self, resets_at: &str) -> String {
         let at_least = if self.at_least { "at least " } else { "" };
-        match (self.reason, self.price, self.balance) {
+        match (self.reason, self.price, &self.balance) {
             (Reason::DailyCredits, Some(price), Some(balance)) => format!(
                 "This call costs {at_least}{price} credits, and {} of the day's {} are left until {resets_at}.",
                 balance.remaining, balance.allotment
@@ -291,14 +348,26 @@ impl Refusal {
                 "This call costs {at_least}{price} credits, which is more than the whole day's {}.",
                 balance.allotment
             ),
-            (Reason::TooManyRequests, ..) => match self.calls {
+            (Reason::ClientCredits, Some(price), Some(balance)) => {
+                let (id, cap, left) = of_client(balance);
+                format!(
+                    "This call costs {at_least}{price} credits, and {left} of the {cap} that the client {id} may use in a day are left until {resets_at}."
+                )
+            }
+            (Reason::ExceedsClientCredits, Some(price), Some(balance)) => {
+                let (id, cap, _) = of_client(balance);
+                format!(
+                    "This call costs {at_least}{price} credits, which is more than the {cap} that the client {id} may use in a whole day."
+                )
+            }
+            (Reason::TooManyRequests | Reason::ClientTooManyRequests, ..) => match self.calls {
                 Some(calls) => format!(
-                    "{} calls of this organization{} are in progress, and {} may be at the same time.",
+                    "{} calls of this {} are in progress, and {} may be at the same time.",
                     calls.in_progress,
-                    if calls.of_group {
-                        " to operations like this one"
-                    } else {
-                        ""
+                    match calls.of {
+                        CallsOf::Organization => "organization",
+                        CallsOf::Group => "organization to operations like this one",
+                        CallsOf::Client => "organization's client",
                     },
                     calls.limit
                 ),
@@ -323,9 +392,13 @@ impl Refusal {
                 "This call is priced by the records in its body, which was not complete in time."
                     .to_owned()
             }
-            (Reason::DailyCredits | Reason::ExceedsAllotment, ..) => {
-                "The day's API credits cannot pay for this call.".to_owned()
-            }
+            (
+                Reason::DailyCredits
+                | Reason::ExceedsAllotment
+                | Reason::ClientCredits
+                | Reason::ExceedsClientCredits,
+                ..,
+            ) => "The day's API credits cannot pay for this call.".to_owned(),
             (Reason::DirectoryUnavailable, ..) => {
                 "This organization cannot be looked up at the moment. Nothing was charged."
                     .to_owned()
@@ -335,6 +408,19 @@ impl Refusal {
             }
         }
     }
+}
+
+/// The client of a call, what it may use in a day, and what is left of that.
+fn of_client(balance: &Balance) -> (&str, Credits, Credits) {
+    let client = balance.client.as_ref();
+    let id = client.map_or(ClientId::NONE, |client| client.id.as_str());
+    let cap = client.and_then(|client| client.cap);
+    let left = client.and_then(ClientBalance::remaining);
+    (
+        id,
+        cap.unwrap_or(balance.allotment),
+        left.unwrap_or(balance.remaining),
+    )
 }
 
 #[cfg(test)]

@@ -13,6 +13,9 @@ use crate::{
     show::receipt::Receipt,
 };
 
+/// What the part of a day that a client may use is called in the IETF fields and in problem details.
+pub const CLIENT_POLICY: &str = "client";
+
 /// Which fields every response gets, and under which names; `null` leaves one out.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -20,10 +23,11 @@ use crate::{
 pub struct ResponseHeaders {
     /// What the call cost, in credits.
     pub cost: Option<HeaderName>,
-    /// What is left of the day's credits.
+    /// What is left of the day's credits: to the organization, or to the client if that is less.
     pub remaining: Option<HeaderName>,
     /// The IETF field with what is left and the seconds until the reset: `"daily";r=50;t=30`
-    /// (draft-ietf-httpapi-ratelimit-headers-10; usually `RateLimit`).
+    /// (draft-ietf-httpapi-ratelimit-headers-10; usually `RateLimit`). Where the client has a cap, a second item tells of it, under the
+    /// name `client`; in the next field as well.
     pub ratelimit: Option<HeaderName>,
     /// The IETF field with the day's credits and the length of the day in seconds: `"daily";q=105000;w=86400`
     /// (draft-ietf-httpapi-ratelimit-headers-10; usually `RateLimit-Policy`).
@@ -138,46 +142,58 @@ impl ResponseHeaders {
             let cost = receipt.cost.get();
             tell(name.as_str(), Some(Decimal::default().format(cost)));
         }
-        let Some(left) = receipt.balance else {
+        let Some(left) = &receipt.balance else {
             let others = [&self.remaining, &self.ratelimit, &self.ratelimit_policy];
             return others
                 .into_iter()
                 .flatten()
                 .for_each(|name| tell(name.as_str(), None));
         };
-        let mut decimal = Decimal::default();
-        let remaining = decimal.format(left.remaining.get());
         if let Some(name) = &self.remaining {
-            tell(name.as_str(), Some(remaining));
+            let mut decimal = Decimal::default();
+            tell(name.as_str(), Some(decimal.format(left.nearer().get())));
         }
-        let mut item = String::new();
+        let client = left.client.as_ref();
+        let client = client.and_then(|client| Some((client.cap?, client.remaining()?)));
+        let mut items = String::new();
         if let Some(name) = &self.ratelimit {
-            let resets_in = left.resets_in(now).get();
-            write_item(&mut item, policy, ";r=", remaining, (";t=", resets_in));
-            tell(name.as_str(), Some(&item));
+            let resets_in = (";t=", left.resets_in(now).get());
+            write_item(&mut items, policy, (";r=", left.remaining.get()), resets_in);
+            if let Some((_, remaining)) = client {
+                items.push_str(", ");
+                write_item(
+                    &mut items,
+                    CLIENT_POLICY,
+                    (";r=", remaining.get()),
+                    resets_in,
+                );
+            }
+            tell(name.as_str(), Some(&items));
         }
         if let Some(name) = &self.ratelimit_policy {
-            let (quota, window) = (left.allotment.get(), left.day.length().get());
-            let mut decimal = Decimal::default();
-            let quota = decimal.format(quota);
-            write_item(&mut item, policy, ";q=", quota, (";w=", window));
-            tell(name.as_str(), Some(&item));
+            items.clear();
+            let window = (";w=", left.day.length().get());
+            write_item(&mut items, policy, (";q=", left.allotment.get()), window);
+            if let Some((cap, _)) = client {
+                items.push_str(", ");
+                write_item(&mut items, CLIENT_POLICY, (";q=", cap.get()), window);
+            }
+            tell(name.as_str(), Some(&items));
         }
     }
 }
 
-/// Writes an item of a Structured Fields list over `item`: a string with two numbers as parameters (RFC 9651, section 3.1). Put together by
-/// hand, which takes a third of the instructions that the formatting of the standard library does.
-fn write_item(item: &mut String, name: &str, key: &str, first: &str, second: (&str, u64)) {
-    item.clear();
-    item.reserve(112);
-    item.push('"');
-    item.push_str(name);
-    item.push('"');
-    item.push_str(key);
-    item.push_str(first);
-    item.push_str(second.0);
-    push_number(item, second.1);
+/// Writes an item of a Structured Fields list behind `items`: a string with two numbers as parameters (RFC 9651, section 3.1). Put together
+/// by hand, which takes a third of the instructions that the formatting of the standard library does.
+fn write_item(items: &mut String, name: &str, first: (&str, u64), second: (&str, u64)) {
+    items.reserve(112);
+    items.push('"');
+    items.push_str(name);
+    items.push('"');
+    items.push_str(first.0);
+    push_number(items, first.1);
+    items.push_str(second.0);
+    push_number(items, second.1);
 }
 
 #[cfg(feature = "schema")]
@@ -217,6 +233,7 @@ mod tests {
             remaining: Credits::new(remaining).unwrap(),
             allotment: Credits::new(allotment).unwrap(),
             day,
+            client: None,
         });
         let cost = Credits::new(3).unwrap();
         let receipt = Receipt {

@@ -36,6 +36,7 @@ fn spend(account: &Account, data: &[u8]) {
         allotment: Some(allotment),
         slot: None,
         ceiling: [Ceiling::Allotment, Ceiling::Lease, Ceiling::Alone][data.len() % 3],
+        client: None,
     };
     match account.admit(&admission) {
         Ok(charged) => {
@@ -44,7 +45,7 @@ fn spend(account: &Account, data: &[u8]) {
                 charged.used().get(),
                 account.used().get() + admission.cost.get()
             );
-            let refunded = charged.refund(charged.day(), admission.cost);
+            let refunded = charged.refund(charged.day(), admission.cost, None);
             assert_eq!(refunded.used(), account.used());
         }
         Err(_) if admission.ceiling == Ceiling::Allotment => {
@@ -56,11 +57,14 @@ fn spend(account: &Account, data: &[u8]) {
 
 fn add(statistics: &Statistics, record: &[u8]) {
     let mut pending = Statistics::opened(statistics.day());
-    pending.add(Event::Charged {
-        rule: "single action",
-        cost: Credits::ONE,
-    });
-    pending.add(Event::Refunded(Credits::ONE));
+    pending.add(
+        None,
+        Event::Charged {
+            rule: "single action",
+            cost: Credits::ONE,
+        },
+    );
+    pending.add(None, Event::Refunded(Credits::ONE));
     if let Some(added) = Statistics::added_to(record, &pending) {
         let mut merged = statistics.clone();
         merged.merge(&pending);

@@ -324,13 +324,13 @@ impl Account {
         let mut statistics = Statistics::opened(day.number);
         for &(rule, calls, cost) in self.operations {
             let cost = credits(cost)?;
-            (0..calls).for_each(|_| statistics.add(Event::Charged { rule, cost }));
+            (0..calls).for_each(|_| statistics.add(None, Event::Charged { rule, cost }));
         }
         for &reason in self.refusals {
-            statistics.add(Event::Refused(reason));
+            statistics.add(None, Event::Refused(reason));
         }
         if let Some(refund) = self.refund {
-            statistics.add(Event::Refunded(credits(refund)?));
+            statistics.add(None, Event::Refunded(credits(refund)?));
         }
         let rules = self.operations.iter().map(|&(rule, ..)| rule);
         Ok(Details::new(&facts, &statistics, rules))

@@ -304,8 +304,7 @@ impl Account {
     fn with_lease(&self, lease: Lease) -> Self {
         Self {
             lease: Some(Rc::new(lease)),
-            slots: self.slots.clone(),
-            ..*self
+            ..self.clone()
         }
     }
 }

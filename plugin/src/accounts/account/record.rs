@@ -2,17 +2,19 @@
 //!
 //! | bytes | what |
 //! |---|---|
-//! | 0-3 | version |
+//! | 0-2 | version |
+//! | 3 | 1 if clients are counted |
 //! | 4-7 | day |
 //! | 8-15 | credits used |
 //! | 16 | thresholds warned of |
 //! | 17 | number of holdings |
 //! | 18 … | 11 bytes each: worker (4), renewed (4), calls (2), group (1) |
+//! | after them | where clients are counted, the length of what follows (4), and the clients |
 //! | after them | where several proxies share the day, the lease: 70 bytes in the order of its fields |
 
 use std::rc::Rc;
 
-use super::{Account, Lease, Moment};
+use super::{Account, Clients, Lease, Moment};
 use crate::{
     accounts::slots::{Group, Holding, Slots, WorkerId},
     model::{credits::Credits, day::DayNumber},
@@ -39,6 +41,12 @@ pub enum UnreadableRecord {
         /// The version it states.
         version: u32,
     },
+    /// With something else where its clients should be.
+    #[error("a record whose {bytes} bytes of clients make no sense")]
+    Clients {
+        /// How long they are.
+        bytes: usize,
+    },
     /// More credits than there can be.
     #[error("a record with {used} credits used, expected at most {}", Credits::MAX)]
     Used {
@@ -57,9 +65,15 @@ impl Account {
     pub fn to_record(&self) -> Vec<u8> {
         let holdings = self.slots.holdings();
         let holdings = holdings.get(..Slots::MOST).unwrap_or(holdings);
-        let mut record =
-            Vec::with_capacity(HEAD.saturating_add(HOLDING.saturating_mul(holdings.len())));
-        let [v0, v1, v2, v3] = Self::VERSION.to_le_bytes();
+        let clients = self
+            .clients
+            .as_deref()
+            .filter(|clients| !clients.is_empty());
+        let others = clients.map_or(0, |clients| clients.bytes().len().saturating_add(4));
+        let size = HEAD.saturating_add(HOLDING.saturating_mul(holdings.len()));
+        let mut record = Vec::with_capacity(size.saturating_add(others));
+        let [v0, v1, v2, _] = Self::VERSION.to_le_bytes();
+        let v3 = u8::from(clients.is_some());
         let [d0, d1, d2, d3] = self.day.get().to_le_bytes();
         let [u0, u1, u2, u3, u4, u5, u6, u7] = self.used.get().to_le_bytes();
         let count = u8::try_from(holdings.len()).unwrap_or(u8::MAX);
@@ -89,6 +103,12 @@ impl Account {
             let [c0, c1] = holding.calls.to_le_bytes();
             let group = holding.group.0;
             record.extend_from_slice(&[w0, w1, w2, w3, r0, r1, r2, r3, c0, c1, group]);
+        }
+        if let Some(clients) = clients {
+            let bytes = clients.bytes();
+            let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+            record.extend_from_slice(&length.to_le_bytes());
+            record.extend_from_slice(bytes);
         }
         if let Some(lease) = &self.lease {
             put_lease(&mut record, lease);
@@ -128,7 +148,7 @@ impl Account {
             warned,
             count,
         ] = *head;
-        let version = u32::from_le_bytes([v0, v1, v2, v3]);
+        let version = u32::from_le_bytes([v0, v1, v2, v3 & !1]);
         if version != Self::VERSION {
             return Err(UnreadableRecord::Version { version });
         }
@@ -138,6 +158,15 @@ impl Account {
             holdings.split_at_checked(HOLDING.saturating_mul(usize::from(count)))
         else {
             return Err(length);
+        };
+        let (clients, lease) = match v3 {
+            0 => (None, lease),
+            _ => {
+                let (clients, lease) = split_clients(lease).ok_or(length)?;
+                let bytes = clients.len();
+                let clients = Clients::of(clients).ok_or(UnreadableRecord::Clients { bytes })?;
+                (Some(Rc::new(clients)), lease)
+            }
         };
         let lease = match lease {
             [] => None,
@@ -151,8 +180,16 @@ impl Account {
             warned,
             slots: Slots::of(holdings.iter().map(holding).collect()),
             lease: lease.map(Rc::new),
+            clients,
         })
     }
+}
+
+/// The bytes of the clients, and what follows them.
+fn split_clients(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = bytes.split_first_chunk::<4>()?;
+    let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+    rest.split_at_checked(length)
 }
 
 fn put_lease(record: &mut Vec<u8>, lease: &Lease) {

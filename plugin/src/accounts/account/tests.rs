@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    accounts::slots::{Group, WorkerId},
+    accounts::slots::{CallsOf, Group, WorkerId},
     model::day::Seconds,
 };
 #[cfg(target_arch = "wasm32")]
@@ -26,6 +26,7 @@ fn charge(account: &Account, cost: u64, allotment: u64) -> Result<Account, NotAd
         allotment,
         slot: None,
         ceiling: Ceiling::Allotment,
+        client: None,
     })
 }
 
@@ -62,6 +63,7 @@ fn who_is_never_refused_is_counted_all_the_same() {
         allotment: None,
         slot: None,
         ceiling: Ceiling::Allotment,
+        client: None,
     };
     assert_eq!(account(1, 9).admit(&admission), Ok(account(1, 59)));
     let full = Account {
@@ -100,11 +102,12 @@ fn a_call_without_a_slot_is_not_charged_and_one_without_credits_takes_no_slot() 
         allotment: Some(credits(10)),
         slot: Some(claim),
         ceiling: Ceiling::Allotment,
+        client: None,
     };
     let too_many = TooManyCalls {
         in_progress: 1,
         limit: 1,
-        of_group: false,
+        of: CallsOf::Organization,
     };
     assert_eq!(
         account(1, 0).admit(&admission),
@@ -137,6 +140,7 @@ fn calls_in_progress_outlast_the_day() {
         allotment: None,
         slot: Some(claim),
         ceiling: Ceiling::Allotment,
+        client: None,
     };
     let next_day = account(1, 0)
         .admit(&admission)
@@ -151,28 +155,28 @@ fn calls_in_progress_outlast_the_day() {
 #[test]
 fn a_refund_gives_back_what_was_charged_on_the_same_day_alone() {
     let day = DayNumber::new(1);
-    assert_eq!(account(1, 9).refund(day, credits(3)), account(1, 6));
-    assert_eq!(account(1, 2).refund(day, credits(3)), account(1, 0));
-    assert_eq!(account(2, 9).refund(day, credits(3)), account(2, 9));
+    assert_eq!(account(1, 9).refund(day, credits(3), None), account(1, 6));
+    assert_eq!(account(1, 2).refund(day, credits(3), None), account(1, 0));
+    assert_eq!(account(2, 9).refund(day, credits(3), None), account(2, 9));
 }
 
 #[test]
 fn what_a_call_costs_more_in_the_end_is_taken_as_far_as_there_are_credits() {
     let (day, ten) = (DayNumber::new(1), Some(credits(10)));
     assert_eq!(
-        account(1, 5).charge_more(day, credits(3), ten),
+        account(1, 5).charge_more(day, credits(3), ten, None),
         account(1, 8)
     );
     assert_eq!(
-        account(1, 5).charge_more(day, credits(30), ten),
+        account(1, 5).charge_more(day, credits(30), ten, None),
         account(1, 10)
     );
     assert_eq!(
-        account(1, 5).charge_more(day, credits(30), None),
+        account(1, 5).charge_more(day, credits(30), None, None),
         account(1, 35)
     );
     assert_eq!(
-        account(2, 5).charge_more(day, credits(3), ten),
+        account(2, 5).charge_more(day, credits(3), ten, None),
         account(2, 5)
     );
 }

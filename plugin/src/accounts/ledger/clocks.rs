@@ -25,6 +25,7 @@ fn charge(store: &FakeSharedData, day: i32, cost: u64) -> Result<Account, NotPos
         allotment: Some(credits(ALLOTMENT)),
         slot: None,
         ceiling: Ceiling::Allotment,
+        client: None,
     };
     let today = DayNumber::new(day);
     let posting = Ledger::new(store).post_now(&key(), today, |account| account.admit(&admission));
@@ -69,7 +70,7 @@ fn what_comes_late_moves_no_account() {
     let refund = |day| {
         let day = DayNumber::new(day);
         let posting = Ledger::new(&store).amend(&key(), day, |account| {
-            Ok::<_, NotAdmitted>(account.refund(day, credits(5)))
+            Ok::<_, NotAdmitted>(account.refund(day, credits(5), None))
         });
         posting.result.unwrap();
     };

@@ -30,6 +30,7 @@ fn charge(
         allotment,
         slot: None,
         ceiling: Ceiling::Allotment,
+        client: None,
     };
     let posting = Ledger::new(store).post(&key(), TODAY, |account| account.admit(&admission));
     (
@@ -45,6 +46,7 @@ fn rival(used: u64) -> Vec<u8> {
         allotment: None,
         slot: None,
         ceiling: Ceiling::Allotment,
+        client: None,
     };
     Account::opened(TODAY)
         .admit(&admission)

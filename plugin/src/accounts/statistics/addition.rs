@@ -11,6 +11,9 @@ impl Statistics {
     /// apart then ([`from_record`](Self::from_record)).
     #[must_use]
     pub fn added_to(record: &[u8], pending: &Self) -> Option<Vec<u8>> {
+        if !pending.clients.is_empty() {
+            return None;
+        }
         let rest = record.strip_prefix(&[Self::VERSION])?;
         let rest = rest.strip_prefix(&pending.day.get().to_le_bytes())?;
         let at = record.len().saturating_sub(rest.len());

@@ -2,10 +2,11 @@
 //!
 //! Version (1 byte), day (4 bytes, little endian), then refunds, operations and refusals. A number is LEB128 (7 bits to a byte, low
 //! ones first), a count is calls and credits, a breakdown is the number of its names, each name's hash (4 bytes, little endian) with
-//! its count, and the count of the others.
+//! its count, and the count of the others. Where clients are told apart, there follow their number, and of each the length of its name
+//! (1 byte), its name, its refused calls, its refunds and its operations.
 
-use super::{Breakdown, Count, NameHash, Statistics};
-use crate::model::{credits::Credits, day::DayNumber};
+use super::{Breakdown, ClientStatistics, Count, NameHash, Statistics};
+use crate::model::{client::ClientId, credits::Credits, day::DayNumber};
 
 /// Bytes that are not a record of statistics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +37,18 @@ impl Statistics {
         write_count(&mut record, self.refunds);
         write_breakdown(&mut record, &self.operations);
         write_breakdown(&mut record, &self.refusals);
+        if !self.clients.is_empty() {
+            let clients = u64::try_from(self.clients.len()).unwrap_or(u64::MAX);
+            write_number(&mut record, clients);
+            for client in &self.clients {
+                let name = client.id.as_str().as_bytes();
+                record.push(u8::try_from(name.len()).unwrap_or(u8::MAX));
+                record.extend_from_slice(name);
+                write_number(&mut record, client.refused);
+                write_count(&mut record, client.refunds);
+                write_breakdown(&mut record, &client.operations);
+            }
+        }
         record
     }
 
@@ -76,12 +89,38 @@ fn read(rest: &mut &[u8]) -> Option<Statistics> {
     let refunds = read_count(rest)?;
     let operations = read_breakdown(rest)?;
     let refusals = read_breakdown(rest)?;
+    let clients = if rest.is_empty() {
+        Vec::new()
+    } else {
+        read_clients(rest)?
+    };
     Some(Statistics {
         day,
         operations,
         refusals,
         refunds,
+        clients,
     })
+}
+
+fn read_clients(rest: &mut &[u8]) -> Option<Vec<ClientStatistics>> {
+    let clients = usize::try_from(read_number(rest)?).ok()?;
+    if clients > Statistics::MAX_CLIENTS.saturating_add(1) {
+        return None;
+    }
+    let mut read = Vec::with_capacity(clients);
+    for _ in 0..clients {
+        let [length] = read_bytes(rest)?;
+        let (name, after) = rest.split_at_checked(usize::from(length))?;
+        *rest = after;
+        read.push(ClientStatistics {
+            id: ClientId::recorded(std::str::from_utf8(name).ok()?),
+            refused: read_number(rest)?,
+            refunds: read_count(rest)?,
+            operations: read_breakdown(rest)?,
+        });
+    }
+    Some(read)
 }
 
 #[inline]

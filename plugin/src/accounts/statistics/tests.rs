@@ -21,7 +21,7 @@ fn charged(rule: &str, cost: u64) -> Event<'_> {
 
 fn statistics(number: i32, events: &[Event<'_>]) -> Statistics {
     let mut statistics = Statistics::opened(day(number));
-    events.iter().for_each(|&event| statistics.add(event));
+    events.iter().for_each(|&event| statistics.add(None, event));
     statistics
 }
 
@@ -130,13 +130,13 @@ fn the_record_is_compact_and_stable() {
     for rule in 0..12 {
         let name = format!("rule {rule}");
         for _ in 0..2_000 {
-            typical.add(charged(&name, 10));
+            typical.add(None, charged(&name, 10));
         }
     }
     for reason in [Reason::DailyCredits, Reason::BodyTooLarge] {
-        typical.add(Event::Refused(reason));
+        typical.add(None, Event::Refused(reason));
     }
-    typical.add(Event::Refunded(credits(50)));
+    typical.add(None, Event::Refunded(credits(50)));
     let record = typical.to_record();
     assert!(record.len() < 200, "{} bytes", record.len());
     assert_eq!(Statistics::from_record(&record), Ok(typical));
@@ -190,7 +190,7 @@ fn a_record_that_is_added_to_as_it_stands_is_as_if_it_were_taken_apart() {
     check(&stored, &statistics(6, &[charged("list", 1)]), false);
 
     let mut many = of(&[]);
-    (0..300).for_each(|_| many.add(charged("get", 50)));
+    (0..300).for_each(|_| many.add(None, charged("get", 50)));
     check(&many, &of(&[charged("get", 1)]), true);
     let mut full = of(&[]);
     let count = Count {

@@ -99,7 +99,7 @@ proptest! {
         for (worker, act) in acts {
             let tally = &mut workers[worker];
             let mut count = |account: usize, event: Event<'_>, sums: Sums| {
-                tally.add(&holders[account], DayNumber::new(day), event);
+                tally.add(&holders[account], DayNumber::new(day), None, event);
                 let known = expected.entry((account, day)).or_default();
                 known.iter_mut().zip(sums).for_each(|(known, more)| *known += more);
                 all.iter_mut().zip(sums).for_each(|(all, more)| *all += more);

@@ -43,8 +43,8 @@ fn stored(data: &FakeSharedData) -> (u64, u64) {
 fn what_two_workers_counted_adds_up() {
     let data = FakeSharedData::default();
     let (mut one, mut other) = (Tally::default(), Tally::default());
-    one.add(&holder("strangers"), TODAY, charged(3));
-    other.add(&holder("strangers"), TODAY, charged(50));
+    one.add(&holder("strangers"), TODAY, None, charged(3));
+    other.add(&holder("strangers"), TODAY, None, charged(50));
     assert_eq!(one.flush(&data, |_, _| {}).written, 1);
     assert_eq!(other.flush(&data, |_, _| {}).written, 1);
     assert_eq!(stored(&data), (2, 53));
@@ -57,12 +57,13 @@ fn what_two_workers_counted_adds_up() {
 fn a_worker_sees_what_it_has_not_written_yet() {
     let data = FakeSharedData::default();
     let (mut one, mut other) = (Tally::default(), Tally::default());
-    one.add(&holder("strangers"), TODAY, charged(3));
+    one.add(&holder("strangers"), TODAY, None, charged(3));
     one.flush(&data, |_, _| {});
-    other.add(&holder("strangers"), TODAY, charged(50));
+    other.add(&holder("strangers"), TODAY, None, charged(50));
     other.add(
         &holder("strangers"),
         TODAY,
+        None,
         Event::Refused(Reason::DailyCredits),
     );
     let seen = other.read(&key(), TODAY, &data).unwrap();
@@ -76,7 +77,7 @@ fn a_worker_sees_what_it_has_not_written_yet() {
 fn statistics_lie_beside_the_account() {
     let data = FakeSharedData::default();
     let mut tally = Tally::default();
-    tally.add(&holder("strangers"), TODAY, charged(3));
+    tally.add(&holder("strangers"), TODAY, None, charged(3));
     tally.flush(&data, |_, _| {});
     let keys: Vec<_> = data.dump().into_keys().collect();
     assert_eq!(keys, [format!("{}/statistics/1", key().as_str())]);
@@ -88,12 +89,12 @@ fn what_a_faster_worker_wrote_is_kept() {
     let data = FakeSharedData::with_rival(move |data, key| {
         if std::mem::take(&mut first) {
             let mut rival = Statistics::opened(TODAY);
-            rival.add(charged(50));
+            rival.add(None, charged(50));
             data.put(key, &rival.to_record());
         }
     });
     let mut tally = Tally::default();
-    tally.add(&holder("strangers"), TODAY, charged(3));
+    tally.add(&holder("strangers"), TODAY, None, charged(3));
     let flushed = tally.flush(&data, |_, _| {});
     assert_eq!((flushed.written, flushed.retries), (1, 1));
     assert_eq!(stored(&data), (2, 53));
@@ -109,7 +110,7 @@ fn what_could_not_be_written_is_written_the_next_time() {
         }
     });
     let mut tally = Tally::default();
-    tally.add(&holder("strangers"), TODAY, charged(3));
+    tally.add(&holder("strangers"), TODAY, None, charged(3));
     let expected = Flushed {
         written: 0,
         retries: 16,
@@ -117,7 +118,7 @@ fn what_could_not_be_written_is_written_the_next_time() {
         trouble: Some(StatisticsError::Contended { attempts: 16 }),
     };
     assert_eq!(tally.flush(&data, |_, _| {}), expected);
-    tally.add(&holder("strangers"), TODAY, charged(50));
+    tally.add(&holder("strangers"), TODAY, None, charged(50));
     let flushed = tally.flush(&data, |_, _| {});
     assert_eq!((flushed.written, flushed.retries, flushed.kept), (1, 4, 0));
     assert_eq!(stored(&data), (2, 53));
@@ -132,7 +133,7 @@ fn a_refused_call_loses_nothing() {
     };
     data.refuse(refused);
     let mut tally = Tally::default();
-    tally.add(&holder("strangers"), TODAY, charged(3));
+    tally.add(&holder("strangers"), TODAY, None, charged(3));
     let flushed = tally.flush(&data, |_, _| {});
     assert_eq!(flushed.trouble, Some(StatisticsError::Refused(refused)));
     let willing = FakeSharedData::default();
@@ -146,7 +147,7 @@ fn another_plugins_bytes_are_not_overwritten() {
     let place = format!("{}/statistics/1", key().as_str());
     data.put(&place, b"mine");
     let mut tally = Tally::default();
-    tally.add(&holder("strangers"), TODAY, charged(3));
+    tally.add(&holder("strangers"), TODAY, None, charged(3));
     let trouble = tally.flush(&data, |_, _| {}).trouble.unwrap();
     assert_eq!(
         trouble.to_string(),
@@ -160,16 +161,16 @@ fn another_plugins_bytes_are_not_overwritten() {
 fn yesterday_does_not_come_back() {
     let data = FakeSharedData::default();
     let (mut late, mut early) = (Tally::default(), Tally::default());
-    late.add(&holder("strangers"), TODAY, charged(3));
-    early.add(&holder("strangers"), TOMORROW, charged(50));
+    late.add(&holder("strangers"), TODAY, None, charged(3));
+    early.add(&holder("strangers"), TOMORROW, None, charged(50));
     early.flush(&data, |_, _| {});
     let flushed = late.flush(&data, |_, _| {});
     assert_eq!((flushed.written, late.is_empty()), (1, true));
     let tomorrow = Tally::default().read(&key(), TOMORROW, &data).unwrap();
     assert_eq!(lists(&tomorrow), (1, 50));
 
-    late.add(&holder("strangers"), TODAY, charged(3));
-    late.add(&holder("strangers"), TOMORROW, charged(4));
+    late.add(&holder("strangers"), TODAY, None, charged(3));
+    late.add(&holder("strangers"), TOMORROW, None, charged(4));
     late.flush(&data, |_, _| {});
     let tomorrow = Tally::default().read(&key(), TOMORROW, &data).unwrap();
     assert_eq!(lists(&tomorrow), (2, 54));

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use jiff::Timestamp;
 
-use super::{Ending, Meter, Refused, State, Step, Verdict, peek};
+use super::{Ending, Meter, Refused, State, Step, Verdict};
 use crate::{
     accounts::{holder::AccountHolder, ledger::SharedData},
     decide::policy::Payer,
@@ -113,7 +113,7 @@ impl Meter {
         let refused = Refused {
             rule: Some(charge.rule),
             price: Some(charge.cost),
-            balance: peek(&holder, now, data),
+            balance: self.peek(&holder, now, data),
             holder: Some(holder),
             ..Refused::default()
         };
@@ -178,7 +178,7 @@ impl Meter {
             return self.charge(holder, charge, now, data);
         }
         let rule = Some(quote.at_least().rule);
-        let balance = peek(&holder, now, data);
+        let balance = self.peek(&holder, now, data);
         let refused = Refused {
             holder: Some(holder),
             rule,

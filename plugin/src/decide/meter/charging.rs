@@ -4,19 +4,21 @@ use std::{cell::RefCell, convert::Infallible, rc::Rc};
 
 use jiff::Timestamp;
 
-use super::{Meter, Refused, State, Step, Verdict, peek, reserving::shown, settlement::Permit};
+use super::{Meter, Refused, State, Step, Verdict, reserving::shown, settlement::Permit};
 use crate::{
     accounts::{
-        account::{Account, Admission, Ceiling, NotAdmitted},
+        account::{Account, Admission, Ceiling, ClientClaim, ClientTerms, NotAdmitted},
         holder::AccountHolder,
         ledger::{Ledger, NotPosted, Posted, PostingFailure, SharedData},
-        slots::{Claim, Group, Limits},
+        slots::{CallsOf, Claim, Group, Limits},
+        worker::Held,
     },
     model::{
-        balance::Balance,
+        client::ClientId,
         credits::Credits,
         day::{Day, Seconds},
         enforcement::Enforcement,
+        organization::OrganizationId,
         reason::Reason,
         terms::Terms,
     },
@@ -26,7 +28,7 @@ use crate::{
         refusal::Answer,
         usage::{
             local_time::LocalTime,
-            warnings::{Told, Warning},
+            warnings::{Thresholds, Told, Warning},
         },
     },
 };
@@ -38,6 +40,7 @@ pub(super) struct Attempt {
     pub(super) terms: Terms,
     pub(super) day: Day,
     pub(super) claim: Option<Claim>,
+    pub(super) client: Option<ClientClaim>,
     pub(super) aim: Aim,
     /// The account as it declined.
     pub(super) seen: Option<Account>,
@@ -82,6 +85,10 @@ impl Meter {
             Ok(claim) => claim,
             Err(failure) => return self.refuse_failed(failure, holder, charge),
         };
+        let client = match self.client_claim(&holder, terms, now, data) {
+            Ok(client) => client,
+            Err(failure) => return self.refuse_failed(failure, holder, charge),
+        };
         let ceiling = self.ceiling(&holder, terms);
         let attempt = Attempt {
             holder,
@@ -89,6 +96,7 @@ impl Meter {
             terms,
             day,
             claim,
+            client,
             aim,
             seen: None,
         };
@@ -109,6 +117,7 @@ impl Meter {
             terms,
             day,
             claim,
+            client,
             aim,
             ..
         } = attempt;
@@ -118,13 +127,16 @@ impl Meter {
             allotment: enforced.then_some(terms.most()),
             slot: claim,
             ceiling,
+            client: client.as_ref(),
         };
+        let client_alone = client.as_ref().map(ClientClaim::slots_alone);
         let thresholds = &self.policy.warnings;
         let seen = RefCell::new(None);
         let posting = Ledger::new(data).post_now(&holder.key, day.number, |account| {
             let slot_alone = Admission {
                 cost: Credits::ZERO,
                 allotment: None,
+                client: client_alone.as_ref(),
                 ..admission
             };
             let held = matches!(aim, Aim::Hold(_));
@@ -141,19 +153,16 @@ impl Meter {
             }
             let used = charged.used_by_all();
             let told = thresholds.told_at(used, terms.total, Told(charged.warned()));
-            Ok::<_, NotAdmitted>(charged.with_warned(told.0))
+            let charged = charged.with_warned(told.0);
+            Ok::<_, NotAdmitted>(match &client {
+                None => charged,
+                Some(claim) => with_client_warned(charged, account, claim, thresholds),
+            })
         });
-        let balance = |account: &Account| Balance {
-            allotment: terms.total,
-            remaining: account.remaining(terms.total),
-            day,
-        };
         let mut verdict = match posting.result {
             Ok(posted) => {
-                if let Some(claim) = claim {
-                    self.worker.begins(&holder, claim.group);
-                    self.slot = Some((Rc::clone(&holder), claim.group));
-                }
+                let client = client.as_ref().map(|claim| posted.before.charged(claim));
+                self.begin(&holder, claim, client.as_ref());
                 self.tell_engine(&holder, &posted, admission.allotment, now);
                 if let Aim::Hold(quote) = aim {
                     self.state = State::Holding { holder, quote };
@@ -163,6 +172,7 @@ impl Meter {
                 }
                 let permit = Permit {
                     holder: Rc::clone(&holder),
+                    client: client.map(|(id, terms)| (id, terms.cap)),
                     day: posted.after.day(),
                     charged: charge.cost,
                     allotment: admission.allotment,
@@ -171,7 +181,7 @@ impl Meter {
                     states_deadline: self.states_deadline,
                 };
                 let warnings = self.warnings(&holder, terms, day, &posted, now);
-                let balance = Some(balance(&posted.after));
+                let balance = Some(self.balance(&posted.after, terms, day));
                 let (before, after) = (&posted.before, &posted.after);
                 let overage = terms.overage_between(before.used_by_all(), after.used_by_all());
                 let mut verdict = self.forward(
@@ -193,6 +203,7 @@ impl Meter {
                     terms,
                     day,
                     claim,
+                    client,
                     aim,
                     seen: seen.take(),
                 };
@@ -227,34 +238,39 @@ impl Meter {
             claim,
             aim,
             seen,
+            ..
         } = attempt;
-        let (reason, balance, calls) = match declined {
-            NotAdmitted::Insufficient(short) => {
-                let directory = self.policy.directory.as_ref();
-                let heard =
-                    directory.and_then(|directory| directory.must_be_heard(&holder.label, now));
-                if let Some(organization) = heard
-                    && holder.enforcement.refuses()
-                {
-                    return Verdict::of(Step::HoldForDirectory(organization));
-                }
-                let reason = if charge.cost > terms.most() {
-                    Reason::ExceedsAllotment
-                } else {
-                    Reason::DailyCredits
-                };
-                let balance = Balance {
-                    allotment: terms.total,
-                    remaining: left(seen.as_ref(), terms).unwrap_or(short.remaining),
-                    day,
-                };
-                (reason, Some(balance), None)
+        if !matches!(declined, NotAdmitted::TooMany(_))
+            && holder.enforcement.refuses()
+            && let Some(organization) = self.must_hear_directory(&holder, now)
+        {
+            return Verdict::of(Step::HoldForDirectory(organization));
+        }
+        let balance = match &seen {
+            Some(seen) => Some(self.balance(seen, terms, day)),
+            None => self.peek(&holder, now, data),
+        };
+        let (reason, calls) = match declined {
+            NotAdmitted::Insufficient(_) if charge.cost > terms.most() => {
+                (Reason::ExceedsAllotment, None)
             }
-            NotAdmitted::TooMany(calls) => (
-                Reason::TooManyRequests,
-                peek(&holder, now, data),
-                Some(shown(calls, claim.as_ref(), seen.as_ref())),
-            ),
+            NotAdmitted::Insufficient(_) => (Reason::DailyCredits, None),
+            NotAdmitted::Client(_) => {
+                let client = balance.as_ref().and_then(|balance| balance.client.as_ref());
+                let cap = client.and_then(|client| client.cap);
+                if cap.is_some_and(|cap| charge.cost > cap) {
+                    (Reason::ExceedsClientCredits, None)
+                } else {
+                    (Reason::ClientCredits, None)
+                }
+            }
+            NotAdmitted::TooMany(calls) => {
+                let reason = match calls.of {
+                    CallsOf::Client => Reason::ClientTooManyRequests,
+                    CallsOf::Organization | CallsOf::Group => Reason::TooManyRequests,
+                };
+                (reason, Some(shown(calls, claim.as_ref(), seen.as_ref())))
+            }
         };
         let warnings = seen.map_or_else(Vec::new, |seen| {
             let seen = (seen.used_by_all(), Told(seen.warned()));
@@ -270,12 +286,47 @@ impl Meter {
         };
         let answer = match reason {
             Reason::ExceedsAllotment => self.policy.refusals.exceeds_allotment.clone(),
+            Reason::ExceedsClientCredits => Answer {
+                status: self.policy.refusals.exceeds_allotment.status,
+                ..Answer::default()
+            },
             _ => Answer::default(),
         };
         let mut verdict = self.refuse(reason, answer, refused);
         verdict.counts.warnings = u64::try_from(warnings.len()).unwrap_or(u64::MAX);
         verdict.warnings = warnings;
         verdict
+    }
+
+    /// The directory's word that has to be heard before calls of `holder` are refused for want of credits.
+    fn must_hear_directory(
+        &self,
+        holder: &AccountHolder,
+        now: Timestamp,
+    ) -> Option<OrganizationId> {
+        let directory = self.policy.directory.as_ref()?;
+        directory.must_be_heard(&holder.label, now)
+    }
+
+    /// The call is served, and holds the slots that were claimed until it ends.
+    fn begin(
+        &mut self,
+        holder: &Rc<AccountHolder>,
+        claim: Option<Claim>,
+        client: Option<&(ClientId, ClientTerms)>,
+    ) {
+        let client = client.and_then(|(id, terms)| terms.slot.map(|_| id.clone()));
+        let group = claim.map(|claim| claim.group);
+        if group.is_none() && client.is_none() {
+            return;
+        }
+        let held = Held {
+            holder: Rc::clone(holder),
+            group,
+            client,
+        };
+        self.worker.begins(&held);
+        self.slot = Some(held);
     }
 
     /// What is to be warned of now that an account has been charged, a line each: this worker is the one to say it, because it stored
@@ -288,15 +339,44 @@ impl Meter {
         posted: &Posted,
         now: Timestamp,
     ) -> Vec<String> {
-        let (before, after) = (Told(posted.before.warned()), Told(posted.after.warned()));
+        let (before, after) = (&posted.before, &posted.after);
+        let used = after.used_by_all();
+        let told = (Told(before.warned()), Told(after.warned()));
+        let mut lines = self.warn(holder, None, (terms, used), day, told, now);
+        if let Some(client) = &self.client {
+            let balance = client.balance(after, terms.total);
+            let id = balance.id.as_str();
+            let warned = |account: &Account| {
+                let known = account.client(id);
+                Told(known.map_or(0, |known| known.warned))
+            };
+            let told = (warned(before), warned(after));
+            let cap = Terms::new(terms.model, balance.cap.unwrap_or(Credits::ZERO));
+            lines.extend(self.warn(holder, Some(id), (cap, balance.used), day, told, now));
+        }
+        lines
+    }
+
+    /// The warnings of an organization, or of its `client`, that has used so much under these terms, and of which these were told `before`
+    /// and `after`.
+    fn warn(
+        &self,
+        holder: &AccountHolder,
+        client: Option<&str>,
+        (terms, used): (Terms, Credits),
+        day: Day,
+        (before, after): (Told, Told),
+        now: Timestamp,
+    ) -> Vec<String> {
         if before == after {
             return Vec::new();
         }
         let warn = |threshold| Warning {
             organization: &holder.label,
+            client,
             edition: holder.edition.as_str(),
             threshold,
-            used: posted.after.used_by_all(),
+            used,
             terms,
             resets_at: LocalTime::new(day.end, holder.data_center.calendar.time_zone()),
             resets_in: Seconds::between(now, day.end),
@@ -378,6 +458,43 @@ impl Meter {
         }))
     }
 
+    /// What the call asks for its client; `None` where clients are not told apart.
+    fn client_claim(
+        &self,
+        holder: &AccountHolder,
+        terms: Terms,
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> Result<Option<ClientClaim>, PostingFailure> {
+        let Some(client) = &self.client else {
+            return Ok(None);
+        };
+        let limited = holder.enforcement != Enforcement::NeverRefuse;
+        let mut claim = client.claim(terms.total, limited);
+        if self.slot.is_some() {
+            return Ok(Some(claim));
+        }
+        let slot = |id: &str, most: Option<u32>| {
+            let Some(most) = most.filter(|_| limited) else {
+                return Ok::<_, PostingFailure>(None);
+            };
+            Ok(Some(Claim {
+                worker: self.worker.id(&self.policy.subscriptions.namespace, data)?,
+                group: Group::NONE,
+                held: self.worker.serves_client(&holder.key, id),
+                limits: Limits {
+                    all: Some(most),
+                    group: None,
+                },
+                lease: self.policy.concurrency.lease,
+                now,
+            }))
+        };
+        claim.own.slot = slot(claim.id.as_str(), client.limit.concurrency)?;
+        claim.others.slot = slot(ClientId::OTHERS, client.others.concurrency)?;
+        Ok(Some(claim))
+    }
+
     fn refuse_failed(
         &mut self,
         failure: PostingFailure,
@@ -402,7 +519,20 @@ impl Meter {
     }
 }
 
-/// What is left of the day's credits, without the overage, in the account as it declined.
-fn left(seen: Option<&Account>, terms: Terms) -> Option<Credits> {
-    Some(seen?.remaining(terms.total))
+/// The account after a charge, with the thresholds of its client's cap marked that have been reached.
+fn with_client_warned(
+    charged: Account,
+    before: &Account,
+    claim: &ClientClaim,
+    thresholds: &Thresholds,
+) -> Account {
+    let (id, terms) = before.charged(claim);
+    let (Some(cap), Some(known)) = (terms.cap, charged.client(id.as_str())) else {
+        return charged;
+    };
+    let told = thresholds.told_at(known.used, cap, Told(known.warned));
+    if told.0 == known.warned {
+        return charged;
+    }
+    charged.with_client_warned(&id, told.0)
 }

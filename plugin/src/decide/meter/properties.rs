@@ -87,6 +87,7 @@ fn store(
             allotment: Some(holder.allotment.total()),
             slot: None,
             ceiling: Ceiling::Allotment,
+            client: None,
         };
         if let Ok(charged) = account.admit(&one) {
             store.put(key, &charged.to_record());

@@ -10,9 +10,9 @@ use crate::{
         account::{Account, Ceiling, NotAdmitted},
         holder::AccountHolder,
         ledger::{AccountKey, Posted},
-        slots::{Claim, TooManyCalls},
+        slots::{CallsOf, Claim, TooManyCalls},
     },
-    model::{balance::Balance, credits::Credits, day::after, reason::Reason, terms::Terms},
+    model::{credits::Credits, day::after, reason::Reason, terms::Terms},
     outbound::engine::{EngineFallback, Short},
     show::refusal::Answer,
 };
@@ -47,6 +47,15 @@ impl Meter {
         else {
             return EngineFallback::Refuse;
         };
+        // What a client may use is counted here.
+        let of_client = match declined {
+            NotAdmitted::Client(_) => true,
+            NotAdmitted::TooMany(calls) => calls.of == CallsOf::Client,
+            NotAdmitted::Insufficient(_) => false,
+        };
+        if of_client {
+            return EngineFallback::Refuse;
+        }
         let short = Short {
             holder: &attempt.holder,
             account,
@@ -77,11 +86,7 @@ impl Meter {
             seen,
             ..
         } = attempt;
-        let balance = seen.map(|account| Balance {
-            allotment: terms.total,
-            remaining: account.remaining(terms.total),
-            day,
-        });
+        let balance = seen.map(|account| self.balance(&account, terms, day));
         let refused = Refused {
             holder: Some(holder),
             rule: Some(charge.rule),
@@ -119,7 +124,7 @@ pub(super) fn shown(
     let limit = claim.and_then(|claim| claim.limits.all);
     let lease = account.and_then(Account::lease);
     match (limit, lease) {
-        (Some(limit), Some(lease)) if !calls.of_group => {
+        (Some(limit), Some(lease)) if calls.of == CallsOf::Organization => {
             let others = u32::from(lease.others_share);
             TooManyCalls {
                 in_progress: calls.in_progress.saturating_add(others).min(limit),

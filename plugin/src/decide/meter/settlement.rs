@@ -13,7 +13,7 @@ use crate::{
         statistics::Event,
         worker::{Correction, Owed},
     },
-    model::{credits::Credits, day::DayNumber, terms::Terms},
+    model::{client::ClientId, credits::Credits, day::DayNumber, terms::Terms},
     show::{
         metrics::Counts,
         receipt::{Outcome, Receipt},
@@ -24,6 +24,8 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Permit {
     pub(super) holder: Rc<AccountHolder>,
+    /// As whose it was counted, and the cap of that client.
+    pub(super) client: Option<(ClientId, Option<Credits>)>,
     /// The day on which it was charged.
     pub(super) day: DayNumber,
     /// What it was charged before it was forwarded.
@@ -229,19 +231,26 @@ impl Meter {
             engine.watch(&permit.holder);
         }
         let (key, day, terms) = (permit.holder.key.clone(), permit.day, permit.terms);
+        let client = permit.client.clone();
         let posting = Ledger::new(data).amend(&key, day, |account| {
-            Ok::<_, std::convert::Infallible>(correction.apply(account, day))
+            Ok::<_, std::convert::Infallible>(correction.apply(account, day, client.as_ref()))
         });
         let after = posting.result.ok();
         if after.is_none() {
             worker.owes(Owed {
                 key,
                 day,
+                client,
                 correction,
             });
         }
         if let (Some(posted), Some(balance)) = (&after, &mut receipt.balance) {
             balance.remaining = posted.after.remaining(balance.allotment);
+            if let Some(client) = &mut balance.client
+                && let Some(known) = posted.after.client(client.id.as_str())
+            {
+                client.used = known.used;
+            }
         }
         let mut counts = Counts {
             cas_retries: posting.retries,
@@ -290,15 +299,16 @@ impl Meter {
             }
             (_, None) => return,
         };
-        self.worker.counts(&permit.holder, permit.day, event);
+        let client = permit.client.as_ref().map(|(id, _)| id);
+        self.worker
+            .counts(&permit.holder, permit.day, client, event);
     }
 
     /// Releases the slot, if the call holds one; the races lost.
     fn release(&mut self, now: Timestamp, data: &impl SharedData) -> u32 {
         let lease = self.policy.concurrency.lease;
-        self.slot.take().map_or(0, |(holder, group)| {
-            self.worker.ends(&holder, group, lease, now, data)
-        })
+        let held = self.slot.take();
+        held.map_or(0, |held| self.worker.ends(&held, lease, now, data))
     }
 
     fn permit(&mut self) -> Option<(&mut Receipt, &mut Permit)> {

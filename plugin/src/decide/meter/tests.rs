@@ -82,6 +82,7 @@ fn words(meter: &Meter) -> String {
         .map_or("-", |holder| holder.label.as_str());
     let left = receipt
         .balance
+        .as_ref()
         .map_or("-".to_owned(), |balance| balance.remaining.to_string());
     format!(
         "{} {holder} cost {} left {left}",
@@ -328,5 +329,6 @@ fn what_is_counted_is_what_was_decided() {
 }
 
 mod afterwards;
+mod clients;
 mod endings;
 mod holding;

@@ -42,7 +42,7 @@ impl Meter {
                 return self.refuse(reason, answer, Refused::default());
             }
             Payer::Misdescribed(organization, invalid) => {
-                return self.refuse_misdescribed(&organization, &invalid, now);
+                return self.refuse_misdescribed(organization.as_str(), &invalid, now);
             }
             Payer::Awaited(organization) => {
                 return Verdict::of(Step::HoldForDirectory(organization));
@@ -73,6 +73,7 @@ impl Meter {
             allotment: details.total,
             remaining: details.remaining,
             day: holder.data_center.calendar.day(now),
+            client: None,
         };
         let enforcement = holder.enforcement;
         let receipt = Receipt {

@@ -23,7 +23,7 @@ fn now() -> Timestamp {
 fn spend(data: &FakeSharedData, holder: &AccountHolder, amount: u64) {
     let (day, amount) = (holder.day(now()).number, Credits::new(amount).unwrap());
     let posting = Ledger::new(data).post(&holder.key, day, |account| {
-        Ok::<_, std::convert::Infallible>(account.charge_more(day, amount, None))
+        Ok::<_, std::convert::Infallible>(account.charge_more(day, amount, None, None))
     });
     posting.result.unwrap();
 }
@@ -57,7 +57,7 @@ fn everybody_is_there_who_is_listed_shares_an_account_or_was_active() {
     let described = enter(&policy, &data, "described");
     spend(&data, &described, 900);
     let refused = Event::Refused(Reason::DailyCredits);
-    worker.counts(&described, described.day(now()).number, refused);
+    worker.counts(&described, described.day(now()).number, None, refused);
 
     let sorted = |query| {
         let view = View::from_query(query).unwrap();

@@ -6,8 +6,9 @@ use crate::{
     accounts::{ledger::HostRefused, subscription::SubscriptionError},
     document::json::{self, Anything},
     model::{
-        agents::Agents, calendar_date::CalendarDate, credits::Credits, edition::EditionName,
-        enforcement::Enforcement, legacy_limit::LegacyLimit, organization::Organization,
+        agents::Agents, calendar_date::CalendarDate, client_limits::ClientLimits, credits::Credits,
+        edition::EditionName, enforcement::Enforcement, legacy_limit::LegacyLimit,
+        organization::Organization,
     },
     outbound::callout::Reply,
 };
@@ -48,6 +49,7 @@ struct Answer {
     legacy_limit: Option<LegacyLimit>,
     concurrency: Option<u32>,
     enforcement: Option<Enforcement>,
+    clients: Option<ClientLimits>,
 }
 
 json::objects!(Answer);
@@ -64,6 +66,7 @@ impl From<Answer> for Organization {
             legacy_limit: answer.legacy_limit,
             concurrency: answer.concurrency,
             enforcement: answer.enforcement,
+            clients: answer.clients,
         }
     }
 }

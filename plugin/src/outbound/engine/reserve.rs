@@ -156,7 +156,7 @@ mod tests {
     }
 
     fn uses(account: &Account, amount: u64) -> Account {
-        account.charge_more(DAY, credits(amount), Some(credits(81_000)))
+        account.charge_more(DAY, credits(amount), Some(credits(81_000)), None)
     }
 
     #[test]

@@ -36,7 +36,7 @@ fn counted(all: &[(&str, u64)]) -> Statistics {
     let mut statistics = Statistics::opened(DayNumber::new(20_787));
     for &(rule, cost) in all {
         let cost = Credits::new(cost).unwrap();
-        statistics.add(Counted::Charged { rule, cost });
+        statistics.add(None, Counted::Charged { rule, cost });
     }
     statistics
 }
@@ -53,8 +53,8 @@ fn sent(events: &UsageEvents, second: i64) -> Vec<String> {
 fn what_was_charged_in_an_interval_is_one_batch() {
     let events = events(&json!({}));
     let mut statistics = counted(&[("list", 3), ("default", 1), ("gone", 9), ("list", 4)]);
-    statistics.add(Counted::Refunded(Credits::ONE));
-    statistics.add(Counted::Refused(Reason::DailyCredits));
+    statistics.add(None, Counted::Refunded(Credits::ONE));
+    statistics.add(None, Counted::Refused(Reason::DailyCredits));
     events.add("7", &statistics, at(0));
     assert_eq!(sent(&events, 59), [""; 0]);
     events.add("7", &counted(&[("default", 1)]), at(59));

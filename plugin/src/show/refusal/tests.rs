@@ -15,12 +15,13 @@ fn refusal(reason: Reason, price: Option<u64>, left: Option<(u64, u64)>) -> Refu
         remaining: Credits::new(remaining).unwrap(),
         allotment: Credits::new(allotment).unwrap(),
         day,
+        client: None,
     });
     let price = price.and_then(Credits::new);
     let calls = (reason == Reason::TooManyRequests).then_some(TooManyCalls {
         in_progress: 15,
         limit: 15,
-        of_group: false,
+        of: CallsOf::Organization,
     });
     Refusal {
         reason,
@@ -83,7 +84,7 @@ fn too_many_calls_at_once_are_told_how_many_there_may_be_and_not_to_wait_for_the
     );
     let mut of_group = refusal(Reason::TooManyRequests, None, None);
     of_group.calls = of_group.calls.map(|calls| TooManyCalls {
-        of_group: true,
+        of: CallsOf::Group,
         ..calls
     });
     assert_eq!(
@@ -173,6 +174,9 @@ fn every_reason_has_a_status_a_code_and_a_grpc_status() {
             "directory_unavailable 503 TEMPORARILY_UNAVAILABLE Unavailable",
             "engine_unavailable 503 TEMPORARILY_UNAVAILABLE Unavailable",
             "body_timeout 408 BODY_TIMEOUT DeadlineExceeded",
+            "client_credits 429 CLIENT_THRESHOLD_EXCEEDED ResourceExhausted",
+            "exceeds_client_credits 402 COST_EXCEEDS_CLIENT_CREDITS FailedPrecondition",
+            "client_too_many_requests 429 CLIENT_TOO_MANY_REQUESTS ResourceExhausted",
         ]
     );
     for (index, reason) in Reason::ALL.into_iter().enumerate() {
@@ -253,4 +257,32 @@ fn each_protocol_says_the_same_in_its_own_form() {
             b"gAAAAEBncnBjLXN0YXR1czogOA0KZ3JwYy1tZXNzYWdlOiAxMDAgJTI1IHdlZyAlRTIlODAlOTMgJUMzJUE5JTBBfg0K".to_vec()
         )
     );
+}
+
+#[test]
+fn a_client_without_credits_reads_whose_they_are() {
+    let mut short = refusal(Reason::ClientCredits, Some(3), Some((50, 100)));
+    short.balance = short.balance.map(|balance| Balance {
+        client: Some(ClientBalance {
+            id: ClientId::stated(Some("importer")),
+            cap: Credits::new(20),
+            used: Credits::new(19).unwrap(),
+        }),
+        ..balance
+    });
+    let body = |format| {
+        let response = short.response(format, "daily", now());
+        serde_json::from_slice::<serde_json::Value>(&response.body).unwrap()
+    };
+    let message = "This call costs 3 credits, and 1 of the 20 that the client importer may use in a day are left until 2026-11-23T00:00:00Z.";
+    let vendor = body(Format::Vendor);
+    assert_eq!(vendor["message"], message);
+    assert_eq!(
+        vendor["client"],
+        serde_json::json!({"id": "importer", "cap": 20, "remaining": 1})
+    );
+    let problem = body(Format::Problem);
+    assert_eq!(problem["violated-policies"], serde_json::json!(["client"]));
+    assert_eq!(problem["remaining"], 50);
+    assert_eq!(short.retry_after(now()), Some(Seconds::new(31)));
 }

@@ -50,6 +50,8 @@ pub struct Told(pub u8);
 pub struct Warning<'a> {
     /// The organization's id.
     pub organization: &'a str,
+    /// The client that has reached a share of its cap, which the terms then state; `None` for the organization itself.
+    pub client: Option<&'a str>,
     /// The name of its edition.
     pub edition: &'a str,
     /// What was reached.
@@ -70,9 +72,11 @@ pub struct Warning<'a> {
 struct Document<'a> {
     /// `api_credits.threshold_reached`.
     event: &'static str,
-    /// The same for each attempt to tell the same thing: organization, end of the day and threshold.
+    /// The same for each attempt to tell the same thing: organization, end of the day, threshold and client.
     id: String,
     organization: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<&'a str>,
     edition: &'a str,
     model: &'static str,
     threshold: u8,
@@ -188,17 +192,19 @@ impl Warning<'_> {
     pub fn log_line(&self) -> String {
         let Self {
             organization,
+            client,
             edition,
             used,
             terms: Terms { model, total, .. },
             ..
         } = self;
+        let client = client.map_or_else(String::new, |client| format!("client {client:?} of "));
         let unit = match model {
             Model::Legacy => "calls",
             Model::Credits | Model::Grandfathered => "credits",
         };
         format!(
-            "organization {organization:?} ({edition}) has used {} % of its {unit} of the day: {used} of {total}, {} are left until {}",
+            "{client}organization {organization:?} ({edition}) has used {} % of its {unit} of the day: {used} of {total}, {} are left until {}",
             self.threshold.percent(),
             total.saturating_sub(*used),
             self.resets_at.rfc3339,
@@ -217,8 +223,14 @@ impl Warning<'_> {
         } = self.terms;
         json::text(&Document {
             event: "api_credits.threshold_reached",
-            id: format!("{}/{resets_at}/{threshold}", self.organization),
+            id: match self.client {
+                None => format!("{}/{resets_at}/{threshold}", self.organization),
+                Some(client) => {
+                    format!("{}/{resets_at}/{threshold}/{client}", self.organization)
+                }
+            },
             organization: self.organization,
+            client: self.client,
             edition: self.edition,
             model: model.name(),
             threshold,

@@ -53,7 +53,7 @@ fn a_group_of_operations_has_its_own_limit() {
             in_progress: 1,
             limit: 1,
 
-            of_group: true,
+            of: crate::accounts::slots::CallsOf::Group,
         })
     );
     assert_eq!(desk.call("GET /one", "7"), "admitted 7 cost 1 left 8");

@@ -70,13 +70,13 @@ fn statistics() -> Statistics {
     ] {
         for _ in 0..calls {
             let cost = credits(cost);
-            statistics.add(Event::Charged { rule, cost });
+            statistics.add(None, Event::Charged { rule, cost });
         }
     }
-    statistics.add(Event::Refunded(credits(10)));
-    statistics.add(Event::Refused(Reason::BodyTooLarge));
-    statistics.add(Event::Refused(Reason::DailyCredits));
-    statistics.add(Event::Refused(Reason::DailyCredits));
+    statistics.add(None, Event::Refunded(credits(10)));
+    statistics.add(None, Event::Refused(Reason::BodyTooLarge));
+    statistics.add(None, Event::Refused(Reason::DailyCredits));
+    statistics.add(None, Event::Refused(Reason::DailyCredits));
     statistics
 }
 

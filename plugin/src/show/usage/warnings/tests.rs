@@ -89,6 +89,7 @@ fn what_are_no_thresholds_is_said() {
 
 fn warning(details: &crate::show::usage::details::Details) -> Warning<'_> {
     Warning {
+        client: None,
         organization: &details.organization,
         edition: &details.edition,
         threshold: Threshold(80),
