@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod complaints;
+pub mod history;
 pub mod holder;
 pub mod ledger;
 pub mod roster;

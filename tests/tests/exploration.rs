@@ -45,6 +45,15 @@ fn three_workers_never_overspend() -> anyhow::Result<()> {
 }
 
 #[test]
+fn two_workers_keep_the_parts_of_clients() -> anyhow::Result<()> {
+    every_order_holds(
+        "calls_of_clients_at_once_keep_their_parts",
+        Bounds::default(),
+        64,
+    )
+}
+
+#[test]
 fn three_workers_give_back_once_what_the_upstream_failed() -> anyhow::Result<()> {
     every_order_holds(
         "refunds_at_once_conserve_the_credits",

@@ -12,6 +12,8 @@ mod tests;
 
 pub use record::UnreadableStatistics;
 
+use std::cmp::Reverse;
+
 use crate::model::{client::ClientId, credits::Credits, day::DayNumber, reason::Reason};
 
 /// What one organization did on one day.
@@ -111,6 +113,15 @@ impl Count {
         self.calls == 0 && self.credits.is_zero()
     }
 
+    /// What of it is not `part`.
+    #[must_use]
+    pub fn without(self, part: Self) -> Self {
+        Self {
+            calls: self.calls.saturating_sub(part.calls),
+            credits: self.credits.saturating_sub(part.credits),
+        }
+    }
+
     /// Adds `other`.
     pub fn add(&mut self, other: Self) {
         self.calls = self.calls.saturating_add(other.calls);
@@ -148,6 +159,41 @@ impl Breakdown {
         } else if self.named.len() < Self::MAX_NAMES {
             self.named.push((name, count));
         } else {
+            self.others.add(count);
+        }
+    }
+
+    /// All calls and credits.
+    #[must_use]
+    pub fn total(&self) -> Count {
+        let mut total = self.others;
+        self.named.iter().for_each(|(_, count)| total.add(*count));
+        total
+    }
+
+    /// What of it is not `part`. A name that only `part` has is among the others here.
+    #[must_use]
+    pub fn without(&self, part: &Self) -> Self {
+        let mut rest = self.clone();
+        for (name, count) in part.named() {
+            let named = rest.named.iter_mut().find(|(known, _)| *known == name);
+            match named {
+                Some((_, known)) => *known = known.without(count),
+                None => rest.others = rest.others.without(count),
+            }
+        }
+        rest.others = rest.others.without(part.others);
+        rest
+    }
+
+    /// Keeps the names with the most credits, and sums up the others.
+    fn trim(&mut self, names: usize) {
+        if self.named.len() <= names {
+            return;
+        }
+        self.named
+            .sort_by_key(|(_, count)| Reverse((count.credits, count.calls)));
+        for (_, count) in self.named.split_off(names) {
             self.others.add(count);
         }
     }
@@ -258,6 +304,36 @@ impl Statistics {
             for client in &other.clients {
                 self.with_client(&client.id, |known| known.merge(client));
             }
+        }
+    }
+
+    /// All charged calls and their credits.
+    #[must_use]
+    pub fn total(&self) -> Count {
+        self.operations.total()
+    }
+
+    /// Keeps so many operations and clients, those with the most credits, and sums up the others.
+    pub fn trim(&mut self, names: usize) {
+        self.operations.trim(names);
+        if self.clients.len() > names {
+            self.clients.sort_by_key(|client| {
+                let total = client.operations.total();
+                Reverse((total.credits, total.calls))
+            });
+            let rest = self.clients.split_off(names);
+            let mut others = ClientStatistics::none_of(ClientId::others());
+            for client in &rest {
+                others.merge(client);
+            }
+            let known = self.clients.iter_mut();
+            match known.into_iter().find(|client| client.id.is_others()) {
+                Some(known) => known.merge(&others),
+                None => self.clients.push(others),
+            }
+        }
+        for client in &mut self.clients {
+            client.operations.trim(names);
         }
     }
 

@@ -1,11 +1,15 @@
 //! The tally: what one worker has counted and not yet put into the shared statistics.
 //!
 //! A call adds to the memory of its worker, which costs no hostcall; every tick moves what has gathered into shared data. What could
-//! not be written stays for the next time, so that nothing is lost and nothing is counted twice.
+//! not be written stays for the next time, so that nothing is lost and nothing is counted twice. What is of a day that is over goes into the
+//! [history](super::history).
 
 use std::{collections::HashMap, rc::Rc};
 
-use super::statistics::{Event, Statistics, UnreadableStatistics};
+use super::{
+    history::History,
+    statistics::{Event, Statistics, UnreadableStatistics},
+};
 use crate::{
     accounts::{
         holder::AccountHolder,
@@ -21,6 +25,8 @@ pub struct Tally {
     pending: HashMap<AccountKey, Pending, BuildSpread>,
     /// What was counted on a day that is over.
     former: Vec<Pending>,
+    /// What is to go into the history, and was told when it was written before.
+    passed: Vec<Pending>,
 }
 
 /// What has gathered for one account.
@@ -94,7 +100,7 @@ impl Tally {
     /// Whether there is nothing to write.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.pending.is_empty() && self.former.is_empty()
+        self.pending.is_empty() && self.former.is_empty() && self.passed.is_empty()
     }
 
     /// Moves everything into shared data, and tells `written` of each holder what was moved.
@@ -104,26 +110,64 @@ impl Tally {
         mut written: impl FnMut(&Rc<AccountHolder>, &Statistics),
     ) -> Flushed {
         let mut flushed = Flushed::default();
-        let mut keeps = |Pending { holder, statistics }: &Pending| match write(
-            data,
-            holder.key.as_str(),
-            statistics,
-            &mut flushed.retries,
-        ) {
-            Ok(()) => {
-                written(holder, statistics);
-                flushed.written = flushed.written.saturating_add(1);
-                false
-            }
-            Err(error) => {
-                flushed.kept = flushed.kept.saturating_add(1);
-                flushed.trouble = Some(error);
-                true
+        let mut passed = std::mem::take(&mut self.passed);
+        let mut keeps = |Pending { holder, statistics }: &Pending| {
+            let key = holder.key.as_str();
+            match write(data, key, statistics, &mut flushed.retries) {
+                Ok(before) => {
+                    written(holder, statistics);
+                    flushed.written = flushed.written.saturating_add(1);
+                    let holder = Rc::clone(holder);
+                    passed.extend(before.map(|statistics| Pending { holder, statistics }));
+                    false
+                }
+                Err(error) => {
+                    flushed.kept = flushed.kept.saturating_add(1);
+                    flushed.trouble = Some(error);
+                    true
+                }
             }
         };
         self.former.retain(&mut keeps);
         self.pending.retain(|_, pending| keeps(pending));
+        passed.retain(|Pending { holder, statistics }| {
+            let key = holder.key.as_str();
+            let kept = pass(data, key, statistics, &mut flushed.retries);
+            if let Err(error) = kept {
+                flushed.kept = flushed.kept.saturating_add(1);
+                flushed.trouble = Some(error);
+            }
+            kept.is_err()
+        });
+        self.passed = passed;
         flushed
+    }
+
+    /// The days before `today` of the account at `key`.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn history(
+        &self,
+        key: &AccountKey,
+        today: DayNumber,
+        data: &impl SharedData,
+    ) -> Result<History, StatisticsError> {
+        let stored = |below: &str| -> Result<Vec<u8>, HostRefused> {
+            let stored = data.get(&[key.as_str(), below].concat())?;
+            Ok(stored.map(|stored| stored.value).unwrap_or_default())
+        };
+        let mut history = History::from_record(&stored(History::BELOW)?)?;
+        // Nobody has called today yet.
+        if let Some(last) = statistics(&stored(Statistics::BELOW)?)? {
+            history = history.with(&last);
+        }
+        for Pending { holder, statistics } in self.former.iter().chain(&self.passed) {
+            if holder.key == *key {
+                history = history.with(statistics);
+            }
+        }
+        Ok(history.before(today))
     }
 
     /// The statistics of the account at `key` as of `today`: what all workers have written and what this one has not. What other
@@ -161,44 +205,59 @@ fn statistics(stored: &[u8]) -> Result<Option<Statistics>, UnreadableStatistics>
     Statistics::from_record(stored).map(Some)
 }
 
-/// The record with `pending` added; `None` if it is of a later day.
-fn merged(stored: &[u8], pending: &Statistics) -> Result<Option<Vec<u8>>, UnreadableStatistics> {
-    let added = Statistics::added_to(stored, pending);
-    if added.is_some() {
-        return Ok(added);
-    }
-    Ok(match statistics(stored)? {
-        // Nobody shows yesterday any more.
-        Some(statistics)
-            if statistics.day() > pending.day() && !statistics.is_far_ahead_of(pending.day()) =>
-        {
-            None
-        }
-        Some(mut statistics) => {
-            statistics.merge(pending);
-            Some(statistics.to_record())
-        }
-        None => Some(pending.to_record()),
-    })
-}
-
-/// Merges `pending` into what is stored, once.
+/// Merges `pending` into what is stored, once. Returns what is of a day that is over, and belongs into the history.
 fn write(
     data: &impl SharedData,
     account: &str,
     pending: &Statistics,
     retries: &mut u32,
-) -> Result<(), StatisticsError> {
+) -> Result<Option<Statistics>, StatisticsError> {
     let changed = change(data, &stored_at(account), Tally::ATTEMPTS, |stored| {
-        let record = merged(stored, pending)?;
-        Ok(record.map_or(Change::Keep(()), |record| Change::Store(record, ())))
+        if let Some(record) = Statistics::added_to(stored, pending) {
+            return Ok(Change::Store(record, None));
+        }
+        Ok(match statistics(stored)? {
+            None => Change::Store(pending.to_record(), None),
+            Some(known) if known.day() < pending.day() => {
+                Change::Store(pending.to_record(), Some(known))
+            }
+            Some(known) if known.day() > pending.day() && !known.is_far_ahead_of(pending.day()) => {
+                Change::Keep(Some(pending.clone()))
+            }
+            Some(mut known) => {
+                known.merge(pending);
+                Change::Store(known.to_record(), None)
+            }
+        })
     });
     *retries = retries.saturating_add(changed.retries);
-    changed.result.map_err(|why| match why {
-        NotChanged::Stopped(unreadable) => StatisticsError::Unreadable(unreadable),
-        NotChanged::Contended { attempts } => StatisticsError::Contended { attempts },
-        NotChanged::Refused(refused) => refused.into(),
-    })
+    changed.result.map_err(StatisticsError::from)
+}
+
+/// Adds a day to the history.
+fn pass(
+    data: &impl SharedData,
+    account: &str,
+    day: &Statistics,
+    retries: &mut u32,
+) -> Result<(), StatisticsError> {
+    let key = [account, History::BELOW].concat();
+    let changed = change(data, &key, Tally::ATTEMPTS, |stored| {
+        let history = History::from_record(stored)?.with(day);
+        Ok(Change::Store(history.to_record(), ()))
+    });
+    *retries = retries.saturating_add(changed.retries);
+    changed.result.map_err(StatisticsError::from)
+}
+
+impl From<NotChanged<UnreadableStatistics>> for StatisticsError {
+    fn from(why: NotChanged<UnreadableStatistics>) -> Self {
+        match why {
+            NotChanged::Stopped(unreadable) => Self::Unreadable(unreadable),
+            NotChanged::Contended { attempts } => Self::Contended { attempts },
+            NotChanged::Refused(refused) => refused.into(),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use crate::{
     accounts::{
         account::Account,
         complaints::Complaints,
+        history::History,
         holder::AccountHolder,
         ledger::{AccountKey, Ledger, PostingFailure, SharedData},
         slots::{Group, WorkerId},
@@ -224,6 +225,13 @@ impl Worker {
         let known = self.tally.borrow().read(key, today, data);
         // The details are shown without a breakdown rather than not at all.
         known.unwrap_or_else(|_| Statistics::opened(today))
+    }
+
+    /// What an organization did on the days before today.
+    #[must_use]
+    pub fn history(&self, key: &AccountKey, today: DayNumber, data: &impl SharedData) -> History {
+        let known = self.tally.borrow().history(key, today, data);
+        known.unwrap_or_default()
     }
 
     /// Tells what was counted, `counted` as well, and tries again what is owed.

@@ -23,7 +23,7 @@ use crate::{
         calendar_date::CalendarDate,
         credits::Credits,
         data_center::{DEFAULT_NAME, DataCenter},
-        day::{Day, DayNumber, Seconds, after},
+        day::{Day, DayNumber},
         organization::OrganizationId,
         terms::{Model, Terms},
     },
@@ -200,7 +200,7 @@ impl Policy {
                 in_progress: calls,
                 concurrency: known.concurrency,
                 refused: 0,
-                runs_out_at: runs_out_at(used, total, &day, now),
+                runs_out_at: day.runs_out_at(used, total, now),
                 resets_at: Some(day.end),
             },
             statistics: Some((known.key.clone(), day)),
@@ -253,19 +253,6 @@ impl Found {
             self.row.refused = calls.fold(refusals.others().calls, u64::saturating_add);
         }
     }
-}
-
-/// When `total` is used up, if it is used as it has been since the day began; `None` if that is not before its end, or has been.
-fn runs_out_at(used: Credits, total: Credits, day: &Day, now: Timestamp) -> Option<Timestamp> {
-    if used.is_zero() || used >= total {
-        return None;
-    }
-    let since = u128::from(Seconds::between(day.start, now).get());
-    let whole = since
-        .saturating_mul(u128::from(total.get()))
-        .checked_div(u128::from(used.get()))?;
-    let whole = std::time::Duration::from_secs(u64::try_from(whole).ok()?);
-    Some(after(day.start, whole)).filter(|at| *at < day.end)
 }
 
 /// The order of two rows, by id where they are otherwise equal.

@@ -27,6 +27,13 @@ impl CalendarDate {
         Self(Offset::UTC.to_datetime(midnight).date())
     }
 
+    /// How many days later `other` is; less than nothing if it is earlier.
+    #[must_use]
+    pub fn days_until(self, other: Self) -> i32 {
+        let days = other.0.duration_since(self.0).as_hours() / 24;
+        i32::try_from(days).unwrap_or(i32::MAX)
+    }
+
     /// The date.
     #[must_use]
     pub const fn get(self) -> Date {

@@ -11,6 +11,8 @@ use jiff::{
     tz::{TimeZone, TimeZoneDatabase},
 };
 
+use crate::model::credits::Credits;
+
 /// The number of a day: days since 1970-01-01 of the local date on which it began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DayNumber(i32);
@@ -95,6 +97,20 @@ impl Day {
     #[must_use]
     pub fn length(&self) -> Seconds {
         Seconds::between(self.start, self.end)
+    }
+
+    /// When `total` is used up, if it is used as it has been since the day began; `None` if that is not before its end, or has been.
+    #[must_use]
+    pub fn runs_out_at(&self, used: Credits, total: Credits, now: Timestamp) -> Option<Timestamp> {
+        if used.is_zero() || used >= total {
+            return None;
+        }
+        let since = u128::from(Seconds::between(self.start, now).get());
+        let whole = since
+            .saturating_mul(u128::from(total.get()))
+            .checked_div(u128::from(used.get()))?;
+        let whole = Duration::from_secs(u64::try_from(whole).ok()?);
+        Some(after(self.start, whole)).filter(|at| *at < self.end)
     }
 
     /// Whether `now` is on this day.

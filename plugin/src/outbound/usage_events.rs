@@ -1,4 +1,4 @@
-//! Usage events: what was charged, by organization, operation and time, for whoever bills or analyses it.
+//! Usage events: what was charged, by organization, client, operation and time, for whoever bills or analyses it.
 //!
 //! Each worker sums up what its calls were charged once their costs are final, and sends the sums to an HTTP service at an interval:
 //! as a batch of `CloudEvents` (version 1.0.2, JSON batch format), which meters such as `OpenMeter` take as they are, or as CSV. Every event
@@ -27,6 +27,7 @@ use crate::{
     document::csv,
     model::{
         calendar_date::CalendarDate,
+        client::ClientId,
         day::{DayNumber, Seconds},
         instant::rfc3339,
         spread::BuildSpread,
@@ -56,12 +57,12 @@ pub struct UsageEvents {
 #[derive(Debug)]
 struct Gathering {
     from: Timestamp,
-    /// In the order of organizations and operations.
+    /// In the order of organizations, clients and operations.
     charged: Vec<(Operation, Count)>,
 }
 
-/// An organization, the name of a rule, and the day to which its calls were charged.
-type Operation = (Rc<str>, Rc<str>, DayNumber);
+/// An organization, its client where clients are told apart, the name of a rule, and the day to which its calls were charged.
+type Operation = (Rc<str>, Option<ClientId>, Rc<str>, DayNumber);
 
 /// What calls of one organization and operation were charged (`CloudEvents` 1.0.2, required attributes, `subject`, `time`).
 #[derive(Serialize)]
@@ -79,6 +80,8 @@ struct Event<'a> {
 #[derive(Serialize)]
 struct Data<'a> {
     organization: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<&'a str>,
     operation: &'a str,
     /// The organization's day to which they were charged.
     day: &'a str,
@@ -100,13 +103,14 @@ impl UsageEvents {
     /// An event's type.
     const TYPE: &'static str = "api_credits.usage";
     /// What the columns of a CSV batch are called.
-    const COLUMNS: [&'static str; 9] = [
+    const COLUMNS: [&'static str; 10] = [
         "id",
         "day",
         "hour",
         "from",
         "to",
         "organization",
+        "client",
         "operation",
         "calls",
         "credits",
@@ -126,20 +130,23 @@ impl UsageEvents {
 
     /// Adds what calls of `organization` were charged that have ended lately.
     pub fn add(&self, organization: &str, statistics: &Statistics, now: Timestamp) {
-        let operations = statistics.operations();
         let (former, others) = (Rc::from(Breakdown::FORMER), Rc::from(Breakdown::OTHERS));
-        let named = operations
-            .named()
-            .map(|(name, count)| (self.rules.get(&name).unwrap_or(&former), count));
-        let all = named.chain([(&others, operations.others())]);
         let organization: Rc<str> = Rc::from(organization);
         let mut gathering = self.gathering.borrow_mut();
-        for (rule, count) in all.filter(|(_, count)| !count.is_zero()) {
+        let mut add = |client: Option<&ClientId>, rule: &Rc<str>, count: Count| {
+            if count.is_zero() {
+                return;
+            }
             let gathering = gathering.get_or_insert_with(|| Gathering {
                 from: self.ticked.get().unwrap_or(now),
                 charged: Vec::new(),
             });
-            let key = (Rc::clone(&organization), Rc::clone(rule), statistics.day());
+            let key = (
+                Rc::clone(&organization),
+                client.cloned(),
+                Rc::clone(rule),
+                statistics.day(),
+            );
             let charged = &mut gathering.charged;
             let found = charged.binary_search_by(|(known, _)| known.cmp(&key));
             match found.map(|place| charged.get_mut(place)) {
@@ -147,7 +154,22 @@ impl UsageEvents {
                 Ok(None) => {}
                 Err(place) => charged.insert(place, (key, count)),
             }
+        };
+        let mut add_all = |client: Option<&ClientId>, operations: &Breakdown| {
+            for (name, count) in operations.named() {
+                add(client, self.rules.get(&name).unwrap_or(&former), count);
+            }
+            add(client, &others, operations.others());
+        };
+        for client in statistics.clients() {
+            add_all(Some(&client.id), &client.operations);
         }
+        // What was charged without a client.
+        let clients = statistics.clients().iter();
+        let rest = clients.fold(statistics.operations().clone(), |rest, client| {
+            rest.without(&client.operations)
+        });
+        add_all(None, &rest);
     }
 
     /// Has everything sent that was gathered in an interval or an hour that is over at `now`. `draw` draws lots.
@@ -199,7 +221,8 @@ impl UsageEvents {
         match self.format {
             Format::Cloudevents => {
                 let mut events = Vec::with_capacity(batch.len());
-                for ((((organization, operation, _), count), id), day) in rows {
+                for ((((organization, client, operation, _), count), id), day) in rows {
+                    let client = client.as_ref().map(ClientId::as_str);
                     events.push(Event {
                         specversion: "1.0",
                         r#type: Self::TYPE,
@@ -209,6 +232,7 @@ impl UsageEvents {
                         time: &to,
                         data: Data {
                             organization,
+                            client,
                             operation,
                             day,
                             hour: &hour,
@@ -223,7 +247,8 @@ impl UsageEvents {
             }
             Format::Csv => {
                 let mut text = csv::row(&Self::COLUMNS);
-                for ((((organization, operation, _), count), id), day) in rows {
+                for ((((organization, client, operation, _), count), id), day) in rows {
+                    let client = client.as_ref().map(ClientId::as_str);
                     let (calls, credits) = (count.calls.to_string(), count.credits.to_string());
                     text.push_str(&csv::row(&[
                         id,
@@ -232,6 +257,7 @@ impl UsageEvents {
                         &from,
                         &to,
                         organization,
+                        client.unwrap_or_default(),
                         operation,
                         &calls,
                         &credits,

@@ -16,4 +16,5 @@ pub mod json;
 pub mod local_time;
 pub mod page;
 pub mod preview;
+pub mod table;
 pub mod warnings;

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use api_credits::accounts::statistics::Statistics;
+use api_credits::accounts::{history::History, statistics::Statistics};
 use api_credits::decide::policy::Policy;
 use api_credits::model::credits::Credits;
 use api_credits::model::day::{Day, DayNumber};
@@ -214,10 +214,12 @@ fn details(name: &str) -> Details {
         now,
         concurrency: None,
         enforced: true,
+        clients: None,
     };
     Details::new(
         &facts,
         &Statistics::opened(DayNumber::new(20_779)),
+        &History::default(),
         policy.costs.rule_names(),
     )
 }

@@ -121,6 +121,58 @@ pub(crate) fn callers_at_once_spend_exactly_the_allotment(world: &World) -> anyh
     Ok(())
 }
 
+/// Five clients of an organization call at once, each of which has a part of its day.
+pub(crate) fn clients_at_once_spend_exactly_their_parts(world: &World) -> anyhow::Result<()> {
+    let mut config = config()?;
+    let document = config.as_object_mut().context("no object")?;
+    document.insert(
+        "clients".to_owned(),
+        json!({
+            "identity": {"header": "x-client-id"},
+            "limits": {"default": {"percent": 30}, "named": {"small": {"credits": 7}}},
+            "max_clients": 3,
+        }),
+    );
+    let mut session = serve(world, &config)?;
+    // Three that are counted apart, one by name, and one that is counted with the others.
+    let clients = ["a", "b", "c", "small", "late"];
+    for client in ["a", "b", "c"] {
+        let first = session.exchange(&call_of(client))?;
+        assert_eq!(first.status, 200);
+    }
+    let calls: Vec<_> = (clients.iter().cycle().take(2_500))
+        .map(|client| call_of(client))
+        .collect();
+    let exchanges = session.parallel(&calls, CALLERS)?;
+    let admitted = |client: &str| {
+        let of_client = exchanges.iter().zip(&calls).filter(|(exchange, call)| {
+            exchange.status == 200 && call.headers.iter().any(|(_, value)| value == client)
+        });
+        of_client.count()
+    };
+    let counts = clients.map(admitted);
+    // Each had paid one credit before: 300 is what each may use, 1,000 what all may.
+    ensure!(
+        counts.iter().all(|count| *count <= 300) && counts[3] == 7,
+        "more than a part: {counts:?}"
+    );
+    assert_eq!(counts.iter().sum::<usize>(), 997, "{counts:?}");
+    assert_eq!(
+        counted(&mut *session, "api_credits.credits.charged")?,
+        Some(ALLOTMENT)
+    );
+    let busy = session.busy_workers(WORKERS)?;
+    ensure!(busy >= 2, "only {busy} worker served all calls");
+    Ok(())
+}
+
+fn call_of(client: &str) -> Request {
+    let mut call = call("7", "/api/v1/tickets/4711");
+    call.headers
+        .push(("x-client-id".to_owned(), client.to_owned()));
+    call
+}
+
 pub(crate) fn what_was_charged_is_what_was_admitted(world: &World) -> anyhow::Result<()> {
     let mut session = serve(world, &config()?)?;
     let paths = [

@@ -139,6 +139,10 @@ const TESTS: &[(&str, Test)] = &[
         exactness::callers_at_once_spend_exactly_the_allotment,
     ),
     (
+        "exactness::clients_at_once_spend_exactly_their_parts",
+        exactness::clients_at_once_spend_exactly_their_parts,
+    ),
+    (
         "exactness::what_was_charged_is_what_was_admitted",
         exactness::what_was_charged_is_what_was_admitted,
     ),

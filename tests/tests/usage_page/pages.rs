@@ -2,7 +2,10 @@
 
 use anyhow::Context as _;
 use api_credits::{
-    accounts::statistics::{Event, Statistics},
+    accounts::{
+        history::History,
+        statistics::{Event, Statistics},
+    },
     model::{
         allotment::Allotment,
         credits::Credits,
@@ -320,6 +323,7 @@ impl Account {
                 in_progress: 2,
             }),
             enforced: self.enforced,
+            clients: None,
         };
         let mut statistics = Statistics::opened(day.number);
         for &(rule, calls, cost) in self.operations {
@@ -333,6 +337,11 @@ impl Account {
             statistics.add(None, Event::Refunded(credits(refund)?));
         }
         let rules = self.operations.iter().map(|&(rule, ..)| rule);
-        Ok(Details::new(&facts, &statistics, rules))
+        Ok(Details::new(
+            &facts,
+            &statistics,
+            &History::default(),
+            rules,
+        ))
     }
 }

@@ -259,7 +259,7 @@ fn what_is_no_record_is_said_to_be_none() {
     let longer = [record.as_slice(), b"!"].concat();
     check(
         &longer,
-        "20 bytes of malformed statistics, 1 of them after what is wrong",
+        "20 bytes of malformed statistics, 0 of them after what is wrong",
     );
     let too_many = [1, 0, 0, 0, 0, 0, 0, 65];
     check(

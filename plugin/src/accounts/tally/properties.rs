@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::{tests::holder, *};
 use crate::{
     accounts::ledger::fake::FakeSharedData,
-    model::{credits::Credits, reason::Reason},
+    model::{client::ClientId, credits::Credits, reason::Reason},
 };
 
 /// What one of the workers does next.
@@ -99,7 +99,9 @@ proptest! {
         for (worker, act) in acts {
             let tally = &mut workers[worker];
             let mut count = |account: usize, event: Event<'_>, sums: Sums| {
-                tally.add(&holders[account], DayNumber::new(day), None, event);
+                // Some clients are told apart, others are not.
+                let client = (worker > 0).then(|| ClientId::stated(Some(["x", "y", "z"][worker])));
+                tally.add(&holders[account], DayNumber::new(day), client.as_ref(), event);
                 let known = expected.entry((account, day)).or_default();
                 known.iter_mut().zip(sums).for_each(|(known, more)| *known += more);
                 all.iter_mut().zip(sums).for_each(|(all, more)| *all += more);
@@ -136,6 +138,12 @@ proptest! {
             let known = expected.get(&(account, day)).copied().unwrap_or_default();
             prop_assert_eq!(sums(&statistics), known);
             prop_assert!(statistics.operations().named().count() <= 64);
+            let history = Tally::default().history(&key(account), today, &data).unwrap();
+            for past in (day - 31).max(20_779)..day {
+                let found = history.days().find(|known| known.day().get() == past);
+                let known = expected.get(&(account, past)).copied().unwrap_or_default();
+                prop_assert_eq!(found.map_or(Sums::default(), sums), known, "day {}", past);
+            }
         }
     }
 }

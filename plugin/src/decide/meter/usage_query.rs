@@ -7,13 +7,19 @@ use jiff::Timestamp;
 use super::{Meter, Refused, RequestHead, State, Step, Verdict};
 use crate::{
     accounts::{
-        account::Account,
+        account::{Account, Clients},
         holder::AccountHolder,
         ledger::{Ledger, SharedData},
     },
     decide::policy::Payer,
     model::{
-        balance::Balance, credits::Credits, data_center::DEFAULT_NAME, day::Seconds, reason::Reason,
+        balance::Balance,
+        client::{ClientBalance, ClientId},
+        credits::Credits,
+        data_center::DEFAULT_NAME,
+        day::Seconds,
+        enforcement::Enforcement,
+        reason::Reason,
     },
     show::{
         metrics::Counts,
@@ -143,13 +149,46 @@ impl Meter {
                 in_progress: in_progress(&account, lease, now),
             }),
             enforced: holder.enforcement.refuses(),
+            clients: self.clients(holder, &account, now),
         };
         let statistics = self.worker.statistics(&holder.key, day.number, data);
+        let history = self.worker.history(&holder.key, day.number, data);
         Some(Details::new(
             &facts,
             &statistics,
+            &history,
             self.policy.costs.rule_names(),
         ))
+    }
+}
+
+impl Meter {
+    /// The clients of `holder` by its account, each with its cap; `None` where clients are not told apart.
+    fn clients(
+        &self,
+        holder: &AccountHolder,
+        account: &Account,
+        now: Timestamp,
+    ) -> Option<Vec<ClientBalance>> {
+        let rules = self.policy.clients.as_ref()?;
+        let allotment = holder.schedule.at(now).total;
+        let limits = holder.client_limits.as_ref();
+        let known = account.clients().into_iter().flat_map(Clients::iter);
+        let balances = known.map(|(id, client)| {
+            let id = ClientId::recorded(id);
+            let (limit, _) = rules.limits.limit(limits, &id);
+            // What calls state of a cap is known of them alone.
+            let stated = &rules.attributes;
+            let limited = holder.enforcement != Enforcement::NeverRefuse
+                && stated.credits.is_none()
+                && stated.percent.is_none();
+            ClientBalance {
+                cap: limit.cap(allotment).filter(|_| limited),
+                used: client.used,
+                id,
+            }
+        });
+        Some(balances.collect())
     }
 }
 

@@ -98,7 +98,8 @@ fn credits_run_out_at_the_pace_of_the_day() {
     };
     let at = |used, total| {
         let credits = |number| Credits::new(number).unwrap();
-        runs_out_at(credits(used), credits(total), &day, now()).map(|at| at.to_string())
+        day.runs_out_at(credits(used), credits(total), now())
+            .map(|at| at.to_string())
     };
     assert_eq!(at(60, 100).as_deref(), Some("2026-11-30T20:00:00Z"));
     assert_eq!(at(50, 100), None, "just as the day ends");

@@ -86,9 +86,9 @@ fn csv_says_the_same() {
     assert_eq!(
         sent(&events, 1),
         [
-            "id,day,hour,from,to,organization,operation,calls,credits\r\n\
-          abababababababab-0-0,2026-11-30,2026-11-30T12:00:00Z,2026-11-30T12:00:00Z,2026-11-30T12:00:01Z,7,default,1,1\r\n\
-          abababababababab-0-1,2026-11-30,2026-11-30T12:00:00Z,2026-11-30T12:00:00Z,2026-11-30T12:00:01Z,7,list,1,3\r\n"
+            "id,day,hour,from,to,organization,client,operation,calls,credits\r\n\
+          abababababababab-0-0,2026-11-30,2026-11-30T12:00:00Z,2026-11-30T12:00:00Z,2026-11-30T12:00:01Z,7,,default,1,1\r\n\
+          abababababababab-0-1,2026-11-30,2026-11-30T12:00:00Z,2026-11-30T12:00:00Z,2026-11-30T12:00:01Z,7,,list,1,3\r\n"
         ]
     );
 }
@@ -149,5 +149,24 @@ fn an_interval_is_a_second_at_least() {
                 && line.contains("0")
                 && line.contains("from 1 to 3600")),
         "{error:?}"
+    );
+}
+
+#[test]
+fn what_a_client_was_charged_is_an_event_of_its_own_and_nothing_is_told_twice() {
+    let events = events(&json!({"format": "csv", "interval_seconds": 1}));
+    let mut statistics = counted(&[("list", 3)]);
+    let client = ClientId::stated(Some("importer"));
+    let cost = Credits::new(4).unwrap();
+    statistics.add(Some(&client), Counted::Charged { rule: "list", cost });
+    events.add("7", &statistics, at(0));
+    let csv = sent(&events, 1).concat();
+    let rows = csv.lines().skip(1).map(|row| {
+        let fields: Vec<_> = row.split(',').skip(5).collect();
+        fields.join(",")
+    });
+    assert_eq!(
+        rows.collect::<Vec<_>>(),
+        ["7,,list,1,3", "7,importer,list,1,4"]
     );
 }

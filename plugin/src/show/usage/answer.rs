@@ -12,6 +12,7 @@ use super::{
     json::{self, Document},
     page::{self, Page},
     preview::Call,
+    table,
 };
 use crate::{document::json::cut, pricing::cost_table::CostTable};
 
@@ -28,6 +29,8 @@ pub struct Usage {
 pub enum Resource<'a> {
     /// The details of the calling organization's day.
     Details,
+    /// The same and the days before as a table.
+    Table,
     /// The price of the call that this query describes.
     Cost {
         /// The query.
@@ -100,6 +103,7 @@ impl Usage {
         let (below, query) = below.split_once('?').unwrap_or((below, ""));
         match below {
             "" | "/" => Some(Resource::Details),
+            "/usage.csv" => Some(Resource::Table),
             "/cost" => Some(Resource::Cost { query }),
             below if below.starts_with('/') => Some(Resource::Unknown {
                 path: target.split('?').next().unwrap_or(target),
@@ -125,6 +129,10 @@ impl Usage {
         }
         match resource {
             Resource::Cost { query } => self.price(query, details, costs),
+            Resource::Table => {
+                let content_type = Some("text/csv; charset=utf-8");
+                self.varying(respond(200, content_type, table::text(details)))
+            }
             Resource::Details | Resource::Unknown { .. } => self.details(request, details),
         }
     }
@@ -174,7 +182,9 @@ impl Usage {
     fn not_found(&self, path: &str) -> Answer {
         let usage = self.config.path.as_str();
         let path = cut(path);
-        let message = format!("no such path {path:?}, expected {usage:?} or \"{usage}/cost\"");
+        let message = format!(
+            "no such path {path:?}, expected {usage:?}, \"{usage}/usage.csv\" or \"{usage}/cost\""
+        );
         self.error(404, "NOT_FOUND", &message)
     }
 

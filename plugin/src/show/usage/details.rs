@@ -7,9 +7,14 @@ use std::cmp::Ordering;
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::local_time::LocalTime;
-use crate::accounts::statistics::{Breakdown, Count, NameHash, Statistics};
+use crate::accounts::{
+    history::History,
+    statistics::{Breakdown, ClientStatistics, Count, NameHash, Statistics},
+};
 use crate::model::{
     allotment::Allotment,
+    calendar_date::CalendarDate,
+    client::ClientBalance,
     credits::Credits,
     day::{Day, Seconds},
     plan::Plan,
@@ -48,6 +53,8 @@ pub struct Facts<'a> {
     pub concurrency: Option<Concurrency>,
     /// Whether calls that it cannot pay for are refused; in shadow mode they are only counted.
     pub enforced: bool,
+    /// Its clients, as its account has them; `None` where clients are not told apart.
+    pub clients: Option<Vec<ClientBalance>>,
 }
 
 /// What other proxies that share an organization's day do with it.
@@ -101,6 +108,8 @@ pub struct Details {
     pub parts: Vec<Part>,
     /// Its API limit under the old model, if it had one.
     pub legacy_limit: Option<Credits>,
+    /// The date on which today began.
+    pub today: CalendarDate,
     /// When today began.
     pub started_at: LocalTime,
     /// When this was asked.
@@ -122,6 +131,40 @@ pub struct Details {
     pub refunds: Count,
     /// Refused calls by reason, the most frequent first.
     pub refusals: Vec<Refusals>,
+    /// When nothing is left, if credits go on being used as they have been today; `None` if they last, or are used up.
+    pub runs_out_at: Option<LocalTime>,
+    /// Its clients, those with the most credits first; `None` where clients are not told apart.
+    pub clients: Option<Vec<ClientDetails>>,
+    /// The days before today on which anything was counted, the first one first.
+    pub history: Vec<DayDetails>,
+}
+
+/// What one client did today.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientDetails {
+    /// What it has used of what it may use.
+    pub balance: ClientBalance,
+    /// Its refused calls.
+    pub refused: u64,
+    /// Its charged calls by the rule that priced them, those with the most credits first.
+    pub operations: Vec<Operation>,
+    /// What it has used and is not among its `operations` yet.
+    pub not_itemized: Credits,
+}
+
+/// What was charged on a day before today.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DayDetails {
+    /// The day.
+    pub date: CalendarDate,
+    /// All charged calls and their credits.
+    pub total: Count,
+    /// Refused calls.
+    pub refused: u64,
+    /// Charged calls by rule, those with the most credits first.
+    pub operations: Vec<Operation>,
+    /// The same by client, and the refused calls of each; nobody where clients were not told apart.
+    pub clients: Vec<ClientDetails>,
 }
 
 /// One part of the total.
@@ -218,15 +261,22 @@ impl Details {
     pub fn new<'a>(
         facts: &Facts<'_>,
         statistics: &Statistics,
+        history: &History,
         rules: impl IntoIterator<Item = &'a str>,
     ) -> Self {
         let Terms { model, total, .. } = facts.terms;
+        let rules: Vec<_> = rules.into_iter().collect();
         let local = |instant| LocalTime::new(instant, facts.time_zone);
         let reserved = facts
             .elsewhere
             .map_or(Credits::ZERO, |elsewhere| elsewhere.reserved);
-        let operations = operations(statistics.operations(), rules);
+        let operations = operations(statistics.operations(), &rules);
+        let known = facts.clients.as_deref();
+        let spent = facts.used.checked_add(reserved).unwrap_or(Credits::MAX);
         Self {
+            runs_out_at: (facts.day.runs_out_at(spent, total, facts.now)).map(local),
+            clients: known.map(|known| clients(known, statistics, &rules)),
+            history: history.days().map(|day| past(day, &rules)).collect(),
             organization: facts.organization.to_owned(),
             edition: facts.edition.to_owned(),
             data_center: facts.data_center.map(str::to_owned),
@@ -243,6 +293,7 @@ impl Details {
             percentage: Percentage::of(facts.used, total),
             parts: parts(facts),
             legacy_limit: facts.legacy_limit,
+            today: CalendarDate::of(facts.day.number),
             started_at: local(facts.day.start),
             as_of: local(facts.now),
             resets_at: local(facts.day.end),
@@ -306,17 +357,14 @@ fn parts(facts: &Facts<'_>) -> Vec<Part> {
 }
 
 /// The counts under the names of the rules.
-fn operations<'a>(
-    breakdown: &Breakdown,
-    rules: impl IntoIterator<Item = &'a str>,
-) -> Vec<Operation> {
+fn operations(breakdown: &Breakdown, rules: &[&str]) -> Vec<Operation> {
     let mut unnamed: Vec<_> = breakdown.named().collect();
     let mut operations = Vec::new();
     for rule in rules {
         let hash = NameHash::of(rule);
         if let Some(place) = unnamed.iter().position(|(known, _)| *known == hash) {
             let (_, count) = unnamed.swap_remove(place);
-            let rule = rule.to_owned();
+            let rule = (*rule).to_owned();
             operations.push(Operation { rule, count });
         }
     }
@@ -334,6 +382,69 @@ fn operations<'a>(
         let rank = |operation: &Operation| (operation.count.credits, operation.count.calls);
         rank(b).cmp(&rank(a)).then_with(|| a.rule.cmp(&b.rule))
     })
+}
+
+/// What each client has used by its account, and what of that is itemized. Whoever only has statistics, as all its calls were refused, has
+/// used nothing.
+fn clients(known: &[ClientBalance], statistics: &Statistics, rules: &[&str]) -> Vec<ClientDetails> {
+    let nobody = |counted: &&ClientStatistics| known.iter().all(|known| known.id != counted.id);
+    let others = statistics.clients().iter().filter(nobody);
+    let others = others.map(|counted| ClientBalance {
+        id: counted.id.clone(),
+        cap: None,
+        used: Credits::ZERO,
+    });
+    let all = known.iter().cloned().chain(others).map(|balance| {
+        let mut counted = statistics.clients().iter();
+        let counted = counted.find(|counted| counted.id == balance.id);
+        client(balance, counted, rules)
+    });
+    by_credits(all.collect())
+}
+
+fn client(
+    balance: ClientBalance,
+    counted: Option<&ClientStatistics>,
+    rules: &[&str],
+) -> ClientDetails {
+    let operations =
+        counted.map_or_else(Vec::new, |counted| operations(&counted.operations, rules));
+    let not_itemized = operations.iter().fold(balance.used, |rest, operation| {
+        rest.saturating_sub(operation.count.credits)
+    });
+    ClientDetails {
+        refused: counted.map_or(0, |counted| counted.refused),
+        balance,
+        operations,
+        not_itemized,
+    }
+}
+
+fn by_credits(clients: Vec<ClientDetails>) -> Vec<ClientDetails> {
+    sorted(clients, |a, b| {
+        let (a, b) = (&a.balance, &b.balance);
+        b.used.cmp(&a.used).then_with(|| a.id.cmp(&b.id))
+    })
+}
+
+/// A day before today.
+fn past(day: &Statistics, rules: &[&str]) -> DayDetails {
+    let refused = day.refusals().named().map(|(_, count)| count.calls);
+    let clients = day.clients().iter().map(|counted| {
+        let balance = ClientBalance {
+            id: counted.id.clone(),
+            cap: None,
+            used: counted.operations.total().credits,
+        };
+        client(balance, Some(counted), rules)
+    });
+    DayDetails {
+        date: CalendarDate::of(day.day()),
+        total: day.total(),
+        refused: refused.fold(day.refusals().others().calls, u64::saturating_add),
+        operations: operations(day.operations(), rules),
+        clients: by_credits(clients.collect()),
+    }
 }
 
 /// The items in order, each put where it belongs among those before it. They are few, and the sort of the standard library is 7 KB of

@@ -5,8 +5,8 @@
 
 use serde::{Serialize, Serializer};
 
-use super::details::{Details, Part, PartKind, Percentage};
-use crate::model::day::Seconds;
+use super::details::{ClientDetails, DayDetails, Details, Operation, Part, PartKind, Percentage};
+use crate::model::{credits::Credits, day::Seconds};
 
 /// The document.
 #[derive(Debug, Serialize)]
@@ -61,8 +61,59 @@ pub struct Document<'a> {
     pub refunds: CountMember,
     /// Refused calls by reason, the most frequent first.
     pub refusals: Vec<RefusalMember>,
+    /// When nothing is left, if credits go on being used as they have been today: RFC 3339; `null` if they last until the day ends, or are
+    /// used up.
+    pub runs_out_at: Option<&'a str>,
+    /// The clients, those with the most credits first, where they are told apart. `(none)` are calls that state no client, `(others)` clients
+    /// that are too many. Where several proxies share the day, it is the clients of the one that answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clients: Option<Vec<ClientMember<'a>>>,
+    /// The days before today on which anything was counted, at most 31, the first one first; counted by the proxy that answers. Of each, 16
+    /// operations and 16 clients are told apart.
+    pub history: Vec<PastDayMember<'a>>,
     /// When these numbers were read: RFC 3339.
     pub as_of: &'a str,
+}
+
+/// What one client did on a day.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClientMember<'a> {
+    /// Its id.
+    pub client: &'a str,
+    /// The most that it may use in a day, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cap: Option<u64>,
+    /// What it has used.
+    pub used: u64,
+    /// What is left of its cap.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remaining: Option<u64>,
+    /// Its refused calls.
+    pub refused: u64,
+    /// Its charged calls by rule.
+    pub operations: Vec<OperationMember<'a>>,
+    /// What it has used and is not listed in its `operations` yet.
+    pub not_itemized: u64,
+}
+
+/// What was charged on a day before today.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PastDayMember<'a> {
+    /// The date on which the day began.
+    pub date: String,
+    /// Charged calls.
+    pub calls: u64,
+    /// What they cost.
+    pub credits: u64,
+    /// Refused calls.
+    pub refused: u64,
+    /// Charged calls by rule.
+    pub operations: Vec<OperationMember<'a>>,
+    /// The same by client, where they were told apart.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub clients: Vec<ClientMember<'a>>,
 }
 
 /// What other proxies do that share the day.
@@ -205,10 +256,46 @@ impl From<Part> for PartMember {
     }
 }
 
+impl<'a> From<&'a Operation> for OperationMember<'a> {
+    fn from(operation: &'a Operation) -> Self {
+        Self {
+            rule: &operation.rule,
+            calls: operation.count.calls,
+            credits: operation.count.credits.get(),
+        }
+    }
+}
+
+impl<'a> From<&'a ClientDetails> for ClientMember<'a> {
+    fn from(client: &'a ClientDetails) -> Self {
+        Self {
+            client: client.balance.id.as_str(),
+            cap: client.balance.cap.map(Credits::get),
+            used: client.balance.used.get(),
+            remaining: client.balance.remaining().map(Credits::get),
+            refused: client.refused,
+            operations: client.operations.iter().map(Into::into).collect(),
+            not_itemized: client.not_itemized.get(),
+        }
+    }
+}
+
+impl<'a> From<&'a DayDetails> for PastDayMember<'a> {
+    fn from(day: &'a DayDetails) -> Self {
+        Self {
+            date: day.date.to_string(),
+            calls: day.total.calls,
+            credits: day.total.credits.get(),
+            refused: day.refused,
+            operations: day.operations.iter().map(Into::into).collect(),
+            clients: day.clients.iter().map(Into::into).collect(),
+        }
+    }
+}
+
 impl<'a> From<&'a Details> for Document<'a> {
     fn from(details: &'a Details) -> Self {
         let plan = details.plan;
-        let operations = details.operations.iter();
         let refusals = details.refusals.iter();
         Self {
             organization: &details.organization,
@@ -244,13 +331,7 @@ impl<'a> From<&'a Details> for Document<'a> {
                 limit: concurrency.limit,
                 in_progress: concurrency.in_progress,
             }),
-            operations: operations
-                .map(|operation| OperationMember {
-                    rule: &operation.rule,
-                    calls: operation.count.calls,
-                    credits: operation.count.credits.get(),
-                })
-                .collect(),
+            operations: details.operations.iter().map(Into::into).collect(),
             not_itemized: details.not_itemized.get(),
             refunds: CountMember {
                 calls: details.refunds.calls,
@@ -262,6 +343,10 @@ impl<'a> From<&'a Details> for Document<'a> {
                     calls: refusals.calls,
                 })
                 .collect(),
+            runs_out_at: (details.runs_out_at.as_ref()).map(|at| at.rfc3339.as_str()),
+            clients: (details.clients.as_ref())
+                .map(|clients| clients.iter().map(Into::into).collect()),
+            history: details.history.iter().map(Into::into).collect(),
             as_of: &details.as_of.rfc3339,
         }
     }

@@ -3,7 +3,10 @@
 //! One document of HTML with its style inside: no script, no image, nothing to fetch, so that the strictest policy that a browser can
 //! enforce applies. The template escapes whatever it fills in. Bars are SVG, because that policy forbids `style` attributes.
 
+mod breakdown;
+
 use askama::Template;
+use breakdown::{ClientRow, DayBar, client_rows, day_bars};
 
 use super::{
     details::{Details, Elsewhere, Operation, Part, PartKind},
@@ -16,7 +19,7 @@ pub(in crate::show) const STYLE: &str = include_str!("page.css");
 
 /// The value of `Content-Security-Policy` for the page: its own style by hash, and nothing else from anywhere. A test computes the hash.
 pub const SECURITY_POLICY: &str = "default-src 'none'; \
-     style-src 'sha256-ySN4mF9m3Z7ndKjZO6xCxLfC/m0/zbJ4uJ8wctN8HSY='; \
+     style-src 'sha256-akJ2/2UZM9PGVX85H84LubBcRXu1WGEVd86a8XtIziM='; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The page, with everything as it is shown.
@@ -46,6 +49,11 @@ pub struct Page<'a> {
     operations: Vec<OperationRow<'a>>,
     /// Credits that no operation lists yet.
     not_itemized: Option<String>,
+    /// When nothing is left at today's pace.
+    runs_out_at: Option<&'a str>,
+    clients: Option<Vec<ClientRow<'a>>>,
+    /// The days before today and today; nothing where there are none before it.
+    days: Vec<DayBar>,
     plan: Vec<(&'static str, String)>,
     outcomes: Vec<(String, String)>,
     elsewhere: Option<String>,
@@ -149,6 +157,15 @@ impl<'a> Page<'a> {
             not_itemized: Some(details.not_itemized.get())
                 .filter(|credits| *credits > 0)
                 .map(grouped),
+            runs_out_at: (details.runs_out_at.as_ref())
+                .filter(|_| details.enforced)
+                .map(|at| at.time.as_str()),
+            clients: client_rows(details),
+            days: if details.history.is_empty() {
+                Vec::new()
+            } else {
+                day_bars(details)
+            },
             plan: plan(details),
             outcomes: outcomes(details),
             elsewhere: details.elsewhere.map(|other| elsewhere(other, unit)),
@@ -345,7 +362,10 @@ fn reason(name: &str) -> String {
     let words = match name {
         "daily_credits" => "Not enough credits left",
         "exceeds_allotment" => "Cost more than a whole day’s credits",
+        "client_credits" => "Client’s credits used up",
+        "exceeds_client_credits" => "Cost more than its client may use in a day",
         "too_many_requests" => "Too many calls in progress",
+        "client_too_many_requests" => "Too many calls of one client in progress",
         "body_too_large" => "Body too large to be priced",
         "body_unreadable" => "Body that could not be read",
         "contended" | "account_unavailable" => "Account temporarily unavailable",

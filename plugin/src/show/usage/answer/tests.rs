@@ -130,7 +130,7 @@ fn what_is_not_there_is_not_found() {
     assert_eq!(answer.status, 404);
     assert_eq!(
         answer.body,
-        r#"{"errorCode":"NOT_FOUND","message":"no such path \"/.well-known/api-credits/x\\\"<\", expected \"/.well-known/api-credits\" or \"/.well-known/api-credits/cost\""}"#
+        r#"{"errorCode":"NOT_FOUND","message":"no such path \"/.well-known/api-credits/x\\\"<\", expected \"/.well-known/api-credits\", \"/.well-known/api-credits/usage.csv\" or \"/.well-known/api-credits/cost\""}"#
     );
 }
 

@@ -1,7 +1,10 @@
 //! The numbers that are shown, and the examples of them that other tests use.
 
 use super::*;
-use crate::{accounts::statistics::Event, model::day::DayNumber};
+use crate::{
+    accounts::statistics::Event,
+    model::{client::ClientId, day::DayNumber},
+};
 use jiff::tz::TimeZoneDatabase;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -52,6 +55,7 @@ fn facts(zone: &TimeZone) -> Facts<'_> {
             in_progress: 2,
         }),
         enforced: true,
+        clients: None,
     }
 }
 
@@ -84,7 +88,50 @@ fn details(change: impl FnOnce(&mut Facts<'_>)) -> Details {
     let zone = zone();
     let mut facts = facts(&zone);
     change(&mut facts);
-    Details::new(&facts, &statistics(), RULES)
+    Details::new(&facts, &statistics(), &History::default(), RULES)
+}
+
+/// One whose clients are told apart, with two days before today.
+pub(crate) fn with_clients() -> Details {
+    let zone = zone();
+    let client = |id| ClientId::stated(Some(id));
+    let known = [
+        ("importer", Some(60_000), 50_100),
+        ("ann@acme.example", None, 5_000),
+    ];
+    let known = known.map(|(id, cap, used)| ClientBalance {
+        id: client(id),
+        cap: cap.map(credits),
+        used: credits(used),
+    });
+    let facts = Facts {
+        clients: Some(known.to_vec()),
+        ..facts(&zone)
+    };
+    let charged = |rule, cost| Event::Charged {
+        rule,
+        cost: credits(cost),
+    };
+    let count = |statistics: &mut Statistics, id, event, times| {
+        (0..times).for_each(|_| statistics.add(Some(&client(id)), event));
+    };
+    let mut today = Statistics::opened(facts.day.number);
+    count(&mut today, "importer", charged("list", 50), 1_000);
+    count(&mut today, "ann@acme.example", charged("list", 50), 100);
+    count(
+        &mut today,
+        "importer",
+        Event::Refused(Reason::ClientCredits),
+        3,
+    );
+    let day = |number| DayNumber::new(facts.day.number.get() - number);
+    let mut first = Statistics::opened(day(3));
+    first.add(None, charged("gone", 7));
+    let mut second = Statistics::opened(day(1));
+    count(&mut second, "importer", charged("list", 50), 2);
+    second.add(None, Event::Refused(Reason::DailyCredits));
+    let history = History::default().with(&first).with(&second);
+    Details::new(&facts, &today, &history, RULES)
 }
 
 /// An organization on an ordinary day.
@@ -270,4 +317,37 @@ fn refusals_get_their_reasons_back_the_most_frequent_first() {
         .map(|refusals| (refusals.reason, refusals.calls))
         .collect();
     assert_eq!(rows, [("daily_credits", 2), ("body_too_large", 1)]);
+}
+
+#[test]
+fn each_client_has_what_it_used_whether_it_is_itemized_or_not() {
+    let details = with_clients();
+    let clients = details.clients.unwrap();
+    let rows = clients.iter().map(|client| {
+        let id = client.balance.id.as_str();
+        let used = client.balance.used.get();
+        (id, used, client.not_itemized.get(), client.refused)
+    });
+    assert_eq!(
+        rows.collect::<Vec<_>>(),
+        [
+            ("importer", 50_100, 100, 3),
+            ("ann@acme.example", 5_000, 0, 0)
+        ]
+    );
+    assert_eq!(clients[0].operations[0].rule, "list");
+    assert_eq!(clients[0].operations[0].count.calls, 1_000);
+}
+
+#[test]
+fn todays_pace_tells_when_nothing_is_left() {
+    let at = |used| {
+        let details = details(|facts| facts.used = credits(used));
+        details.runs_out_at.map(|at| at.time)
+    };
+    // Used since midnight, it is 18:48 now.
+    assert_eq!(at(84_000).as_deref(), Some("19:01:26"));
+    assert_eq!(at(55_348), None, "lasts until the end of the day");
+    assert_eq!(at(85_000), None, "nothing is left already");
+    assert_eq!(at(0), None);
 }

@@ -1,7 +1,8 @@
 //! The whole document, member by member.
 
 use super::*;
-use crate::show::usage::details::tests::{grandfathered, legacy, ordinary, shared};
+use crate::show::usage::details::tests::{grandfathered, legacy, ordinary, shared, with_clients};
+use serde_json::json;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -43,6 +44,8 @@ fn an_ordinary_day() {
         "notItemized": 0,
         "refunds": {"calls": 1, "credits": 10},
         "refusals": [{"reason": "daily_credits", "calls": 2}, {"reason": "body_too_large", "calls": 1}],
+        "runsOutAt": null,
+        "history": [],
         "asOf": "2026-11-22T18:48:00-08:00",
     });
     assert_eq!(document(&ordinary()), expected);
@@ -109,4 +112,28 @@ fn a_day_that_several_servers_share() {
     );
     let number = |member: &str| document[member].as_u64().unwrap();
     assert_eq!((number("used"), number("remaining")), (55_348, 28_000));
+}
+
+#[test]
+fn clients_and_the_days_before_are_told_where_there_are_any() {
+    let document = document(&with_clients());
+    let list = |calls, credits| json!([{"rule": "list", "calls": calls, "credits": credits}]);
+    assert_eq!(
+        document["clients"],
+        json!([
+            {"client": "importer", "cap": 60_000, "used": 50_100, "remaining": 9_900, "refused": 3,
+             "operations": list(1_000, 50_000), "notItemized": 100},
+            {"client": "ann@acme.example", "used": 5_000, "refused": 0,
+             "operations": list(100, 5_000), "notItemized": 0},
+        ])
+    );
+    assert_eq!(
+        document["history"],
+        json!([
+            {"date": "2026-11-19", "calls": 1, "credits": 7, "refused": 0,
+             "operations": [{"rule": "(a former rule)", "calls": 1, "credits": 7}]},
+            {"date": "2026-11-21", "calls": 2, "credits": 100, "refused": 1, "operations": list(2, 100),
+             "clients": [{"client": "importer", "used": 100, "refused": 0, "operations": list(2, 100), "notItemized": 0}]},
+        ])
+    );
 }

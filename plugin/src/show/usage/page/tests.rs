@@ -1,7 +1,10 @@
 //! The page as text. How it looks, the tests in a browser see.
 
 use super::*;
-use crate::show::usage::details::tests::{grandfathered, legacy, ordinary, shared};
+use crate::{
+    model::client::ClientId,
+    show::usage::details::tests::{grandfathered, legacy, ordinary, shared, with_clients},
+};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sha2::{Digest as _, Sha256};
 #[cfg(target_arch = "wasm32")]
@@ -60,7 +63,7 @@ fn an_ordinary_day_is_told() {
          Refused and refunded today | Not enough credits left | 2 | Body too large to be priced | 1 | \
          Refunded calls | 1 | Credits given back | 10 | \
          As of 18:48. A call is listed by operation within a few seconds of its end. Looking here is free. | \
-         Programs get the same as JSON from | /usage | , and the price of a call before making it from | \
+         Programs get the same as JSON from | /usage | , a table from | /usage/usage.csv | , and the price of a call before making it from | \
          /usage/cost?method=GET&amp;path=…"
     );
 }
@@ -173,9 +176,9 @@ fn whatever_is_filled_in_is_text() {
     details.operations[0].rule = hostile.to_owned();
     let html = Page::new(&details, Some(hostile), hostile).to_html();
     assert!(!html.contains("<script"));
-    // Title and heading; heading and row and plan; data centre; rule; product; the path twice.
+    // Title and heading; heading and row and plan; data centre; rule; product; the path three times.
     let escaped = "&#60;script&#62;alert(&#34;1&#34;)&#60;/script&#62;&#38;amp;&#39;";
-    assert_eq!(html.matches(escaped).count(), 10);
+    assert_eq!(html.matches(escaped).count(), 11);
 }
 
 #[test]
@@ -203,7 +206,43 @@ fn a_day_that_several_servers_share_says_what_the_others_did_and_when_that_was()
         footer.split(" | ").next(),
         Some(
             "20,348 of these credits were used through other servers, and 1,652 more are reserved there, as of 1 s ago. \
-             The details by operation are of the server that answers."
+             What is told by operation, by client and of other days is of the server that answers."
         )
     );
+}
+
+#[test]
+fn clients_and_the_days_before_have_a_table_each_and_a_chart() {
+    let html = html(&with_clients());
+    let words = words(&html);
+    let (_, clients) = words.split_once("By client | ").unwrap();
+    assert!(
+        clients.starts_with(
+            "Today’s credits by client | Client | Used | Of | Refused | \
+             importer | Operations | list: 1,000 calls, 50,000 credits | not itemized yet: 100 credits | 50,100 | 60,000 | 3 | \
+             ann@acme.example | Operations | list: 100 calls, 5,000 credits | 5,000 | – | 0 | \
+             The last 31 days | 2026-11-19: 7 credits | 2026-11-21: 100 credits | 2026-11-22: 55,348 credits | \
+             Numbers | Calls and credits by day | Day | Calls | Credits | Refused | 2026-11-19 | 1 | 7 | 0 | "
+        ),
+        "{clients}"
+    );
+    // Three days ago and today, each at its place of 32, as high as its part of the highest.
+    assert!(
+        html.contains(r#"x="87.50%" y="99.98%" width="2.7%" height="0.01%""#),
+        "{html}"
+    );
+    assert!(
+        html.contains(r#"x="96.87%" y="0.00%" width="2.7%" height="100.00%""#),
+        "{html}"
+    );
+}
+
+#[test]
+fn a_hostile_client_is_text() {
+    let mut details = with_clients();
+    let clients = details.clients.as_mut().unwrap();
+    clients[0].balance.id = ClientId::stated(Some("<script>alert(1)</script>"));
+    let html = html(&details);
+    assert!(!html.contains("<script"));
+    assert!(html.contains("&#60;script&#62;alert(1)&#60;/script&#62;"));
 }
