@@ -1,6 +1,6 @@
 //! One HTTP stream through one filter, from the client's request to the answer that the client gets.
 //!
-//! This is a state machine without a VM: [`HttpStream::next`] says which callback is due, and the `end_…` methods take what it
+//! This is a state machine without a VM: [`HttpStream::next_part`] says which callback is due, and the `end_…` methods take what it
 //! answered. Local responses come in Envoy's three cases (`FilterManager::sendLocalReply`): before the response has started they
 //! pass through this very filter; while the response is held they go straight to the client; after its headers were sent all
 //! that is left is to reset the stream.
@@ -28,13 +28,13 @@ use crate::http::filter_state::FilterState;
 use crate::http::header_map::HeaderMap;
 use crate::http::hidden_body::HiddenBody;
 use crate::http::local_response::LocalResponse;
-use crate::http::message::{Frame, Message, Part, TooLarge};
+use crate::http::message::{Message, Part, TooLarge};
 use crate::http::{Proxy, is_grpc, protocol};
 use crate::model::clock::Instant;
 use crate::model::{HttpVersion, Request};
 use client::Client;
 use deadline::Deadlines;
-pub(crate) use link::{Handed, Links};
+pub(crate) use link::{End, Handed, Links};
 pub use live::Ending;
 pub(crate) use live::{PassedOn, Sent};
 pub(crate) use router::Contact;
@@ -47,23 +47,15 @@ pub(crate) enum Side {
     Response,
 }
 
-/// What is due.
+/// What the router does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// Show the plugin this part.
-    Show(Side, Part),
     /// The upstream acts.
     Upstream,
     /// The upstream holds what it would do next.
     UpstreamHeld,
-    /// The client keeps the rest of its request back.
-    ClientHeld,
     /// The upstream does nothing, and the router waits for it.
     UpstreamSilent,
-    /// Somebody has to resume this part.
-    Held(Side, Part),
-    /// The client has its answer.
-    Complete,
 }
 
 /// What a new stream brings along besides its request.
@@ -205,34 +197,27 @@ impl HttpStream {
         }
     }
 
-    /// What is due. Held parts may arrive meanwhile and exceed the buffer limit.
-    pub(crate) fn next(&mut self) -> Next {
-        if self.is_over() {
-            return Next::Complete;
-        }
-        let response = self.response.as_mut().map_or(Ok(None), Message::next_part);
-        if let Some(part) = self.within_limit(Side::Response, response).flatten() {
-            return Next::Show(Side::Response, part);
-        }
-        let request = self.request.next_part();
-        if let Some(part) = self.within_limit(Side::Request, request).flatten() {
-            return Next::Show(Side::Request, part);
-        }
-        if self.client.ended || self.client.reset {
-            return Next::Complete;
-        }
-        if let Some(next) = self.router.next(self.response.is_some()) {
-            return next;
-        }
+    /// The next part of this side to be shown. Held parts may arrive meanwhile and exceed the buffer limit.
+    pub(crate) fn next_part(&mut self, side: Side) -> Option<Part> {
+        let next = self.message_mut(side).map_or(Ok(None), Message::next_part);
+        self.within_limit(side, next).flatten()
+    }
+
+    /// What the router has to do, if anything.
+    pub(crate) fn next_of_router(&self) -> Option<Next> {
+        self.router.next(self.response.is_some())
+    }
+
+    /// Which part is held here.
+    pub(crate) fn held(&self) -> Option<(Side, Part)> {
         match &self.response {
-            Some(response) => Next::Held(Side::Response, response.held().unwrap_or(Part::Body)),
-            None if self.awaits_client() => Next::ClientHeld,
-            None => Next::Held(Side::Request, self.request.held().unwrap_or(Part::Body)),
+            Some(response) => Some((Side::Response, response.held()?)),
+            None => Some((Side::Request, self.request.held()?)),
         }
     }
 
     /// Whether nothing of it matters any more.
-    fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.client.ended || self.client.reset || self.redirected.is_some()
     }
 
@@ -358,26 +343,15 @@ impl HttpStream {
             self.out.push_back(Handed::Local(local.clone()));
             return;
         }
-        self.request.close();
-        self.router.cancel();
-        self.response_details = Some(local.details.clone());
-        self.close_behind(local);
-        let (headers, body) = local.render(self.grpc, self.head);
-        if self.client.headers.is_none() {
-            self.status = local.code();
+        let (started, sent) = (self.response.is_some(), self.has_sent_headers());
+        self.is_answered(local, started, sent);
+        if sent {
+            self.abort();
+        } else if started {
+            self.send_locally(local);
+        } else {
+            self.respond_locally(local);
         }
-        if let Some(response) = &mut self.response {
-            response.close();
-            if self.client.headers.is_some() {
-                self.abort();
-            } else {
-                self.send_headers(headers, body.is_none());
-                self.client.take(body.unwrap_or_default(), true);
-            }
-            return;
-        }
-        let frames = body.map(|bytes| Frame::Data { bytes, end: true });
-        self.response = Some(Message::new(headers, frames, self.limit));
     }
 
     /// What Envoy answers when the VM has failed and requests may not pass without it.

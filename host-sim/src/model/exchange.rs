@@ -153,16 +153,16 @@ pub struct Request {
     pub http: HttpVersion,
     /// Whether it is HTTP/1.0, of the version 1.
     pub http_10: bool,
-    /// Which worker serves it, counted from 0; only for hosts with [`Capability::PinWorker`](super::Capability::PinWorker).
+    /// Which worker serves it, counted from 0; only for hosts with [`Capability::PinWorker`](crate::target::Capability::PinWorker).
     pub worker: Option<u32>,
     /// What the upstream does with it.
     pub upstream: UpstreamBehaviour,
-    /// Whether the end of the body, and the trailers, are kept back until the call is [finished](super::Session::finish). The body is
+    /// Whether the end of the body, and the trailers, are kept back until the call is [finished](crate::target::Session::finish). The body is
     /// sent without its length then, unless a header says it; only for hosts with
-    /// [`Capability::UnfinishedRequests`](super::Capability::UnfinishedRequests).
+    /// [`Capability::UnfinishedRequests`](crate::target::Capability::UnfinishedRequests).
     pub unfinished: bool,
     /// Whether its client may go away at any time, when every interleaving is explored; only for hosts with
-    /// [`Capability::Interleaving`](super::Capability::Interleaving).
+    /// [`Capability::Interleaving`](crate::target::Capability::Interleaving).
     pub may_leave: bool,
 }
 
@@ -241,7 +241,7 @@ pub struct Exchange {
     /// count as seen, also when a body callback answers the request or closes the stream afterwards. On Envoy it is a race then
     /// whether they are on their way already.
     pub upstream: Option<UpstreamRequest>,
-    /// The filter state that the access log would show, for the keys of [`Setup::properties`](super::Setup::properties); unset keys are missing.
+    /// The filter state that the access log would show, for the keys of [`Setup::properties`](crate::target::Setup::properties); unset keys are missing.
     pub properties: BTreeMap<String, String>,
     /// Why the answer has its status, or why there is none: `%RESPONSE_CODE_DETAILS%` of the access log.
     pub response_code_details: Option<String>,

@@ -12,24 +12,27 @@
 //! Filters with the same `vm_id`, module, VM configuration and environment live in one VM, and die together.
 
 mod filters;
-mod passage;
+mod stream;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+
+use foldhash::fast::FixedState;
 
 use crate::http::hidden_body::HiddenBody;
 use crate::http::message::Frame;
 use crate::http::stream::{Arrival, HttpStream, PassedOn, Sent};
 use crate::model::clock::Instant;
 use crate::model::{BrokenOff, Departure, Exchange, Request, UpstreamBehaviour, UpstreamRequest};
-use crate::proxy::worker::{Progress, Worker};
+use crate::proxy::worker::Worker;
 pub(crate) use filters::{Filters, Recipe};
-use passage::Passage;
+pub(crate) use stream::Progress;
+use stream::Stream;
 
 /// The filters of one worker, first to last, and the streams in them.
 pub(crate) struct Chain {
     pub(crate) filters: Filters,
-    /// Streams on their way through several filters, by the stream's number in the first of them.
-    passages: BTreeMap<u32, Passage>,
+    /// Streams on their way, by their numbers in the first filter.
+    streams: HashMap<u32, Stream, FixedState>,
     /// Streams that go on as others after an internal redirect, by the number that they began with.
     redirected: BTreeMap<u32, u32>,
 }
@@ -38,7 +41,7 @@ impl Chain {
     pub(crate) fn new(filters: Filters) -> Self {
         Self {
             filters,
-            passages: BTreeMap::new(),
+            streams: HashMap::default(),
             redirected: BTreeMap::new(),
         }
     }
@@ -57,23 +60,19 @@ impl Chain {
         };
         let others: Vec<_> = numbers.collect();
         let id = first.id;
-        let stream = Box::new(stream(first.root));
-        if stream.is_refused() && !stream.is_logged() {
+        let mut stream = Box::new(stream(first.root));
+        // What Envoy refuses at once is logged at most.
+        let (refused, unheard) = (stream.is_refused(), !stream.is_logged());
+        let others = if unheard { Vec::new() } else { others };
+        stream.link(!others.is_empty());
+        let timed = stream.deadline().is_some();
+        self.streams.insert(id, Stream::new(first, others, timed));
+        if unheard {
             self.filters.open_unheard(0, id, stream);
-            return id;
-        }
-        if others.is_empty() && stream.is_refused() {
+        } else if refused {
             self.filters.open_unseen(0, first, stream);
-        } else if stream.is_refused() {
-            let passage = Passage::new(id).numbered([vec![first], others].concat());
-            self.passages.insert(id, passage);
-            self.filters.open_unseen(0, first, stream.linked());
-        } else if others.is_empty() {
-            self.filters.open(0, first, stream);
         } else {
-            let passage = Passage::new(id).numbered([vec![first], others].concat());
-            self.passages.insert(id, passage);
-            self.filters.open(0, first, stream.linked());
+            self.filters.open(0, first, stream);
         }
         id
     }
@@ -82,38 +81,18 @@ impl Chain {
     pub(crate) fn pump(&mut self, id: u32) -> Progress {
         loop {
             let leg = self.leg(id);
-            self.expire(leg);
-            let progress = self.pump_leg(leg);
-            self.touch(leg, progress);
-            let elsewhere = |part: &mut HttpStream| part.goes_elsewhere();
-            if progress != Progress::Complete || !self.first_part(id).is_some_and(elsewhere) {
+            let Some(stream) = self.streams.get_mut(&leg) else {
+                return Progress::Complete;
+            };
+            let progress = stream.pump(&mut self.filters);
+            let goes_on = progress == Progress::Complete
+                && stream
+                    .part(&mut self.filters, 0)
+                    .is_some_and(|first| first.goes_elsewhere());
+            if !goes_on {
                 return progress;
             }
             self.redirect(id, leg);
-        }
-    }
-
-    /// Gives a stream up if it is time.
-    fn expire(&mut self, leg: u32) {
-        let now = self.filters.vms().next().map(Worker::now);
-        let first = self.filters.stream(0, leg);
-        if let Some((first, now)) = first.filter(|first| first.deadline().is_some()).zip(now) {
-            first.expire(now);
-        }
-    }
-
-    /// Takes note of the time at which something has come or gone.
-    fn touch(&mut self, leg: u32, progress: Progress) {
-        let (Progress::Held { moved, .. }
-        | Progress::Open { moved }
-        | Progress::Waits { moved, .. }) = progress
-        else {
-            return;
-        };
-        let now = self.filters.vms().next().map(Worker::now);
-        let first = self.filters.stream(0, leg).filter(|_| moved);
-        if let Some((first, now)) = first.zip(now) {
-            first.touch(now);
         }
     }
 
@@ -122,24 +101,12 @@ impl Chain {
         self.first_part(id)?.deadline()
     }
 
-    fn pump_leg(&mut self, id: u32) -> Progress {
-        if let Some(mut passage) = self.passages.remove(&id) {
-            let progress = passage.pump(&mut self.filters);
-            self.passages.insert(id, passage);
-            return progress;
-        }
-        let first = self.filters.vm_of(0);
-        first.map_or(Progress::Complete, |first| first.pump(id))
-    }
-
     /// The call of this stream, if a filter cannot see its body while it pauses the headers; the same only once.
     pub(crate) fn take_hidden_body(&mut self, id: u32) -> Option<HiddenBody> {
         let leg = self.leg(id);
-        let parts = match self.passages.get(&leg) {
-            Some(passage) => passage.parts().enumerate().collect(),
-            None => vec![(0, leg)],
-        };
-        let mut parts = parts.into_iter();
+        let stream = self.streams.get(&leg)?;
+        let mut parts =
+            (0..self.filters.len()).map_while(|filter| Some((filter, stream.id(filter)?)));
         parts.find_map(|(filter, part)| self.filters.vm_of(filter)?.take_hidden_body(part))
     }
 
@@ -150,7 +117,7 @@ impl Chain {
 
     /// A leg of a stream is over, and the next one begins.
     fn redirect(&mut self, id: u32, leg: u32) {
-        let now = self.filters.vms().next().map(Worker::now);
+        let now = self.filters.now();
         let next = self.last_part(id).map(HttpStream::redirected);
         self.end_leg(leg, |_| ());
         if let (Some(now), Some(next)) = (now, next) {
@@ -161,17 +128,10 @@ impl Chain {
 
     /// Ends a stream and says what was seen of it.
     pub(crate) fn close(&mut self, id: u32) -> Exchange {
-        let leg = self.leg(id);
-        if !self.passages.contains_key(&leg) {
-            self.redirected.remove(&id);
-            let first = self.filters.vm_of(0);
-            return first.map(|first| first.close(leg)).unwrap_or_default();
-        }
+        let upstream = self.last_part(id).and_then(|part| part.seen_by_upstream());
         let rules = self.filters.rules(0);
-        let properties = rules.map(|rules| rules.properties.clone());
-        let properties = properties.unwrap_or_default();
-        let upstream = self.seen_by_upstream(id);
-        let exchange = self.end(id, |first| first.exchange(&properties));
+        let properties = rules.as_ref().map(|rules| rules.properties.as_slice());
+        let exchange = self.end(id, |first| first.exchange(properties.unwrap_or_default()));
         Exchange {
             upstream,
             ..exchange.unwrap_or_default()
@@ -185,10 +145,8 @@ impl Chain {
     }
 
     fn end_leg<T>(&mut self, id: u32, seen: impl FnOnce(&mut HttpStream) -> T) -> Option<T> {
-        match self.passages.remove(&id) {
-            Some(passage) => passage.end(&mut self.filters, seen),
-            None => self.filters.vm_of(0)?.end(id, seen),
-        }
+        let stream = self.streams.remove(&id)?;
+        stream.end(&mut self.filters, seen)
     }
 
     /// The upstream holds what it would do next on this stream.
@@ -210,23 +168,12 @@ impl Chain {
 
     /// What the upstream has done with this stream.
     pub(crate) fn answered_with(&mut self, id: u32, behaviour: UpstreamBehaviour) {
-        if self.passages.contains_key(&self.leg(id)) {
-            return self.on_parts(id, |part| part.answered_with(behaviour.clone()));
-        }
-        if let Some(part) = self.first_part(id) {
-            part.answered_with(behaviour);
-        }
+        self.on_parts(id, |part| part.answered_with(behaviour.clone()));
     }
 
-    fn on_parts(&mut self, id: u32, act: impl Fn(&mut HttpStream)) {
-        let leg = self.leg(id);
-        let Some(passage) = self.passages.get(&leg) else {
-            return self.filters.stream(0, leg).map_or((), act);
-        };
-        for (filter, part) in passage.parts().enumerate() {
-            if let Some(part) = self.filters.stream(filter, part) {
-                act(part);
-            }
+    fn on_parts(&mut self, id: u32, act: impl FnMut(&mut HttpStream)) {
+        if let Some(stream) = self.streams.get(&self.leg(id)) {
+            stream.each(&mut self.filters, act);
         }
     }
 
@@ -297,20 +244,11 @@ impl Chain {
         stream.map_or(0, |stream| stream.backlog())
     }
 
-    /// The request of this stream as the upstream saw it.
-    fn seen_by_upstream(&mut self, id: u32) -> Option<UpstreamRequest> {
-        self.last_part(id)?.seen_by_upstream()
-    }
-
     /// The part of this stream in the last filter, once it has come so far.
     fn last_part(&mut self, id: u32) -> Option<&mut HttpStream> {
         let last = self.filters.len().checked_sub(1)?;
-        let leg = self.leg(id);
-        let part = match self.passages.get(&leg) {
-            Some(passage) => passage.parts().nth(last)?,
-            None => leg,
-        };
-        self.filters.stream(last, part)
+        let stream = self.streams.get(&self.leg(id))?;
+        stream.part(&mut self.filters, last)
     }
 
     /// Fires the timers that are due at this instant.

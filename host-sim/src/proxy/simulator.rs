@@ -2,6 +2,7 @@
 
 mod builder;
 mod calls;
+mod engine;
 mod error;
 mod filter;
 mod live;
@@ -26,13 +27,13 @@ use crate::host::shared_data::Written;
 use crate::host::{Counts, Host};
 use crate::http::Proxy;
 use crate::http::hidden_body::HiddenBody;
-use crate::http::stream::Arrival;
 use crate::model::dns::Name;
 use crate::model::grpc::{GrpcRequest, GrpcService};
 use crate::model::{Exchange, LogLine, Request, Service, UpstreamRequest};
 use crate::proxy::chain::{Chain, Filters};
 use crate::proxy::worker::Configured;
 use calls::{Call, Goal};
+use engine::Body;
 use filter::Filter;
 
 /// A running simulation of Envoy with one plugin.
@@ -100,7 +101,7 @@ impl Simulator {
     pub fn parallel(&mut self, requests: &[Request]) -> Result<Vec<Exchange>, SimulationError> {
         let mut calls = Vec::new();
         for request in requests {
-            calls.push(self.call(request)?);
+            calls.push(Call::new(self.submit(request, Body::Whole)?, request));
         }
         self.drive(&mut calls, Goal::Ended)?;
         Ok(calls.into_iter().filter_map(Call::into_exchange).collect())
@@ -110,66 +111,6 @@ impl Simulator {
     /// that it may have waited for either; each only once. Calls from outside tell it as [`Happening::BodyHidden`].
     pub fn take_hidden_body(&mut self) -> Option<HiddenBody> {
         self.hidden_body.take()
-    }
-
-    fn call(&mut self, request: &Request) -> Result<Call, SimulationError> {
-        let (worker, id) = self.open_stream(request, false, false)?;
-        Ok(Call::new(worker, id, request))
-    }
-
-    /// Opens a stream and shows its request headers; `streams` says that its body is still to come, `outside` that its client and its
-    /// upstream are real. Says its worker and its number there.
-    fn open_stream(
-        &mut self,
-        request: &Request,
-        streams: bool,
-        outside: bool,
-    ) -> Result<(usize, u32), SimulationError> {
-        let workers = self.workers.len();
-        let index = match request.worker {
-            Some(worker) => usize::try_from(worker).unwrap_or(usize::MAX),
-            None => {
-                let turn = self.next_worker;
-                self.next_worker = turn.saturating_add(1).checked_rem(workers).unwrap_or(0);
-                turn
-            }
-        };
-        let worker = self
-            .workers
-            .get_mut(index)
-            .ok_or(SimulationError::NoSuchWorker {
-                worker: request.worker.unwrap_or(0),
-                workers,
-            })?;
-        let connection = self.connections;
-        self.connections = connection.saturating_add(1);
-        let now = self.host.clock.get();
-        let arrival = Arrival {
-            connection,
-            now,
-            date: self.host.dates.of(now),
-            streams,
-            outside,
-            proxy: Rc::clone(&self.proxy),
-        };
-        let id = worker.open(request, arrival);
-        Ok((index, id))
-    }
-
-    fn check_implemented(&self) -> Result<(), SimulationError> {
-        let chains = self.main.iter().chain(&self.workers);
-        for vm in chains.flat_map(|chain| chain.filters.vms()) {
-            match vm.failure() {
-                Some(failure @ VmFailure::Endless { .. }) => {
-                    return Err(SimulationError::NeverReturns(failure.clone()));
-                }
-                Some(failure @ VmFailure::Crash { .. }) => {
-                    return Err(SimulationError::Crashes(failure.clone()));
-                }
-                Some(VmFailure::Trapped { .. } | VmFailure::Forbidden { .. }) | None => {}
-            }
-        }
-        Ok(())
     }
 
     /// Gives the running plugin, the first one of several, a new configuration: first a canary VM tries it, then every worker makes

@@ -1,6 +1,6 @@
 //! A VM of one worker, the filters that live in it, their root contexts, and the streams that they serve.
 //!
-//! The worker asks a stream what is due, makes the callback, hands the answer back, and then does what hostcalls asked for
+//! The worker makes the callback for what is due of a stream, hands the answer back, and then does what hostcalls asked for
 //! meanwhile; Envoy defers that until the VM has returned, so that nothing is nested in the guest.
 
 mod callouts;
@@ -15,7 +15,6 @@ mod timers;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::rc::Rc;
 use std::time::Duration;
 
 use wasmtime::WasmParams;
@@ -26,10 +25,10 @@ use crate::guest::vm::{Vm, VmFailure};
 use crate::guest::vm_state::Deferred;
 use crate::http::hidden_body::HiddenBody;
 use crate::http::message::Part;
-use crate::http::stream::{HttpStream, Next, Side};
+use crate::http::stream::{HttpStream, Side};
+use crate::model::FailurePolicy;
 use crate::model::clock::Instant;
 use crate::model::usual_answer::UsualAnswer;
-use crate::model::{Exchange, FailurePolicy};
 pub(crate) use reload::RELOAD_AFTER;
 use seats::Seat;
 
@@ -61,29 +60,6 @@ pub(crate) struct Worker {
 pub(crate) enum Configured {
     Accepted,
     Refused,
-}
-
-/// How far a stream came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Progress {
-    Complete,
-    /// This part is held; `moved` says whether anything happened before that.
-    Held {
-        side: Side,
-        part: Part,
-        moved: bool,
-    },
-    /// The upstream holds it, or the client the rest of its request.
-    Open {
-        moved: bool,
-    },
-    /// Something was posted that comes first.
-    Posted,
-    /// The router gives up waiting for the upstream then.
-    Waits {
-        until: Instant,
-        moved: bool,
-    },
 }
 
 impl Worker {
@@ -148,38 +124,16 @@ impl Worker {
         }
     }
 
-    /// Goes on with a stream as far as it goes.
-    pub(crate) fn pump(&mut self, id: u32) -> Progress {
-        let Some(rules) = self.rules_of(id) else {
-            return Progress::Complete;
-        };
-        let state = self.vm.store.data();
-        let (host, number) = (Rc::clone(&state.host), state.number);
-        let now = host.clock.get();
-        let mut moved = false;
-        loop {
-            let Some(stream) = self.stream(id) else {
-                return Progress::Complete;
+    /// Shows all that is due of a stream which no other filter has a part of.
+    fn show_all(&mut self, id: u32) {
+        let sides = [Side::Response, Side::Request];
+        while let Some(stream) = self.stream(id).filter(|stream| !stream.is_over()) {
+            let mut due = sides.into_iter();
+            let due = due.find_map(|side| Some((side, stream.next_part(side)?)));
+            let Some((side, part)) = due else {
+                return;
             };
-            match stream.next() {
-                Next::Complete => return Progress::Complete,
-                Next::Held(side, part) => return Progress::Held { side, part, moved },
-                Next::UpstreamHeld | Next::ClientHeld => return Progress::Open { moved },
-                Next::UpstreamSilent => {
-                    let until = stream.gives_up(now);
-                    if now < until {
-                        return Progress::Waits { until, moved };
-                    }
-                    stream.upstream_timed_out();
-                }
-                // Who is to be told of a shared queue is told before anything comes from outside.
-                Next::Upstream if host.is_queue_ready(number) => {
-                    return Progress::Posted;
-                }
-                Next::Upstream => stream.upstream_acts(&rules.upstream),
-                Next::Show(side, part) => self.show(id, side, part),
-            }
-            moved = true;
+            self.show(id, side, part);
         }
     }
 
@@ -324,7 +278,7 @@ impl Worker {
                         stream.local_response(&local);
                         // It passes through the filter before anything else happens; among several, who drives them sees to it.
                         if !stream.is_linked() {
-                            self.pump(id);
+                            self.show_all(id);
                         }
                     }
                 }
@@ -346,23 +300,6 @@ impl Worker {
                 Deferred::Delete(root) => self.delete_root(root),
             }
         }
-    }
-
-    /// Ends a stream and says what was seen of it: log, done, delete, in Envoy's order. The access log is written after the
-    /// plugin's own `proxy_on_log`, so properties that it sets there are in it.
-    pub(crate) fn close(&mut self, id: u32) -> Exchange {
-        let rules = self.rules_of(id);
-        let properties = rules.as_ref().map(|rules| rules.properties.as_slice());
-        self.end(id, |stream| stream.exchange(properties.unwrap_or_default()))
-            .unwrap_or_default()
-    }
-
-    /// Ends a stream and takes of it what was seen.
-    pub(crate) fn end<T>(&mut self, id: u32, seen: impl FnOnce(&mut HttpStream) -> T) -> Option<T> {
-        self.log(id);
-        let seen = self.stream(id).map(seen);
-        self.forget(id);
-        seen
     }
 
     /// The plugin logs a stream that is over.

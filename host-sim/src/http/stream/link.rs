@@ -11,7 +11,7 @@ use super::router::{Contact, Router};
 use super::{HttpStream, Side};
 use crate::http::header_map::HeaderMap;
 use crate::http::local_response::LocalResponse;
-use crate::http::message::{Frame, Message, Part, Passed};
+use crate::http::message::{Frame, Message, Passed};
 use crate::model::UpstreamRequest;
 
 /// Whether other filters stand between this one and the ends.
@@ -46,10 +46,9 @@ pub(crate) enum Handed {
 }
 
 impl HttpStream {
-    /// The first of several filters.
-    pub(crate) fn linked(mut self: Box<Self>) -> Box<Self> {
-        self.links.behind = true;
-        self
+    /// Says of the part in the first filter whether there are others behind it.
+    pub(crate) fn link(&mut self, behind: bool) {
+        self.links.behind = behind;
     }
 
     /// The part of this stream in a filter behind it, at which these request headers have arrived.
@@ -167,17 +166,6 @@ impl HttpStream {
         }
     }
 
-    /// The next part of this side to be shown.
-    pub(crate) fn next_part(&mut self, side: Side) -> Option<Part> {
-        let next = self.message_mut(side).map_or(Ok(None), Message::next_part);
-        self.within_limit(side, next).flatten()
-    }
-
-    /// What the router has to do, if anything.
-    pub(crate) fn next_of_router(&self) -> Option<super::Next> {
-        self.router.next(self.response.is_some())
-    }
-
     /// Whether the client has the headers of its answer.
     pub(crate) fn has_sent_headers(&self) -> bool {
         self.client.headers.is_some()
@@ -196,13 +184,6 @@ impl HttpStream {
     /// The stream was reset in another filter.
     pub(crate) fn reset_too(&mut self) {
         self.abort();
-    }
-
-    /// Which part is held here.
-    pub(crate) fn held(&self) -> Option<(Side, Part)> {
-        let response = self.response.as_ref().and_then(Message::held);
-        let request = || Some((Side::Request, self.request.held()?));
-        response.map(|part| (Side::Response, part)).or_else(request)
     }
 
     /// What is the same in all filters.
@@ -230,7 +211,7 @@ impl HttpStream {
         self.request_passed = facts.request_passed;
     }
 
-    /// The request as the upstream saw it.
+    /// The request as the upstream saw it, of the part in the last filter.
     pub(crate) fn seen_by_upstream(&self) -> Option<UpstreamRequest> {
         self.router.seen()
     }

@@ -37,7 +37,7 @@ impl HttpStream {
         Some(given.unwrap_or_else(|| grpc_status_for(status.into())))
     }
 
-    /// What was seen of this stream; `properties` are the keys of the filter state to report.
+    /// What the client and the access log saw of this stream; `properties` are the keys of the filter state to report.
     pub(crate) fn exchange(&self, properties: &[String]) -> Exchange {
         let sent = self.client.seen_headers();
         let headers = sent.map(|headers| {
@@ -66,12 +66,12 @@ impl HttpStream {
             trailers: trailers.map(HeaderMap::without_pseudo).unwrap_or_default(),
             aborted: self.client.is_cut_off() && !silent,
             starved: self.client.waits_in_vain(),
-            upstream: self.router.seen(),
             properties: properties.iter().filter_map(property).collect(),
             response_code_details: self.response_details.clone(),
             grpc_status: self
                 .grpc_status_of(self.client.headers.as_ref(), self.client.trailers.as_ref())
                 .filter(|_| is_grpc(&self.request.headers)),
+            upstream: None,
         }
     }
 }

@@ -93,6 +93,11 @@ impl Filters {
         self.vms.iter_mut()
     }
 
+    /// What time it is.
+    pub(crate) fn now(&self) -> Option<Instant> {
+        self.vms.first().map(Worker::now)
+    }
+
     fn at(&self, filter: usize) -> Option<(&Worker, usize)> {
         let Place { vm, seat } = *self.places.get(filter)?;
         Some((self.vms.get(vm)?, seat))

@@ -1,13 +1,13 @@
-//! Calls on their way: what drives them to their ends, and time, which passes only when nothing else can happen.
+//! Calls of scenarios, which are seen to their ends. Time passes only when nothing else can happen.
 
 use std::time::Duration;
 
 use super::Simulator;
+use super::engine::{Body, StreamId, earliest};
 use super::error::SimulationError;
 use crate::model::clock::Instant;
 use crate::model::{Departure, Exchange, Request};
-use crate::proxy::chain::Chain;
-use crate::proxy::worker::Progress;
+use crate::proxy::chain::{Chain, Progress};
 
 /// How long a held request waits for a timer before it counts as hanging (Envoy's default `stream_idle_timeout`).
 const IDLE_TIMEOUT: Duration = Duration::from_secs(5 * 60);
@@ -15,8 +15,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 /// A call.
 #[derive(Debug)]
 pub(super) struct Call {
-    worker: usize,
-    id: u32,
+    stream: StreamId,
     request: Request,
     /// What was seen of it, once it has ended.
     exchange: Option<Exchange>,
@@ -52,10 +51,9 @@ impl Round {
 }
 
 impl Call {
-    pub(super) fn new(worker: usize, id: u32, request: &Request) -> Self {
+    pub(super) fn new(stream: StreamId, request: &Request) -> Self {
         Self {
-            worker,
-            id,
+            stream,
             request: request.clone(),
             exchange: None,
         }
@@ -64,10 +62,6 @@ impl Call {
     pub(super) fn into_exchange(self) -> Option<Exchange> {
         self.exchange
     }
-}
-
-fn earliest(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
-    [a, b].into_iter().flatten().min()
 }
 
 impl Simulator {
@@ -116,17 +110,13 @@ impl Simulator {
     ) -> Result<bool, SimulationError> {
         let mut calls = Vec::new();
         for _ in 0..count {
-            let call = self.call(request)?;
-            self.on_worker(&call, Chain::hold);
-            calls.push(call);
+            let stream = self.submit(request, Body::Whole)?;
+            self.on(stream, Chain::hold);
+            calls.push(Call::new(stream, request));
         }
         self.drive(&mut calls, goal)?;
-        let workers = &mut self.workers;
         let held = calls.iter().all(|call| {
-            let worker = workers.get_mut(call.worker);
-            call.exchange.is_none()
-                && worker
-                    .is_some_and(|worker| matches!(worker.pump(call.id), Progress::Held { .. }))
+            call.exchange.is_none() && matches!(self.step(call.stream), Progress::Held { .. })
         });
         self.open.entry(call.to_owned()).or_default().extend(calls);
         Ok(held)
@@ -140,10 +130,10 @@ impl Simulator {
     pub fn finish(&mut self, call: &str) -> Result<Vec<Exchange>, SimulationError> {
         let mut calls = self.take_open(call)?;
         for call in &calls {
-            self.on_worker(call, |worker, id| {
-                worker.release(id);
+            self.on(call.stream, |chain, id| {
+                chain.release(id);
                 if call.request.unfinished {
-                    worker.complete(id, &call.request.trailers);
+                    chain.complete(id, &call.request.trailers);
                 }
             });
         }
@@ -163,7 +153,7 @@ impl Simulator {
     ) -> Result<Vec<Exchange>, SimulationError> {
         let mut calls = self.take_open(call)?;
         for call in calls.iter().filter(|call| call.exchange.is_none()) {
-            self.on_worker(call, |worker, id| worker.depart(id, departure));
+            self.on(call.stream, |chain, id| chain.depart(id, departure));
         }
         self.drive(&mut calls, Goal::Ended)?;
         Ok(calls.into_iter().filter_map(Call::into_exchange).collect())
@@ -175,12 +165,6 @@ impl Simulator {
             .ok_or_else(|| SimulationError::NotOpen {
                 call: call.to_owned(),
             })
-    }
-
-    fn on_worker(&mut self, call: &Call, act: impl FnOnce(&mut Chain, u32)) {
-        if let Some(worker) = self.workers.get_mut(call.worker) {
-            act(worker, call.id);
-        }
     }
 
     /// Sees these calls as far as that, or to where the upstream holds them. Time passes only when nothing else can happen.
@@ -212,34 +196,20 @@ impl Simulator {
     /// Goes on with each of these calls as far as it goes.
     fn round(&mut self, calls: &mut [Call]) -> Round {
         let mut round = Round::default();
-        for call in calls {
-            let Some(worker) = self
-                .workers
-                .get_mut(call.worker)
-                .filter(|_| call.exchange.is_none())
-            else {
-                continue;
-            };
-            let progress = worker.pump(call.id);
-            round.until = earliest(round.until, worker.deadline(call.id));
-            round.moved |= match progress {
-                Progress::Complete => {
-                    call.exchange = Some(worker.close(call.id));
-                    true
-                }
-                Progress::Held { side, part, moved } => {
-                    let hidden = worker.take_hidden_body(call.id);
+        for call in calls.iter_mut().filter(|call| call.exchange.is_none()) {
+            let progress = self.step(call.stream);
+            let deadline = self.on(call.stream, |chain, id| chain.deadline(id));
+            round.until = earliest(round.until, earliest(deadline.flatten(), progress.until()));
+            round.moved |= progress.moved();
+            match progress {
+                Progress::Complete => call.exchange = self.on(call.stream, Chain::close),
+                Progress::Held { side, part, .. } => {
+                    let hidden = self.on(call.stream, Chain::take_hidden_body).flatten();
                     self.hidden_body = hidden.or(self.hidden_body.take());
                     round.stuck = Some(SimulationError::hang(&call.request, side, part));
-                    moved
                 }
-                Progress::Open { moved } => moved,
-                Progress::Posted => true,
-                Progress::Waits { until, moved } => {
-                    round.until = earliest(round.until, Some(until));
-                    moved
-                }
-            };
+                Progress::Open { .. } | Progress::Posted | Progress::Waits { .. } => {}
+            }
         }
         round
     }
@@ -276,48 +246,5 @@ impl Simulator {
         }
         self.host.clock.set(end);
         Ok(())
-    }
-
-    /// Fires every timer of a plugin once, as it would fire before long, without the clock moving: a plugin may gather what it counts until
-    /// its next tick.
-    pub fn fire_timers(&mut self) {
-        for worker in self.main.iter_mut().chain(&mut self.workers) {
-            worker.fire_timers();
-        }
-    }
-
-    /// Everybody is told of what was put into shared queues. Says whether there was any.
-    pub(super) fn tell_queues(&mut self) -> bool {
-        let mut any = false;
-        for worker in self.main.iter_mut().chain(&mut self.workers) {
-            any |= worker.deliver_queues();
-        }
-        if !any {
-            self.host.forget_queues();
-        }
-        any
-    }
-
-    /// Answers to callouts arrive once no other callback can run. Says whether there was any.
-    pub(super) fn deliver_callouts(&mut self) -> bool {
-        let mut any = false;
-        for worker in self.main.iter_mut().chain(&mut self.workers) {
-            any |= worker.deliver_callouts();
-        }
-        any
-    }
-
-    /// When the next timer fires or the next callout times out.
-    pub(super) fn next_tick(&self) -> Option<Instant> {
-        let chains = self.main.iter().chain(&self.workers);
-        chains.filter_map(Chain::next_due).min()
-    }
-
-    /// The clock moves to this instant, and the timers that are due fire.
-    pub(super) fn pass_to(&mut self, due: Instant) {
-        self.host.clock.set(due.max(self.host.clock.get()));
-        for worker in self.main.iter_mut().chain(&mut self.workers) {
-            worker.tick(due);
-        }
     }
 }

@@ -9,16 +9,17 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::Simulator;
+use super::engine::{Body, StreamId, earliest};
 use super::error::SimulationError;
-use super::streaming::Piece;
+use super::streaming::{Piece, tell};
 use crate::host::profile::Profile;
 use crate::http::hidden_body::HiddenBody;
 use crate::model::clock::Instant;
 use crate::model::{
     Departure, Exchange, LogLine, Request, Upstream, UpstreamBehaviour, UpstreamRequest,
 };
-use crate::proxy::chain::Chain;
-use crate::proxy::worker::{Progress, Worker};
+use crate::proxy::chain::{Chain, Progress};
+use crate::proxy::worker::Worker;
 
 /// A call of a real client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,67 +103,10 @@ pub(super) struct Live {
 
 #[derive(Debug)]
 pub(super) struct LiveCall {
-    pub(super) worker: usize,
-    pub(super) id: u32,
+    pub(super) stream: StreamId,
     forwarded: bool,
     /// Whether it is told piece by piece.
     streams: bool,
-}
-
-/// What a round of a call came to.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Round {
-    pub(super) moved: bool,
-    pub(super) over: bool,
-    pub(super) until: Option<Instant>,
-}
-
-impl LiveCall {
-    /// Goes on with it as far as it goes.
-    pub(super) fn round(
-        &mut self,
-        call: CallId,
-        worker: &mut Chain,
-        happenings: &mut Vec<Happening>,
-    ) -> Round {
-        let progress = worker.pump(self.id);
-        if self.streams {
-            self.tell(call, worker, happenings);
-        }
-        let mut round = Round::default();
-        match progress {
-            Progress::Complete => {
-                (round.moved, round.over) = (true, true);
-                let exchange = worker.close(self.id);
-                happenings.push(Happening::Ended { call, exchange });
-            }
-            Progress::Open { moved } => {
-                round.moved = moved;
-                if !self.forwarded
-                    && !self.streams
-                    && let Some(request) = worker.forwarded(self.id)
-                {
-                    self.forwarded = true;
-                    let ended = true;
-                    happenings.push(Happening::Forward {
-                        call,
-                        request,
-                        ended,
-                    });
-                }
-            }
-            Progress::Held { moved, .. } => {
-                round.moved = moved;
-                let hidden = worker.take_hidden_body(self.id);
-                happenings.extend(hidden.map(Happening::BodyHidden));
-            }
-            Progress::Posted => round.moved = true,
-            Progress::Waits { until, moved } => {
-                (round.moved, round.until) = (moved, Some(until));
-            }
-        }
-        round
-    }
 }
 
 impl Simulator {
@@ -172,33 +116,29 @@ impl Simulator {
     ///
     /// When it names a worker that does not exist.
     pub fn begin(&mut self, request: &Request) -> Result<CallId, SimulationError> {
-        self.begin_so(request, false, false)
+        self.begin_with(request, Body::Whole)
     }
 
-    /// Takes a request: all of it, or its head if it `streams` still, and if it is to be `told` piece by piece.
-    pub(super) fn begin_so(
+    /// Takes a request: all of it, or its head.
+    pub(super) fn begin_with(
         &mut self,
         request: &Request,
-        streams: bool,
-        told: bool,
+        body: Body,
     ) -> Result<CallId, SimulationError> {
         let request = Request {
             upstream: UpstreamBehaviour::default(),
             ..request.clone()
         };
-        let (worker, id) = self.open_stream(&request, streams, told)?;
-        if let Some(worker) = self.workers.get_mut(worker) {
-            worker.hold(id);
-        }
+        let stream = self.submit(&request, body)?;
+        self.on(stream, Chain::hold);
         self.live.begun = self.live.begun.saturating_add(1);
         let call = CallId(self.live.begun);
         self.live.calls.insert(
             call,
             LiveCall {
-                worker,
-                id,
+                stream,
                 forwarded: false,
-                streams: told,
+                streams: body != Body::Whole,
             },
         );
         Ok(call)
@@ -215,11 +155,8 @@ impl Simulator {
     }
 
     pub(super) fn on_live(&mut self, call: CallId, act: impl FnOnce(&mut Chain, u32)) {
-        let Some(live) = self.live.calls.get(&call) else {
-            return;
-        };
-        if let Some(worker) = self.workers.get_mut(live.worker) {
-            act(worker, live.id);
+        if let Some(live) = self.live.calls.get(&call) {
+            self.on(live.stream, act);
         }
     }
 
@@ -253,13 +190,6 @@ impl Simulator {
         vms.find(|vm| vm.vm_number() == callout.vm)
     }
 
-    /// Moves the clock to this instant, never back, and fires nothing. Says whether a timer is due by now.
-    pub(crate) fn set_clock(&mut self, now: Timestamp) -> bool {
-        let now = Instant::from_timestamp(now).max(self.host.clock.get());
-        self.host.clock.set(now);
-        self.next_tick().is_some_and(|due| due <= now)
-    }
-
     /// The numbers of the workers' VMs.
     pub(crate) fn vm_numbers(&self) -> Vec<u32> {
         let vms = self.workers.iter().flat_map(|chain| chain.filters.vms());
@@ -290,16 +220,47 @@ impl Simulator {
         let mut calls = std::mem::take(&mut self.live.calls);
         self.live.until = None;
         calls.retain(|call, live| {
-            let Some(worker) = self.workers.get_mut(live.worker) else {
-                return false;
-            };
-            let round = live.round(*call, worker, happenings);
-            any |= round.moved;
-            self.live.until = [self.live.until, round.until].into_iter().flatten().min();
-            !round.over
+            let progress = self.step_of_live(*call, live, happenings);
+            any |= progress.moved();
+            progress != Progress::Complete
         });
         self.live.calls = calls;
         any
+    }
+
+    /// Goes on with a call as far as it goes, and says what somebody outside is to do.
+    pub(super) fn step_of_live(
+        &mut self,
+        call: CallId,
+        live: &mut LiveCall,
+        happenings: &mut Vec<Happening>,
+    ) -> Progress {
+        let progress = self.step(live.stream);
+        self.live.until = earliest(self.live.until, progress.until());
+        if live.streams {
+            self.on(live.stream, |chain, id| tell(call, chain, id, happenings));
+        }
+        match progress {
+            Progress::Complete => {
+                let exchange = self.on(live.stream, Chain::close);
+                happenings.extend(exchange.map(|exchange| Happening::Ended { call, exchange }));
+            }
+            Progress::Open { .. } if !live.forwarded && !live.streams => {
+                let forwarded = self.on(live.stream, Chain::forwarded).flatten();
+                live.forwarded = forwarded.is_some();
+                happenings.extend(forwarded.map(|request| Happening::Forward {
+                    call,
+                    request,
+                    ended: true,
+                }));
+            }
+            Progress::Held { .. } => {
+                let hidden = self.on(live.stream, Chain::take_hidden_body).flatten();
+                happenings.extend(hidden.map(Happening::BodyHidden));
+            }
+            Progress::Open { .. } | Progress::Posted | Progress::Waits { .. } => {}
+        }
+        progress
     }
 
     /// Callouts go out to the real services before the simulated ones see them.
@@ -323,15 +284,6 @@ impl Simulator {
                 });
             }
         }
-    }
-
-    /// Moves the clock to this instant, never back. Timers that are due by then fire, each at its own instant.
-    pub fn advance_to(&mut self, now: Timestamp) {
-        let now = Instant::from_timestamp(now);
-        while let Some(due) = self.next_tick().filter(|due| *due <= now) {
-            self.pass_to(due);
-        }
-        self.host.clock.set(now.max(self.host.clock.get()));
     }
 
     /// When something happens by itself, if nothing comes from outside.

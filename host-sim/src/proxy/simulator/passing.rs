@@ -4,17 +4,17 @@
 //! takes does not grow with the number of calls in progress.
 
 use super::Simulator;
+use super::engine::{Body, StreamId};
 use super::error::SimulationError;
 use crate::http::stream::Ending;
 use crate::model::{AnswerOverride, Departure, Request, UpstreamBehaviour};
-use crate::proxy::worker::Progress;
+use crate::proxy::chain::{Chain, Progress};
 
 /// A call that has come and not gone. It must be [ended](Simulator::end).
 #[derive(Debug)]
 #[must_use = "a call that is not ended stays in progress"]
 pub struct Passing {
-    worker: usize,
-    id: u32,
+    stream: StreamId,
     progress: Progress,
 }
 
@@ -40,18 +40,12 @@ impl Simulator {
     ///
     /// When the module needs what host-sim cannot do, or never returns.
     pub fn pass(&mut self, request: &Request) -> Result<Passing, SimulationError> {
-        let (worker, id) = self.open_stream(request, false, false)?;
-        if let Some(worker) = self.workers.get_mut(worker) {
-            worker.hold(id);
-        }
-        let progress = self.pump(worker, id)?;
+        let stream = self.submit(request, Body::Whole)?;
+        self.on(stream, Chain::hold);
+        let progress = self.go_on(stream)?;
         // What it asked of a service without waiting for the answer.
         self.deliver_callouts();
-        Ok(Passing {
-            worker,
-            id,
-            progress,
-        })
+        Ok(Passing { stream, progress })
     }
 
     /// Whether a call has a value of the filter state under this key, without `wasm.`, and it is one such.
@@ -61,14 +55,11 @@ impl Simulator {
         key: &[u8],
         is_such: impl FnOnce(&[u8]) -> bool,
     ) -> bool {
-        let stream = self
-            .workers
-            .get_mut(call.worker)
-            .and_then(|worker| worker.first_part(call.id));
-        stream.is_some_and(|stream| {
-            let state = stream.filter_state.borrow();
-            state.get(key).is_some_and(is_such)
-        })
+        let found = self.on(call.stream, |chain, id| {
+            let state = chain.first_part(id)?.filter_state.borrow();
+            state.get(key).map(is_such)
+        });
+        found.flatten().unwrap_or(false)
     }
 
     /// The upstream answers a call with this status, or the client goes away if there is none, and the call is over. `keys` are those
@@ -104,39 +95,32 @@ impl Simulator {
         keys: &[impl AsRef<[u8]>],
         ending: &mut Ending,
     ) -> Result<(), SimulationError> {
-        let (index, id) = (call.worker, call.id);
-        let Some(worker) = self.workers.get_mut(index) else {
-            return Ok(());
-        };
-        match answer {
+        self.on(call.stream, |chain, id| match answer {
             Some(answer) => {
-                worker.answered_with(id, UpstreamBehaviour::Answer(answer));
-                worker.release(id);
+                chain.answered_with(id, UpstreamBehaviour::Answer(answer));
+                chain.release(id);
             }
-            None => worker.depart(id, Departure::Usual),
-        }
-        let progress = self.pump(index, id)?;
-        let Some(worker) = self.workers.get_mut(index) else {
-            return Ok(());
-        };
-        if progress != Progress::Complete {
-            worker.depart(id, Departure::Usual);
-        }
-        worker.end(id, |stream| stream.ending(keys, ending));
+            None => chain.depart(id, Departure::Usual),
+        });
+        let progress = self.go_on(call.stream)?;
+        self.on(call.stream, |chain, id| {
+            if progress != Progress::Complete {
+                chain.depart(id, Departure::Usual);
+            }
+            chain.end(id, |stream| stream.ending(keys, ending));
+        });
         self.check_implemented()
     }
 
-    fn pump(&mut self, index: usize, id: u32) -> Result<Progress, SimulationError> {
+    /// Goes on with it and with what that sets off, as far as both go.
+    fn go_on(&mut self, stream: StreamId) -> Result<Progress, SimulationError> {
         loop {
-            let Some(worker) = self.workers.get_mut(index) else {
-                return Ok(Progress::Complete);
-            };
-            let progress = worker.pump(id);
+            let progress = self.step(stream);
             self.check_implemented()?;
             let again = match progress {
                 Progress::Complete | Progress::Open { .. } | Progress::Waits { .. } => false,
                 Progress::Posted => self.tell_queues(),
-                Progress::Held { .. } => self.tell_queues() | self.deliver_callouts(),
+                Progress::Held { .. } => self.wake(),
             };
             if !again {
                 return Ok(progress);

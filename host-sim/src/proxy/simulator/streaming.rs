@@ -1,11 +1,12 @@
 //! Calls of real clients whose bodies come and go piece by piece.
 
-use super::live::{CallId, Happening, LiveCall};
+use super::engine::Body;
+use super::live::{CallId, Happening};
 use super::{SimulationError, Simulator};
 use crate::http::header_map::HeaderMap;
 use crate::http::message::Frame;
 use crate::model::{BrokenOff, HttpVersion, Request, UpstreamRequest, octets};
-use crate::proxy::chain::Chain;
+use crate::proxy::chain::{Chain, Progress};
 
 /// What comes behind the headers of a request or an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +77,7 @@ impl Simulator {
         request: &Request,
         ended: bool,
     ) -> Result<CallId, SimulationError> {
-        self.begin_so(request, !ended, true)
+        self.begin_with(request, Body::InPieces { ended })
     }
 
     /// More of a request has come, over this version of HTTP.
@@ -137,18 +138,14 @@ impl Simulator {
     }
 
     fn round_of_one(&mut self, call: CallId, happenings: &mut Vec<Happening>) -> bool {
-        let Some(live) = self.live.calls.get_mut(&call) else {
+        let Some(mut live) = self.live.calls.remove(&call) else {
             return false;
         };
-        let Some(worker) = self.workers.get_mut(live.worker) else {
-            return false;
-        };
-        let round = live.round(call, worker, happenings);
-        self.live.until = [self.live.until, round.until].into_iter().flatten().min();
-        if round.over {
-            self.live.calls.remove(&call);
+        let progress = self.step_of_live(call, &mut live, happenings);
+        if progress != Progress::Complete {
+            self.live.calls.insert(call, live);
         }
-        round.moved
+        progress.moved()
     }
 
     /// Whether something happened that concerns other calls or the plugin as a whole.
@@ -165,48 +162,46 @@ impl Simulator {
     }
 }
 
-impl LiveCall {
-    /// Tells what the upstream and the client are to get now.
-    pub(super) fn tell(&self, call: CallId, worker: &mut Chain, happenings: &mut Vec<Happening>) {
-        if let Some(forwarded) = worker.take_forwarded(self.id) {
-            let end = forwarded.end;
-            match forwarded.request {
-                Some(request) => happenings.push(Happening::Forward {
-                    call,
-                    request: UpstreamRequest {
-                        body: forwarded.bytes,
-                        ..request
-                    },
-                    ended: end,
-                }),
-                None => happenings.push(Happening::ForwardMore {
-                    call,
-                    piece: Piece::Data {
-                        bytes: forwarded.bytes,
-                        end,
-                    },
-                }),
-            }
-        }
-        let Some(sent) = worker.take_sent(self.id) else {
-            return;
-        };
-        if let Some((status, headers)) = sent.head {
-            happenings.push(Happening::Answer {
+/// Tells what the upstream and the client are to get now.
+pub(super) fn tell(call: CallId, chain: &mut Chain, id: u32, happenings: &mut Vec<Happening>) {
+    if let Some(forwarded) = chain.take_forwarded(id) {
+        let end = forwarded.end;
+        match forwarded.request {
+            Some(request) => happenings.push(Happening::Forward {
                 call,
-                status,
-                headers,
-            });
+                request: UpstreamRequest {
+                    body: forwarded.bytes,
+                    ..request
+                },
+                ended: end,
+            }),
+            None => happenings.push(Happening::ForwardMore {
+                call,
+                piece: Piece::Data {
+                    bytes: forwarded.bytes,
+                    end,
+                },
+            }),
         }
-        let end = sent.end && sent.trailers.is_empty();
-        if end || !sent.bytes.is_empty() {
-            let bytes = sent.bytes;
-            let piece = Piece::Data { bytes, end };
-            happenings.push(Happening::AnswerMore { call, piece });
-        }
-        if !sent.trailers.is_empty() {
-            let piece = Piece::Trailers(sent.trailers);
-            happenings.push(Happening::AnswerMore { call, piece });
-        }
+    }
+    let Some(sent) = chain.take_sent(id) else {
+        return;
+    };
+    if let Some((status, headers)) = sent.head {
+        happenings.push(Happening::Answer {
+            call,
+            status,
+            headers,
+        });
+    }
+    let end = sent.end && sent.trailers.is_empty();
+    if end || !sent.bytes.is_empty() {
+        let bytes = sent.bytes;
+        let piece = Piece::Data { bytes, end };
+        happenings.push(Happening::AnswerMore { call, piece });
+    }
+    if !sent.trailers.is_empty() {
+        let piece = Piece::Trailers(sent.trailers);
+        happenings.push(Happening::AnswerMore { call, piece });
     }
 }

@@ -1,67 +1,136 @@
-//! One stream on its way through several filters.
-
-use std::rc::Rc;
+//! One stream on its way through the filters, of which there may be one or several.
 
 use super::filters::{Filters, Numbered};
 use crate::http::local_response::LocalResponse;
-use crate::http::stream::{Handed, HttpStream, Links, Next, Side};
-use crate::proxy::worker::{Progress, Worker};
+use crate::http::message::Part;
+use crate::http::stream::{End, Handed, HttpStream, Links, Next, Side};
+use crate::model::clock::Instant;
+use crate::proxy::worker::Worker;
 
-/// A stream on its way.
-#[derive(Debug)]
-pub(super) struct Passage {
-    /// The numbers of its parts in the filters that it has reached, first to last.
-    parts: Vec<u32>,
-    /// Those that all its parts have or will have. Envoy gives them when the stream begins.
-    numbers: Vec<Numbered>,
+/// How far a stream came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    Complete,
+    /// This part is held; `moved` says whether anything happened before that.
+    Held {
+        side: Side,
+        part: Part,
+        moved: bool,
+    },
+    /// The upstream holds it, or the client the rest of its request.
+    Open {
+        moved: bool,
+    },
+    /// Something was posted that comes first.
+    Posted,
+    /// The router gives up waiting for the upstream then.
+    Waits {
+        until: Instant,
+        moved: bool,
+    },
 }
 
-impl Passage {
-    /// A stream that has reached the first filter.
-    pub(super) fn new(first: u32) -> Self {
-        Self {
-            parts: vec![first],
-            numbers: Vec::new(),
+impl Progress {
+    /// Whether anything happened.
+    pub(crate) fn moved(self) -> bool {
+        match self {
+            Self::Complete | Self::Posted => true,
+            Self::Held { moved, .. } | Self::Open { moved } | Self::Waits { moved, .. } => moved,
         }
     }
 
-    /// With these numbers for its parts in all filters.
-    pub(super) fn numbered(self, numbers: Vec<Numbered>) -> Self {
-        Self { numbers, ..self }
+    /// When the router gives up waiting for the upstream.
+    pub(crate) fn until(self) -> Option<Instant> {
+        match self {
+            Self::Waits { until, .. } => Some(until),
+            _ => None,
+        }
+    }
+}
+
+/// A stream on its way. Each filter has a part of it.
+#[derive(Debug)]
+pub(super) struct Stream {
+    /// The number of its part in the first filter.
+    first: Numbered,
+    /// Those of its parts in the others, first to last. Envoy gives them when the stream begins.
+    others: Vec<Numbered>,
+    /// How many filters it has reached.
+    reached: usize,
+    /// Whether it may be given up because of the time.
+    timed: bool,
+}
+
+impl Stream {
+    /// A stream that has reached the first filter.
+    pub(super) fn new(first: Numbered, others: Vec<Numbered>, timed: bool) -> Self {
+        Self {
+            first,
+            others,
+            reached: 1,
+            timed,
+        }
     }
 
-    pub(super) fn parts(&self) -> impl Iterator<Item = u32> + '_ {
-        self.parts.iter().copied()
+    fn number(&self, filter: usize) -> Option<Numbered> {
+        match filter.checked_sub(1) {
+            None => Some(self.first),
+            Some(other) => self.others.get(other).copied(),
+        }
     }
 
-    fn part<'l>(&self, filters: &'l mut Filters, index: usize) -> Option<&'l mut HttpStream> {
-        let id = *self.parts.get(index)?;
-        filters.stream(index, id)
+    /// The number of its part in a filter that it has reached.
+    pub(super) fn id(&self, filter: usize) -> Option<u32> {
+        let number = self.number(filter).filter(|_| filter < self.reached)?;
+        Some(number.id)
     }
 
-    /// Does this with the part in every filter.
-    fn each(&self, filters: &mut Filters, mut act: impl FnMut(&mut HttpStream)) {
-        for (filter, id) in self.parts().enumerate() {
-            if let Some(part) = filters.stream(filter, id) {
+    /// Its part in a filter that it has reached.
+    pub(super) fn part<'l>(
+        &self,
+        filters: &'l mut Filters,
+        filter: usize,
+    ) -> Option<&'l mut HttpStream> {
+        filters.stream(filter, self.id(filter)?)
+    }
+
+    /// Does this with the part in every filter that it has reached.
+    pub(super) fn each(&self, filters: &mut Filters, mut act: impl FnMut(&mut HttpStream)) {
+        for filter in 0..self.reached {
+            if let Some(part) = self.part(filters, filter) {
                 act(part);
             }
         }
     }
 
-    /// Goes on as far as it goes.
+    /// Goes on as far as it goes, unless it is time to give it up.
     pub(super) fn pump(&mut self, filters: &mut Filters) -> Progress {
+        if !self.timed {
+            return self.go_on(filters);
+        }
+        let now = filters.now();
+        if let Some((first, now)) = self.part(filters, 0).zip(now) {
+            first.expire(now);
+        }
+        let progress = self.go_on(filters);
+        if let Some((first, now)) = self.part(filters, 0).zip(now)
+            && progress.moved()
+            && progress != Progress::Posted
+        {
+            first.touch(now);
+        }
+        progress
+    }
+
+    fn go_on(&mut self, filters: &mut Filters) -> Progress {
         let mut moved = false;
         loop {
             moved |= self.hand_on(filters);
             if self.is_over(filters) {
                 return Progress::Complete;
             }
-            if self.show_next(filters) {
-                moved = true;
-                continue;
-            }
-            // What arrived may have been too much for a filter.
-            if self.hand_on(filters) {
+            // What arrived unseen may have been too much for a filter.
+            if self.show_next(filters) || self.hand_on(filters) {
                 moved = true;
                 continue;
             }
@@ -74,9 +143,12 @@ impl Passage {
 
     /// Takes what has passed a filter to the next one. Says whether there was anything.
     fn hand_on(&mut self, filters: &mut Filters) -> bool {
+        if self.others.is_empty() {
+            return false;
+        }
         let mut any = false;
         let mut index = 0_usize;
-        while index < self.parts.len() {
+        while index < self.reached {
             let Some(handed) = self.part(filters, index).and_then(HttpStream::take_handed) else {
                 index = index.saturating_add(1);
                 continue;
@@ -129,14 +201,14 @@ impl Passage {
             before: true,
             behind: after < filters.len(),
         };
-        let Some(number) = self.numbers.get(next).copied() else {
+        let Some(number) = self.number(next) else {
             return;
         };
         let own = self.part(filters, index);
         let Some(part) = own.map(|own| part(own, number.root, place)) else {
             return;
         };
-        self.parts.push(number.id);
+        self.reached = after;
         filters.open(next, number, Box::new(part));
         self.agree(filters, next);
     }
@@ -153,7 +225,7 @@ impl Passage {
             return;
         }
         self.each(filters, |part| part.is_answered(local, started, sent));
-        let last = self.parts.len().saturating_sub(1);
+        let last = self.reached.saturating_sub(1);
         if sent {
             self.each(filters, HttpStream::reset_too);
         } else if started {
@@ -168,18 +240,18 @@ impl Passage {
 
     /// A stream that was reset in one filter is reset in all.
     fn is_over(&self, filters: &mut Filters) -> bool {
-        if self
-            .part(filters, 0)
-            .is_some_and(|first| first.goes_elsewhere())
-        {
-            return true;
-        }
-        let mut reset = None;
-        for index in 0..self.parts.len() {
-            if self
-                .part(filters, index)
-                .is_some_and(|part| part.is_reset())
-            {
+        let (mut reset, mut over) = (None, true);
+        for index in 0..self.reached {
+            let Some(part) = self.part(filters, index) else {
+                continue;
+            };
+            if index == 0 {
+                if part.goes_elsewhere() {
+                    return true;
+                }
+                over = part.has_ended();
+            }
+            if part.is_reset() {
                 reset = reset.or(Some(index));
             }
         }
@@ -190,14 +262,13 @@ impl Passage {
                     part.reset_too();
                 }
             });
-            return true;
         }
-        self.part(filters, 0).is_none_or(|first| first.has_ended())
+        over || reset.is_some()
     }
 
     /// Shows the next part to its filter: a response goes on before a request, and what is ahead before what follows.
     fn show_next(&self, filters: &mut Filters) -> bool {
-        let all = 0..self.parts.len();
+        let all = 0..self.reached;
         let responses = all.clone().map(|index| (index, Side::Response));
         let requests = all.rev().map(|index| (index, Side::Request));
         for (index, side) in responses.chain(requests) {
@@ -205,8 +276,8 @@ impl Passage {
             let Some(part) = next.and_then(|stream| stream.next_part(side)) else {
                 continue;
             };
-            if let Some(id) = self.parts.get(index) {
-                filters.show(index, *id, side, part);
+            if let Some(id) = self.id(index) {
+                filters.show(index, id, side, part);
             }
             self.agree(filters, index);
             return true;
@@ -216,6 +287,9 @@ impl Passage {
 
     /// What a filter's part knows of the stream as a whole, the others know as well.
     fn agree(&self, filters: &mut Filters, index: usize) {
+        if self.others.is_empty() {
+            return;
+        }
         let Some(facts) = self.part(filters, index).map(|part| part.facts()) else {
             return;
         };
@@ -229,7 +303,7 @@ impl Passage {
         match turn.flatten() {
             Some(Next::UpstreamHeld) => return Turn::Stays(Progress::Open { moved }),
             Some(Next::UpstreamSilent) => {
-                let now = filters.vms().next().map(Worker::now);
+                let now = filters.now();
                 if let (Some(now), Some(part)) = (now, self.part(filters, last)) {
                     let until = part.gives_up(now);
                     if now < until {
@@ -245,66 +319,82 @@ impl Passage {
                 return Turn::Stays(Progress::Posted);
             }
             Some(_) => {}
-            None => {
-                let mut held = None;
-                self.each(filters, |part| held = held.or(part.held()));
-                let awaits = |first: &mut HttpStream| first.awaits_client();
-                if held.is_none() && self.part(filters, 0).is_some_and(awaits) {
-                    return Turn::Stays(Progress::Open { moved });
-                }
-                let (side, part) =
-                    held.unwrap_or((Side::Request, crate::http::message::Part::Body));
-                return Turn::Stays(Progress::Held { side, part, moved });
-            }
+            None => return Turn::Stays(self.stays(filters, moved)),
         }
         let rules = filters.rules(last);
         if let (Some(rules), Some(part)) = (rules, self.part(filters, last)) {
-            part.upstream_acts(&Rc::clone(&rules).upstream);
+            part.upstream_acts(&rules.upstream);
         }
         self.agree(filters, last);
         Turn::Acted
     }
 
-    /// Ends the stream and takes what was seen of its part in the first filter.
+    /// Neither a filter nor the router has anything to do: somebody holds it.
+    fn stays(&self, filters: &mut Filters, moved: bool) -> Progress {
+        let (mut held, mut answered) = (None, false);
+        self.each(filters, |part| {
+            held = held.or(part.held());
+            answered |= part.response.is_some();
+        });
+        let awaits = |first: &mut HttpStream| first.awaits_client();
+        if held.is_none() && !answered && self.part(filters, 0).is_some_and(awaits) {
+            return Progress::Open { moved };
+        }
+        let side = if answered {
+            Side::Response
+        } else {
+            Side::Request
+        };
+        let (side, part) = held.unwrap_or((side, Part::Body));
+        Progress::Held { side, part, moved }
+    }
+
+    /// Ends the stream: every filter logs it, first to last, also those that it never reached, and then is done with it. Takes what was
+    /// seen of its part in the first filter.
     pub(super) fn end<T>(
         mut self,
         filters: &mut Filters,
         seen: impl FnOnce(&mut HttpStream) -> T,
     ) -> Option<T> {
-        let last = self.parts.len().saturating_sub(1);
-        let headers = self
-            .part(filters, last)
-            .map(|part| part.request.headers.clone());
-        let headers = headers.unwrap_or_default();
-        let end = self
-            .part(filters, 0)
-            .map(|first| first.end(headers.clone()));
-        for index in 0..filters.len() {
-            let id = match self.parts.get(index) {
-                Some(id) => *id,
-                None => {
-                    let number = *self.numbers.get(index)?;
-                    self.parts.push(number.id);
-                    if let Some(end) = &end {
-                        filters.open_unseen(index, number, Box::new(end.part(number.root)));
-                    }
-                    number.id
-                }
+        let end = self.seen_by_all(filters);
+        let all = self.others.len().saturating_add(1);
+        for index in 0..all {
+            let Some(number) = self.number(index) else {
+                continue;
             };
-            if let Some((part, end)) = filters.stream(index, id).zip(end.as_ref()) {
+            if index >= self.reached {
+                self.reached = index.saturating_add(1);
+                if let Some(end) = &end {
+                    filters.open_unseen(index, number, Box::new(end.part(number.root)));
+                }
+            }
+            if let Some((part, end)) = self.part(filters, index).zip(end.as_ref()) {
                 part.see_the_end(end);
             }
             if let Some(vm) = filters.vm_of(index) {
-                vm.log(id);
+                vm.log(number.id);
             }
         }
         let seen = self.part(filters, 0).map(seen);
-        for (filter, id) in self.parts().enumerate() {
-            if let Some(vm) = filters.vm_of(filter) {
-                vm.forget(id);
+        for index in 0..all {
+            if let Some((vm, number)) = filters.vm_of(index).zip(self.number(index)) {
+                vm.forget(number.id);
             }
         }
         seen
+    }
+
+    /// What all of several filters see of the stream in the end.
+    fn seen_by_all(&self, filters: &mut Filters) -> Option<End> {
+        if self.others.is_empty() {
+            return None;
+        }
+        let last = self.reached.saturating_sub(1);
+        let headers = self
+            .part(filters, last)
+            .map(|part| part.request.headers.clone());
+        let first = self.part(filters, 0)?;
+        Some(first.end(headers.unwrap_or_default()))
     }
 }
 
