@@ -31,18 +31,18 @@
 
 mod actor;
 mod chooser;
-mod crew;
 mod error;
 mod failure;
-mod flight;
 mod gate;
 mod processor;
 mod schedule;
+mod scheduled_call;
+mod scheduler;
 mod search;
-mod seat;
 mod simplest;
 mod target;
 mod turns;
+mod worker_thread;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -58,10 +58,10 @@ use crate::scenario::{Scenario, Step};
 use actor::Actor;
 pub use actor::UnknownActor;
 use chooser::{Chooser, Course, Stop};
-use crew::{CrewError, Scope};
 pub use error::ExploreError;
 pub use failure::{Failure, Problem};
 pub use schedule::{InvalidSchedule, Schedule};
+use scheduler::{SchedulerError, Scope};
 use search::Search;
 use target::ExploringTarget;
 
@@ -338,9 +338,9 @@ impl<'a> Explorer<'a> {
                 source: TargetError::Host { source, .. },
                 trace,
                 scenario,
-            }) => match source.downcast::<CrewError>().map(|error| *error) {
-                Ok(CrewError::Stop(Stop::Cut)) => Ran::Cut,
-                Ok(CrewError::Stop(stop @ Stop::Impossible { .. })) => {
+            }) => match source.downcast::<SchedulerError>().map(|error| *error) {
+                Ok(SchedulerError::Stop(Stop::Cut)) => Ran::Cut,
+                Ok(SchedulerError::Stop(stop @ Stop::Impossible { .. })) => {
                     return Err(ExploreError::Schedule {
                         scenario,
                         message: stop.to_string(),

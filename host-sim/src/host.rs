@@ -19,7 +19,7 @@ use crate::host::access::Access;
 use crate::host::metrics::Metrics;
 use crate::host::probe::Probe;
 use crate::host::profile::{Profile, Profiler};
-use crate::host::shared::{Commons, Shared};
+use crate::host::shared::{ProcessState, Shared};
 use crate::host::shared_data::SharedData;
 use crate::host::shared_queue::SharedQueues;
 use crate::http::date::HttpDates;
@@ -91,12 +91,12 @@ pub struct Counts {
 
 impl Host {
     pub(crate) fn new(start: Instant, seed: u64, log_level: LogLevel, traced: bool) -> Self {
-        let commons = Commons::default();
+        let process = ProcessState::default();
         Self {
             version: EnvoyVersion::NEWEST,
-            shared_data: commons.data,
-            shared_queues: commons.queues,
-            metrics: commons.metrics,
+            shared_data: process.data,
+            shared_queues: process.queues,
+            metrics: process.metrics,
             random: RefCell::new(Random::seeded(seed)),
             clock: Cell::new(start),
             dates: HttpDates::default(),
@@ -114,9 +114,9 @@ impl Host {
             enqueued: Cell::default(),
             logged: Cell::default(),
             reached_out: Cell::default(),
-            vms: commons.vms,
-            log: commons.log,
-            trace: commons.trace,
+            vms: process.vms,
+            log: process.log,
+            trace: process.trace,
             counts: Cell::default(),
             profiler: RefCell::default(),
         }
@@ -128,16 +128,16 @@ impl Host {
     }
 
     /// The part of one thread: what it shares with others, and where it stops before it touches that.
-    pub(crate) fn on_thread(self, commons: Commons, probe: Option<Rc<dyn Probe>>) -> Self {
+    pub(crate) fn on_thread(self, process: ProcessState, probe: Option<Rc<dyn Probe>>) -> Self {
         Self {
-            shared_data: commons.data,
-            shared_queues: commons.queues,
-            metrics: commons.metrics,
+            shared_data: process.data,
+            shared_queues: process.queues,
+            metrics: process.metrics,
             probe,
             threads: true,
-            vms: commons.vms,
-            log: commons.log,
-            trace: commons.trace,
+            vms: process.vms,
+            log: process.log,
+            trace: process.trace,
             ..self
         }
     }

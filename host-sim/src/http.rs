@@ -7,7 +7,6 @@
 
 pub(crate) mod admission;
 pub(crate) mod answer;
-pub(crate) mod asked;
 pub(crate) mod body;
 pub(crate) mod codec;
 mod connection;
@@ -23,6 +22,7 @@ pub(crate) mod local_response;
 pub(crate) mod message;
 pub(crate) mod outgoing;
 mod path;
+pub(crate) mod response_timeouts;
 pub(crate) mod retry;
 pub(crate) mod stream;
 

@@ -58,7 +58,7 @@ pub use http::stream::Ending;
 pub use model::envoy_version::EnvoyVersion;
 pub use model::{grpc, resp};
 pub use proxy::simulator::{
-    Builder, CallId, CalloutId, Happening, Passing, Piece, SimulationError, Simulator, StartError,
+    Builder, CallId, CalloutId, Event, PendingCall, Piece, SimulationError, Simulator, StartError,
     WorkerSeed,
 };
 pub use scenario::explanation::Explanation;

@@ -47,8 +47,8 @@ fn a_call_allocates_for_its_headers_and_not_for_its_hostcalls() {
     let mut ending = Ending::default();
     let mut calls = |count: u64| {
         for _ in 0..count {
-            let passing = simulator.pass(&request).unwrap();
-            let ended = simulator.end(&passing, Some(200), &["a.property"], &mut ending);
+            let pending = simulator.pass(&request).unwrap();
+            let ended = simulator.end(&pending, Some(200), &["a.property"], &mut ending);
             ended.unwrap();
         }
     };

@@ -7,22 +7,22 @@ mod candidate;
 mod chart;
 mod configuration;
 mod course;
-mod crew;
 mod feed;
 mod kept;
 mod names;
 mod number;
 mod options;
 mod page;
-mod patience;
 mod proof;
 mod pruned;
 mod shift;
 mod spool;
 mod summary;
 mod table;
+mod threads;
 mod threshold;
 mod warning;
+mod watchdog;
 mod without;
 
 use std::fs;
@@ -42,11 +42,11 @@ use candidate::{fields_of, looked_for};
 use course::{Again, Replayed, replay};
 use number::Zone;
 pub(crate) use options::Replay;
-use patience::{Patience, Work};
 use proof::Proof;
 use shift::{Matter, Tried};
 use spool::Inputs;
-use summary::Document;
+use summary::ReplayReport;
+use watchdog::{Watchdog, Work};
 
 impl Replay {
     /// Whether the numbers can be believed: not when the log was too far out of order.
@@ -56,7 +56,7 @@ impl Replay {
             return Ok(true);
         }
         if self.json_schema {
-            let schema = schemars::schema_for!(Document);
+            let schema = schemars::schema_for!(ReplayReport);
             say!("{}", serde_json::to_string_pretty(&schema)?);
             return Ok(true);
         }
@@ -70,11 +70,11 @@ impl Replay {
         let module = Module::unmetered(&bytes).with_context(|| plugin.name().to_string())?;
         let candidates = self.candidates(plugin, &mapping)?;
         let timeout = Duration::from_secs(self.timeout);
-        let patience = Patience::begin(timeout);
+        let watchdog = Watchdog::begin(timeout);
         for candidate in &candidates {
             // What is refused is told before a long log is read.
             let start = || candidate.builder(&module).start_workers();
-            super::started(patience.watch(Work::Start, start), &candidate.plugin)?;
+            super::started(watchdog.watch(Work::Start, start), &candidate.plugin)?;
         }
         let wanted = fields_of(&candidates);
         let as_they_are = candidates.iter().map(|candidate| Tried {
@@ -100,7 +100,7 @@ impl Replay {
         for (candidate, tally) in candidates.iter().zip(tallies) {
             let start = |configuration: &[u8], at: Timestamp| {
                 let builder = candidate.builder(&module).configuration(configuration);
-                patience.watch(Work::Remedy, || builder.clock(at).start_workers())
+                watchdog.watch(Work::Remedy, || builder.clock(at).start_workers())
             };
             // What is tried concerns those alone who were refused.
             let refused = tally.organizations().iter();
@@ -142,7 +142,7 @@ impl Replay {
             }
             forecasts.push(Forecast::new(&candidate.name, tally, remedies));
         }
-        let document = Document::new(log, forecasts);
+        let document = ReplayReport::new(log, forecasts);
         if let Some(file) = &self.html {
             fs::write(file, page::html(&document)?).with_context(|| file.display().to_string())?;
         }

@@ -44,7 +44,7 @@ pub(crate) struct Trace {
 }
 
 #[derive(Serialize)]
-struct Document<'a> {
+struct TraceReport<'a> {
     trace: Vec<TraceLine<'a>>,
     log: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -187,7 +187,7 @@ fn print_json(
     hint: Option<String>,
 ) -> anyhow::Result<()> {
     let trace = trace.iter().map(|line| TraceLine::parse(line)).collect();
-    let document = Document {
+    let document = TraceReport {
         trace,
         log,
         answer,

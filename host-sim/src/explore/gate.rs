@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::sync::mpsc::{Receiver, Sender};
 
-use super::seat::{Message, Touched};
+use super::worker_thread::{Message, Touched};
 use crate::host::access::Access;
 use crate::host::probe::Probe;
 

@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 
 use super::chooser::Chooser;
-use super::crew::Scope;
+use super::scheduler::Scope;
 use super::search::Search;
 use super::{ExploreError, Explorer, Failure, Ran};
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::chooser::Course;
-use super::crew::{Crew, CrewError, Scope};
-use super::flight::Flight;
+use super::scheduled_call::ScheduledCall;
+use super::scheduler::{Scheduler, SchedulerError, Scope};
 use crate::model::{Departure, Exchange, LogLine, Request, Service, UpstreamRequest};
 use crate::proxy::simulator::Simulator;
 use crate::scenario::ConfigText;
@@ -30,7 +30,7 @@ pub(crate) struct ExploringTarget {
 }
 
 struct ExploringSession {
-    crew: Crew,
+    scheduler: Scheduler,
     open: BTreeMap<String, Vec<usize>>,
     started_at: Timestamp,
     steps: Arc<Mutex<Vec<String>>>,
@@ -56,7 +56,7 @@ fn is_step(line: &str) -> bool {
         || (line.contains("[vm->host] ") && shared.iter().any(|part| line.contains(part)))
 }
 
-fn failed_exchange(source: impl Into<CrewError>) -> TargetError {
+fn failed_exchange(source: impl Into<SchedulerError>) -> TargetError {
     failed("serving a request", source.into())
 }
 
@@ -81,10 +81,10 @@ impl Target for ExploringTarget {
             (builder, false) => builder.untraced(),
         };
         let course = Arc::clone(&self.course);
-        let crew = Crew::start(&builder, setup.workers, self.scope, course);
-        match crew.map_err(|error| failed("starting the workers", error))? {
-            Ok(crew) => Ok(Started::Running(Box::new(ExploringSession {
-                crew,
+        let scheduler = Scheduler::start(&builder, setup.workers, self.scope, course);
+        match scheduler.map_err(|error| failed("starting the workers", error))? {
+            Ok(scheduler) => Ok(Started::Running(Box::new(ExploringSession {
+                scheduler,
                 open: BTreeMap::new(),
                 started_at,
                 steps: Arc::clone(&self.steps),
@@ -97,10 +97,10 @@ impl Target for ExploringTarget {
 impl ExploringSession {
     /// What was seen of these calls, the first of which is at this place. They are the last ones.
     fn landed(&mut self, first: usize) -> Vec<Exchange> {
-        let landed = self.crew.flights.split_off(first);
+        let landed = self.scheduler.calls.split_off(first);
         let exchanges = landed
             .into_iter()
-            .filter_map(super::flight::Flight::into_exchange);
+            .filter_map(super::scheduled_call::ScheduledCall::into_exchange);
         exchanges.collect()
     }
 
@@ -112,17 +112,17 @@ impl ExploringSession {
 
     /// What was seen of those calls that have ended.
     fn exchanges(&self, places: &[usize]) -> Vec<Exchange> {
-        let flights = places
+        let calls = places
             .iter()
-            .filter_map(|place| self.crew.flights.get(*place));
-        flights.filter_map(Flight::exchange).collect()
+            .filter_map(|place| self.scheduler.calls.get(*place));
+        calls.filter_map(ScheduledCall::exchange).collect()
     }
 }
 
 impl Session for ExploringSession {
     fn exchange(&mut self, request: &Request) -> Result<Exchange, TargetError> {
-        let index = self.crew.take(request);
-        self.crew.settle().map_err(failed_exchange)?;
+        let index = self.scheduler.take(request);
+        self.scheduler.settle().map_err(failed_exchange)?;
         Ok(self.landed(index).pop().unwrap_or_default())
     }
 
@@ -131,12 +131,12 @@ impl Session for ExploringSession {
         requests: &[Request],
         _connections: usize,
     ) -> Result<Vec<Exchange>, TargetError> {
-        let first = self.crew.flights.len();
+        let first = self.scheduler.calls.len();
         for request in requests {
-            self.crew.take(request);
+            self.scheduler.take(request);
         }
-        let explored = self.crew.explore();
-        let trace = self.crew.commons.trace.borrow();
+        let explored = self.scheduler.explore();
+        let trace = self.scheduler.process.trace.borrow();
         let steps = trace.iter().filter(|line| is_step(line)).cloned();
         *self.steps.lock().unwrap_or_else(PoisonError::into_inner) = steps.collect();
         drop(trace);
@@ -145,7 +145,7 @@ impl Session for ExploringSession {
     }
 
     fn upstream_at_once(&self) -> Option<usize> {
-        Some(self.crew.at_once)
+        Some(self.scheduler.at_once)
     }
 
     fn open(
@@ -156,18 +156,18 @@ impl Session for ExploringSession {
         held: Holder,
     ) -> Result<(), TargetError> {
         for _ in 0..count {
-            let index = self.crew.take(request);
-            if let Some(flight) = self.crew.flights.get_mut(index) {
-                flight.held = true;
+            let index = self.scheduler.take(request);
+            if let Some(scheduled) = self.scheduler.calls.get_mut(index) {
+                scheduled.held = true;
             }
             self.open.entry(call.to_owned()).or_default().push(index);
         }
-        self.crew.settle().map_err(failed_exchange)?;
+        self.scheduler.settle().map_err(failed_exchange)?;
         let places = self.open.get(call).map(Vec::as_slice).unwrap_or_default();
-        let mut flights = places
+        let mut calls = places
             .iter()
-            .filter_map(|place| self.crew.flights.get(*place));
-        match flights.all(|flight| flight.is_held_by(held)) {
+            .filter_map(|place| self.scheduler.calls.get(*place));
+        match calls.all(|scheduled| scheduled.is_held_by(held)) {
             true => Ok(()),
             false => Err(TargetError::NotHeld {
                 call: call.to_owned(),
@@ -178,11 +178,11 @@ impl Session for ExploringSession {
     fn finish(&mut self, call: &str) -> Result<Vec<Exchange>, TargetError> {
         let places = self.take_open(call)?;
         for place in &places {
-            if let Some(flight) = self.crew.flights.get_mut(*place) {
-                flight.held = false;
+            if let Some(scheduled) = self.scheduler.calls.get_mut(*place) {
+                scheduled.held = false;
             }
         }
-        self.crew.settle().map_err(failed_exchange)?;
+        self.scheduler.settle().map_err(failed_exchange)?;
         Ok(self.exchanges(&places))
     }
 
@@ -193,16 +193,18 @@ impl Session for ExploringSession {
     ) -> Result<Vec<Exchange>, TargetError> {
         let places = self.take_open(call)?;
         for place in &places {
-            let left = self.crew.leave(*place, departure);
+            let left = self.scheduler.leave(*place, departure);
             left.map_err(failed_exchange)?;
         }
-        self.crew.settle().map_err(failed_exchange)?;
+        self.scheduler.settle().map_err(failed_exchange)?;
         Ok(self.exchanges(&places))
     }
 
     fn serve(&mut self, service: &Service) -> Result<(), TargetError> {
         let service = service.clone();
-        let served = self.crew.each(move |simulator| simulator.serve(&service));
+        let served = self
+            .scheduler
+            .each(move |simulator| simulator.serve(&service));
         served.map(drop).map_err(failed_exchange)
     }
 
@@ -213,29 +215,29 @@ impl Session for ExploringSession {
     ) -> Result<Vec<UpstreamRequest>, TargetError> {
         let cluster = cluster.to_owned();
         let seen = self
-            .crew
+            .scheduler
             .each(move |simulator| simulator.take_callouts(&cluster))
             .map_err(failed_exchange)?;
         Ok(seen.into_iter().flatten().collect())
     }
 
     fn advance(&mut self, by: Duration) -> Result<(), TargetError> {
-        self.crew
+        self.scheduler
             .advance(by)
             .map_err(|error| failed("advancing the clock", error))
     }
 
     fn metric(&mut self, name: &str) -> Result<Option<u64>, TargetError> {
-        self.crew
+        self.scheduler
             .fire_timers()
             .map_err(|error| failed("firing timers", error))?;
-        Ok(self.crew.commons.metrics.borrow().value(name))
+        Ok(self.scheduler.process.metrics.borrow().value(name))
     }
 
     fn configure(&mut self, config: &ConfigText) -> Result<Result<(), Refusal>, TargetError> {
         let configuration = config.at(self.started_at);
         let outcomes = self
-            .crew
+            .scheduler
             .each(move |simulator: &mut Simulator| simulator.configure(&configuration))
             .map_err(failed_exchange)?;
         for outcome in outcomes {
@@ -247,15 +249,19 @@ impl Session for ExploringSession {
     }
 
     fn inject_cas_conflicts(&mut self, count: u32) -> Result<(), TargetError> {
-        self.crew.commons.data.borrow_mut().inject_conflicts(count);
+        self.scheduler
+            .process
+            .data
+            .borrow_mut()
+            .inject_conflicts(count);
         Ok(())
     }
 
     fn log(&mut self) -> Result<Vec<LogLine>, TargetError> {
-        Ok(self.crew.commons.log.borrow().clone())
+        Ok(self.scheduler.process.log.borrow().clone())
     }
 
     fn trace(&mut self) -> Vec<String> {
-        self.crew.commons.trace.take()
+        self.scheduler.process.trace.take()
     }
 }

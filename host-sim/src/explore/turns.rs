@@ -5,7 +5,7 @@
 //! to this, under other names. The rule makes a write wait for the steps that allow it; they therefore count as conflicting
 //! with it, so that the search knows of the order between them.
 
-use super::flight::Flight;
+use super::scheduled_call::ScheduledCall;
 use crate::host::access::{Access, Kind, Resource};
 
 /// Whose turn it is.
@@ -17,8 +17,8 @@ pub(super) struct Turns {
 #[derive(Debug)]
 struct Peer {
     worker: usize,
-    /// Its place among the flights.
-    flight: usize,
+    /// Its place among the calls.
+    scheduled: usize,
     /// What it wrote first.
     wrote: Option<Resource>,
     ended: bool,
@@ -26,19 +26,19 @@ struct Peer {
 
 impl Turns {
     /// The turns of the workers of these calls, if nobody can tell them apart.
-    pub(super) fn of(flights: &[Flight], workers: usize) -> Self {
-        let Some(first) = flights.first() else {
+    pub(super) fn of(calls: &[ScheduledCall], workers: usize) -> Self {
+        let Some(first) = calls.first() else {
             return Self::default();
         };
-        let same = flights
-            .iter()
-            .all(|flight| flight.request == first.request && flight.request.worker.is_none());
-        if !same || flights.len() > workers {
+        let same = calls.iter().all(|scheduled| {
+            scheduled.request == first.request && scheduled.request.worker.is_none()
+        });
+        if !same || calls.len() > workers {
             return Self::default();
         }
-        let peers = flights.iter().enumerate().map(|(index, flight)| Peer {
-            worker: flight.worker,
-            flight: index,
+        let peers = calls.iter().enumerate().map(|(index, scheduled)| Peer {
+            worker: scheduled.worker,
+            scheduled: index,
             wrote: None,
             ended: false,
         });
@@ -48,7 +48,7 @@ impl Turns {
     }
 
     /// Whether it is this worker's turn to do this.
-    pub(super) fn allow(&self, worker: usize, next: &Access, flights: &[Flight]) -> bool {
+    pub(super) fn allow(&self, worker: usize, next: &Access, calls: &[ScheduledCall]) -> bool {
         let Some(place) = self.peers.iter().position(|peer| peer.worker == worker) else {
             return true;
         };
@@ -58,7 +58,9 @@ impl Turns {
                 .get(place)
                 .is_some_and(|peer| peer.wrote.is_none());
         let has_gone = |peer: &Peer| {
-            let ended = flights.get(peer.flight).is_none_or(Flight::has_ended);
+            let ended = calls
+                .get(peer.scheduled)
+                .is_none_or(ScheduledCall::has_ended);
             peer.wrote.is_some() || ended
         };
         !first_write || self.peers.iter().take(place).all(has_gone)
@@ -69,7 +71,7 @@ impl Turns {
         &mut self,
         worker: usize,
         first: Option<&Access>,
-        flights: &[Flight],
+        calls: &[ScheduledCall],
     ) -> Option<Access> {
         let peer = self.peers.iter_mut().find(|peer| peer.worker == worker)?;
         let turn = |kind| Access {
@@ -83,7 +85,9 @@ impl Turns {
             peer.wrote = Some(write.resource.clone());
             return Some(turn(Kind::Write));
         }
-        peer.ended = flights.get(peer.flight).is_none_or(Flight::has_ended);
+        peer.ended = calls
+            .get(peer.scheduled)
+            .is_none_or(ScheduledCall::has_ended);
         peer.ended.then(|| turn(Kind::Add))
     }
 

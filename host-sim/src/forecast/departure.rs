@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use jiff::Timestamp;
 
-use crate::proxy::simulator::Passing;
+use crate::proxy::simulator::PendingCall;
 
 /// A call that is to end.
 #[derive(Debug)]
@@ -13,12 +13,12 @@ pub(super) struct Departure {
     pub(super) number: u64,
     pub(super) organization: usize,
     /// `None` when the plugin has answered it long ago.
-    pub(super) call: Option<Call>,
+    pub(super) call: Option<ReplayedCall>,
 }
 
 #[derive(Debug)]
-pub(super) struct Call {
-    pub(super) passing: Passing,
+pub(super) struct ReplayedCall {
+    pub(super) pending: PendingCall,
     pub(super) status: Option<u16>,
     /// The headers of the answer that say what the call costs.
     pub(super) settled: Vec<(String, String)>,

@@ -133,14 +133,14 @@ fn answer(
     path: &str,
     headers: Vec<(String, String)>,
 ) -> Result<Option<Vec<u8>>, SimulationError> {
-    let passing = simulator.pass(&Request {
+    let pending = simulator.pass(&Request {
         path: path.to_owned(),
         headers,
         ..Request::default()
     })?;
-    let answered = passing.is_answered();
+    let answered = pending.is_answered();
     let mut ending = Ending::default();
-    simulator.end(&passing, Some(404), &[""; 0], &mut ending)?;
+    simulator.end(&pending, Some(404), &[""; 0], &mut ending)?;
     Ok((answered && ending.status == 200).then_some(ending.body))
 }
 

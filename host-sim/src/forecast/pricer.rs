@@ -74,9 +74,9 @@ impl Pricer {
         for (namespace, value) in metadata {
             simulator.set_metadata(namespace, value.clone());
         }
-        let passing = simulator.pass(request).ok()?;
+        let pending = simulator.pass(request).ok()?;
         let mut ending = Ending::default();
-        let ended = simulator.end(&passing, Some(200), keys, &mut ending);
+        let ended = simulator.end(&pending, Some(200), keys, &mut ending);
         ended.ok()?;
         let _ = simulator.take_log();
         let text = |at: usize| ending.properties.get(at).and_then(Option::as_deref);

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use jiff::Timestamp;
 
 use super::bound::Bound;
-use super::departure::{Call, Came, Departure};
+use super::departure::{Came, Departure, ReplayedCall};
 use super::details::{Details, ask, price_of};
 use super::error::ForecastError;
 use super::mapping::Mapping;
@@ -20,7 +20,7 @@ use crate::access_log::Entry;
 use crate::host::shared_data::Written;
 use crate::http::stream::Ending;
 use crate::model::{AnswerOverride, Request};
-use crate::proxy::simulator::{Builder, Passing, SimulationError, Simulator};
+use crate::proxy::simulator::{Builder, PendingCall, SimulationError, Simulator};
 
 /// A plugin and what it has done so far.
 pub struct Replay {
@@ -155,8 +155,8 @@ impl Replay {
         }
         let place = self.place_of(caller, entry);
         let day = self.day_of(place, at)?;
-        let passing = self.simulator.pass(&self.outgoing.request)?;
-        let held = !passing.is_forwarded() && !passing.is_answered();
+        let pending = self.simulator.pass(&self.outgoing.request)?;
+        let held = !pending.is_forwarded() && !pending.is_answered();
         let bare = self.outgoing.request.body.is_empty();
         let settled = self.outgoing.settled(entry);
         let came = Came {
@@ -165,7 +165,7 @@ impl Replay {
             held,
             bare,
             unsettled: settled.is_empty(),
-            price: self.price_of_not_refused(&passing)?,
+            price: self.price_of_not_refused(&pending)?,
         };
         if (held || came.price.is_some())
             && let Some(organization) = self.tally.organizations.get_mut(place)
@@ -178,12 +178,12 @@ impl Replay {
             organization.peak_concurrency = peak;
         }
         let status = (entry.status != 0).then_some(entry.status);
-        let call = if passing.is_answered() {
-            self.end(&passing, status, settled, place, came, Some(entry))?;
+        let call = if pending.is_answered() {
+            self.end(&pending, status, settled, place, came, Some(entry))?;
             None
         } else {
-            Some(Call {
-                passing,
+            Some(ReplayedCall {
+                pending,
                 status,
                 settled,
                 came,
@@ -206,7 +206,10 @@ impl Replay {
     }
 
     /// What the call that was just sent would have cost, if its refusal was only noted.
-    fn price_of_not_refused(&mut self, passing: &Passing) -> Result<Option<u64>, SimulationError> {
+    fn price_of_not_refused(
+        &mut self,
+        pending: &PendingCall,
+    ) -> Result<Option<u64>, SimulationError> {
         let (Some(shadow), Some(path), [verdict, ..]) = (
             &self.mapping.verdicts.shadow,
             &self.details_path,
@@ -215,7 +218,7 @@ impl Replay {
             return Ok(None);
         };
         let is_noted = |verdict: &[u8]| verdict.starts_with(shadow.as_bytes());
-        if !passing.is_forwarded() || !self.simulator.has_property(passing, verdict, is_noted) {
+        if !pending.is_forwarded() || !self.simulator.has_property(pending, verdict, is_noted) {
             return Ok(None);
         }
         let call = &self.outgoing.request;
@@ -254,13 +257,13 @@ impl Replay {
                 number,
                 ..
             } = departure;
-            let Call {
-                passing,
+            let ReplayedCall {
+                pending,
                 status,
                 settled,
                 came,
             } = call;
-            self.end(&passing, status, settled, organization, came, None)?;
+            self.end(&pending, status, settled, organization, came, None)?;
             self.take_log(number, true, Some(organization));
         }
         Ok(())
@@ -275,7 +278,7 @@ impl Replay {
     /// A call ends, of which is kept what came of it; `entry` if the plugin answered it.
     fn end(
         &mut self,
-        passing: &Passing,
+        pending: &PendingCall,
         status: Option<u16>,
         settled: Vec<(String, String)>,
         organization: usize,
@@ -290,7 +293,7 @@ impl Replay {
         });
         let ended = self
             .simulator
-            .end_with(passing, answer, &self.keys, &mut ending);
+            .end_with(pending, answer, &self.keys, &mut ending);
         if ended.is_ok() {
             self.note(organization, came, &ending, entry);
         }

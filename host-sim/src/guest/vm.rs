@@ -96,7 +96,7 @@ impl Vm {
         host: Rc<Host>,
         identity: Rc<Identity>,
         plugin: Rc<Plugin>,
-    ) -> Result<Self, StartError> {
+    ) -> Result<Self, VmStartError> {
         let mut store = Store::new(module.engine(), VmState::new(host, identity, plugin));
         store.limiter(|state| &mut state.guard);
         // All the fuel there is, of which each callback gets a part. Engines that do not count have none.
@@ -393,24 +393,24 @@ pub(crate) enum CallError {
 }
 
 /// Why there is no VM.
-pub(crate) enum StartError {
+pub(crate) enum VmStartError {
     Load(LoadError),
     Failure(VmFailure),
 }
 
-impl From<VmFailure> for StartError {
+impl From<VmFailure> for VmStartError {
     fn from(failure: VmFailure) -> Self {
         Self::Failure(failure)
     }
 }
 
-impl From<LoadError> for StartError {
+impl From<LoadError> for VmStartError {
     fn from(error: LoadError) -> Self {
         Self::Load(error)
     }
 }
 
-impl From<CallError> for StartError {
+impl From<CallError> for VmStartError {
     fn from(error: CallError) -> Self {
         match error {
             CallError::Failure(failure) => Self::Failure(failure),

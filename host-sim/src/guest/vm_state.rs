@@ -120,14 +120,14 @@ pub(crate) struct Root {
     /// Properties that were declared.
     pub(crate) declared: BTreeSet<String>,
     /// Whose plugin it is.
-    pub(crate) seat: usize,
+    pub(crate) handle: usize,
 }
 
 impl Root {
-    /// A new root context of the plugin in this seat.
-    pub(crate) fn of(seat: usize) -> Self {
+    /// A new root context of the plugin with this handle.
+    pub(crate) fn of(handle: usize) -> Self {
         Self {
-            seat,
+            handle,
             ..Self::default()
         }
     }
@@ -153,9 +153,9 @@ pub(crate) struct VmState {
     pub(crate) identity: Rc<Identity>,
     /// By which the process knows this VM.
     pub(crate) number: u32,
-    /// The plugins that live here, by their seats.
+    /// The plugins that live here, by their handles.
     plugins: Vec<Rc<Plugin>>,
-    /// The seat of the plugin whose callback runs.
+    /// The handle of the plugin whose callback runs.
     turn: usize,
     pub(crate) phase: Phase,
     pub(crate) guard: MemoryGuard,
@@ -280,9 +280,9 @@ impl VmState {
         self.next_context = Rc::clone(&other.next_context);
     }
 
-    /// A plugin takes this seat.
-    pub(crate) fn seat(&mut self, seat: usize, plugin: &Rc<Plugin>) {
-        self.plugins.truncate(seat);
+    /// A plugin gets this handle.
+    pub(crate) fn handle(&mut self, handle: usize, plugin: &Rc<Plugin>) {
+        self.plugins.truncate(handle);
         self.plugins.push(Rc::clone(plugin));
     }
 
@@ -292,15 +292,15 @@ impl VmState {
         plugin.map_or("", |plugin| &plugin.label)
     }
 
-    fn seat_of(&self, context: u32) -> Option<usize> {
-        let of_root = || self.roots.get(&context).map(|root| root.seat);
-        let of_stream = self.streams.get(&context).map(|stream| stream.seat);
+    fn handle_of(&self, context: u32) -> Option<usize> {
+        let of_root = || self.roots.get(&context).map(|root| root.handle);
+        let of_stream = self.streams.get(&context).map(|stream| stream.handle);
         of_stream.or_else(of_root)
     }
 
     /// A callback is about to be made for this context.
     pub(crate) fn enter(&mut self, context: u32) {
-        self.turn = self.seat_of(context).unwrap_or(self.turn);
+        self.turn = self.handle_of(context).unwrap_or(self.turn);
         self.current = context;
         self.effective = None;
         self.responded = false;
@@ -308,7 +308,7 @@ impl VmState {
 
     /// A callback is about to be made in the middle of another. Says where that one was.
     pub(crate) fn nest(&mut self, context: u32, call_data: Vec<u8>) -> Outer {
-        let turn = self.seat_of(context).unwrap_or(self.turn);
+        let turn = self.handle_of(context).unwrap_or(self.turn);
         Outer {
             turn: std::mem::replace(&mut self.turn, turn),
             current: std::mem::replace(&mut self.current, context),
@@ -354,9 +354,9 @@ impl VmState {
 
     /// The property at a path.
     pub(crate) fn property(&self, path: &[u8]) -> Result<Vec<u8>, PropertyError> {
-        let seat = self.seat_of(self.context()).unwrap_or(self.turn);
+        let handle = self.handle_of(self.context()).unwrap_or(self.turn);
         let properties = Properties {
-            plugin: self.plugins.get(seat).map(|plugin| &plugin.settings),
+            plugin: self.plugins.get(handle).map(|plugin| &plugin.settings),
             metadata: &self.host.metadata.borrow(),
             stream: self.stream(),
             now: self.host.clock.get(),

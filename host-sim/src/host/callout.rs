@@ -6,10 +6,10 @@
 use std::time::Duration;
 
 use crate::host::Host;
-use crate::http::asked::Patience;
 use crate::http::header_map::HeaderMap;
 use crate::http::local_response::LocalResponse;
 use crate::http::message::Frame;
+use crate::http::response_timeouts::ResponseTimeouts;
 use crate::http::retry::{Failure, Retries, Verdict};
 use crate::http::{answer, outgoing};
 use crate::model::clock::Instant;
@@ -24,7 +24,7 @@ pub(crate) struct Callout {
     pub(crate) root: u32,
     pub(crate) cluster: String,
     pub(crate) request: UpstreamRequest,
-    pub(crate) patience: Patience,
+    pub(crate) timeouts: ResponseTimeouts,
     pub(crate) fate: Fate,
     retries: Retries,
     /// What Envoy answers instead of sending it.
@@ -95,18 +95,18 @@ impl Callout {
         // A body goes as it is, whatever else is said of it.
         let never_ends = chunked || length.is_some_and(|length| length > body.len());
         headers.set("x-envoy-internal", "true");
-        let patience = Patience {
+        let timeouts = ResponseTimeouts {
             whole: timeout,
-            ..Patience::default()
+            ..ResponseTimeouts::default()
         };
-        let patience = Patience::take(&mut headers, patience);
+        let timeouts = ResponseTimeouts::take(&mut headers, timeouts);
         let retries = Retries::take(&mut headers, None);
         let request = outgoing::upstream_request(&headers, HttpVersion::One, body.is_empty());
         Self {
             root,
             cluster,
             request: UpstreamRequest { body, ..request },
-            patience,
+            timeouts,
             fate: Fate::Unsent,
             retries,
             refusal: outgoing::refusal(&headers),
@@ -230,7 +230,7 @@ impl Callout {
     /// It was too slow for one try, and is asked again if the call wants that.
     pub(crate) fn is_tried_again(&mut self, now: Instant) -> bool {
         let due = matches!(self.fate, Fate::Hangs(Some(until)) if until <= now);
-        due && self.patience.per_try.is_some()
+        due && self.timeouts.per_try.is_some()
             && self.retries.after_failure(Failure::Slow) == Verdict::Again
     }
 
@@ -241,8 +241,8 @@ impl Callout {
 
     /// After how long Envoy gives it up, if ever.
     pub(crate) fn timeout(&self) -> Option<Duration> {
-        let whole = Some(self.patience.whole).filter(|whole| !whole.is_zero());
-        self.patience.per_try.or(whole)
+        let whole = Some(self.timeouts.whole).filter(|whole| !whole.is_zero());
+        self.timeouts.per_try.or(whole)
     }
 
     /// What comes back by now.

@@ -41,7 +41,7 @@ impl<T: Default> Shared<T> {
 
 /// All that the VMs of one process share.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Commons {
+pub(crate) struct ProcessState {
     pub(crate) data: Shared<SharedData>,
     pub(crate) queues: Shared<SharedQueues>,
     pub(crate) metrics: Shared<Metrics>,
@@ -51,7 +51,7 @@ pub(crate) struct Commons {
     pub(crate) vms: Shared<u32>,
 }
 
-impl Commons {
+impl ProcessState {
     /// The same for a thread that keeps what it logs and traces to itself.
     pub(crate) fn with_own_words(&self) -> Self {
         Self {

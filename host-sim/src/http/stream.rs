@@ -34,7 +34,7 @@ use crate::model::clock::Instant;
 use crate::model::{HttpVersion, Request};
 use client::Client;
 use deadline::Deadlines;
-pub(crate) use link::{End, Handed, Links};
+pub(crate) use link::{End, Links, Relayed};
 pub use live::Ending;
 pub(crate) use live::{PassedOn, Sent};
 pub(crate) use router::Contact;
@@ -81,7 +81,7 @@ pub(crate) struct HttpStream {
     /// The root context that it belongs to.
     pub(crate) root: u32,
     /// The filter that it passes, among those that share a VM.
-    pub(crate) seat: usize,
+    pub(crate) handle: usize,
     /// Whether `proxy_on_log` is running, in which maps can only be read.
     pub(crate) logging: bool,
     /// All filters of a chain share it.
@@ -121,7 +121,7 @@ pub(crate) struct HttpStream {
     client: Client,
     links: Links,
     /// What goes to the filters next to this one.
-    out: VecDeque<Handed>,
+    out: VecDeque<Relayed>,
 }
 
 impl HttpStream {
@@ -157,7 +157,7 @@ impl HttpStream {
             request: message(headers, frames, limit),
             response: None,
             root,
-            seat: 0,
+            handle: 0,
             logging: false,
             filter_state: Rc::default(),
             connection,
@@ -340,7 +340,7 @@ impl HttpStream {
             return;
         }
         if self.links.any() {
-            self.out.push_back(Handed::Local(local.clone()));
+            self.out.push_back(Relayed::Local(local.clone()));
             return;
         }
         let (started, sent) = (self.response.is_some(), self.has_sent_headers());

@@ -6,7 +6,7 @@ mod engine;
 mod error;
 mod filter;
 mod live;
-mod passing;
+mod pending;
 mod streaming;
 
 use std::collections::BTreeMap;
@@ -17,8 +17,8 @@ use jiff::Timestamp;
 
 pub use builder::{Builder, WorkerSeed};
 pub use error::{SimulationError, StartError};
-pub use live::{CallId, CalloutId, Happening};
-pub use passing::Passing;
+pub use live::{CallId, CalloutId, Event};
+pub use pending::PendingCall;
 pub use streaming::Piece;
 
 use crate::guest::module::Module;
@@ -32,7 +32,7 @@ use crate::model::grpc::{GrpcRequest, GrpcService};
 use crate::model::{Exchange, LogLine, Request, Service, UpstreamRequest};
 use crate::proxy::chain::{Chain, Filters};
 use crate::proxy::worker::Configured;
-use calls::{Call, Goal};
+use calls::{Goal, ScenarioCall};
 use engine::Body;
 use filter::Filter;
 
@@ -69,7 +69,7 @@ pub struct Simulator {
     next_worker: usize,
     connections: u64,
     /// Calls whose answers the upstream holds, by the name they were opened under.
-    open: BTreeMap<String, Vec<Call>>,
+    open: BTreeMap<String, Vec<ScenarioCall>>,
     live: live::Live,
     /// A call that may wait for a body that the plugin cannot see.
     hidden_body: Option<HiddenBody>,
@@ -101,14 +101,20 @@ impl Simulator {
     pub fn parallel(&mut self, requests: &[Request]) -> Result<Vec<Exchange>, SimulationError> {
         let mut calls = Vec::new();
         for request in requests {
-            calls.push(Call::new(self.submit(request, Body::Whole)?, request));
+            calls.push(ScenarioCall::new(
+                self.submit(request, Body::Whole)?,
+                request,
+            ));
         }
         self.drive(&mut calls, Goal::Ended)?;
-        Ok(calls.into_iter().filter_map(Call::into_exchange).collect())
+        Ok(calls
+            .into_iter()
+            .filter_map(ScenarioCall::into_exchange)
+            .collect())
     }
 
     /// The last call whose headers the plugin paused with nothing on its way that it may have waited for, and without being shown the body
-    /// that it may have waited for either; each only once. Calls from outside tell it as [`Happening::BodyHidden`].
+    /// that it may have waited for either; each only once. Calls from outside tell it as [`Event::BodyHidden`].
     pub fn take_hidden_body(&mut self) -> Option<HiddenBody> {
         self.hidden_body.take()
     }

@@ -6,11 +6,11 @@
 mod callouts;
 mod dns;
 mod grpc;
+mod handles;
 mod live;
 mod queues;
 mod reload;
 mod roots;
-mod seats;
 mod timers;
 
 use std::collections::BTreeMap;
@@ -29,8 +29,8 @@ use crate::http::stream::{HttpStream, Side};
 use crate::model::FailurePolicy;
 use crate::model::clock::Instant;
 use crate::model::usual_answer::UsualAnswer;
+use handles::PluginHandle;
 pub(crate) use reload::RELOAD_AFTER;
-use seats::Seat;
 
 /// What streams of all workers have in common.
 #[derive(Clone, Debug)]
@@ -48,7 +48,7 @@ pub(crate) struct Worker {
     vm: Vm,
     module: Module,
     /// The filters that live in it.
-    seats: Vec<Seat>,
+    handles: Vec<PluginHandle>,
     /// Streams whose VM is gone. Nothing is called for them any more.
     orphans: BTreeMap<u32, Box<HttpStream>>,
     /// Whether a callback has acted upon another stream than its own, and nobody has looked since.

@@ -85,14 +85,14 @@ impl Host {
 
 /// A listener with one route, to a cluster of HTTP/1 or `two`.
 fn bootstrap(folder: &Path, upstream: SocketAddr, two: bool) -> anyhow::Result<Value> {
-    let module = folder.join("passing.wasm");
+    let module = folder.join("pending.wasm");
     fs::write(&module, wat::parse_str(PASSING)?)?;
     let anywhere = json!({ "socket_address": { "address": "127.0.0.1", "port_value": 0 } });
     let manager = json!({
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "odd",
         "http_filters": [
-            { "name": "passing", "typed_config": {
+            { "name": "pending", "typed_config": {
                 "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
                 "config": { "vm_config": {
                     "runtime": "envoy.wasm.runtime.v8",

@@ -9,11 +9,11 @@ use host_sim::forecast::{Caller, Mapping, Organization, Roll, Tally};
 use jiff::Timestamp;
 
 use super::calls::{Calls, Progress};
-use super::crew::{Crew, Outcome};
 use super::feed::Feed;
 use super::kept::{Keeper, Kept, Take};
 use super::shift::{Done, Matter, Shift};
 use super::summary::LogSummary;
+use super::threads::{Outcome, ReplayThreads};
 
 /// What came of the calls under each configuration, and what is known of the logs.
 pub(super) struct Replayed {
@@ -85,7 +85,7 @@ fn divided(
     let mut keeper = Keeper::new();
     let mut progress = Progress::new();
     thread::scope(|scope| {
-        let mut crew: Option<Crew<'_, '_>> = None;
+        let mut threads: Option<ReplayThreads<'_, '_>> = None;
         let mut ended = false;
         let mut take = |entry: Entry, feed: &mut Feed| {
             log.count(&entry);
@@ -93,20 +93,21 @@ fn divided(
                 progress.show(feed);
             }
             let first = entry.started;
-            let crew = crew.get_or_insert_with(|| Crew::begin(scope, matter, first, &dependent));
+            let threads = threads
+                .get_or_insert_with(|| ReplayThreads::begin(scope, matter, first, &dependent));
             let caller = roll.caller(&entry);
             // Once it is for nothing, the rest is only read: what comes on the standard input can then be read again.
             if ended || dependent.load(Ordering::Relaxed) {
                 feed.spare().push(entry);
             } else {
                 keeper.put(log.calls, caller, &entry);
-                ended = !crew.put(log.calls, caller, roll.name(), entry, feed.spare());
+                ended = !threads.put(log.calls, caller, roll.name(), entry, feed.spare());
             }
             Ok(())
         };
         let (mut feed, reordering) = calls.hand_over(Arc::clone(interrupted), &mut take)?;
-        let outcome = match crew {
-            Some(crew) => crew.end(feed.spare())?,
+        let outcome = match threads {
+            Some(threads) => threads.end(feed.spare())?,
             None => Outcome::Tallies(Vec::new()),
         };
         log.finish(feed, &reordering);
@@ -152,17 +153,17 @@ impl Again<'_> {
     fn divided(&self, matter: Matter<'_>) -> anyhow::Result<Option<Vec<Tally>>> {
         let dependent = AtomicBool::new(false);
         thread::scope(|scope| {
-            let mut crew = Crew::begin(scope, matter, self.first, &dependent);
+            let mut threads = ReplayThreads::begin(scope, matter, self.first, &dependent);
             let mut ended = false;
             let mut take = |number, caller: Caller, entry, spare: &mut Vec<Entry>| {
                 let organization = self.organizations.get(caller.number);
                 let name = organization.map_or("", |organization| organization.name.as_str());
                 ended = ended || dependent.load(Ordering::Relaxed);
-                ended = ended || !crew.put(number, caller, name, entry, spare);
+                ended = ended || !threads.put(number, caller, name, entry, spare);
                 Ok(())
             };
             self.hand_over(matter, &mut take)?;
-            Ok(match crew.end(&mut Vec::new())? {
+            Ok(match threads.end(&mut Vec::new())? {
                 Outcome::Tallies(tallies) => Some(tallies),
                 Outcome::Dependent => None,
             })

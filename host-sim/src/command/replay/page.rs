@@ -12,7 +12,7 @@ use host_sim::forecast::{Forecast, Operation};
 use super::answer::{NEAR, change_headline, change_totals, headline, prospect, reasons, totals};
 use super::chart::{Chart, Stretch};
 use super::number::{count, grouped, lasting};
-use super::summary::{Document, LogSummary, TakenFor};
+use super::summary::{LogSummary, ReplayReport, TakenFor};
 use change::ChangeRow;
 use row::Row;
 
@@ -95,7 +95,7 @@ struct UnreadRow<'d> {
 }
 
 /// The page.
-pub(super) fn html(document: &Document) -> anyhow::Result<String> {
+pub(super) fn html(document: &ReplayReport) -> anyhow::Result<String> {
     let sections = document.forecasts.iter().enumerate();
     let mut sections: Vec<_> = sections
         .filter_map(|(number, forecast)| section(number, forecast, &document.log))

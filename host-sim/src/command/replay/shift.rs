@@ -10,7 +10,7 @@ use host_sim::{Module, Written};
 use jiff::Timestamp;
 
 use super::candidate::Candidate;
-use super::patience::{Patience, Work};
+use super::watchdog::{Watchdog, Work};
 use crate::command::started;
 
 /// What is replayed, and how.
@@ -53,7 +53,7 @@ pub(super) struct Shift<'m> {
     tried: &'m [Tried<'m>],
     /// Of each.
     replays: Vec<Replay>,
-    patience: Patience,
+    watchdog: Watchdog,
 }
 
 /// What one of them came to.
@@ -72,13 +72,13 @@ impl<'m> Shift<'m> {
         first: Timestamp,
         is_first: bool,
     ) -> anyhow::Result<Self> {
-        let patience = Patience::begin(matter.timeout);
+        let watchdog = Watchdog::begin(matter.timeout);
         let replays = matter.tried.iter().map(|tried| {
             let candidate = tried.candidate;
             let builder = candidate.builder(matter.module).clock(first);
             let builder = builder.shared_configuration(tried.configuration);
             let pricing = builder.clone();
-            let simulator = patience.watch(Work::Start, || builder.start_workers());
+            let simulator = watchdog.watch(Work::Start, || builder.start_workers());
             let mut simulator = started(simulator, &candidate.plugin)?;
             if !is_first {
                 // Each says the same.
@@ -90,7 +90,7 @@ impl<'m> Shift<'m> {
         Ok(Self {
             replays: replays.collect::<anyhow::Result<_>>()?,
             tried: matter.tried,
-            patience,
+            watchdog,
         })
     }
 
@@ -109,7 +109,7 @@ impl<'m> Shift<'m> {
         };
         let all = self.replays.iter_mut().zip(self.tried);
         let mut all = all.filter(|(_, tried)| tried.concerns(caller.number));
-        self.patience.watch(work, || {
+        self.watchdog.watch(work, || {
             all.try_for_each(|(replay, _)| replay.take(number, caller, entry))
         })?;
         Ok(())

@@ -12,7 +12,7 @@ use super::warning::warnings;
 
 /// What is told.
 #[derive(Debug, JsonSchema, Serialize)]
-pub(super) struct Document {
+pub(super) struct ReplayReport {
     /// What is to be known before any number is believed.
     pub(super) warnings: Vec<String>,
     pub(super) log: LogSummary,
@@ -221,7 +221,7 @@ fn is_many(misplaced: u64, calls: u64) -> bool {
     misplaced.saturating_mul(100) > calls
 }
 
-impl Document {
+impl ReplayReport {
     pub(super) fn new(log: LogSummary, forecasts: Vec<Forecast>) -> Self {
         let changes = match forecasts.as_slice() {
             [one, two, ..] => Some(one.changes(two)),

@@ -8,7 +8,7 @@ use host_sim::forecast::{Change, Forecast, Prospect};
 use super::advice::advice;
 use super::answer::{change_headline, change_totals, headline, reasons, totals};
 use super::number::{count, grouped};
-use super::summary::{Document, LogSummary, TakenFor, UnreadLine};
+use super::summary::{LogSummary, ReplayReport, TakenFor, UnreadLine};
 
 // Writing to a string cannot fail.
 macro_rules! line {
@@ -16,7 +16,7 @@ macro_rules! line {
 }
 
 /// Everything, with this many organizations.
-pub(super) fn text(document: &Document, top: usize) -> String {
+pub(super) fn text(document: &ReplayReport, top: usize) -> String {
     let mut text = String::new();
     of_log(&mut text, &document.log);
     for warning in &document.warnings {

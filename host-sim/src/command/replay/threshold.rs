@@ -5,7 +5,7 @@ use std::fmt;
 use host_sim::forecast::{Change, Forecast};
 
 use super::number::{count, grouped};
-use super::summary::Document;
+use super::summary::ReplayReport;
 
 /// A limit that a forecast can break.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl Quantity {
     ];
 
     /// How many there are, and in words.
-    fn of(self, document: &Document, forecast: &Forecast) -> (u64, String) {
+    fn of(self, document: &ReplayReport, forecast: &Forecast) -> (u64, String) {
         let plain = |number: u64, one: &str, several: &str| (number, count(number, one, several));
         match self {
             Self::Refused => plain(forecast.refused, "call is refused", "calls are refused"),
@@ -108,7 +108,7 @@ impl Threshold {
     }
 
     /// What breaks it in the forecast of the last configuration, if anything does.
-    pub(super) fn broken_by(&self, document: &Document) -> Option<String> {
+    pub(super) fn broken_by(&self, document: &ReplayReport) -> Option<String> {
         let forecast = document.forecasts.last()?;
         let (number, words) = self.quantity.of(document, forecast);
         let is_broken = match self.comparison {

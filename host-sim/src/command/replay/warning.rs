@@ -4,13 +4,13 @@ use host_sim::forecast::Forecast;
 use jiff::SignedDuration;
 
 use super::number::{count, grouped, lasting};
-use super::summary::{Document, File};
+use super::summary::{File, ReplayReport};
 
 /// A log that covers less than that is less than a day's traffic. Quiet nights are a part of a day.
 const A_DAY: SignedDuration = SignedDuration::from_hours(18);
 
 /// The warnings, the gravest first.
-pub(super) fn warnings(document: &Document) -> Vec<String> {
+pub(super) fn warnings(document: &ReplayReport) -> Vec<String> {
     let log = &document.log;
     let mut warnings = Vec::new();
     if let (true, Some(last)) = (log.interrupted, log.last) {

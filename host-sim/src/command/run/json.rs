@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::outcome::{Count, Outcome, Verdict};
 
 #[derive(Serialize)]
-struct Document<'a> {
+struct RunReport<'a> {
     passed: usize,
     failed: usize,
     skipped: usize,
@@ -58,7 +58,7 @@ pub(super) fn text(outcomes: &[Outcome]) -> serde_json::Result<String> {
         failed,
         skipped,
     } = Count::of(outcomes);
-    serde_json::to_string_pretty(&Document {
+    serde_json::to_string_pretty(&RunReport {
         passed,
         failed,
         skipped,

@@ -10,7 +10,7 @@ use http::Uri;
 use tokio::task::{AbortHandle, spawn_local};
 
 use super::outlet::{OutletBody, outlet};
-use super::station::{Call, Station};
+use super::station::{CallKey, Station};
 use super::{http1, http2};
 use crate::command::plugin::Protocol;
 
@@ -128,7 +128,7 @@ impl Outside {
     pub(super) fn forward(
         &self,
         station: &Rc<Station>,
-        (call, client): (Call, HttpVersion),
+        (call, client): (CallKey, HttpVersion),
         request: UpstreamRequest,
         body: OutletBody,
     ) -> Forwarding {
@@ -172,7 +172,7 @@ impl Outside {
 }
 
 /// Hands an answer on piece by piece, as fast as the client takes it.
-async fn pass_on(station: &Rc<Station>, call: Call, mut answer: Response) {
+async fn pass_on(station: &Rc<Station>, call: CallKey, mut answer: Response) {
     let ended = answer.is_over();
     let (status, headers) = answer.head();
     station.respond(call, status, headers, ended);

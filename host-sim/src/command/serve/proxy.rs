@@ -22,7 +22,7 @@ use tokio::task::{JoinSet, spawn_local};
 
 use super::http1;
 use super::outlet::OutletBody;
-use super::station::{Call, Station};
+use super::station::{CallKey, Station};
 
 /// How a client of HTTP/2 begins (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -42,11 +42,11 @@ impl<F: Future + 'static> Executor<F> for Here {
 /// A client that is waiting; when it goes away, the simulation hears of it.
 pub(super) struct Waiting {
     station: Rc<Station>,
-    call: Call,
+    call: CallKey,
 }
 
 impl Waiting {
-    pub(super) fn new(station: &Rc<Station>, call: Call) -> Self {
+    pub(super) fn new(station: &Rc<Station>, call: CallKey) -> Self {
         let station = Rc::clone(station);
         Self { station, call }
     }
@@ -189,7 +189,7 @@ async fn call(
 }
 
 /// Takes the rest of a request in the pieces in which it comes, as fast as they are wanted.
-async fn take(mut body: Incoming, station: Rc<Station>, call: Call) {
+async fn take(mut body: Incoming, station: Rc<Station>, call: CallKey) {
     loop {
         let piece = match body.frame().await {
             None => Piece::Data {

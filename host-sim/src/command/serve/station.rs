@@ -19,7 +19,7 @@ mod settling;
 
 /// By which a call is known on its thread: the generation of the filter that serves it, and its number there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Call {
+pub(super) struct CallKey {
     generation: u64,
     id: CallId,
 }
@@ -126,7 +126,7 @@ impl Station {
         self: &Rc<Self>,
         request: &Request,
         ended: bool,
-    ) -> anyhow::Result<(Call, oneshot::Receiver<Answer>)> {
+    ) -> anyhow::Result<(CallKey, oneshot::Receiver<Answer>)> {
         let (waiting, answer) = oneshot::channel();
         let mut generations = self.generations.borrow_mut();
         let mut newest = generations.last_entry().context("no filter runs")?;
@@ -145,27 +145,27 @@ impl Station {
             },
         );
         drop(generations);
-        let call = Call { generation, id };
+        let call = CallKey { generation, id };
         self.settle_call(call);
         Ok((call, answer))
     }
 
     /// More of a request has come.
-    pub(super) fn receive(self: &Rc<Self>, call: Call, piece: Piece) {
+    pub(super) fn receive(self: &Rc<Self>, call: CallKey, piece: Piece) {
         self.on(call, |simulator, ends| {
             simulator.receive(call.id, piece, ends.http);
         });
     }
 
     /// The client has gone away.
-    pub(super) fn leave(self: &Rc<Self>, call: Call, departure: Departure) {
+    pub(super) fn leave(self: &Rc<Self>, call: CallKey, departure: Departure) {
         self.on(call, |simulator, _| simulator.leave(call.id, departure));
     }
 
     /// The upstream's answer has begun.
     pub(super) fn respond(
         self: &Rc<Self>,
-        call: Call,
+        call: CallKey,
         status: u16,
         headers: &[(String, String)],
         ended: bool,
@@ -176,7 +176,7 @@ impl Station {
     }
 
     /// More of it has come.
-    pub(super) fn receive_answer(self: &Rc<Self>, call: Call, piece: Piece) {
+    pub(super) fn receive_answer(self: &Rc<Self>, call: CallKey, piece: Piece) {
         self.on(call, |simulator, ends| {
             let http = self.outside.spoken_with(ends.http);
             simulator.receive_answer(call.id, piece, http);
@@ -184,12 +184,12 @@ impl Station {
     }
 
     /// The upstream has done this in place of an answer.
-    pub(super) fn fail(self: &Rc<Self>, call: Call, behaviour: UpstreamBehaviour) {
+    pub(super) fn fail(self: &Rc<Self>, call: CallKey, behaviour: UpstreamBehaviour) {
         self.on(call, |simulator, _| simulator.answer(call.id, behaviour));
     }
 
     /// The upstream has broken off.
-    pub(super) fn break_off(self: &Rc<Self>, call: Call, how: BrokenOff) {
+    pub(super) fn break_off(self: &Rc<Self>, call: CallKey, how: BrokenOff) {
         self.on(call, |simulator, _| simulator.break_off(call.id, how));
     }
 
@@ -208,7 +208,7 @@ impl Station {
         self.settle();
     }
 
-    fn on(self: &Rc<Self>, call: Call, act: impl FnOnce(&mut Simulator, &Ends)) {
+    fn on(self: &Rc<Self>, call: CallKey, act: impl FnOnce(&mut Simulator, &Ends)) {
         let mut generations = self.generations.borrow_mut();
         let Some(Generation { simulator, calls }) = generations.get_mut(&call.generation) else {
             return;
@@ -223,16 +223,16 @@ impl Station {
     }
 
     /// Waits until more of a call's request may come: the upstream takes it, and the filter does not hold too much.
-    pub(super) async fn wants_more(&self, call: Call) {
+    pub(super) async fn wants_more(&self, call: CallKey) {
         self.level(call, |ends| ends.to_upstream.as_ref()).await;
     }
 
     /// The same for more of its answer.
-    pub(super) async fn wants_more_answer(&self, call: Call) {
+    pub(super) async fn wants_more_answer(&self, call: CallKey) {
         self.level(call, |ends| ends.to_client.as_ref()).await;
     }
 
-    async fn level(&self, call: Call, of: fn(&Ends) -> Option<&Outlet>) {
+    async fn level(&self, call: CallKey, of: fn(&Ends) -> Option<&Outlet>) {
         /// Envoy's default `per_connection_buffer_limit_bytes`.
         const HELD: usize = 1024 * 1024;
         loop {

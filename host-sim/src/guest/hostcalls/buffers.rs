@@ -2,7 +2,7 @@
 
 use wasmtime::{Caller, Linker};
 
-use super::call::{Call, answer, region, returned};
+use super::call::{Hostcall, answer, region, returned};
 use super::error::{Failure, Refused};
 use super::quoted::quoted;
 use crate::abi::BufferType;
@@ -70,18 +70,18 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
     Ok(())
 }
 
-fn buffer_type(call: &mut Call<'_>, number: u32) -> Result<BufferType, Refused> {
+fn buffer_type(call: &mut Hostcall<'_>, number: u32) -> Result<BufferType, Refused> {
     let of = BufferType::from_number(number).ok_or(Refused::UnknownBuffer(number))?;
     call.argument(of);
     Ok(of)
 }
 
-fn body_mut<'c>(call: &'c mut Call<'_>, side: Side) -> Option<&'c mut Vec<u8>> {
+fn body_mut<'c>(call: &'c mut Hostcall<'_>, side: Side) -> Option<&'c mut Vec<u8>> {
     call.state_mut().stream_mut()?.message_mut(side)?.body_mut()
 }
 
 /// What is in a buffer. Bodies outside of their callbacks are empty, not absent; configurations and callouts are absent.
-fn contents<'c>(call: &'c Call<'_>, of: BufferType) -> Result<&'c [u8], Failure> {
+fn contents<'c>(call: &'c Hostcall<'_>, of: BufferType) -> Result<&'c [u8], Failure> {
     let state = call.state();
     let body = |side| state.stream()?.message(side)?.body();
     Ok(match of {

@@ -65,7 +65,7 @@ pub(super) fn returned(pointer: u32, length: u32) -> Returned {
 }
 
 /// A running hostcall.
-pub(super) struct Call<'a> {
+pub(super) struct Hostcall<'a> {
     caller: Caller<'a, VmState>,
     /// What the trace will show of it, if anybody reads the trace: arguments and answers are written down only then.
     notes: Option<Box<Notes>>,
@@ -83,14 +83,14 @@ struct Notes {
 pub(super) fn answer(
     caller: Caller<'_, VmState>,
     name: &'static str,
-    body: impl FnOnce(&mut Call<'_>) -> Result<(), Failure>,
+    body: impl FnOnce(&mut Hostcall<'_>) -> Result<(), Failure>,
 ) -> wasmtime::Result<u32> {
     // What Envoy has beyond the ABI is not restricted.
     if !caller.data().identity.allows(name) && name.starts_with("proxy_") {
         trace_refusal(&caller, name, Status::InternalFailure);
         return Ok(Status::InternalFailure as u32);
     }
-    let mut call = Call::begin(caller, name, |phase| {
+    let mut call = Hostcall::begin(caller, name, |phase| {
         name == "proxy_log" || phase == Phase::Running
     })?;
     let outcome = body(&mut call);
@@ -123,14 +123,14 @@ fn trace_refusal(caller: &Caller<'_, VmState>, name: &str, answer: impl Display)
 pub(super) fn wasi(
     caller: Caller<'_, VmState>,
     name: &'static str,
-    body: impl FnOnce(&mut Call<'_>) -> Result<u32, Failure>,
+    body: impl FnOnce(&mut Hostcall<'_>) -> Result<u32, Failure>,
 ) -> wasmtime::Result<u32> {
     const NOT_CAPABLE: u32 = 76;
     if !caller.data().identity.allows(name) {
         trace_refusal(&caller, name, NOT_CAPABLE);
         return Ok(NOT_CAPABLE);
     }
-    let mut call = Call::begin(caller, name, |phase| match name {
+    let mut call = Hostcall::begin(caller, name, |phase| match name {
         "fd_write" | "clock_time_get" | "poll_oneoff" => true,
         "fd_close" | "fd_read" | "fd_seek" | "path_open" | "proc_exit" | "sched_yield" => {
             phase == Phase::Running
@@ -148,7 +148,7 @@ pub(super) fn wasi(
     Ok(errno)
 }
 
-impl Drop for Call<'_> {
+impl Drop for Hostcall<'_> {
     fn drop(&mut self) {
         if self.is_profiled {
             let fuel = self.caller.get_fuel().unwrap_or_default();
@@ -158,7 +158,7 @@ impl Drop for Call<'_> {
     }
 }
 
-impl<'a> Call<'a> {
+impl<'a> Hostcall<'a> {
     fn begin(
         caller: Caller<'a, VmState>,
         name: &'static str,

@@ -2,7 +2,7 @@
 
 use wasmtime::{Caller, Linker};
 
-use super::call::{Call, answer, region};
+use super::call::{Hostcall, answer, region};
 use super::error::Failure;
 use crate::guest::vm_state::VmState;
 use crate::model::dns::{Found, Lookup};
@@ -40,7 +40,7 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
 }
 
 /// Tells the guest while it waits for its hostcall, as Envoy does when it need not ask anybody.
-fn tell(call: &mut Call<'_>, root: u32, token: u32, bytes: Vec<u8>) -> Result<(), Failure> {
+fn tell(call: &mut Hostcall<'_>, root: u32, token: u32, bytes: Vec<u8>) -> Result<(), Failure> {
     let size = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
     let state = call.state_mut();
     let before = state.nest(root, bytes);

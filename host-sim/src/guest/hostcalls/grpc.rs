@@ -5,7 +5,7 @@ use std::time::Duration;
 use prost::Message as _;
 use wasmtime::{Caller, Linker};
 
-use super::call::{Call, Region, answer, region};
+use super::call::{Hostcall, Region, answer, region};
 use super::error::{Failure, Refused};
 use super::quoted::quoted;
 use crate::abi::pairs;
@@ -160,7 +160,7 @@ fn link_streams(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
 }
 
 /// A call or a stream that is open; other tokens are none of gRPC's.
-fn open<'c>(call: &'c mut Call<'_>, token: u32) -> Result<&'c mut GrpcCall, Refused> {
+fn open<'c>(call: &'c mut Hostcall<'_>, token: u32) -> Result<&'c mut GrpcCall, Refused> {
     if token & 3 != 1 && token & 3 != 2 {
         return Err(Refused::NoGrpc(token));
     }
@@ -168,7 +168,7 @@ fn open<'c>(call: &'c mut Call<'_>, token: u32) -> Result<&'c mut GrpcCall, Refu
     calls.get_mut(&token).ok_or(Refused::UnknownGrpc(token))
 }
 
-fn service_at(call: &mut Call<'_>, at: Region) -> Result<Named, Failure> {
+fn service_at(call: &mut Hostcall<'_>, at: Region) -> Result<Named, Failure> {
     let bytes = call.text(at)?;
     let Ok(config) = ServiceConfig::decode(bytes.as_slice()) else {
         return Ok(Named::Cluster(String::from_utf8_lossy(&bytes).into_owned()));
@@ -178,7 +178,7 @@ fn service_at(call: &mut Call<'_>, at: Region) -> Result<Named, Failure> {
 }
 
 fn request_at(
-    call: &mut Call<'_>,
+    call: &mut Hostcall<'_>,
     name: Region,
     method: Region,
     metadata: Region,
@@ -202,7 +202,7 @@ fn request_at(
 }
 
 fn start(
-    call: &mut Call<'_>,
+    call: &mut Hostcall<'_>,
     named: Named,
     token: u32,
     make: impl FnOnce(String) -> GrpcCall,

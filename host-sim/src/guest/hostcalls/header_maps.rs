@@ -2,7 +2,7 @@
 
 use wasmtime::{Caller, Linker};
 
-use super::call::{Call, answer, region, returned};
+use super::call::{Hostcall, answer, region, returned};
 use super::error::{Failure, Refused};
 use super::quoted::quoted;
 use crate::abi::pairs;
@@ -169,7 +169,7 @@ fn value_of<'s>(state: &'s VmState, of: MapType, name: &[u8]) -> Result<&'s [u8]
     map.get(name).ok_or(Refused::NoSuchHeader)
 }
 
-fn map_type(call: &mut Call<'_>, number: u32) -> Result<MapType, Refused> {
+fn map_type(call: &mut Hostcall<'_>, number: u32) -> Result<MapType, Refused> {
     let of = MapType::from_number(number).ok_or(Refused::UnknownMap(number))?;
     call.argument(of);
     Ok(of)

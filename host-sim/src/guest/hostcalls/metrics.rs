@@ -2,7 +2,7 @@
 
 use wasmtime::{Caller, Linker};
 
-use super::call::{Call, answer, region};
+use super::call::{Hostcall, answer, region};
 use super::error::Refused;
 use crate::abi::MetricType;
 use crate::guest::vm_state::VmState;
@@ -77,7 +77,7 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
 }
 
 /// Notes a metric by its name where it has one.
-fn metric(call: &mut Call<'_>, id: u32) {
+fn metric(call: &mut Hostcall<'_>, id: u32) {
     if !call.is_traced() {
         return;
     }

@@ -2,7 +2,7 @@
 
 use wasmtime::{Caller, Linker};
 
-use super::call::{Call, Region, answer, region, returned};
+use super::call::{Hostcall, Region, answer, region, returned};
 use super::error::{Failure, Refused};
 use super::quoted::quoted;
 use crate::guest::vm_state::VmState;
@@ -49,7 +49,7 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
 }
 
 /// Notes a path with dots between its segments.
-fn note_path(call: &mut Call<'_>, at: Region) -> Result<(), Failure> {
+fn note_path(call: &mut Hostcall<'_>, at: Region) -> Result<(), Failure> {
     if call.is_traced() {
         let mut path = call.read(at)?;
         for byte in &mut path {

@@ -2,7 +2,7 @@
 
 use wasmtime::{Caller, Linker};
 
-use super::call::{Call, answer, region};
+use super::call::{Hostcall, answer, region};
 use super::error::Refused;
 use super::quoted::quoted;
 use crate::abi::pairs;
@@ -20,7 +20,7 @@ pub(super) fn link(linker: &mut Linker<VmState>, abi: AbiVersion) -> wasmtime::R
 }
 
 /// Asks for a message to go on once the callback has returned. Envoy forgets its pointers to the request at once.
-pub(super) fn resume(call: &mut Call<'_>, side: Side) {
+pub(super) fn resume(call: &mut Hostcall<'_>, side: Side) {
     let state = call.state_mut();
     let context = state.context();
     if let Some(stream) = state.stream_mut() {
@@ -142,7 +142,7 @@ fn link_contexts(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
     Ok(())
 }
 
-fn stream_type(call: &mut Call<'_>, number: u32) -> Result<StreamType, Refused> {
+fn stream_type(call: &mut Hostcall<'_>, number: u32) -> Result<StreamType, Refused> {
     let of = StreamType::from_number(number).ok_or(Refused::UnknownStreamType(number))?;
     call.argument(of);
     Ok(of)

@@ -2,7 +2,7 @@
 //!
 //! Every filter of a chain has a part of the stream for itself. What passes it arrives at its neighbour; only the first one has the
 //! client before it, and only the last one the router behind it. What concerns the stream as a whole, such as a local response, is
-//! handed to whoever drives the chain.
+//! relayed to whoever drives the chain.
 
 use std::rc::Rc;
 
@@ -32,7 +32,7 @@ impl Links {
 
 /// What a filter hands on.
 #[derive(Debug)]
-pub(crate) enum Handed {
+pub(crate) enum Relayed {
     /// The head of a message, to the next filter in its direction; `end` if that is all of it.
     Headers {
         side: Side,
@@ -62,7 +62,7 @@ impl HttpStream {
             request,
             response: None,
             root,
-            seat: 0,
+            handle: 0,
             logging: false,
             filter_state: Rc::clone(&self.filter_state),
             connection: self.connection,
@@ -97,27 +97,27 @@ impl HttpStream {
         }
     }
 
-    pub(super) fn hand_request(&mut self, passed: Passed) {
-        let handed = match passed {
+    pub(super) fn relay_request(&mut self, passed: Passed) {
+        let relayed = match passed {
             Passed::Headers { end } => headers(Side::Request, &self.request, end),
             passed => frame(Side::Request, &self.request, passed),
         };
-        self.out.push_back(handed);
+        self.out.push_back(relayed);
     }
 
-    pub(super) fn hand_response(&mut self, passed: Passed) {
+    pub(super) fn relay_response(&mut self, passed: Passed) {
         let Some(response) = &self.response else {
             return;
         };
-        let handed = match passed {
+        let relayed = match passed {
             Passed::Headers { end } => headers(Side::Response, response, end),
             passed => frame(Side::Response, response, passed),
         };
-        self.out.push_back(handed);
+        self.out.push_back(relayed);
     }
 
-    /// What is to be handed on next.
-    pub(crate) fn take_handed(&mut self) -> Option<Handed> {
+    /// What is to be relayed next.
+    pub(crate) fn take_relayed(&mut self) -> Option<Relayed> {
         self.out.pop_front()
     }
 
@@ -267,20 +267,20 @@ impl End {
     }
 }
 
-fn headers(side: Side, message: &Message, end: bool) -> Handed {
-    Handed::Headers {
+fn headers(side: Side, message: &Message, end: bool) -> Relayed {
+    Relayed::Headers {
         side,
         headers: message.headers.clone(),
         end,
     }
 }
 
-fn frame(side: Side, message: &Message, passed: Passed) -> Handed {
+fn frame(side: Side, message: &Message, passed: Passed) -> Relayed {
     let frame = match passed {
         Passed::Data { bytes, end } => Frame::Data { bytes, end },
         Passed::Headers { .. } | Passed::Trailers => {
             Frame::Trailers(message.trailers.clone().unwrap_or_default())
         }
     };
-    Handed::Frame { side, frame }
+    Relayed::Frame { side, frame }
 }

@@ -33,7 +33,7 @@ impl HttpStream {
 
     fn pass_request(&mut self, passed: Passed) {
         if self.links.behind {
-            return self.hand_request(passed);
+            return self.relay_request(passed);
         }
         match passed {
             Passed::Headers { end } => {
@@ -64,7 +64,7 @@ impl HttpStream {
 
     fn pass_response(&mut self, passed: Passed) {
         if self.links.before {
-            return self.hand_response(passed);
+            return self.relay_response(passed);
         }
         let Some(response) = &mut self.response else {
             return;

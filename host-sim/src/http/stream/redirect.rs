@@ -77,7 +77,7 @@ impl HttpStream {
             request: Message::new(headers, frames, self.limit),
             response: None,
             root: 0,
-            seat: 0,
+            handle: 0,
             logging: false,
             filter_state: Rc::default(),
             connection: self.connection,

@@ -8,11 +8,11 @@ mod upstream;
 use std::time::Duration;
 
 use super::{HttpStream, Next};
-use crate::http::asked::Patience;
 use crate::http::framing::{Breach, Framing};
 use crate::http::header_map::HeaderMap;
 use crate::http::local_response::LocalResponse;
 use crate::http::message::Frame;
+use crate::http::response_timeouts::ResponseTimeouts;
 use crate::http::retry::Retries;
 use crate::http::{Proxy, outgoing};
 use crate::model::clock::Instant;
@@ -62,7 +62,7 @@ pub(super) struct Router {
     /// How long the route waits for an answer, where not by default.
     route_timeout: Option<Duration>,
     /// How long it waits for that of this request, once it has the request.
-    patience: Option<Patience>,
+    timeouts: Option<ResponseTimeouts>,
     /// Whether the request says so itself.
     is_asked: bool,
     /// When it asks again.
@@ -140,20 +140,20 @@ impl Router {
     }
 
     /// How long it waits for an answer.
-    fn patience(&self) -> Patience {
-        self.patience.unwrap_or_else(|| Patience {
+    fn timeouts(&self) -> ResponseTimeouts {
+        self.timeouts.unwrap_or_else(|| ResponseTimeouts {
             whole: match self.behaviour {
                 UpstreamBehaviour::Timeout => SHORT_ROUTE_TIMEOUT,
                 _ => self.route_timeout.unwrap_or(ROUTE_TIMEOUT),
             },
-            ..Patience::default()
+            ..ResponseTimeouts::default()
         })
     }
 
     /// Whether an upstream that holds its answer may come too late: a real one, or one on a route that is known not to wait for long.
     fn hurries(&self) -> bool {
         let set = self.outside || self.route_timeout.is_some() || self.is_asked;
-        set && self.patience().ends()
+        set && self.timeouts().ends()
     }
 
     /// The request's headers go to the upstream, and say how long the router waits for the answer, unless they cannot be sent.
@@ -165,13 +165,13 @@ impl Router {
         proxy: &Proxy,
     ) -> Result<(), LocalResponse> {
         let policy = proxy.route.retry_policy.as_ref();
-        let by_route = Patience {
+        let by_route = ResponseTimeouts {
             per_try: policy.and_then(|policy| policy.per_try_timeout),
-            ..self.patience()
+            ..self.timeouts()
         };
-        let patience = Patience::take(headers, by_route);
-        self.is_asked = patience != self.patience();
-        self.patience = Some(patience);
+        let timeouts = ResponseTimeouts::take(headers, by_route);
+        self.is_asked = timeouts != self.timeouts();
+        self.timeouts = Some(timeouts);
         self.retries = Retries::take(headers, policy);
         self.attempts = 1;
         if let Some(refusal) = outgoing::refusal(headers) {
@@ -284,10 +284,10 @@ impl HttpStream {
 
     /// When the router gives up waiting for an upstream that is silent as of now.
     pub(crate) fn gives_up(&mut self, now: Instant) -> Instant {
-        let patience = self.router.patience();
-        let whole = (!patience.whole.is_zero()).then(|| now.after(patience.whole));
+        let timeouts = self.router.timeouts();
+        let whole = (!timeouts.whole.is_zero()).then(|| now.after(timeouts.whole));
         let (whole, per_try) = self.router.gives_up.get_or_insert((whole, None));
-        if let Some(timeout) = patience.per_try {
+        if let Some(timeout) = timeouts.per_try {
             per_try.get_or_insert_with(|| now.after(timeout));
         }
         let due = [*whole, *per_try];

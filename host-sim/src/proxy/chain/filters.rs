@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::guest::module::Module;
-use crate::guest::vm::{StartError, VmFailure};
+use crate::guest::vm::{VmFailure, VmStartError};
 use crate::guest::vm_state::{Identity, Plugin};
 use crate::host::Host;
 use crate::http::message::Part;
@@ -20,11 +20,11 @@ pub(crate) struct Filters {
     places: Vec<Place>,
 }
 
-/// Where a filter is: in which VM, and in which seat there.
+/// Where a filter is: in which VM, and by which handle there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Place {
     vm: usize,
-    seat: usize,
+    handle: usize,
 }
 
 /// A stream that has a number in a filter, whether it has reached it or not.
@@ -53,7 +53,7 @@ impl Filters {
         host: &Rc<Host>,
         recipe: &Recipe,
         configuration: &Arc<[u8]>,
-    ) -> Result<Configured, StartError> {
+    ) -> Result<Configured, VmStartError> {
         let Recipe {
             module,
             identity,
@@ -73,8 +73,8 @@ impl Filters {
         let Some(worker) = self.vms.get_mut(vm) else {
             return Ok(Configured::Refused);
         };
-        let (seat, outcome) = worker.join(plugin, rules, configuration)?;
-        self.places.push(Place { vm, seat });
+        let (handle, outcome) = worker.join(plugin, rules, configuration)?;
+        self.places.push(Place { vm, handle });
         Ok(outcome)
     }
 
@@ -99,13 +99,13 @@ impl Filters {
     }
 
     fn at(&self, filter: usize) -> Option<(&Worker, usize)> {
-        let Place { vm, seat } = *self.places.get(filter)?;
-        Some((self.vms.get(vm)?, seat))
+        let Place { vm, handle } = *self.places.get(filter)?;
+        Some((self.vms.get(vm)?, handle))
     }
 
     fn at_mut(&mut self, filter: usize) -> Option<(&mut Worker, usize)> {
-        let Place { vm, seat } = *self.places.get(filter)?;
-        Some((self.vms.get_mut(vm)?, seat))
+        let Place { vm, handle } = *self.places.get(filter)?;
+        Some((self.vms.get_mut(vm)?, handle))
     }
 
     /// The VM of a filter.
@@ -123,8 +123,8 @@ impl Filters {
 
     /// The configuration of a filter that is in force.
     pub(crate) fn configuration(&self, filter: usize) -> Option<&[u8]> {
-        let (vm, seat) = self.at(filter)?;
-        vm.configuration(seat)
+        let (vm, handle) = self.at(filter)?;
+        vm.configuration(handle)
     }
 
     /// Gives a filter a new configuration. Envoy passes over VMs that have failed.
@@ -133,19 +133,19 @@ impl Filters {
         filter: usize,
         configuration: &Arc<[u8]>,
     ) -> Result<Configured, VmFailure> {
-        let Some((vm, seat)) = self.at_mut(filter) else {
+        let Some((vm, handle)) = self.at_mut(filter) else {
             return Ok(Configured::Accepted);
         };
         if vm.failure().is_some() {
-            vm.configure_later(seat, configuration);
+            vm.configure_later(handle, configuration);
             return Ok(Configured::Accepted);
         }
-        vm.configure(seat, configuration)
+        vm.configure(handle, configuration)
     }
 
     /// A filter gets a VM that runs: the one that another filter which shared the old one has by now, or a new one.
     fn reload(&mut self, filter: usize) -> Option<()> {
-        let Place { vm, seat } = *self.places.get(filter)?;
+        let Place { vm, handle } = *self.places.get(filter)?;
         let old = self.vms.get(vm)?;
         let mut others = self.vms.iter().enumerate();
         let joined = others
@@ -153,14 +153,14 @@ impl Filters {
         let place = match joined.map(|(index, _)| index) {
             Some(index) => {
                 let [old, other] = self.vms.get_disjoint_mut([vm, index]).ok()?;
-                let seat = old.move_to(seat, other)?;
-                Place { vm: index, seat }
+                let handle = old.move_to(handle, other)?;
+                Place { vm: index, handle }
             }
             None => {
-                let (fresh, seat) = self.vms.get_mut(vm)?.renewed(seat)?;
+                let (fresh, handle) = self.vms.get_mut(vm)?.renewed(handle)?;
                 self.vms.push(fresh);
                 let vm = self.vms.len().saturating_sub(1);
-                Place { vm, seat }
+                Place { vm, handle }
             }
         };
         *self.places.get_mut(filter)? = place;
@@ -182,8 +182,8 @@ impl Filters {
 
     /// The rules of a filter.
     pub(crate) fn rules(&self, filter: usize) -> Option<Rc<Rules>> {
-        let (vm, seat) = self.at(filter)?;
-        vm.rules(seat)
+        let (vm, handle) = self.at(filter)?;
+        vm.rules(handle)
     }
 
     /// The part of a stream in a filter.
@@ -195,12 +195,12 @@ impl Filters {
     pub(crate) fn next_stream(&mut self, now: Instant) -> impl Iterator<Item = Numbered> {
         let all = 0..self.len();
         all.filter_map(move |filter| {
-            let (worker, seat) = self.at_mut(filter)?;
-            if worker.is_due_for_reload(seat, now) {
+            let (worker, handle) = self.at_mut(filter)?;
+            if worker.is_due_for_reload(handle, now) {
                 self.reload(filter);
             }
-            let (worker, seat) = self.at_mut(filter)?;
-            let (id, root) = worker.next_stream(seat);
+            let (worker, handle) = self.at_mut(filter)?;
+            let (id, root) = worker.next_stream(handle);
             let vm = worker.vm_number();
             Some(Numbered { id, root, vm })
         })
@@ -208,8 +208,8 @@ impl Filters {
 
     /// Opens a stream in a filter and shows it the request headers.
     pub(crate) fn open(&mut self, filter: usize, number: Numbered, mut stream: Box<HttpStream>) {
-        if let Some((vm, seat)) = self.at_mut(filter) {
-            stream.seat = seat;
+        if let Some((vm, handle)) = self.at_mut(filter) {
+            stream.handle = handle;
             // One that has got another VM since the stream began does not show it this one.
             if vm.vm_number() == number.vm {
                 vm.open(number.id, stream);
@@ -226,18 +226,18 @@ impl Filters {
         number: Numbered,
         mut stream: Box<HttpStream>,
     ) {
-        if let Some((vm, seat)) = self.at_mut(filter)
+        if let Some((vm, handle)) = self.at_mut(filter)
             && vm.vm_number() == number.vm
         {
-            stream.seat = seat;
+            stream.handle = handle;
             vm.open_unseen(number.id, stream);
         }
     }
 
     /// Takes a stream of which no filter ever hears.
     pub(crate) fn open_unheard(&mut self, filter: usize, id: u32, mut stream: Box<HttpStream>) {
-        if let Some((vm, seat)) = self.at_mut(filter) {
-            stream.seat = seat;
+        if let Some((vm, handle)) = self.at_mut(filter) {
+            stream.handle = handle;
             vm.take_unheard(id, stream);
         }
     }

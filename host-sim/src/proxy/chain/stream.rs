@@ -3,7 +3,7 @@
 use super::filters::{Filters, Numbered};
 use crate::http::local_response::LocalResponse;
 use crate::http::message::Part;
-use crate::http::stream::{End, Handed, HttpStream, Links, Next, Side};
+use crate::http::stream::{End, HttpStream, Links, Next, Relayed, Side};
 use crate::model::clock::Instant;
 use crate::proxy::worker::Worker;
 
@@ -149,21 +149,21 @@ impl Stream {
         let mut any = false;
         let mut index = 0_usize;
         while index < self.reached {
-            let Some(handed) = self.part(filters, index).and_then(HttpStream::take_handed) else {
+            let Some(relayed) = self.part(filters, index).and_then(HttpStream::take_relayed) else {
                 index = index.saturating_add(1);
                 continue;
             };
             any = true;
             self.agree(filters, index);
-            match handed {
-                Handed::Headers {
+            match relayed {
+                Relayed::Headers {
                     side: Side::Request,
                     headers,
                     end,
                 } => self.reach(filters, index, |part, root, place| {
                     part.part(root, headers, end, place)
                 }),
-                Handed::Headers {
+                Relayed::Headers {
                     side: Side::Response,
                     headers,
                     end,
@@ -173,7 +173,7 @@ impl Stream {
                         part.respond(headers, end);
                     }
                 }
-                Handed::Frame { side, frame } => {
+                Relayed::Frame { side, frame } => {
                     let next = match side {
                         Side::Request => index.checked_add(1),
                         Side::Response => index.checked_sub(1),
@@ -183,7 +183,7 @@ impl Stream {
                         message.arrive(frame);
                     }
                 }
-                Handed::Local(local) => self.answer(filters, &local),
+                Relayed::Local(local) => self.answer(filters, &local),
             }
         }
         any

@@ -14,7 +14,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
 /// A call.
 #[derive(Debug)]
-pub(super) struct Call {
+pub(super) struct ScenarioCall {
     stream: StreamId,
     request: Request,
     /// What was seen of it, once it has ended.
@@ -50,7 +50,7 @@ impl Round {
     }
 }
 
-impl Call {
+impl ScenarioCall {
     pub(super) fn new(stream: StreamId, request: &Request) -> Self {
         Self {
             stream,
@@ -112,7 +112,7 @@ impl Simulator {
         for _ in 0..count {
             let stream = self.submit(request, Body::Whole)?;
             self.on(stream, Chain::hold);
-            calls.push(Call::new(stream, request));
+            calls.push(ScenarioCall::new(stream, request));
         }
         self.drive(&mut calls, goal)?;
         let held = calls.iter().all(|call| {
@@ -138,7 +138,10 @@ impl Simulator {
             });
         }
         self.drive(&mut calls, Goal::Ended)?;
-        Ok(calls.into_iter().filter_map(Call::into_exchange).collect())
+        Ok(calls
+            .into_iter()
+            .filter_map(ScenarioCall::into_exchange)
+            .collect())
     }
 
     /// The clients of the open calls of this name leave. Says what was seen until then.
@@ -156,10 +159,13 @@ impl Simulator {
             self.on(call.stream, |chain, id| chain.depart(id, departure));
         }
         self.drive(&mut calls, Goal::Ended)?;
-        Ok(calls.into_iter().filter_map(Call::into_exchange).collect())
+        Ok(calls
+            .into_iter()
+            .filter_map(ScenarioCall::into_exchange)
+            .collect())
     }
 
-    fn take_open(&mut self, call: &str) -> Result<Vec<Call>, SimulationError> {
+    fn take_open(&mut self, call: &str) -> Result<Vec<ScenarioCall>, SimulationError> {
         self.open
             .remove(call)
             .ok_or_else(|| SimulationError::NotOpen {
@@ -168,8 +174,12 @@ impl Simulator {
     }
 
     /// Sees these calls as far as that, or to where the upstream holds them. Time passes only when nothing else can happen.
-    pub(super) fn drive(&mut self, calls: &mut [Call], goal: Goal) -> Result<(), SimulationError> {
-        let patience = self.host.clock.get().after(IDLE_TIMEOUT);
+    pub(super) fn drive(
+        &mut self,
+        calls: &mut [ScenarioCall],
+        goal: Goal,
+    ) -> Result<(), SimulationError> {
+        let latest = self.host.clock.get().after(IDLE_TIMEOUT);
         loop {
             let mut round = self.round(calls);
             let waits = goal == Goal::Ended && round.until.is_some();
@@ -184,7 +194,7 @@ impl Simulator {
             if done || round.moved || self.deliver_callouts() {
                 continue;
             }
-            let due = earliest(self.next_tick(), round.until).filter(|due| *due <= patience);
+            let due = earliest(self.next_tick(), round.until).filter(|due| *due <= latest);
             match (due, round.stuck) {
                 (Some(due), _) => self.pass_to(due),
                 (None, Some(stuck)) => return Err(stuck.because_of(self.take_hidden_body())),
@@ -194,7 +204,7 @@ impl Simulator {
     }
 
     /// Goes on with each of these calls as far as it goes.
-    fn round(&mut self, calls: &mut [Call]) -> Round {
+    fn round(&mut self, calls: &mut [ScenarioCall]) -> Round {
         let mut round = Round::default();
         for call in calls.iter_mut().filter(|call| call.exchange.is_none()) {
             let progress = self.step(call.stream);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{StartError, accepted};
 use crate::guest::module::LoadError;
-use crate::guest::vm::StartError as VmStartError;
+use crate::guest::vm::VmStartError;
 use crate::guest::vm_state::Plugin;
 use crate::host::Host;
 use crate::proxy::chain::{Filters, Recipe};

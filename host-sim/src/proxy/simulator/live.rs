@@ -37,7 +37,7 @@ pub struct CalloutId {
 /// Something that has happened and that somebody outside must act on.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Happening {
+pub enum Event {
     /// The upstream is to get this request; [`Simulator::answer`] takes what it does.
     Forward {
         /// Whose it is.
@@ -201,26 +201,26 @@ impl Simulator {
     /// # Errors
     ///
     /// When the module needs what host-sim cannot do.
-    pub fn settle(&mut self) -> Result<Vec<Happening>, SimulationError> {
-        let mut happenings = Vec::new();
+    pub fn settle(&mut self) -> Result<Vec<Event>, SimulationError> {
+        let mut events = Vec::new();
         loop {
-            let mut moved = self.round_of_live(&mut happenings);
+            let mut moved = self.round_of_live(&mut events);
             moved |= self.tell_queues();
-            self.take_callouts_out(&mut happenings);
+            self.take_callouts_out(&mut events);
             moved |= self.deliver_callouts();
             self.check_implemented()?;
             if !moved {
-                return Ok(happenings);
+                return Ok(events);
             }
         }
     }
 
-    fn round_of_live(&mut self, happenings: &mut Vec<Happening>) -> bool {
+    fn round_of_live(&mut self, events: &mut Vec<Event>) -> bool {
         let mut any = false;
         let mut calls = std::mem::take(&mut self.live.calls);
         self.live.until = None;
         calls.retain(|call, live| {
-            let progress = self.step_of_live(*call, live, happenings);
+            let progress = self.step_of_live(*call, live, events);
             any |= progress.moved();
             progress != Progress::Complete
         });
@@ -233,22 +233,22 @@ impl Simulator {
         &mut self,
         call: CallId,
         live: &mut LiveCall,
-        happenings: &mut Vec<Happening>,
+        events: &mut Vec<Event>,
     ) -> Progress {
         let progress = self.step(live.stream);
         self.live.until = earliest(self.live.until, progress.until());
         if live.streams {
-            self.on(live.stream, |chain, id| tell(call, chain, id, happenings));
+            self.on(live.stream, |chain, id| tell(call, chain, id, events));
         }
         match progress {
             Progress::Complete => {
                 let exchange = self.on(live.stream, Chain::close);
-                happenings.extend(exchange.map(|exchange| Happening::Ended { call, exchange }));
+                events.extend(exchange.map(|exchange| Event::Ended { call, exchange }));
             }
             Progress::Open { .. } if !live.forwarded && !live.streams => {
                 let forwarded = self.on(live.stream, Chain::forwarded).flatten();
                 live.forwarded = forwarded.is_some();
-                happenings.extend(forwarded.map(|request| Happening::Forward {
+                events.extend(forwarded.map(|request| Event::Forward {
                     call,
                     request,
                     ended: true,
@@ -256,7 +256,7 @@ impl Simulator {
             }
             Progress::Held { .. } => {
                 let hidden = self.on(live.stream, Chain::take_hidden_body).flatten();
-                happenings.extend(hidden.map(Happening::BodyHidden));
+                events.extend(hidden.map(Event::BodyHidden));
             }
             Progress::Open { .. } | Progress::Posted | Progress::Waits { .. } => {}
         }
@@ -264,7 +264,7 @@ impl Simulator {
     }
 
     /// Callouts go out to the real services before the simulated ones see them.
-    pub(super) fn take_callouts_out(&mut self, happenings: &mut Vec<Happening>) {
+    pub(super) fn take_callouts_out(&mut self, events: &mut Vec<Event>) {
         let chains = self.workers.iter_mut().chain(&mut self.main).enumerate();
         let vms = chains.flat_map(|(worker, chain)| {
             let vms = chain.filters.vms_mut();
@@ -272,7 +272,7 @@ impl Simulator {
         });
         for (worker, vm) in vms {
             for unsent in vm.take_unsent() {
-                happenings.push(Happening::Callout {
+                events.push(Event::Callout {
                     callout: CalloutId {
                         worker,
                         vm: vm.vm_number(),

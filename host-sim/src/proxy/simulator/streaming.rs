@@ -1,7 +1,7 @@
 //! Calls of real clients whose bodies come and go piece by piece.
 
 use super::engine::Body;
-use super::live::{CallId, Happening};
+use super::live::{CallId, Event};
 use super::{SimulationError, Simulator};
 use crate::http::header_map::HeaderMap;
 use crate::http::message::Frame;
@@ -47,7 +47,7 @@ impl Simulator {
     ///
     /// ```
     /// use host_sim::target::{HttpVersion, Request};
-    /// use host_sim::{Happening, Module, Piece, Simulator};
+    /// use host_sim::{Event, Module, Piece, Simulator};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let module = Module::from_bytes(br#"(module
@@ -57,14 +57,14 @@ impl Simulator {
     /// let mut simulator = Simulator::builder(&module).start()?;
     /// let post = Request { method: "POST".to_owned(), ..Request::default() };
     /// let call = simulator.begin_streaming(&post, false)?;
-    /// assert!(matches!(&simulator.settle()?[..], [Happening::Forward { ended: false, .. }]));
+    /// assert!(matches!(&simulator.settle()?[..], [Event::Forward { ended: false, .. }]));
     ///
     /// let piece = Piece::Data { bytes: b"hello".to_vec(), end: true };
     /// simulator.receive(call, piece.clone(), HttpVersion::One);
-    /// assert!(matches!(&simulator.settle()?[..], [Happening::ForwardMore { piece: seen, .. }] if *seen == piece));
+    /// assert!(matches!(&simulator.settle()?[..], [Event::ForwardMore { piece: seen, .. }] if *seen == piece));
     ///
     /// simulator.respond(call, 200, &[], true);
-    /// assert!(matches!(&simulator.settle()?[..], [Happening::Answer { status: 200, .. }, Happening::AnswerMore { .. }, Happening::Ended { .. }]));
+    /// assert!(matches!(&simulator.settle()?[..], [Event::Answer { status: 200, .. }, Event::AnswerMore { .. }, Event::Ended { .. }]));
     /// # Ok(())
     /// # }
     /// ```
@@ -122,26 +122,26 @@ impl Simulator {
     /// # Errors
     ///
     /// As [`settle`](Self::settle).
-    pub fn settle_call(&mut self, call: CallId) -> Result<Vec<Happening>, SimulationError> {
-        let mut happenings = Vec::new();
+    pub fn settle_call(&mut self, call: CallId) -> Result<Vec<Event>, SimulationError> {
+        let mut events = Vec::new();
         loop {
-            let moved = self.round_of_one(call, &mut happenings);
-            if self.has_stirred(&mut happenings) {
-                happenings.extend(self.settle()?);
-                return Ok(happenings);
+            let moved = self.round_of_one(call, &mut events);
+            if self.has_stirred(&mut events) {
+                events.extend(self.settle()?);
+                return Ok(events);
             }
             self.check_implemented()?;
             if !moved {
-                return Ok(happenings);
+                return Ok(events);
             }
         }
     }
 
-    fn round_of_one(&mut self, call: CallId, happenings: &mut Vec<Happening>) -> bool {
+    fn round_of_one(&mut self, call: CallId, events: &mut Vec<Event>) -> bool {
         let Some(mut live) = self.live.calls.remove(&call) else {
             return false;
         };
-        let progress = self.step_of_live(call, &mut live, happenings);
+        let progress = self.step_of_live(call, &mut live, events);
         if progress != Progress::Complete {
             self.live.calls.insert(call, live);
         }
@@ -149,9 +149,9 @@ impl Simulator {
     }
 
     /// Whether something happened that concerns other calls or the plugin as a whole.
-    fn has_stirred(&mut self, happenings: &mut Vec<Happening>) -> bool {
+    fn has_stirred(&mut self, events: &mut Vec<Event>) -> bool {
         let mut stirred = self.tell_queues();
-        self.take_callouts_out(happenings);
+        self.take_callouts_out(events);
         stirred |= self.deliver_callouts();
         for worker in &mut self.workers {
             for vm in worker.filters.vms_mut() {
@@ -163,11 +163,11 @@ impl Simulator {
 }
 
 /// Tells what the upstream and the client are to get now.
-pub(super) fn tell(call: CallId, chain: &mut Chain, id: u32, happenings: &mut Vec<Happening>) {
+pub(super) fn tell(call: CallId, chain: &mut Chain, id: u32, events: &mut Vec<Event>) {
     if let Some(forwarded) = chain.take_forwarded(id) {
         let end = forwarded.end;
         match forwarded.request {
-            Some(request) => happenings.push(Happening::Forward {
+            Some(request) => events.push(Event::Forward {
                 call,
                 request: UpstreamRequest {
                     body: forwarded.bytes,
@@ -175,7 +175,7 @@ pub(super) fn tell(call: CallId, chain: &mut Chain, id: u32, happenings: &mut Ve
                 },
                 ended: end,
             }),
-            None => happenings.push(Happening::ForwardMore {
+            None => events.push(Event::ForwardMore {
                 call,
                 piece: Piece::Data {
                     bytes: forwarded.bytes,
@@ -188,7 +188,7 @@ pub(super) fn tell(call: CallId, chain: &mut Chain, id: u32, happenings: &mut Ve
         return;
     };
     if let Some((status, headers)) = sent.head {
-        happenings.push(Happening::Answer {
+        events.push(Event::Answer {
             call,
             status,
             headers,
@@ -198,10 +198,10 @@ pub(super) fn tell(call: CallId, chain: &mut Chain, id: u32, happenings: &mut Ve
     if end || !sent.bytes.is_empty() {
         let bytes = sent.bytes;
         let piece = Piece::Data { bytes, end };
-        happenings.push(Happening::AnswerMore { call, piece });
+        events.push(Event::AnswerMore { call, piece });
     }
     if !sent.trailers.is_empty() {
         let piece = Piece::Trailers(sent.trailers);
-        happenings.push(Happening::AnswerMore { call, piece });
+        events.push(Event::AnswerMore { call, piece });
     }
 }

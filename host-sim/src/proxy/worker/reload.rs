@@ -15,46 +15,46 @@ pub(crate) const RELOAD_AFTER: Duration = Duration::from_secs(1);
 impl Worker {
     /// Before a stream is opened: whether this filter's VM has trapped, its policy is to reload it and it has not just been loaded.
     /// If so, it counts as loaded now.
-    pub(crate) fn is_due_for_reload(&mut self, seat: usize, now: Instant) -> bool {
+    pub(crate) fn is_due_for_reload(&mut self, handle: usize, now: Instant) -> bool {
         let trapped = matches!(
             self.vm.failure(),
             Some(VmFailure::Trapped { .. } | VmFailure::Forbidden { .. })
         );
-        let Some(seat) = self.seats.get_mut(seat).filter(|_| trapped) else {
+        let Some(handle) = self.handles.get_mut(handle).filter(|_| trapped) else {
             return false;
         };
-        let due = seat.loaded.after(seat.rules.reload_after) <= now
-            && seat.rules.failure_policy == FailurePolicy::FailReload;
+        let due = handle.loaded.after(handle.rules.reload_after) <= now
+            && handle.rules.failure_policy == FailurePolicy::FailReload;
         if due {
-            seat.loaded = now;
+            handle.loaded = now;
         }
         due
     }
 
-    /// A new VM for this filter, and its seat there. Shared data and metrics are the process's and stay; streams of the old VM go on without one.
+    /// A new VM for this filter, and its handle there. Shared data and metrics are the process's and stay; streams of the old VM go on without one.
     /// When the new VM does not come up, there is none.
     ///
     /// Unlike in Envoy, the two VMs number their contexts together, so that traces stay unambiguous.
-    pub(crate) fn renewed(&mut self, seat: usize) -> Option<(Self, usize)> {
+    pub(crate) fn renewed(&mut self, handle: usize) -> Option<(Self, usize)> {
         let state = self.vm.store.data();
         let (host, identity) = (Rc::clone(&state.host), Rc::clone(&state.identity));
-        let plugin = Rc::clone(&self.seat(seat)?.plugin);
+        let plugin = Rc::clone(&self.handle(handle)?.plugin);
         let mut fresh = Self::start(&self.module, host, identity, plugin).ok()?;
         let numbers = fresh.vm.store.data_mut();
         numbers.number_contexts_with(self.vm.store.data());
-        let seat = self.move_to(seat, &mut fresh)?;
-        Some((fresh, seat))
+        let handle = self.move_to(handle, &mut fresh)?;
+        Some((fresh, handle))
     }
 
-    /// Takes a filter out of this VM, which has failed, into one that runs. Says which seat it has there.
-    pub(crate) fn move_to(&mut self, seat: usize, other: &mut Self) -> Option<usize> {
-        let moving = self.seat(seat)?.clone();
+    /// Takes a filter out of this VM, which has failed, into one that runs. Says which handle it has there.
+    pub(crate) fn move_to(&mut self, handle: usize, other: &mut Self) -> Option<usize> {
+        let moving = self.handle(handle)?.clone();
         let joined = other.join(&moving.plugin, &moving.rules, &moving.configuration);
         let Ok((place, Configured::Accepted)) = joined else {
             return None;
         };
-        for (id, mut stream) in self.take_streams(seat) {
-            stream.seat = place;
+        for (id, mut stream) in self.take_streams(handle) {
+            stream.handle = place;
             other.orphans.insert(id, stream);
         }
         Some(place)

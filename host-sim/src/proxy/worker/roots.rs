@@ -11,15 +11,15 @@ impl Worker {
     /// the old one has no new streams any more.
     pub(crate) fn configure(
         &mut self,
-        seat: usize,
+        handle: usize,
         configuration: &Arc<[u8]>,
     ) -> Result<Configured, VmFailure> {
-        let root = match self.root_like(seat, configuration) {
+        let root = match self.root_like(handle, configuration) {
             Some(root) => root,
             None => {
                 let state = self.vm.store.data_mut();
                 let root = state.take_context_id();
-                state.roots.insert(root, Root::of(seat));
+                state.roots.insert(root, Root::of(handle));
                 let outcome = self.configure_root(root, configuration);
                 if outcome != Ok(true) {
                     self.vm.store.data_mut().roots.remove(&root);
@@ -28,9 +28,9 @@ impl Worker {
                 root
             }
         };
-        if let Some(seat) = self.seats.get_mut(seat) {
-            seat.configuration = Arc::clone(configuration);
-            seat.root = root;
+        if let Some(handle) = self.handles.get_mut(handle) {
+            handle.configuration = Arc::clone(configuration);
+            handle.root = root;
         }
         self.retire_idle()?;
         Ok(Configured::Accepted)
@@ -40,7 +40,7 @@ impl Worker {
     /// on as well.
     pub(super) fn retire_idle(&mut self) -> Result<(), VmFailure> {
         let state = self.vm.store.data();
-        let in_force = |id: u32| self.seats.iter().any(|seat| seat.root == id);
+        let in_force = |id: u32| self.handles.iter().any(|handle| handle.root == id);
         let has_streams = |id: u32| state.streams.values().any(|stream| stream.root == id);
         let roots = state.roots.iter();
         let done: Vec<_> = roots
@@ -93,7 +93,7 @@ impl Worker {
 
     /// Ends the work of all root contexts that are in force.
     pub(crate) fn shut_down(&mut self) {
-        let mut roots: Vec<_> = self.seats.iter().map(|seat| seat.root).collect();
+        let mut roots: Vec<_> = self.handles.iter().map(|handle| handle.root).collect();
         roots.dedup();
         for root in roots {
             let _ = self.retire(root);

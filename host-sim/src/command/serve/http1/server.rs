@@ -21,7 +21,7 @@ use super::head;
 use super::source::Source;
 use crate::command::serve::outlet::OutletBody;
 use crate::command::serve::proxy::Waiting;
-use crate::command::serve::station::{Answer, Call, Station};
+use crate::command::serve::station::{Answer, CallKey, Station};
 
 /// How long the client may take to read the last answer before its connection is closed: Envoy's default `delayed_close_timeout`.
 const DELAYED_CLOSE: Duration = Duration::from_secs(1);
@@ -99,7 +99,7 @@ async fn take(
     source: &mut Source<OwnedReadHalf>,
     mut body: Decoder,
     station: &Rc<Station>,
-    call: Call,
+    call: CallKey,
     taken: &Cell<bool>,
 ) {
     while !taken.get() {

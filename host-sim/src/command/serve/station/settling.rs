@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use host_sim::{CallId, Explanation, Happening, Piece, SimulationError};
+use host_sim::{CallId, Event, Explanation, Piece, SimulationError};
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
-use super::{Answer, Call, Ends, Generation, Station};
+use super::{Answer, CallKey, Ends, Generation, Station};
 use crate::command::output::say;
 use crate::command::serve::outlet::{Outlet, outlet};
 
@@ -24,7 +24,7 @@ impl Station {
     }
 
     /// The same after something that concerns one call alone, unless a timer is due.
-    pub(super) fn settle_call(self: &Rc<Self>, call: Call) {
+    pub(super) fn settle_call(self: &Rc<Self>, call: CallKey) {
         let now = Timestamp::now();
         if self.due.get().is_some_and(|due| due <= now) {
             return self.settle();
@@ -56,7 +56,7 @@ impl Station {
         self: &Rc<Self>,
         number: u64,
         generation: &mut Generation,
-        happened: Result<Vec<Happening>, SimulationError>,
+        happened: Result<Vec<Event>, SimulationError>,
     ) {
         let Generation { simulator, calls } = generation;
         let trace = simulator.take_trace();
@@ -76,10 +76,10 @@ impl Station {
             self.others.wake();
         }
         match happened {
-            Ok(happenings) => {
+            Ok(events) => {
                 let mut answered = Vec::new();
-                for happening in happenings {
-                    self.act_on(number, calls, happening, &mut answered);
+                for event in events {
+                    self.act_on(number, calls, event, &mut answered);
                 }
                 for (waiting, answer) in answered {
                     // One whose client has gone away is told so by it.
@@ -97,11 +97,11 @@ impl Station {
         self: &Rc<Self>,
         generation: u64,
         calls: &mut BTreeMap<CallId, Ends>,
-        happening: Happening,
+        event: Event,
         answered: &mut Vec<(oneshot::Sender<Answer>, Answer)>,
     ) {
-        match happening {
-            Happening::Forward {
+        match event {
+            Event::Forward {
                 call: id,
                 request,
                 ended,
@@ -112,15 +112,15 @@ impl Station {
                 let (to_upstream, body) = outlet();
                 to_upstream.data(request.body.clone());
                 ends.to_upstream = (!ended).then_some(to_upstream);
-                let call = Call { generation, id };
+                let call = CallKey { generation, id };
                 let call = (call, ends.http);
                 ends.forwarding = Some(self.outside.forward(self, call, request, body));
             }
-            Happening::ForwardMore { call, piece } => {
+            Event::ForwardMore { call, piece } => {
                 let ends = calls.get_mut(&call);
                 put(ends.map(|ends| &mut ends.to_upstream), piece);
             }
-            Happening::Answer {
+            Event::Answer {
                 call,
                 status,
                 headers,
@@ -139,11 +139,11 @@ impl Station {
                     answered.push((waiting, answer));
                 }
             }
-            Happening::AnswerMore { call, piece } => {
+            Event::AnswerMore { call, piece } => {
                 let ends = calls.get_mut(&call);
                 put(ends.map(|ends| &mut ends.to_client), piece);
             }
-            Happening::Ended { call, exchange } => {
+            Event::Ended { call, exchange } => {
                 let ends = calls.remove(&call);
                 if let Some(to_client) = ends.and_then(|ends| ends.to_client)
                     && exchange.aborted
@@ -151,7 +151,7 @@ impl Station {
                     to_client.break_off();
                 }
             }
-            Happening::Callout {
+            Event::Callout {
                 callout,
                 cluster,
                 request,
@@ -159,7 +159,7 @@ impl Station {
             } => self
                 .outside
                 .call_out(self, generation, callout, &cluster, request),
-            Happening::BodyHidden(hidden) => eprintln!("{hidden}"),
+            Event::BodyHidden(hidden) => eprintln!("{hidden}"),
             // The simulator may come to tell more.
             _ => {}
         }

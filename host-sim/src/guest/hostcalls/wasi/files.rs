@@ -4,7 +4,7 @@
 use wasmtime::{Caller, Linker};
 
 use super::{BADF, FAULT, NOENT, NOSYS, NOTSUP, SUCCESS, always};
-use crate::guest::hostcalls::call::{Call, region, wasi};
+use crate::guest::hostcalls::call::{Hostcall, region, wasi};
 use crate::guest::hostcalls::error::{Failure, Refused};
 use crate::guest::vm_state::VmState;
 use crate::model::LogLevel;
@@ -117,7 +117,7 @@ fn flushed(fd: u32) -> u32 {
 }
 
 fn write(
-    call: &mut Call<'_>,
+    call: &mut Hostcall<'_>,
     fd: u32,
     vectors: u32,
     count: u32,
@@ -140,7 +140,7 @@ fn write(
 }
 
 /// The bytes of a list of (pointer, length) pairs.
-fn gather(call: &mut Call<'_>, vectors: u32, count: u32) -> Result<Vec<u8>, Failure> {
+fn gather(call: &mut Hostcall<'_>, vectors: u32, count: u32) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     let mut at = vectors;
     for _ in 0..count {

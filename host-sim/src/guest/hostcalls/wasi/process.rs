@@ -3,7 +3,7 @@
 use wasmtime::{Caller, Linker};
 
 use super::{INVAL, NOTSUP, SUCCESS, always};
-use crate::guest::hostcalls::call::{Call, wasi};
+use crate::guest::hostcalls::call::{Hostcall, wasi};
 use crate::guest::hostcalls::error::Failure;
 use crate::guest::vm_state::VmState;
 
@@ -124,7 +124,7 @@ fn environment_of(state: &VmState) -> Vec<Vec<u8>> {
 }
 
 fn sizes(
-    call: &mut Call<'_>,
+    call: &mut Hostcall<'_>,
     list: impl Fn(&VmState) -> Vec<Vec<u8>>,
     count: u32,
     size: u32,

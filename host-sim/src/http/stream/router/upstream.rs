@@ -77,7 +77,7 @@ impl HttpStream {
     /// The router has waited long enough.
     pub(crate) fn upstream_timed_out(&mut self) {
         self.router.get_in_touch();
-        let patience = self.router.patience();
+        let timeouts = self.router.timeouts();
         let (whole, per_try) = self.router.gives_up.unwrap_or_default();
         let by_try = per_try.is_some_and(|by_try| whole.is_none_or(|whole| by_try < whole));
         if by_try && self.response.is_none() && self.is_retried(Failure::Slow) {
@@ -89,7 +89,7 @@ impl HttpStream {
             true => "upstream_per_try_timeout",
             false => "response_timeout",
         };
-        let answer = match patience.is_silent {
+        let answer = match timeouts.is_silent {
             true => LocalResponse::by_envoy(204, "", details),
             false => LocalResponse::by_envoy(504, "upstream request timeout", details),
         };

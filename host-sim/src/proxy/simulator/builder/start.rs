@@ -12,7 +12,7 @@ use crate::guest::module::Module;
 use crate::guest::vm_state::{Identity, Plugin};
 use crate::host::Host;
 use crate::host::probe::Probe;
-use crate::host::shared::Commons;
+use crate::host::shared::ProcessState;
 use crate::http::{DEFAULT_BUFFER_LIMIT, Proxy};
 use crate::model::PluginSettings;
 use crate::proxy::simulator::Simulator;
@@ -97,16 +97,16 @@ impl Builder {
         }
     }
 
-    /// Starts one worker of several, which live on threads of their own and share `commons`; nobody tries its configuration before.
+    /// Starts one worker of several, which live on threads of their own and share `process`; nobody tries its configuration before.
     pub(crate) fn start_one(
         self,
         index: usize,
-        commons: Commons,
+        process: ProcessState,
         probe: Rc<dyn Probe>,
     ) -> Result<Simulator, StartError> {
         /// More connections than a worker has in any exploration.
         const CONNECTIONS: u64 = 1_000_000;
-        let host = self.host().on_thread(commons, Some(probe));
+        let host = self.host().on_thread(process, Some(probe));
         let mut simulator = self.empty(host);
         let before = u64::try_from(index).unwrap_or_default();
         simulator.connections = before.saturating_mul(CONNECTIONS).saturating_add(1);
@@ -149,14 +149,14 @@ impl Builder {
     ///
     /// When Envoy would not start with this plugin.
     pub fn start_threads(self) -> Result<(Simulator, Vec<WorkerSeed>), StartError> {
-        let commons = Commons::default();
+        let process = ProcessState::default();
         let seeds = (0..self.workers).map(|index| WorkerSeed {
             builder: self.clone(),
             index,
-            commons: commons.with_own_words(),
+            process: process.with_own_words(),
         });
         let seeds = seeds.collect();
-        let host = self.host().on_thread(commons, None);
+        let host = self.host().on_thread(process, None);
         let mut simulator = self.empty(host);
         match simulator.start_vms(0) {
             Ok(()) => Ok((simulator, seeds)),
@@ -231,7 +231,7 @@ impl Builder {
 pub struct WorkerSeed {
     builder: Builder,
     index: u32,
-    commons: Commons,
+    process: ProcessState,
 }
 
 impl WorkerSeed {
@@ -245,7 +245,7 @@ impl WorkerSeed {
         let index = u64::from(self.index);
         let mut builder = self.builder;
         builder.seed = builder.seed.wrapping_add(index);
-        let host = builder.host().on_thread(self.commons, None);
+        let host = builder.host().on_thread(self.process, None);
         let mut simulator = builder.empty(host);
         simulator.tries = false;
         // No two connections have the same number.

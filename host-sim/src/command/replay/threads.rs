@@ -40,7 +40,7 @@ pub(super) enum Outcome {
 }
 
 /// Several threads.
-pub(super) struct Crew<'scope, 'm> {
+pub(super) struct ReplayThreads<'scope, 'm> {
     matter: Matter<'m>,
     lanes: Vec<Lane<'scope>>,
     /// Of each caller by number.
@@ -74,7 +74,7 @@ struct Broken {
     error: anyhow::Error,
 }
 
-impl<'scope, 'm: 'scope> Crew<'scope, 'm> {
+impl<'scope, 'm: 'scope> ReplayThreads<'scope, 'm> {
     /// Threads that begin with the calls that come at that time.
     pub(super) fn begin<'env>(
         scope: &'scope Scope<'scope, 'env>,

@@ -6,7 +6,7 @@ use crate::scenario::target::Holder;
 
 /// A call.
 #[derive(Debug)]
-pub(super) struct Flight {
+pub(super) struct ScheduledCall {
     pub(super) request: Request,
     pub(super) worker: usize,
     pub(super) call: Option<CallId>,
@@ -32,7 +32,7 @@ pub(super) enum State {
     Ended(Box<Exchange>),
 }
 
-impl Flight {
+impl ScheduledCall {
     pub(super) fn new(request: Request, worker: usize) -> Self {
         Self {
             request,

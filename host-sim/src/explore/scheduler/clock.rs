@@ -5,19 +5,19 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::super::actor::Actor;
-use super::super::seat::{Event, Gone, Message};
+use super::super::worker_thread::{Gone, Message, Work};
 use super::events::settled;
-use super::{Crew, CrewError};
+use super::{Scheduler, SchedulerError};
 use crate::proxy::simulator::Simulator;
 
-impl Crew {
+impl Scheduler {
     /// Moves the clock to where the next timers are due, without firing them.
-    pub(super) fn make_ticks_due(&mut self) -> Result<(), CrewError> {
+    pub(super) fn make_ticks_due(&mut self) -> Result<(), SchedulerError> {
         let Some(due) = self.next_due()? else {
             return Ok(());
         };
-        for (seat, tick) in self.seats.iter().zip(&mut self.ticks) {
-            *tick = seat.call(move |simulator| simulator.set_clock(due))?;
+        for (thread, tick) in self.threads.iter().zip(&mut self.ticks) {
+            *tick = thread.call(move |simulator| simulator.set_clock(due))?;
         }
         Ok(())
     }
@@ -25,20 +25,20 @@ impl Crew {
     /// When something happens by itself on any worker.
     pub(super) fn next_due(&self) -> Result<Option<Timestamp>, Gone> {
         let mut next: Option<Timestamp> = None;
-        for seat in &self.seats {
-            let due = seat.call(|simulator| simulator.next_due())?;
+        for thread in &self.threads {
+            let due = thread.call(|simulator| simulator.next_due())?;
             next = next.into_iter().chain(due).min();
         }
         Ok(next)
     }
 
     /// Moves every worker's clock, and what is due by then happens.
-    pub(super) fn pass_to(&mut self, due: Timestamp) -> Result<(), CrewError> {
+    pub(super) fn pass_to(&mut self, due: Timestamp) -> Result<(), SchedulerError> {
         self.each_in_turn(move |simulator| simulator.advance_to(due))
     }
 
     /// Fires every worker's timers once, without the clock moving.
-    pub(in super::super) fn fire_timers(&mut self) -> Result<(), CrewError> {
+    pub(in super::super) fn fire_timers(&mut self) -> Result<(), SchedulerError> {
         self.each_in_turn(Simulator::fire_timers)
     }
 
@@ -46,16 +46,16 @@ impl Crew {
     fn each_in_turn(
         &mut self,
         happens: impl Fn(&mut Simulator) + Clone + Send + 'static,
-    ) -> Result<(), CrewError> {
-        for worker in 0..self.seats.len() {
+    ) -> Result<(), SchedulerError> {
+        for worker in 0..self.threads.len() {
             let happens = happens.clone();
-            let event: Event = Box::new(move |simulator| {
+            let work: Work = Box::new(move |simulator| {
                 happens(simulator);
                 settled(simulator.settle())
             });
-            let seat = self.seat(worker)?;
-            seat.begin(event, false)?;
-            if let Message::Done { outcome, .. } = seat.next()? {
+            let thread = self.thread(worker)?;
+            thread.begin(work, false)?;
+            if let Message::Done { outcome, .. } = thread.next()? {
                 self.note(worker, Actor::Tick(worker), outcome?)?;
             }
         }
@@ -63,12 +63,12 @@ impl Crew {
     }
 
     /// Lets time pass.
-    pub(in super::super) fn advance(&mut self, by: Duration) -> Result<(), CrewError> {
+    pub(in super::super) fn advance(&mut self, by: Duration) -> Result<(), SchedulerError> {
         self.fresh = false;
-        let Some(seat) = self.seats.first() else {
+        let Some(thread) = self.threads.first() else {
             return Ok(());
         };
-        let now = seat.call(|simulator| simulator.now())?;
+        let now = thread.call(|simulator| simulator.now())?;
         let end = now.saturating_add(by).unwrap_or(now);
         while let Some(due) = self.next_due()?.filter(|due| *due <= end) {
             self.pass_to(due)?;

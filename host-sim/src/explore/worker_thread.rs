@@ -6,8 +6,8 @@ use std::thread::{self, JoinHandle};
 
 use super::gate::Gate;
 use crate::host::access::Access;
-use crate::host::shared::Commons;
-use crate::proxy::simulator::{Builder, CallId, Happening, SimulationError, Simulator, StartError};
+use crate::host::shared::ProcessState;
+use crate::proxy::simulator::{Builder, CallId, Event, SimulationError, Simulator, StartError};
 
 /// What a worker has touched since it last said so.
 #[derive(Debug)]
@@ -43,34 +43,34 @@ pub(crate) struct Outcome {
     /// The call that it began.
     pub(super) begun: Option<CallId>,
     /// What has happened meanwhile.
-    pub(super) happenings: Vec<Happening>,
+    pub(super) events: Vec<Event>,
 }
 
 /// What a worker does at once, unless the gate stops it.
-pub(super) type Event = Box<dyn FnOnce(&mut Simulator) -> Result<Outcome, SimulationError> + Send>;
+pub(super) type Work = Box<dyn FnOnce(&mut Simulator) -> Result<Outcome, SimulationError> + Send>;
 
 type Job = Box<dyn FnOnce(&mut Simulator, &Gate) + Send>;
 
 /// The thread.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub(super) struct WorkerThread {
     jobs: Option<Sender<Job>>,
     messages: Receiver<Message>,
     go: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// The thread is gone, which it never is while it has a seat.
+/// The thread is gone, which it never is while somebody knows it.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("a worker's thread ended")]
 pub(super) struct Gone;
 
-impl Seat {
+impl WorkerThread {
     /// Starts the worker with this index.
     pub(super) fn start(
         builder: Builder,
         index: usize,
-        commons: Commons,
+        process: ProcessState,
     ) -> Result<Result<Self, StartError>, Gone> {
         let (jobs, todo) = mpsc::channel::<Job>();
         let (sender, messages) = mpsc::channel();
@@ -78,7 +78,7 @@ impl Seat {
         let (started, is_started) = mpsc::channel();
         let thread = thread::spawn(move || {
             let gate = Rc::new(Gate::new(sender, may_go));
-            let outcome = builder.start_one(index, commons, gate.clone());
+            let outcome = builder.start_one(index, process, gate.clone());
             let (outcome, simulator) = match outcome {
                 Ok(simulator) => (Ok(()), Some(simulator)),
                 Err(error) => (Err(error), None),
@@ -113,7 +113,7 @@ impl Seat {
     }
 
     /// Lets an event begin; [`next`](Self::next) says how far it came. When it is not explored, the gate is open.
-    pub(super) fn begin(&self, event: Event, explored: bool) -> Result<(), Gone> {
+    pub(super) fn begin(&self, event: Work, explored: bool) -> Result<(), Gone> {
         self.send(Box::new(move |simulator, gate| {
             gate.shut(explored);
             let outcome = event(simulator);
@@ -140,7 +140,7 @@ impl Seat {
     }
 }
 
-impl Drop for Seat {
+impl Drop for WorkerThread {
     /// A worker that stands at the gate goes through it to the end of its event.
     fn drop(&mut self) {
         self.jobs = None;

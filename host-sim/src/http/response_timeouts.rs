@@ -1,4 +1,4 @@
-//! What a request itself says of the router's patience: headers of Envoy's own, which the router takes away. They come from plugins, and
+//! What a request itself says of the router's timeouts: headers of Envoy's own, which the router takes away. They come from plugins, and
 //! from clients that Envoy takes for internal (`FilterUtility::finalTimeout`).
 
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::header_map::HeaderMap;
 
 /// How long the router waits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Patience {
+pub(crate) struct ResponseTimeouts {
     /// For the whole answer; 0 is for ever.
     pub(crate) whole: Duration,
     /// For the answer to each try, if that is less.
@@ -27,7 +27,7 @@ const PASSED_OVER: [&str; 3] = [
     "x-envoy-upstream-stream-duration-ms",
 ];
 
-impl Patience {
+impl ResponseTimeouts {
     /// Takes away what headers say of it, where the route would wait so long, and says to the upstream how long that is.
     pub(crate) fn take(headers: &mut HeaderMap, route: Self) -> Self {
         let mut asked = |name| {
@@ -46,14 +46,14 @@ impl Patience {
             headers.remove(name);
         }
         let shorter = |one: &Duration| !one.is_zero() && (whole.is_zero() || *one < whole);
-        let patience = Self {
+        let timeouts = Self {
             whole,
             per_try: per_try.filter(shorter),
             is_silent,
             hedges,
         };
-        patience.tell(headers);
-        patience
+        timeouts.tell(headers);
+        timeouts
     }
 
     fn tell(&self, headers: &mut HeaderMap) {
@@ -82,9 +82,9 @@ mod tests {
 
     #[test]
     fn requests_say_how_long_the_router_waits() {
-        let route = Patience {
+        let route = ResponseTimeouts {
             whole: Duration::from_secs(15),
-            ..Patience::default()
+            ..ResponseTimeouts::default()
         };
         for (whole, per_try, expected, told) in [
             ("", "", (15_000, None), "15000"),
@@ -105,11 +105,11 @@ mod tests {
                     headers.add(name, value);
                 }
             }
-            let patience = Patience::take(&mut headers, route);
+            let timeouts = ResponseTimeouts::take(&mut headers, route);
             let milliseconds = Duration::from_millis;
             let (whole, per_try) = expected;
             let expected = (milliseconds(whole), per_try.map(milliseconds));
-            assert_eq!((patience.whole, patience.per_try), expected);
+            assert_eq!((timeouts.whole, timeouts.per_try), expected);
             let said = headers.text("x-envoy-expected-rq-timeout-ms");
             assert_eq!(said.unwrap_or_default(), told);
             assert_eq!(headers.len(), u32::from(!told.is_empty()));

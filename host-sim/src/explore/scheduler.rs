@@ -9,11 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::actor::Actor;
 use super::chooser::{Candidate, Course, Stop};
-use super::flight::{Flight, State};
-use super::seat::{Gone, Message, Seat};
+use super::scheduled_call::{ScheduledCall, State};
 use super::turns::Turns;
+use super::worker_thread::{Gone, Message, WorkerThread};
 use crate::host::access::{Access, Kind, Resource};
-use crate::host::shared::Commons;
+use crate::host::shared::ProcessState;
 use crate::model::{Departure, Request};
 use crate::proxy::simulator::{Builder, CalloutId, SimulationError, Simulator, StartError};
 
@@ -30,9 +30,9 @@ pub(crate) struct Scope {
     pub(crate) symmetry: bool,
 }
 
-/// Why the crew does not go on.
+/// Why the scheduler does not go on.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum CrewError {
+pub(crate) enum SchedulerError {
     #[error(transparent)]
     Simulation(#[from] SimulationError),
     #[error(transparent)]
@@ -44,12 +44,12 @@ pub(crate) enum CrewError {
 }
 
 /// The workers.
-pub(super) struct Crew {
-    seats: Vec<Seat>,
-    pub(super) commons: Commons,
+pub(super) struct Scheduler {
+    threads: Vec<WorkerThread>,
+    pub(super) process: ProcessState,
     scope: Scope,
     course: Arc<Mutex<Course>>,
-    pub(super) flights: Vec<Flight>,
+    pub(super) calls: Vec<ScheduledCall>,
     /// Who is in the middle of a callback on each worker, and what it touches first when it goes on.
     under_way: Vec<Option<(Actor, Access)>>,
     /// Callouts that no service has answered, by worker and number.
@@ -67,7 +67,7 @@ pub(super) struct Crew {
     fresh: bool,
 }
 
-impl Crew {
+impl Scheduler {
     /// Starts all workers.
     pub(super) fn start(
         builder: &Builder,
@@ -75,26 +75,26 @@ impl Crew {
         scope: Scope,
         course: Arc<Mutex<Course>>,
     ) -> Result<Result<Self, StartError>, Gone> {
-        let commons = Commons::default();
-        let (mut seats, mut vms) = (Vec::new(), Vec::new());
+        let process = ProcessState::default();
+        let (mut threads, mut vms) = (Vec::new(), Vec::new());
         for index in 0..usize::try_from(workers).unwrap_or(1) {
-            match Seat::start(builder.clone(), index, commons.clone())? {
-                Ok(seat) => {
-                    vms.push(seat.call(|simulator| simulator.vm_numbers())?);
-                    seats.push(seat);
+            match WorkerThread::start(builder.clone(), index, process.clone())? {
+                Ok(thread) => {
+                    vms.push(thread.call(|simulator| simulator.vm_numbers())?);
+                    threads.push(thread);
                 }
                 Err(error) => return Ok(Err(error)),
             }
         }
         Ok(Ok(Self {
-            under_way: seats.iter().map(|_| None).collect(),
-            called_out: vec![0; seats.len()],
-            ticks: vec![false; seats.len()],
-            seats,
-            commons,
+            under_way: threads.iter().map(|_| None).collect(),
+            called_out: vec![0; threads.len()],
+            ticks: vec![false; threads.len()],
+            threads,
+            process,
             scope,
             course,
-            flights: Vec::new(),
+            calls: Vec::new(),
             callouts: BTreeMap::new(),
             at_once: 0,
             next_worker: 0,
@@ -104,7 +104,7 @@ impl Crew {
         }))
     }
 
-    /// A call of this request, which has not begun; its place among the flights.
+    /// A call of this request, which has not begun; its place among the calls.
     pub(super) fn take(&mut self, request: &Request) -> usize {
         let turn = self.next_worker;
         let worker = match request.worker {
@@ -112,17 +112,17 @@ impl Crew {
             None => {
                 self.next_worker = turn
                     .saturating_add(1)
-                    .checked_rem(self.seats.len())
+                    .checked_rem(self.threads.len())
                     .unwrap_or(0);
                 turn
             }
         };
-        self.flights.push(Flight::new(request.clone(), worker));
-        self.flights.len().saturating_sub(1)
+        self.calls.push(ScheduledCall::new(request.clone(), worker));
+        self.calls.len().saturating_sub(1)
     }
 
     /// Lets everything happen in the order that is chosen, until nothing is left.
-    pub(super) fn explore(&mut self) -> Result<(), CrewError> {
+    pub(super) fn explore(&mut self) -> Result<(), SchedulerError> {
         self.at_once = 0;
         if self.scope.ticks {
             self.make_ticks_due()?;
@@ -131,7 +131,7 @@ impl Crew {
             self.choose_shapes()?;
         }
         if self.scope.symmetry && std::mem::take(&mut self.fresh) {
-            self.turns = Turns::of(&self.flights, self.seats.len());
+            self.turns = Turns::of(&self.calls, self.threads.len());
         }
         let driven = self.drive(true);
         self.turns = Turns::default();
@@ -140,29 +140,31 @@ impl Crew {
     }
 
     /// Lets everything happen until nothing is left that could without the clock, and then lets that move as far as it must.
-    pub(super) fn settle(&mut self) -> Result<(), CrewError> {
+    pub(super) fn settle(&mut self) -> Result<(), SchedulerError> {
         self.fresh = false;
         self.drive(false)
     }
 
-    fn drive(&mut self, explored: bool) -> Result<(), CrewError> {
+    fn drive(&mut self, explored: bool) -> Result<(), SchedulerError> {
         loop {
             while self.step(explored)? {}
             let waiting = self
-                .flights
+                .calls
                 .iter()
-                .find(|flight| !flight.has_ended() && !flight.held);
+                .find(|scheduled| !scheduled.has_ended() && !scheduled.held);
             let Some(waiting) = waiting else {
                 return Ok(());
             };
             let (method, path) = (waiting.request.method.clone(), waiting.request.path.clone());
-            let due = self.next_due()?.ok_or(CrewError::Hangs { method, path })?;
+            let due = self
+                .next_due()?
+                .ok_or(SchedulerError::Hangs { method, path })?;
             self.pass_to(due)?;
         }
     }
 
     /// Takes one step. Says whether there was any.
-    fn step(&mut self, explored: bool) -> Result<bool, CrewError> {
+    fn step(&mut self, explored: bool) -> Result<bool, SchedulerError> {
         let candidates = self.candidates();
         let chosen = match explored {
             true => self.course().choose(&candidates)?,
@@ -177,16 +179,16 @@ impl Crew {
         let before = self.at_upstream();
         let first = match self.under_way.get_mut(worker).and_then(Option::take) {
             Some((_, access)) => {
-                self.seat(worker)?.go()?;
+                self.thread(worker)?.go()?;
                 Some(access)
             }
             None => {
-                let event = self.event(candidate.actor);
-                self.seat(worker)?.begin(event, explored)?;
+                let work = self.work_of(candidate.actor);
+                self.thread(worker)?.begin(work, explored)?;
                 None
             }
         };
-        let (touched, outcome) = match self.seat(worker)?.next()? {
+        let (touched, outcome) = match self.thread(worker)?.next()? {
             Message::Reached { touched, next } => {
                 if let Some(place) = self.under_way.get_mut(worker) {
                     *place = Some((candidate.actor, next));
@@ -202,7 +204,7 @@ impl Crew {
         let after = self.at_upstream();
         self.at_once = self.at_once.max(after);
         if explored {
-            let turn = self.turns.took(worker, first.as_ref(), &self.flights);
+            let turn = self.turns.took(worker, first.as_ref(), &self.calls);
             let first = first.filter(|_| !touched.missed);
             let touched = first.into_iter().chain(touched.besides);
             let mut touched: Vec<_> = touched.chain(turn).collect();
@@ -227,26 +229,26 @@ impl Crew {
     }
 
     fn at_upstream(&self) -> usize {
-        let flights = self.flights.iter();
-        flights.filter(|flight| flight.is_at_upstream()).count()
+        let calls = self.calls.iter();
+        calls.filter(|scheduled| scheduled.is_at_upstream()).count()
     }
 
     fn course(&self) -> std::sync::MutexGuard<'_, Course> {
         self.course.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn seat(&self, worker: usize) -> Result<&Seat, Gone> {
-        self.seats.get(worker).ok_or(Gone)
+    fn thread(&self, worker: usize) -> Result<&WorkerThread, Gone> {
+        self.threads.get(worker).ok_or(Gone)
     }
 
     /// In which shape each request arrives.
-    fn choose_shapes(&mut self) -> Result<(), CrewError> {
-        for index in 0..self.flights.len() {
-            let Some(flight) = self.flights.get(index) else {
+    fn choose_shapes(&mut self) -> Result<(), SchedulerError> {
+        for index in 0..self.calls.len() {
+            let Some(scheduled) = self.calls.get(index) else {
                 continue;
             };
-            let mut shapes = flight.shapes();
-            if !matches!(flight.state, State::New) || shapes.len() == 1 {
+            let mut shapes = scheduled.shapes();
+            if !matches!(scheduled.state, State::New) || shapes.len() == 1 {
                 continue;
             }
             let number = index.saturating_add(1);
@@ -259,28 +261,32 @@ impl Crew {
                 .collect();
             let chosen = self.course().choose(&candidates)?.unwrap_or_default();
             self.course().took(Vec::new(), false);
-            if let Some(flight) = self.flights.get_mut(index)
+            if let Some(scheduled) = self.calls.get_mut(index)
                 && chosen < shapes.len()
             {
-                flight.request = shapes.swap_remove(chosen);
+                scheduled.request = shapes.swap_remove(chosen);
             }
         }
         Ok(())
     }
 
     /// The client of a call leaves.
-    pub(super) fn leave(&mut self, index: usize, departure: Departure) -> Result<(), CrewError> {
-        let Some(flight) = self.flights.get_mut(index) else {
+    pub(super) fn leave(
+        &mut self,
+        index: usize,
+        departure: Departure,
+    ) -> Result<(), SchedulerError> {
+        let Some(scheduled) = self.calls.get_mut(index) else {
             return Ok(());
         };
-        flight.held = false;
-        flight.departure = departure;
-        let worker = flight.worker;
+        scheduled.held = false;
+        scheduled.departure = departure;
+        let worker = scheduled.worker;
         let actor = Actor::Leave(index.saturating_add(1));
-        let event = self.event(actor);
-        let seat = self.seat(worker)?;
-        seat.begin(event, false)?;
-        if let Message::Done { outcome, .. } = seat.next()? {
+        let work = self.work_of(actor);
+        let thread = self.thread(worker)?;
+        thread.begin(work, false)?;
+        if let Message::Done { outcome, .. } = thread.next()? {
             self.note(worker, actor, outcome?)?;
         }
         Ok(())
@@ -291,9 +297,9 @@ impl Crew {
         &self,
         work: impl Fn(&mut Simulator) -> R + Clone + Send + 'static,
     ) -> Result<Vec<R>, Gone> {
-        self.seats
+        self.threads
             .iter()
-            .map(|seat| seat.call(work.clone()))
+            .map(|thread| thread.call(work.clone()))
             .collect()
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::{Configured, Rules, Worker};
 use crate::guest::module::Module;
-use crate::guest::vm::{StartError, Vm, VmFailure};
+use crate::guest::vm::{Vm, VmFailure, VmStartError};
 use crate::guest::vm_state::{Identity, Plugin};
 use crate::host::Host;
 use crate::http::stream::HttpStream;
@@ -17,7 +17,7 @@ use crate::model::clock::Instant;
 
 /// A filter's place in a VM.
 #[derive(Clone, Debug)]
-pub(super) struct Seat {
+pub(super) struct PluginHandle {
     pub(super) plugin: Rc<Plugin>,
     pub(super) rules: Rc<Rules>,
     /// The configuration in force.
@@ -35,11 +35,11 @@ impl Worker {
         host: Rc<Host>,
         identity: Rc<Identity>,
         plugin: Rc<Plugin>,
-    ) -> Result<Self, StartError> {
+    ) -> Result<Self, VmStartError> {
         Ok(Self {
             vm: Vm::new(module, host, identity, plugin)?,
             module: module.clone(),
-            seats: Vec::new(),
+            handles: Vec::new(),
             orphans: BTreeMap::new(),
             stirred: false,
         })
@@ -55,66 +55,66 @@ impl Worker {
         self.takes(&other.module, &other.vm.store.data().identity)
     }
 
-    /// Configures a filter in this VM. Says which seat it has.
+    /// Configures a filter in this VM. Says which handle it has.
     pub(crate) fn join(
         &mut self,
         plugin: &Rc<Plugin>,
         rules: &Rc<Rules>,
         configuration: &Arc<[u8]>,
     ) -> Result<(usize, Configured), VmFailure> {
-        let seat = self.seats.len();
-        self.seats.push(Seat {
+        let handle = self.handles.len();
+        self.handles.push(PluginHandle {
             plugin: Rc::clone(plugin),
             rules: Rc::clone(rules),
             configuration: Arc::default(),
             root: 0,
             loaded: self.now(),
         });
-        self.vm.store.data_mut().seat(seat, plugin);
-        let outcome = self.configure(seat, configuration)?;
-        Ok((seat, outcome))
+        self.vm.store.data_mut().handle(handle, plugin);
+        let outcome = self.configure(handle, configuration)?;
+        Ok((handle, outcome))
     }
 
-    pub(super) fn seat(&self, seat: usize) -> Option<&Seat> {
-        self.seats.get(seat)
+    pub(super) fn handle(&self, handle: usize) -> Option<&PluginHandle> {
+        self.handles.get(handle)
     }
 
     /// The rules for a filter.
-    pub(crate) fn rules(&self, seat: usize) -> Option<Rc<Rules>> {
-        self.seat(seat).map(|seat| Rc::clone(&seat.rules))
+    pub(crate) fn rules(&self, handle: usize) -> Option<Rc<Rules>> {
+        self.handle(handle).map(|handle| Rc::clone(&handle.rules))
     }
 
     /// The rules for a stream.
     pub(super) fn rules_of(&mut self, id: u32) -> Option<Rc<Rules>> {
-        let seat = self.stream(id)?.seat;
-        self.rules(seat)
+        let handle = self.stream(id)?.handle;
+        self.rules(handle)
     }
 
     /// The configuration of a filter that is in force, or is to be once the VM is started anew.
-    pub(crate) fn configuration(&self, seat: usize) -> Option<&[u8]> {
-        self.seat(seat).map(|seat| &*seat.configuration)
+    pub(crate) fn configuration(&self, handle: usize) -> Option<&[u8]> {
+        self.handle(handle).map(|handle| &*handle.configuration)
     }
 
     /// A new configuration for a VM that has failed takes effect when the VM is started anew.
-    pub(crate) fn configure_later(&mut self, seat: usize, configuration: &Arc<[u8]>) {
-        if let Some(seat) = self.seats.get_mut(seat) {
-            seat.configuration = Arc::clone(configuration);
+    pub(crate) fn configure_later(&mut self, handle: usize, configuration: &Arc<[u8]>) {
+        if let Some(handle) = self.handles.get_mut(handle) {
+            handle.configuration = Arc::clone(configuration);
         }
     }
 
     /// A number for the next stream of a filter, and the root context that it belongs to.
-    pub(crate) fn next_stream(&mut self, seat: usize) -> (u32, u32) {
-        let root = self.seat(seat).map_or(0, |seat| seat.root);
+    pub(crate) fn next_stream(&mut self, handle: usize) -> (u32, u32) {
+        let root = self.handle(handle).map_or(0, |handle| handle.root);
         (self.vm.store.data_mut().take_context_id(), root)
     }
 
     /// The root context of another filter of this VM of which all the same is said.
-    pub(super) fn root_like(&self, seat: usize, configuration: &Arc<[u8]>) -> Option<u32> {
-        let own = self.seat(seat)?;
+    pub(super) fn root_like(&self, handle: usize, configuration: &Arc<[u8]>) -> Option<u32> {
+        let own = self.handle(handle)?;
         let identity = &self.vm.store.data().identity;
-        let others = self.seats.iter().enumerate();
+        let others = self.handles.iter().enumerate();
         let mut same = others.filter(|(index, other)| {
-            *index != seat
+            *index != handle
                 && other.root != 0
                 && other.configuration == *configuration
                 && identity.shares_context(&other.plugin.settings, &own.plugin.settings)
@@ -123,8 +123,8 @@ impl Worker {
     }
 
     /// Takes the streams of a filter out of this VM, which has failed.
-    pub(super) fn take_streams(&mut self, seat: usize) -> Vec<(u32, Box<HttpStream>)> {
-        let own = |_: &u32, stream: &mut Box<HttpStream>| stream.seat == seat;
+    pub(super) fn take_streams(&mut self, handle: usize) -> Vec<(u32, Box<HttpStream>)> {
+        let own = |_: &u32, stream: &mut Box<HttpStream>| stream.handle == handle;
         let mut taken: Vec<_> = self.orphans.extract_if(.., own).collect();
         taken.extend(self.vm.store.data_mut().streams.extract_if(.., own));
         taken

@@ -2,12 +2,12 @@
 
 use super::super::actor::Actor;
 use super::super::chooser::Candidate;
-use super::super::flight::{Flight, State};
-use super::super::seat::{Event, Outcome};
-use super::{Crew, CrewError};
-use crate::proxy::simulator::{CallId, CalloutId, Happening, SimulationError};
+use super::super::scheduled_call::{ScheduledCall, State};
+use super::super::worker_thread::{Outcome, Work};
+use super::{Scheduler, SchedulerError};
+use crate::proxy::simulator::{CallId, CalloutId, Event, SimulationError};
 
-impl Crew {
+impl Scheduler {
     /// Every step that could come next. A worker that stands at the gate can only go on.
     pub(super) fn candidates(&self) -> Vec<Candidate> {
         let mut candidates = Vec::new();
@@ -18,7 +18,7 @@ impl Crew {
                 under_way,
             };
             if let Some((actor, next)) = under_way {
-                if self.turns.allow(worker, next, &self.flights) {
+                if self.turns.allow(worker, next, &self.calls) {
                     candidates.push(candidate(*actor, true));
                 }
                 continue;
@@ -32,17 +32,17 @@ impl Crew {
     /// The events that an idle worker can take up.
     pub(super) fn events(&self, worker: usize) -> Vec<Actor> {
         let mut events = Vec::new();
-        for (index, flight) in self.flights.iter().enumerate() {
-            if flight.worker != worker || flight.has_ended() {
+        for (index, scheduled) in self.calls.iter().enumerate() {
+            if scheduled.worker != worker || scheduled.has_ended() {
                 continue;
             }
             let number = index.saturating_add(1);
-            let answers = matches!(flight.state, State::AtUpstream) && !flight.held;
-            if matches!(flight.state, State::New) || answers {
+            let answers = matches!(scheduled.state, State::AtUpstream) && !scheduled.held;
+            if matches!(scheduled.state, State::New) || answers {
                 events.push(Actor::Call(number));
             }
-            let begun = !matches!(flight.state, State::New);
-            if begun && flight.request.may_leave {
+            let begun = !matches!(scheduled.state, State::New);
+            if begun && scheduled.request.may_leave {
                 events.push(Actor::Leave(number));
             }
         }
@@ -56,7 +56,7 @@ impl Crew {
             events.push(Actor::Tick(worker));
         }
         let vms = self.vms.get(worker).map(Vec::as_slice).unwrap_or_default();
-        let queues = self.commons.queues.borrow();
+        let queues = self.process.queues.borrow();
         if vms.iter().any(|vm| queues.is_ready_for(*vm)) {
             events.push(Actor::Queue(worker));
         }
@@ -64,26 +64,26 @@ impl Crew {
     }
 
     /// What the worker does in an event.
-    pub(super) fn event(&mut self, actor: Actor) -> Event {
+    pub(super) fn work_of(&mut self, actor: Actor) -> Work {
         match actor {
             Actor::Call(number) => {
-                let flight = number
+                let scheduled = number
                     .checked_sub(1)
-                    .and_then(|index| self.flights.get_mut(index));
-                let Some(flight) = flight else {
+                    .and_then(|index| self.calls.get_mut(index));
+                let Some(scheduled) = scheduled else {
                     return Box::new(|_| Ok(Outcome::default()));
                 };
-                let request = flight.request.clone();
-                match flight.call {
+                let request = scheduled.request.clone();
+                match scheduled.call {
                     None => Box::new(move |simulator| {
                         let begun = simulator.begin(&request)?;
                         Ok(Outcome {
                             begun: Some(begun),
-                            happenings: simulator.settle()?,
+                            events: simulator.settle()?,
                         })
                     }),
                     Some(call) => {
-                        flight.state = State::Answered;
+                        scheduled.state = State::Answered;
                         Box::new(move |simulator| {
                             simulator.answer(call, request.upstream);
                             settled(simulator.settle())
@@ -92,10 +92,11 @@ impl Crew {
                 }
             }
             Actor::Leave(number) => {
-                let flight = number
+                let scheduled = number
                     .checked_sub(1)
-                    .and_then(|index| self.flights.get(index));
-                let leaving = flight.and_then(|flight| Some((flight.call?, flight.departure)));
+                    .and_then(|index| self.calls.get(index));
+                let leaving =
+                    scheduled.and_then(|scheduled| Some((scheduled.call?, scheduled.departure)));
                 Box::new(move |simulator| {
                     if let Some((call, departure)) = leaving {
                         simulator.leave(call, departure);
@@ -131,33 +132,33 @@ impl Crew {
         worker: usize,
         actor: Actor,
         outcome: Outcome,
-    ) -> Result<(), CrewError> {
+    ) -> Result<(), SchedulerError> {
         if let (Some(begun), Actor::Call(number)) = (outcome.begun, actor)
-            && let Some(flight) = number
+            && let Some(scheduled) = number
                 .checked_sub(1)
-                .and_then(|index| self.flights.get_mut(index))
+                .and_then(|index| self.calls.get_mut(index))
         {
-            flight.call = Some(begun);
-            flight.state = State::InFilter;
+            scheduled.call = Some(begun);
+            scheduled.state = State::InFilter;
         }
-        for happening in outcome.happenings {
-            match happening {
-                Happening::Forward { call, .. } => {
-                    if let Some(flight) = self.flight(worker, call) {
-                        flight.state = State::AtUpstream;
+        for event in outcome.events {
+            match event {
+                Event::Forward { call, .. } => {
+                    if let Some(scheduled) = self.scheduled(worker, call) {
+                        scheduled.state = State::AtUpstream;
                     }
                 }
-                Happening::Ended { call, exchange } => {
-                    if let Some(flight) = self.flight(worker, call) {
-                        flight.state = State::Ended(Box::new(exchange));
+                Event::Ended { call, exchange } => {
+                    if let Some(scheduled) = self.scheduled(worker, call) {
+                        scheduled.state = State::Ended(Box::new(exchange));
                     }
                 }
-                Happening::Callout { callout, .. } => self.called_out(worker, callout)?,
+                Event::Callout { callout, .. } => self.called_out(worker, callout)?,
                 // Calls that are explored come and go whole.
-                Happening::ForwardMore { .. }
-                | Happening::Answer { .. }
-                | Happening::BodyHidden(_)
-                | Happening::AnswerMore { .. } => {}
+                Event::ForwardMore { .. }
+                | Event::Answer { .. }
+                | Event::BodyHidden(_)
+                | Event::AnswerMore { .. } => {}
             }
         }
         Ok(())
@@ -168,9 +169,9 @@ impl Crew {
         &mut self,
         worker: usize,
         callout: CalloutId,
-    ) -> Result<(), CrewError> {
+    ) -> Result<(), SchedulerError> {
         let hangs = self
-            .seat(worker)?
+            .thread(worker)?
             .call(move |simulator| simulator.hangs_callout(callout))?;
         let Some(count) = self.called_out.get_mut(worker).filter(|_| !hangs) else {
             return Ok(());
@@ -180,18 +181,18 @@ impl Crew {
         Ok(())
     }
 
-    pub(super) fn flight(&mut self, worker: usize, call: CallId) -> Option<&mut Flight> {
-        self.flights
+    pub(super) fn scheduled(&mut self, worker: usize, call: CallId) -> Option<&mut ScheduledCall> {
+        self.calls
             .iter_mut()
-            .find(|flight| flight.worker == worker && flight.call == Some(call))
+            .find(|scheduled| scheduled.worker == worker && scheduled.call == Some(call))
     }
 }
 
 pub(super) fn settled(
-    happenings: Result<Vec<Happening>, SimulationError>,
+    events: Result<Vec<Event>, SimulationError>,
 ) -> Result<Outcome, SimulationError> {
     Ok(Outcome {
         begun: None,
-        happenings: happenings?,
+        events: events?,
     })
 }

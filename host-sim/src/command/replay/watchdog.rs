@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::number::count;
 
 /// Somebody who watches, and ends the program with the exit status 1 when the filter does not return.
-pub(super) struct Patience {
+pub(super) struct Watchdog {
     state: Arc<State>,
     /// Once it goes, nobody watches any more.
     _watched: Sender<()>,
@@ -52,7 +52,7 @@ impl Work {
     }
 }
 
-impl Patience {
+impl Watchdog {
     /// Waits for `longest` at least, and for less than twice as long: calls that others pass in microseconds are not timed one by one.
     pub(super) fn begin(longest: Duration) -> Self {
         let state = Arc::new(State::default());

@@ -13,12 +13,12 @@ use crate::proxy::chain::{Chain, Progress};
 /// A call that has come and not gone. It must be [ended](Simulator::end).
 #[derive(Debug)]
 #[must_use = "a call that is not ended stays in progress"]
-pub struct Passing {
+pub struct PendingCall {
     stream: StreamId,
     progress: Progress,
 }
 
-impl Passing {
+impl PendingCall {
     /// Whether the plugin let it go to the upstream.
     #[must_use]
     pub fn is_forwarded(&self) -> bool {
@@ -39,19 +39,19 @@ impl Simulator {
     /// # Errors
     ///
     /// When the module needs what host-sim cannot do, or never returns.
-    pub fn pass(&mut self, request: &Request) -> Result<Passing, SimulationError> {
+    pub fn pass(&mut self, request: &Request) -> Result<PendingCall, SimulationError> {
         let stream = self.submit(request, Body::Whole)?;
         self.on(stream, Chain::hold);
         let progress = self.go_on(stream)?;
         // What it asked of a service without waiting for the answer.
         self.deliver_callouts();
-        Ok(Passing { stream, progress })
+        Ok(PendingCall { stream, progress })
     }
 
     /// Whether a call has a value of the filter state under this key, without `wasm.`, and it is one such.
     pub fn has_property(
         &mut self,
-        call: &Passing,
+        call: &PendingCall,
         key: &[u8],
         is_such: impl FnOnce(&[u8]) -> bool,
     ) -> bool {
@@ -71,7 +71,7 @@ impl Simulator {
     /// As [`pass`](Self::pass).
     pub fn end(
         &mut self,
-        call: &Passing,
+        call: &PendingCall,
         status: Option<u16>,
         keys: &[impl AsRef<[u8]>],
         ending: &mut Ending,
@@ -90,7 +90,7 @@ impl Simulator {
     /// As [`pass`](Self::pass).
     pub fn end_with(
         &mut self,
-        call: &Passing,
+        call: &PendingCall,
         answer: Option<AnswerOverride>,
         keys: &[impl AsRef<[u8]>],
         ending: &mut Ending,
