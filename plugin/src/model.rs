@@ -22,5 +22,6 @@ pub mod plan;
 pub mod property_path;
 pub mod reason;
 pub mod refunds;
+pub mod sorted;
 pub mod spread;
 pub mod terms;

@@ -113,9 +113,7 @@ impl Account {
             Self {
                 slots: self.slots,
                 lease: on_another_day(self.lease.as_deref()),
-                clients: self
-                    .clients
-                    .map(|clients| Rc::new(clients.on_another_day())),
+                clients: self.clients.and_then(|clients| clients.on_another_day()),
                 ..Self::opened(today)
             }
         } else {
@@ -304,7 +302,9 @@ impl Account {
     pub fn with_slots(&self, slots: Slots) -> Self {
         Self {
             slots,
-            ..self.clone()
+            lease: self.lease.clone(),
+            clients: self.clients.clone(),
+            ..*self
         }
     }
 

@@ -33,7 +33,7 @@ pub struct AccountHolder {
     /// How many of its calls may be in progress; `None` for any number.
     pub concurrency: Option<u32>,
     /// How much its clients may use, in place of what holds for all organizations.
-    pub client_limits: Option<ClientLimits>,
+    pub client_limits: Option<Box<ClientLimits>>,
     /// Whether refusals are meant.
     pub enforcement: Enforcement,
 }

@@ -207,6 +207,7 @@ impl<'a, S: SharedData> Ledger<'a, S> {
 
     /// The same where the clock says that it is `today`: an account is [brought back](Account::brought_back_to) that is far ahead. What
     /// comes late for a day that has passed must not do that.
+    #[inline(always)]
     pub fn post_now<E>(
         &self,
         key: &AccountKey,

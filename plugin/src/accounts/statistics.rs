@@ -12,9 +12,9 @@ mod tests;
 
 pub use record::UnreadableStatistics;
 
-use std::cmp::Reverse;
-
-use crate::model::{client::ClientId, credits::Credits, day::DayNumber, reason::Reason};
+use crate::model::{
+    client::ClientId, credits::Credits, day::DayNumber, reason::Reason, sorted::sorted,
+};
 
 /// What one organization did on one day.
 ///
@@ -122,6 +122,11 @@ impl Count {
         }
     }
 
+    /// What of two counts the greater one has more of.
+    const fn rank(&self) -> (u64, u64) {
+        (self.credits.get(), self.calls)
+    }
+
     /// Adds `other`.
     pub fn add(&mut self, other: Self) {
         self.calls = self.calls.saturating_add(other.calls);
@@ -191,8 +196,8 @@ impl Breakdown {
         if self.named.len() <= names {
             return;
         }
-        self.named
-            .sort_by_key(|(_, count)| Reverse((count.credits, count.calls)));
+        let named = std::mem::take(&mut self.named);
+        self.named = sorted(named, |(_, one), (_, other)| other.rank().cmp(&one.rank()));
         for (_, count) in self.named.split_off(names) {
             self.others.add(count);
         }
@@ -317,10 +322,9 @@ impl Statistics {
     pub fn trim(&mut self, names: usize) {
         self.operations.trim(names);
         if self.clients.len() > names {
-            self.clients.sort_by_key(|client| {
-                let total = client.operations.total();
-                Reverse((total.credits, total.calls))
-            });
+            let clients = std::mem::take(&mut self.clients);
+            let rank = |client: &ClientStatistics| client.operations.total().rank();
+            self.clients = sorted(clients, |one, other| rank(other).cmp(&rank(one)));
             let rest = self.clients.split_off(names);
             let mut others = ClientStatistics::none_of(ClientId::others());
             for client in &rest {

@@ -143,7 +143,7 @@ impl Tally {
         flushed
     }
 
-    /// The days before `today` of the account at `key`.
+    /// The same as [`Self::read`], and the days before `today`.
     ///
     /// # Errors
     /// As [`Self::read`].
@@ -152,22 +152,21 @@ impl Tally {
         key: &AccountKey,
         today: DayNumber,
         data: &impl SharedData,
-    ) -> Result<History, StatisticsError> {
-        let stored = |below: &str| -> Result<Vec<u8>, HostRefused> {
-            let stored = data.get(&[key.as_str(), below].concat())?;
-            Ok(stored.map(|stored| stored.value).unwrap_or_default())
-        };
-        let mut history = History::from_record(&stored(History::BELOW)?)?;
+    ) -> Result<(Statistics, History), StatisticsError> {
+        let stored = data.get(&[key.as_str(), History::BELOW].concat())?;
+        let stored = stored.map(|stored| stored.value).unwrap_or_default();
+        let mut history = History::from_record(&stored)?;
+        let statistics = self.latest(key, data)?;
         // Nobody has called today yet.
-        if let Some(last) = statistics(&stored(Statistics::BELOW)?)? {
-            history = history.with(&last);
+        if let Some(last) = &statistics {
+            history = history.with(last);
         }
         for Pending { holder, statistics } in self.former.iter().chain(&self.passed) {
             if holder.key == *key {
                 history = history.with(statistics);
             }
         }
-        Ok(history.before(today))
+        Ok((self.as_of(today, key, statistics), history.before(today)))
     }
 
     /// The statistics of the account at `key` as of `today`: what all workers have written and what this one has not. What other
@@ -181,14 +180,33 @@ impl Tally {
         today: DayNumber,
         data: &impl SharedData,
     ) -> Result<Statistics, StatisticsError> {
+        let statistics = self.latest(key, data)?;
+        Ok(self.as_of(today, key, statistics))
+    }
+
+    /// What all workers have written of the last day on which there was something.
+    fn latest(
+        &self,
+        key: &AccountKey,
+        data: &impl SharedData,
+    ) -> Result<Option<Statistics>, StatisticsError> {
         let stored = data.get(&stored_at(key.as_str()))?;
         let stored = stored.map(|stored| stored.value).unwrap_or_default();
-        let statistics = statistics(&stored)?;
+        Ok(statistics(&stored)?)
+    }
+
+    /// What was written as of `today`, with what this worker has not written.
+    fn as_of(
+        &self,
+        today: DayNumber,
+        key: &AccountKey,
+        statistics: Option<Statistics>,
+    ) -> Statistics {
         let mut statistics = statistics.unwrap_or_else(|| Statistics::opened(today));
         if let Some(pending) = self.pending.get(key) {
             statistics.merge(&pending.statistics);
         }
-        Ok(statistics.on(today))
+        statistics.on(today)
     }
 }
 

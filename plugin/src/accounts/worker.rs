@@ -178,16 +178,7 @@ impl Worker {
     /// It serves one call less, which held these slots, and states so in the account. What cannot be stated now is stated at the next
     /// tick. Returns the races lost.
     pub fn ends(&self, held: &Held, lease: Seconds, now: Timestamp, data: &impl SharedData) -> u32 {
-        let key = &held.holder.key;
-        if let Some(serving) = self.serving.borrow_mut().get_mut(key) {
-            if let Some(group) = held.group {
-                one_less(&mut serving.groups, &group);
-            }
-            if let Some(client) = &held.client {
-                one_less(&mut serving.clients, client);
-            }
-        }
-        self.state(key, lease, now, data)
+        self.state(&held.holder.key, Some(held), lease, now, data)
     }
 
     /// Whose calls it serves.
@@ -227,11 +218,16 @@ impl Worker {
         known.unwrap_or_else(|_| Statistics::opened(today))
     }
 
-    /// What an organization did on the days before today.
+    /// The same, and what it did on the days before today.
     #[must_use]
-    pub fn history(&self, key: &AccountKey, today: DayNumber, data: &impl SharedData) -> History {
+    pub fn history(
+        &self,
+        key: &AccountKey,
+        today: DayNumber,
+        data: &impl SharedData,
+    ) -> (Statistics, History) {
         let known = self.tally.borrow().history(key, today, data);
-        known.unwrap_or_default()
+        known.unwrap_or_else(|_| (self.statistics(key, today, data), History::default()))
     }
 
     /// Tells what was counted, `counted` as well, and tries again what is owed.
@@ -259,7 +255,7 @@ impl Worker {
     fn renew(&self, lease: Seconds, now: Timestamp, data: &impl SharedData) {
         let keys: Vec<_> = self.serving.borrow().keys().cloned().collect();
         for key in keys {
-            self.state(&key, lease, now, data);
+            self.state(&key, None, lease, now, data);
         }
     }
 
@@ -275,18 +271,23 @@ impl Worker {
         }
     }
 
-    /// States in an account how many of its calls the worker serves, and forgets it if there are none. Returns the races lost.
+    /// States in an account how many of its calls the worker serves, without one that has ended, and forgets it if there are none. Returns
+    /// the races lost.
     fn state(
         &self,
         key: &AccountKey,
+        ended: Option<&Held>,
         lease: Seconds,
         now: Timestamp,
         data: &impl SharedData,
     ) -> u32 {
-        let known = self.serving.borrow();
-        let (Some(worker), Some(serving)) = (self.id.get(), known.get(key)) else {
+        let mut known = self.serving.borrow_mut();
+        let (Some(worker), Some(serving)) = (self.id.get(), known.get_mut(key)) else {
             return 0;
         };
+        if let Some(held) = ended {
+            serving.end(held);
+        }
         let today = serving.holder.data_center.calendar.day(now).number;
         let posting = Ledger::new(data).post(key, today, |account| {
             let mut slots = account.slots().clone();
@@ -299,20 +300,27 @@ impl Worker {
                 account.with_calls_of(client, worker, *calls, lease, now)
             }))
         });
-        let groups = serving.groups.iter().map(|(_, calls)| calls);
-        let clients = serving.clients.iter().map(|(_, calls)| calls);
-        let idle = groups.chain(clients).all(|calls| *calls == 0);
-        drop(known);
-        if posting.result.is_ok()
-            && let Some(serving) = self.serving.borrow_mut().get_mut(key)
-        {
+        if posting.result.is_ok() {
             // Not to remember every name that ever called.
             serving.clients.retain(|(_, calls)| *calls > 0);
-        }
-        if idle && posting.result.is_ok() {
-            self.serving.borrow_mut().remove(key);
+            let is_idle = serving.groups.iter().all(|(_, calls)| *calls == 0);
+            if is_idle && serving.clients.is_empty() {
+                known.remove(key);
+            }
         }
         posting.retries
+    }
+}
+
+impl Serving {
+    /// A call has ended that held these slots.
+    fn end(&mut self, held: &Held) {
+        if let Some(group) = held.group {
+            one_less(&mut self.groups, &group);
+        }
+        if let Some(client) = &held.client {
+            one_less(&mut self.clients, client);
+        }
     }
 }
 

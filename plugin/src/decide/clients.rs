@@ -128,7 +128,7 @@ impl ClientRules {
         stated: &StatedClient,
         holder: &AccountHolder,
     ) -> Result<Client, InvalidAttributes> {
-        let own = holder.client_limits.as_ref();
+        let own = holder.client_limits.as_deref();
         let id = ClientId::stated(stated.id.as_deref());
         let (limit, kept) = self.limits.limit(own, &id);
         let (others, _) = self.limits.limit(own, &ClientId::others());

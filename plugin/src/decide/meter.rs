@@ -134,7 +134,7 @@ pub struct Meter {
     /// The slots that the call holds until it ends.
     slot: Option<Held>,
     /// Who within the organization calls; `None` where clients are not told apart.
-    client: Option<Client>,
+    client: Option<Box<Client>>,
 }
 
 #[derive(Debug)]
@@ -275,7 +275,7 @@ impl Meter {
     ) -> Result<(), InvalidAttributes> {
         let rules = self.policy.clients.as_ref();
         self.client = rules
-            .map(|rules| rules.client(stated, holder))
+            .map(|rules| rules.client(stated, holder).map(Box::new))
             .transpose()?;
         Ok(())
     }
@@ -298,7 +298,7 @@ impl Meter {
             allotment: terms.total,
             remaining: account.remaining(terms.total),
             day,
-            client: client.map(|client| client.balance(account, terms.total)),
+            client: client.map(|client| Box::new(client.balance(account, terms.total))),
         }
     }
 

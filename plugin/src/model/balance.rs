@@ -18,17 +18,10 @@ pub struct Balance {
     /// The day.
     pub day: Day,
     /// What the call's client has used of it; `None` where clients are not told apart.
-    pub client: Option<ClientBalance>,
+    pub client: Option<Box<ClientBalance>>,
 }
 
 impl Balance {
-    /// What is left to the call: the organization's credits, or its client's if these are fewer.
-    #[must_use]
-    pub fn nearer(&self) -> Credits {
-        let client = self.client.as_ref().and_then(ClientBalance::remaining);
-        client.map_or(self.remaining, |client| client.min(self.remaining))
-    }
-
     /// The time until the credits are there again, rounded up.
     #[must_use]
     pub fn resets_in(&self, now: Timestamp) -> Seconds {

@@ -109,7 +109,7 @@ pub struct Organization {
     pub enforcement: Option<Enforcement>,
     /// How much its clients may use, in place of `clients.limits`.
     #[serde(default)]
-    pub clients: Option<ClientLimits>,
+    pub clients: Option<Box<ClientLimits>>,
 }
 
 crate::document::json::objects!(Organization);

@@ -312,7 +312,7 @@ impl Refusal {
     }
 
     fn client(&self) -> Option<&ClientBalance> {
-        self.balance.as_ref()?.client.as_ref()
+        self.balance.as_ref()?.client.as_deref()
     }
 
     fn title(&self) -> &'static str {
@@ -412,7 +412,7 @@ impl Refusal {
 
 /// The client of a call, what it may use in a day, and what is left of that.
 fn of_client(balance: &Balance) -> (&str, Credits, Credits) {
-    let client = balance.client.as_ref();
+    let client = balance.client.as_deref();
     let id = client.map_or(ClientId::NONE, |client| client.id.as_str());
     let cap = client.and_then(|client| client.cap);
     let left = client.and_then(ClientBalance::remaining);

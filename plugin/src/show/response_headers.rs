@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::{
     model::{
+        credits::Credits,
         decimal::{Decimal, push_number},
         header_name::HeaderName,
     },
@@ -149,34 +150,36 @@ impl ResponseHeaders {
                 .flatten()
                 .for_each(|name| tell(name.as_str(), None));
         };
-        if let Some(name) = &self.remaining {
-            let mut decimal = Decimal::default();
-            tell(name.as_str(), Some(decimal.format(left.nearer().get())));
-        }
+        let mut decimal = Decimal::default();
+        let remaining = decimal.format(left.remaining.get());
         let client = left.client.as_ref();
         let client = client.and_then(|client| Some((client.cap?, client.remaining()?)));
+        if let Some(name) = &self.remaining {
+            match client {
+                Some((_, client)) if client < left.remaining => {
+                    let mut decimal = Decimal::default();
+                    tell(name.as_str(), Some(decimal.format(client.get())));
+                }
+                _ => tell(name.as_str(), Some(remaining)),
+            }
+        }
         let mut items = String::new();
         if let Some(name) = &self.ratelimit {
             let resets_in = (";t=", left.resets_in(now).get());
-            write_item(&mut items, policy, (";r=", left.remaining.get()), resets_in);
+            write_item(&mut items, policy, ";r=", remaining, resets_in);
             if let Some((_, remaining)) = client {
-                items.push_str(", ");
-                write_item(
-                    &mut items,
-                    CLIENT_POLICY,
-                    (";r=", remaining.get()),
-                    resets_in,
-                );
+                add_client(&mut items, ";r=", remaining, resets_in);
             }
             tell(name.as_str(), Some(&items));
         }
         if let Some(name) = &self.ratelimit_policy {
             items.clear();
             let window = (";w=", left.day.length().get());
-            write_item(&mut items, policy, (";q=", left.allotment.get()), window);
+            let mut decimal = Decimal::default();
+            let quota = decimal.format(left.allotment.get());
+            write_item(&mut items, policy, ";q=", quota, window);
             if let Some((cap, _)) = client {
-                items.push_str(", ");
-                write_item(&mut items, CLIENT_POLICY, (";q=", cap.get()), window);
+                add_client(&mut items, ";q=", cap, window);
             }
             tell(name.as_str(), Some(&items));
         }
@@ -185,15 +188,29 @@ impl ResponseHeaders {
 
 /// Writes an item of a Structured Fields list behind `items`: a string with two numbers as parameters (RFC 9651, section 3.1). Put together
 /// by hand, which takes a third of the instructions that the formatting of the standard library does.
-fn write_item(items: &mut String, name: &str, first: (&str, u64), second: (&str, u64)) {
+fn write_item(items: &mut String, name: &str, key: &str, first: &str, second: (&str, u64)) {
     items.reserve(112);
     items.push('"');
     items.push_str(name);
     items.push('"');
-    items.push_str(first.0);
-    push_number(items, first.1);
+    items.push_str(key);
+    items.push_str(first);
     items.push_str(second.0);
     push_number(items, second.1);
+}
+
+/// Writes a further item, of the client.
+#[inline(never)]
+fn add_client(items: &mut String, key: &str, first: Credits, second: (&str, u64)) {
+    let mut decimal = Decimal::default();
+    items.push_str(", ");
+    write_item(
+        items,
+        CLIENT_POLICY,
+        key,
+        decimal.format(first.get()),
+        second,
+    );
 }
 
 #[cfg(feature = "schema")]

@@ -4,6 +4,8 @@
 //! They stay as bytes, of which a call reads and writes those of its own client alone. So many are kept whatever names are invented:
 //! those that the configuration or the directory names, and [`ClientClaim::most`] others; all further ones are counted together.
 //!
+//! After two bytes with the number of those that are not kept, there follow, the client that called last first:
+//!
 //! | bytes | what |
 //! |---|---|
 //! | 0 | length of the name |
@@ -13,7 +15,7 @@
 //! | 11 | number of workers that serve it |
 //! | 12 … | the name, and 10 bytes for each worker: worker (4), renewed (4), calls (2) |
 
-use std::ops::Range;
+use std::{ops::Range, rc::Rc};
 
 use super::{InsufficientCredits, NotAdmitted};
 use crate::{
@@ -23,10 +25,18 @@ use crate::{
 
 const HEAD: usize = 12;
 const HOLDING: usize = 10;
+/// The number of clients that are not kept.
+const COUNT: usize = 2;
 
-/// What the clients of one organization have used, in the order in which they first called.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What the clients of one organization have used, the one that called last first.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Clients(Vec<u8>);
+
+impl Default for Clients {
+    fn default() -> Self {
+        Self(vec![0; COUNT])
+    }
+}
 
 /// What one client has used of the organization's day, and its calls in progress.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,38 +78,31 @@ pub struct ClientTerms {
 impl ClientClaim {
     /// The same without a cap: for a call that takes its slot and pays later.
     #[must_use]
-    pub fn slots_alone(&self) -> Self {
+    pub fn slots_alone(&self) -> Box<Self> {
         let slot_of = |terms: &ClientTerms| ClientTerms {
             cap: None,
             slot: terms.slot,
         };
-        Self {
+        Box::new(Self {
             own: slot_of(&self.own),
             others: slot_of(&self.others),
             ..self.clone()
-        }
+        })
     }
 }
 
 impl Clients {
-    /// The clients that a record holds; `None` if these are not the bytes of clients.
-    pub(super) fn of(bytes: &[u8]) -> Option<Self> {
-        let mut at = 0;
-        while at < bytes.len() {
-            at = entry(bytes, at)?.end;
+    /// The clients that a record holds. Bytes that make no sense are no clients.
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        if bytes.len() < COUNT {
+            return Self::default();
         }
-        Some(Self(bytes.to_vec()))
+        Self(bytes.to_vec())
     }
 
     /// The bytes in a record.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.0
-    }
-
-    /// Whether nobody is counted.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 
     /// The account of a client, if it is counted apart.
@@ -116,19 +119,25 @@ impl Clients {
 
     /// Whether a client is counted apart: if it is kept, or known, or if there is room for it.
     pub(super) fn is_apart(&self, claim: &ClientClaim) -> bool {
-        let not_kept = || self.entries().filter(|entry| !self.is_kept(entry)).count();
-        claim.kept || self.find(claim.id.as_str()).is_some() || not_kept() < claim.most
+        claim.kept || self.not_kept() < claim.most || self.find(claim.id.as_str()).is_some()
+    }
+
+    /// How many are counted that are not kept.
+    fn not_kept(&self) -> usize {
+        let count = self.0.first_chunk::<COUNT>();
+        count.map_or(0, |count| usize::from(u16::from_le_bytes(*count)))
     }
 
     /// Charges a client and gives it its slot, both or neither.
     pub(super) fn admit(&self, claim: &ClientClaim, cost: Credits) -> Result<Self, NotAdmitted> {
-        let is_apart = self.is_apart(claim);
-        let (id, terms) = if is_apart {
-            (claim.id.as_str(), &claim.own)
+        let own = self.find(claim.id.as_str());
+        let is_apart = claim.kept || own.is_some() || self.not_kept() < claim.most;
+        let (id, terms, place) = if is_apart {
+            (claim.id.as_str(), &claim.own, own)
         } else {
-            (ClientId::OTHERS, &claim.others)
+            let place = self.find(ClientId::OTHERS);
+            (ClientId::OTHERS, &claim.others, place)
         };
-        let place = self.find(id);
         let mut account = match &place {
             Some(entry) => self.read(entry),
             None => ClientAccount::default(),
@@ -162,8 +171,8 @@ impl Clients {
         self.with(id, Some(entry), &account)
     }
 
-    /// The clients on another day: with nothing used. Calls in progress stay in progress.
-    pub(super) fn on_another_day(&self) -> Self {
+    /// The clients on another day: with nothing used. Calls in progress stay in progress; `None` if there are none.
+    pub(super) fn on_another_day(&self) -> Option<Rc<Self>> {
         let mut still = Self::default();
         for (id, account) in self.iter().filter(|(_, account)| !account.slots.is_empty()) {
             let account = ClientAccount {
@@ -173,34 +182,53 @@ impl Clients {
             };
             still = still.with(id, None, &account);
         }
-        still
+        (still.0.len() > COUNT).then(|| Rc::new(still))
     }
 
-    /// With this account in the place of an entry, or behind all of them.
+    /// With this account before all others, in place of its entry if it has one.
     fn with(&self, id: &str, place: Option<Entry>, account: &ClientAccount) -> Self {
-        let end = self.0.len();
-        let Range { start, end } = place.map_or(end..end, |entry| entry.begin..entry.end);
-        let (before, after) = (self.0.get(..start), self.0.get(end..));
+        let was_counted = place.as_ref().is_some_and(|entry| !self.is_kept(entry));
+        let before = self.not_kept().saturating_sub(usize::from(was_counted));
+        let count = before.saturating_add(usize::from(!account.kept));
+        let count = u16::try_from(count).unwrap_or(u16::MAX);
         let holdings = account.slots.holdings();
         let workers = u8::try_from(holdings.len()).unwrap_or(u8::MAX);
-        let mut bytes = Vec::with_capacity(self.0.len().saturating_add(192));
-        bytes.extend_from_slice(before.unwrap_or_default());
         let length = u8::try_from(id.len()).unwrap_or(u8::MAX);
-        bytes.extend_from_slice(&[length, u8::from(account.kept), account.warned]);
-        bytes.extend_from_slice(&account.used.get().to_le_bytes());
-        bytes.push(workers);
+        let [c0, c1] = count.to_le_bytes();
+        let [u0, u1, u2, u3, u4, u5, u6, u7] = account.used.get().to_le_bytes();
+        let kept = u8::from(account.kept);
+        let mut bytes = Vec::with_capacity(self.0.len().saturating_add(192));
+        bytes.extend_from_slice(&[
+            c0,
+            c1,
+            length,
+            kept,
+            account.warned,
+            u0,
+            u1,
+            u2,
+            u3,
+            u4,
+            u5,
+            u6,
+            u7,
+            workers,
+        ]);
         bytes.extend_from_slice(id.as_bytes());
         for holding in holdings.iter().take(usize::from(workers)) {
             bytes.extend_from_slice(&holding.worker.0.to_le_bytes());
             bytes.extend_from_slice(&holding.renewed.to_le_bytes());
             bytes.extend_from_slice(&holding.calls.to_le_bytes());
         }
-        bytes.extend_from_slice(after.unwrap_or_default());
+        let end = self.0.len();
+        let Range { start, end } = place.map_or(end..end, |entry| entry.begin..entry.end);
+        bytes.extend_from_slice(self.0.get(COUNT..start).unwrap_or_default());
+        bytes.extend_from_slice(self.0.get(end..).unwrap_or_default());
         Self(bytes)
     }
 
     fn entries(&self) -> impl Iterator<Item = Entry> {
-        let mut at = 0;
+        let mut at = COUNT;
         std::iter::from_fn(move || {
             let entry = entry(&self.0, at)?;
             at = entry.end;
@@ -209,12 +237,13 @@ impl Clients {
     }
 
     fn find(&self, id: &str) -> Option<Entry> {
-        self.entries()
-            .find(|entry| self.0.get(entry.name.clone()) == Some(id.as_bytes()))
+        self.entries().find(|entry| {
+            entry.length == id.len() && self.0.get(entry.name()) == Some(id.as_bytes())
+        })
     }
 
     fn name(&self, entry: &Entry) -> &str {
-        let name = self.0.get(entry.name.clone()).unwrap_or_default();
+        let name = self.0.get(entry.name()).unwrap_or_default();
         std::str::from_utf8(name).unwrap_or_default()
     }
 
@@ -231,7 +260,7 @@ impl Clients {
             return ClientAccount::default();
         };
         let used = u64::from_le_bytes([*u0, *u1, *u2, *u3, *u4, *u5, *u6, *u7]);
-        let holdings = self.0.get(entry.name.end..entry.end).unwrap_or_default();
+        let holdings = self.0.get(entry.name().end..entry.end).unwrap_or_default();
         let (holdings, _) = holdings.as_chunks::<HOLDING>();
         ClientAccount {
             kept: *kept == 1,
@@ -245,21 +274,29 @@ impl Clients {
 /// Where the bytes of a client are.
 struct Entry {
     begin: usize,
-    name: Range<usize>,
+    /// How long its name is.
+    length: usize,
     end: usize,
 }
 
+impl Entry {
+    fn name(&self) -> Range<usize> {
+        let begin = self.begin.saturating_add(HEAD);
+        begin..begin.saturating_add(self.length)
+    }
+}
+
 /// The client whose bytes begin at `at`.
+#[inline]
 fn entry(bytes: &[u8], at: usize) -> Option<Entry> {
-    let head = bytes.get(at..)?.first_chunk::<HEAD>()?;
+    let (head, rest) = bytes.get(at..)?.split_first_chunk::<HEAD>()?;
     let [length, .., workers] = *head;
-    let name = at.saturating_add(HEAD);
-    let after = name.saturating_add(usize::from(length));
-    let end = after.saturating_add(HOLDING.saturating_mul(usize::from(workers)));
-    (end <= bytes.len()).then_some(Entry {
+    let length = usize::from(length);
+    let after = length.saturating_add(HOLDING.saturating_mul(usize::from(workers)));
+    (after <= rest.len()).then_some(Entry {
         begin: at,
-        name: name..after,
-        end,
+        length,
+        end: at.saturating_add(HEAD).saturating_add(after),
     })
 }
 

@@ -41,12 +41,6 @@ pub enum UnreadableRecord {
         /// The version it states.
         version: u32,
     },
-    /// With something else where its clients should be.
-    #[error("a record whose {bytes} bytes of clients make no sense")]
-    Clients {
-        /// How long they are.
-        bytes: usize,
-    },
     /// More credits than there can be.
     #[error("a record with {used} credits used, expected at most {}", Credits::MAX)]
     Used {
@@ -65,10 +59,7 @@ impl Account {
     pub fn to_record(&self) -> Vec<u8> {
         let holdings = self.slots.holdings();
         let holdings = holdings.get(..Slots::MOST).unwrap_or(holdings);
-        let clients = self
-            .clients
-            .as_deref()
-            .filter(|clients| !clients.is_empty());
+        let clients = self.clients.as_deref();
         let others = clients.map_or(0, |clients| clients.bytes().len().saturating_add(4));
         let size = HEAD.saturating_add(HOLDING.saturating_mul(holdings.len()));
         let mut record = Vec::with_capacity(size.saturating_add(others));
@@ -159,14 +150,10 @@ impl Account {
         else {
             return Err(length);
         };
-        let (clients, lease) = match v3 {
-            0 => (None, lease),
-            _ => {
-                let (clients, lease) = split_clients(lease).ok_or(length)?;
-                let bytes = clients.len();
-                let clients = Clients::of(clients).ok_or(UnreadableRecord::Clients { bytes })?;
-                (Some(Rc::new(clients)), lease)
-            }
+        let (clients, lease) = if v3 == 0 {
+            (None, lease)
+        } else {
+            read_clients(lease).ok_or(length)?
         };
         let lease = match lease {
             [] => None,
@@ -174,22 +161,28 @@ impl Account {
         };
         let used = u64::from_le_bytes([u0, u1, u2, u3, u4, u5, u6, u7]);
         let (holdings, _) = holdings.as_chunks::<HOLDING>();
+        let mut slots = Vec::with_capacity(holdings.len());
+        for bytes in holdings {
+            slots.push(holding(bytes));
+        }
         Ok(Self {
             day: DayNumber::new(i32::from_le_bytes([d0, d1, d2, d3])),
             used: Credits::new(used).ok_or(UnreadableRecord::Used { used })?,
             warned,
-            slots: Slots::of(holdings.iter().map(holding).collect()),
+            slots: Slots::of(slots),
             lease: lease.map(Rc::new),
             clients,
         })
     }
 }
 
-/// The bytes of the clients, and what follows them.
-fn split_clients(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+/// The clients, and what follows them; `None` if they are not as long as they state.
+#[inline(never)]
+fn read_clients(bytes: &[u8]) -> Option<(Option<Rc<Clients>>, &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<4>()?;
     let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
-    rest.split_at_checked(length)
+    let (clients, rest) = rest.split_at_checked(length)?;
+    Some((Some(Rc::new(Clients::of(clients))), rest))
 }
 
 fn put_lease(record: &mut Vec<u8>, lease: &Lease) {

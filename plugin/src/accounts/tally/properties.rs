@@ -138,7 +138,7 @@ proptest! {
             let known = expected.get(&(account, day)).copied().unwrap_or_default();
             prop_assert_eq!(sums(&statistics), known);
             prop_assert!(statistics.operations().named().count() <= 64);
-            let history = Tally::default().history(&key(account), today, &data).unwrap();
+            let (_, history) = Tally::default().history(&key(account), today, &data).unwrap();
             for past in (day - 31).max(20_779)..day {
                 let found = history.days().find(|known| known.day().get() == past);
                 let known = expected.get(&(account, past)).copied().unwrap_or_default();

@@ -40,7 +40,7 @@ pub(super) struct Attempt {
     pub(super) terms: Terms,
     pub(super) day: Day,
     pub(super) claim: Option<Claim>,
-    pub(super) client: Option<ClientClaim>,
+    pub(super) client: Option<Box<ClientClaim>>,
     pub(super) aim: Aim,
     /// The account as it declined.
     pub(super) seen: Option<Account>,
@@ -127,41 +127,29 @@ impl Meter {
             allotment: enforced.then_some(terms.most()),
             slot: claim,
             ceiling,
-            client: client.as_ref(),
+            client: client.as_deref(),
         };
-        let client_alone = client.as_ref().map(ClientClaim::slots_alone);
         let thresholds = &self.policy.warnings;
         let seen = RefCell::new(None);
+        let note = |account: &Account| {
+            seen.replace(Some(account.clone()));
+        };
         let posting = Ledger::new(data).post_now(&holder.key, day.number, |account| {
-            let slot_alone = Admission {
-                cost: Credits::ZERO,
-                allotment: None,
-                client: client_alone.as_ref(),
-                ..admission
-            };
-            let held = matches!(aim, Aim::Hold(_));
-            let asked = if held && charge.cost.is_zero() {
-                &slot_alone
-            } else {
-                &admission
-            };
-            let charged = account.admit(asked).inspect_err(|_| {
-                seen.replace(Some(account.clone()));
-            })?;
-            if held {
-                return account.admit(&slot_alone);
+            if let Aim::Hold(_) = aim {
+                return hold(account, &admission).inspect_err(|_| note(account));
             }
+            let charged = account.admit(&admission).inspect_err(|_| note(account))?;
             let used = charged.used_by_all();
             let told = thresholds.told_at(used, terms.total, Told(charged.warned()));
             let charged = charged.with_warned(told.0);
-            Ok::<_, NotAdmitted>(match &client {
-                None => charged,
-                Some(claim) => with_client_warned(charged, account, claim, thresholds),
-            })
+            match admission.client {
+                None => Ok(charged),
+                Some(claim) => Ok(with_client_warned(charged, account, claim, thresholds)),
+            }
         });
         let mut verdict = match posting.result {
             Ok(posted) => {
-                let client = client.as_ref().map(|claim| posted.before.charged(claim));
+                let client = client.as_deref().map(|claim| posted.before.charged(claim));
                 self.begin(&holder, claim, client.as_ref());
                 self.tell_engine(&holder, &posted, admission.allotment, now);
                 if let Aim::Hold(quote) = aim {
@@ -309,6 +297,7 @@ impl Meter {
     }
 
     /// The call is served, and holds the slots that were claimed until it ends.
+    #[inline]
     fn begin(
         &mut self,
         holder: &Rc<AccountHolder>,
@@ -340,6 +329,9 @@ impl Meter {
         now: Timestamp,
     ) -> Vec<String> {
         let (before, after) = (&posted.before, &posted.after);
+        if self.client.is_none() && before.warned() == after.warned() {
+            return Vec::new();
+        }
         let used = after.used_by_all();
         let told = (Told(before.warned()), Told(after.warned()));
         let mut lines = self.warn(holder, None, (terms, used), day, told, now);
@@ -465,12 +457,12 @@ impl Meter {
         terms: Terms,
         now: Timestamp,
         data: &impl SharedData,
-    ) -> Result<Option<ClientClaim>, PostingFailure> {
+    ) -> Result<Option<Box<ClientClaim>>, PostingFailure> {
         let Some(client) = &self.client else {
             return Ok(None);
         };
         let limited = holder.enforcement != Enforcement::NeverRefuse;
-        let mut claim = client.claim(terms.total, limited);
+        let mut claim = Box::new(client.claim(terms.total, limited));
         if self.slot.is_some() {
             return Ok(Some(claim));
         }
@@ -519,7 +511,24 @@ impl Meter {
     }
 }
 
+/// The account after a call took its slots that has to be able to pay what it costs at least, and pays later.
+#[inline(never)]
+fn hold(account: &Account, admission: &Admission<'_>) -> Result<Account, NotAdmitted> {
+    let client = admission.client.map(ClientClaim::slots_alone);
+    let slot_alone = Admission {
+        cost: Credits::ZERO,
+        allotment: None,
+        client: client.as_deref(),
+        ..*admission
+    };
+    if !admission.cost.is_zero() {
+        account.admit(admission)?;
+    }
+    account.admit(&slot_alone)
+}
+
 /// The account after a charge, with the thresholds of its client's cap marked that have been reached.
+#[inline(never)]
 fn with_client_warned(
     charged: Account,
     before: &Account,

@@ -151,8 +151,7 @@ impl Meter {
             enforced: holder.enforcement.refuses(),
             clients: self.clients(holder, &account, now),
         };
-        let statistics = self.worker.statistics(&holder.key, day.number, data);
-        let history = self.worker.history(&holder.key, day.number, data);
+        let (statistics, history) = self.worker.history(&holder.key, day.number, data);
         Some(Details::new(
             &facts,
             &statistics,
@@ -172,7 +171,7 @@ impl Meter {
     ) -> Option<Vec<ClientBalance>> {
         let rules = self.policy.clients.as_ref()?;
         let allotment = holder.schedule.at(now).total;
-        let limits = holder.client_limits.as_ref();
+        let limits = holder.client_limits.as_deref();
         let known = account.clients().into_iter().flat_map(Clients::iter);
         let balances = known.map(|(id, client)| {
             let id = ClientId::recorded(id);

@@ -49,7 +49,7 @@ struct Answer {
     legacy_limit: Option<LegacyLimit>,
     concurrency: Option<u32>,
     enforcement: Option<Enforcement>,
-    clients: Option<ClientLimits>,
+    clients: Option<Box<ClientLimits>>,
 }
 
 json::objects!(Answer);

@@ -263,11 +263,11 @@ fn each_protocol_says_the_same_in_its_own_form() {
 fn a_client_without_credits_reads_whose_they_are() {
     let mut short = refusal(Reason::ClientCredits, Some(3), Some((50, 100)));
     short.balance = short.balance.map(|balance| Balance {
-        client: Some(ClientBalance {
+        client: Some(Box::new(ClientBalance {
             id: ClientId::stated(Some("importer")),
             cap: Credits::new(20),
             used: Credits::new(19).unwrap(),
-        }),
+        })),
         ..balance
     });
     let body = |format| {

@@ -2,8 +2,6 @@
 //!
 //! The JSON document and the page are two renderings of this one value, so that they cannot disagree.
 
-use std::cmp::Ordering;
-
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::local_time::LocalTime;
@@ -19,6 +17,7 @@ use crate::model::{
     day::{Day, Seconds},
     plan::Plan,
     reason::Reason,
+    sorted::sorted,
     terms::{Model, Terms},
 };
 
@@ -445,17 +444,6 @@ fn past(day: &Statistics, rules: &[&str]) -> DayDetails {
         operations: operations(day.operations(), rules),
         clients: by_credits(clients.collect()),
     }
-}
-
-/// The items in order, each put where it belongs among those before it. They are few, and the sort of the standard library is 7 KB of
-/// code for each type.
-fn sorted<T>(items: Vec<T>, order: impl Fn(&T, &T) -> Ordering) -> Vec<T> {
-    let mut sorted = Vec::with_capacity(items.len());
-    for item in items {
-        let place = sorted.partition_point(|before| order(before, &item) != Ordering::Greater);
-        sorted.insert(place, item);
-    }
-    sorted
 }
 
 /// The counts under the names of the reasons.

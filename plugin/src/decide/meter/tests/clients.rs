@@ -101,10 +101,10 @@ fn a_call_is_paid_by_its_client_and_its_organization_or_by_neither() {
     );
     let used = [
         ("7", 10),
-        ("a", 3),
-        ("importer", 3),
-        ("b", 3),
         ("(none)", 1),
+        ("b", 3),
+        ("importer", 3),
+        ("a", 3),
     ];
     assert_eq!(desk.used(), used.map(|(id, used)| (id.to_owned(), used)));
 }
