@@ -8,12 +8,13 @@
 #   make test           everything that can be checked; closes with `N passed, N failed`
 #   make test-backends  what real backends serve against what is charged for it, over 100,000 generated spellings (REQUESTS=, SEED=, BACKENDS=)
 #   make test-envoys    every scenario on Envoy 1.36, 1.37 and 1.39, and on the simulator with their rules (ENVOYS=, SCENARIOS=)
-#   make fuzz           looks for bytes that break what must hold, a minute for each of eight targets (EACH=, FUZZ=)
+#   make test-languages a filter in Rust, Go, AssemblyScript, C++ and Zig, built with their real toolchains, on both hosts (LANGUAGES=)
+#   make fuzz           looks for bytes, and calls of the whole filter, that break what must hold, a minute for each of nine targets (EACH=, FUZZ=)
 #   make bench          what the filter costs in Envoy, in about three minutes; also in target/bench/ (BENCH=quick: half a minute, BENCH=long: ten;
 #                       BASE=COMMIT: beside the filter of another commit)
 #   make bench-cluster  what it costs to share an allotment among Envoys, in about two minutes; also in target/bench/
 
-.PHONY: run headers package release run-cluster test test-backends test-envoys fuzz bench bench-cluster
+.PHONY: run headers package release run-cluster test test-backends test-envoys test-languages fuzz bench bench-cluster
 .DEFAULT_GOAL := run
 
 # For developing: $(TARGET) follows CARGO_TARGET_DIR, as everything here does.
@@ -52,6 +53,9 @@ test-backends:
 
 test-envoys:
 	@tests/envoys/run
+
+test-languages:
+	@host-sim/examples/languages/run
 
 fuzz:
 	@tests/fuzz/run

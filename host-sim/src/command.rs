@@ -6,6 +6,7 @@ mod cost_table;
 pub(crate) mod coverage;
 mod diagnostic;
 pub(crate) mod explore;
+pub(crate) mod fuzz;
 pub(crate) mod import;
 pub(crate) mod inspect;
 pub(crate) mod interruption;
@@ -14,6 +15,7 @@ pub(crate) mod new;
 mod openapi;
 pub(crate) mod output;
 mod plugin;
+pub(crate) mod record;
 pub(crate) mod replay;
 mod request;
 pub(crate) mod run;
@@ -25,6 +27,7 @@ mod watch;
 use std::path::Path;
 
 use anyhow::Context as _;
+use host_sim::forecast::ForecastError;
 use host_sim::{Explanation, Module, StartError};
 
 use diagnostic::Pointed;
@@ -67,6 +70,12 @@ fn with_symbols(module: Module, symbols: &SymbolsOptions) -> anyhow::Result<Modu
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct NotStarted(String);
+
+/// Whether it is about the filter, and not about what the command was given.
+pub(crate) fn is_finding(error: &anyhow::Error) -> bool {
+    let forecast = error.downcast_ref::<ForecastError>();
+    error.is::<NotStarted>() || matches!(forecast, Some(ForecastError::Died { .. }))
+}
 
 /// A simulation that has started, for commands that need one.
 fn started<T>(outcome: Result<T, StartError>, plugin: &Plugin) -> anyhow::Result<T> {

@@ -15,10 +15,7 @@
 //! use host_sim::explore::{Bounds, Explorer};
 //! use host_sim::scenario::Scenario;
 //!
-//! # let module = Module::from_bytes(br#"(module
-//! #     (memory (export "memory") 1)
-//! #     (func (export "proxy_abi_version_0_2_1"))
-//! #     (func (export "malloc") (param i32) (result i32) i32.const 1024))"#)?;
+//! # let module = Module::from_bytes(host_sim::SMALLEST)?;
 //! let scenario = Scenario::from_toml(r#"
 //! about = "Two calls pass, whichever comes first."
 //! workers = 2

@@ -46,6 +46,8 @@ pub(crate) struct Host {
     pub(crate) dates: HttpDates,
     /// What filters before the plugin say about every request.
     pub(crate) metadata: RefCell<Metadata>,
+    /// Properties of every request that have values of a test's own, by their paths with dots.
+    pub(crate) properties: BTreeMap<String, Vec<u8>>,
     /// What the services do, by cluster.
     pub(crate) services: RefCell<BTreeMap<String, ServiceBehaviour>>,
     /// How many calls went to clusters behind which nothing is.
@@ -74,6 +76,9 @@ pub(crate) struct Host {
     reached_out: Cell<bool>,
     vms: Shared<u32>,
     log: Shared<Vec<LogLine>>,
+    /// In which callback each line was logged.
+    logged_in: RefCell<Vec<&'static str>>,
+    callback: Cell<&'static str>,
     trace: Shared<Vec<String>>,
     counts: Cell<Counts>,
     /// Whoever draws up where the VMs spend their time.
@@ -101,6 +106,7 @@ impl Host {
             clock: Cell::new(start),
             dates: HttpDates::default(),
             metadata: RefCell::default(),
+            properties: BTreeMap::new(),
             services: RefCell::default(),
             missing_services: RefCell::default(),
             callouts: RefCell::default(),
@@ -116,6 +122,8 @@ impl Host {
             reached_out: Cell::default(),
             vms: process.vms,
             log: process.log,
+            logged_in: RefCell::default(),
+            callback: Cell::default(),
             trace: process.trace,
             counts: Cell::default(),
             profiler: RefCell::default(),
@@ -225,7 +233,18 @@ impl Host {
         if level >= self.log_level {
             self.logged.set(true);
             self.log.borrow_mut().push(LogLine { level, text });
+            self.logged_in.borrow_mut().push(self.callback.get());
         }
+    }
+
+    /// The callback in which each line was logged, oldest first; of a simulation without threads.
+    pub(crate) fn logged_in(&self) -> Vec<&'static str> {
+        self.logged_in.borrow().clone()
+    }
+
+    /// A callback begins, or one goes on again. Says which one was under way.
+    pub(crate) fn enter_callback(&self, name: &'static str) -> &'static str {
+        self.callback.replace(name)
     }
 
     pub(crate) fn log_lines(&self) -> Vec<LogLine> {
@@ -238,6 +257,7 @@ impl Host {
 
     pub(crate) fn take_log(&self) -> Vec<LogLine> {
         self.logged.set(false);
+        self.logged_in.take();
         self.log.take()
     }
 
@@ -245,6 +265,16 @@ impl Host {
     pub(crate) fn trace(&self, line: fmt::Arguments<'_>) {
         if self.traced {
             self.trace.borrow_mut().push(line.to_string());
+        }
+    }
+
+    /// Writes a line about the end of a VM, of which somebody may ask where nobody reads the trace; there are not many then.
+    pub(crate) fn trace_end(&self, line: fmt::Arguments<'_>) {
+        /// More lines than those about a few ends.
+        const MOST: usize = 1000;
+        let mut trace = self.trace.borrow_mut();
+        if self.traced || trace.len() < MOST {
+            trace.push(line.to_string());
         }
     }
 

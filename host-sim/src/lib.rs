@@ -14,6 +14,9 @@
 //! - [`target`] is what a host must be able to do so that scenarios can run on it; [`SimTarget`] is the simulator as such a host.
 //! - [`profile`] tells where a module spends its instructions and its time, [`coverage`] which lines of its source were executed, and
 //!   [`symbols`] what its code is called there.
+//! - [`fuzz`] looks for what breaks a plugin.
+//! - [`service_extensions`] runs tests that were written for Google's Service Extensions.
+//! - [`recording`] makes scenarios of what a tap filter or a browser recorded.
 //! - [`access_log`] reads what proxies wrote of calls, and [`forecast`] tells what a plugin would have done to them.
 //! - [`runner`] walks a scenario over a target; it is the one comparison that every host shares. [`report`] says what differed.
 //!
@@ -26,7 +29,7 @@
 //! 5. `guest`: a `module` in its `vm`; `hostcalls` translate between its memory and the state machines of the layers below.
 //! 6. `proxy`: a `worker` drives streams through a `chain` of VMs; `simulator` holds workers.
 //! 7. [`scenario`], with [`target`], [`runner`] and [`report`].
-//! 8. [`explore`] and [`forecast`], which reads with [`access_log`].
+//! 8. [`explore`], [`fuzz`], [`recording`] and [`service_extensions`], and [`forecast`], which reads with [`access_log`].
 //!
 //! # What is not simulated
 //!
@@ -39,12 +42,15 @@ mod abi;
 pub mod access_log;
 pub mod explore;
 pub mod forecast;
+pub mod fuzz;
 mod guest;
 mod host;
 mod http;
 mod model;
 mod proxy;
+pub mod recording;
 pub mod scenario;
+pub mod service_extensions;
 
 pub use abi::{AbiVersion, callback};
 pub use guest::imports::{Imports, Support};
@@ -64,3 +70,9 @@ pub use proxy::simulator::{
 pub use scenario::explanation::Explanation;
 pub use scenario::sim_target::SimTarget;
 pub use scenario::{report, runner, target};
+
+/// The smallest module that Envoy loads, in the text format: it lets everything pass. For examples and tests.
+pub const SMALLEST: &[u8] = br#"(module
+    (memory (export "memory") 1)
+    (func (export "proxy_abi_version_0_2_1"))
+    (func (export "malloc") (param i32) (result i32) i32.const 1024))"#;

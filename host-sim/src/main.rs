@@ -81,6 +81,12 @@ upstream_request, properties, response_code_details and grpc_status. A value is 
 A filter that handles no requests, with timers or queues only, is looked at with advance, metrics,
 log and callouts; requests pass it unseen.
 
+Tables [[invariant]] say what must hold after every step: alive, status, headers, metrics and log.
+
+Files named *.textpb (or .textproto, .pbtxt, .txtpb) are tests in the format of Google's Service
+Extensions, with --config for the filter's configuration. Where Envoy cannot be as the runner of
+these is, a mismatch says so.
+
 --coverage needs a module with DWARF (Rust: strip = false, debug = 1), and counts in that module as
 it is loaded; nothing is compiled anew. Optimized code has fewer lines, some of which share their
 code with others; a module without optimization tells every one.")]
@@ -115,6 +121,27 @@ which workers change places that have done nothing yet and get the same request.
 than --schedules, as many again are drawn by lot, and the result says that there are others.
 Ctrl-C ends it and says how far it came; the exit status is then 130.")]
     Explore(command::explore::Explore),
+    /// Look for what breaks a filter: calls, bodies, orders, times, answers and configurations that nobody thought of
+    ///
+    /// Makes up scenarios and watches for a VM that dies, a callback that never returns, a call that is held for ever, memory that grows for
+    /// ever, and an invariant that does not hold. What reaches new code is kept and made into more. The smallest scenario with a
+    /// fault is written to a file, and the exit status is 1. The same seed finds the same.
+    #[command(after_help = "\
+  host-sim fuzz FILTER.wasm --config FILTER.json
+  host-sim fuzz FILTER.wasm scenarios/ --seed 7 --executions 10000000 --output found.toml
+
+With scenarios it begins with what they set up and what they do, and their invariants must hold whatever happens:
+
+  [[invariant]]
+  about = \"No call is answered 5xx.\"
+  status = { matches = \"[1-4]..\" }
+  headers = { x-remaining = { between = [0, 10] } }   # wherever an answer has it
+  metrics = { \"credits.in_progress\" = 0 }           # whenever no call is in progress
+  log = { level = \"critical\", absent = true }
+
+`host-sim run` looks at invariants as well, after every step. Configurations are made up of those of the scenarios; one that is refused
+is none that breaks a filter, one that kills it is. A callback never returns if it takes more than --instructions.")]
+    Fuzz(command::fuzz::Fuzz),
     /// Print a first scenario, or write it to a file, to be changed
     ///
     /// With --plugin it expects what that filter does with a plain request, so that it holds as it is.
@@ -131,7 +158,15 @@ Ctrl-C ends it and says how far it came; the exit status is then 130.")]
     #[command(after_help = "\
   host-sim trace --plugin FILTER.wasm --config FILTER.json --path /things -H 'x-user: 7'
   host-sim trace --envoy-yaml envoy.yaml --method POST --body '{}'
-  host-sim trace --plugin FILTER.wasm --scenario the_last_credit.toml")]
+  host-sim trace --plugin FILTER.wasm --scenario the_last_credit.toml
+
+In a debugger (on Linux; the module needs DWARF, and is not optimized further):
+
+  gdb --args host-sim trace FILTER.wasm --path /things --debugger
+  (gdb) run
+  (gdb) source plugin.gdb
+  (gdb) break filter.rs:14
+  (gdb) continue")]
     Trace(command::trace::Trace),
     /// Serve HTTP on a port, with the filter in front of an upstream, so that curl can call it
     ///
@@ -199,6 +234,24 @@ is back again.
 Ctrl-C ends the reading: what was read until then is forecast, and the exit status is 130. A filter that does not return for
 --timeout seconds ends it with the exit status 1, and the call is named.")]
     Replay(command::replay::Replay),
+    /// Make a scenario of recorded calls: of what Envoy's tap filter wrote, or of a HAR file
+    ///
+    /// Prints a scenario with a step for each call, in the order of their times: what the client sent, what the upstream answered, and what the client got,
+    /// which is expected. With --plugin it is run at once. Exits with 1 when it does not hold.
+    #[command(after_help = "\
+  host-sim record taps/ --plugin FILTER.wasm --config FILTER.json -o recorded.toml
+  host-sim record before/ --behind behind/ -o recorded.toml
+  host-sim record calls.har --host api.example
+
+A tap filter before the plugin (`envoy.filters.http.tap` above it in http_filters) sees what clients sent and got, one behind it what the
+upstream got and answered; `x-request-id` tells which belong together. Without --behind the upstream is taken to have answered what
+the client got, which does not matter to what a plugin adds only once. The sink's format must be JSON: `format: JSON_BODY_AS_BYTES`, with
+`file_per_tap: { path_prefix: taps/ }`. With `streaming: true` headers are as they came; without, as they are at the end of the call, and
+with `record_headers_received_time: true` there are times. HAR files come from browsers (\"Save all as HAR\") and debugging proxies.
+
+Left out are headers of the wire and of Envoy (content-length, x-request-id, x-forwarded-proto, x-envoy-*), and of what is expected those
+that are others each time (date, server, and each --without-header).")]
+    Record(command::record::Record),
     /// Write a cost table for the API credits filter from an OpenAPI document
     ///
     /// Prints a configuration whose rules price every operation of the document: by tag and price, in the order of their paths, whatever
@@ -264,12 +317,14 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Run(run) => run.execute(),
         Command::Explore(explore) => explore.execute(),
+        Command::Fuzz(fuzz) => fuzz.execute(),
         Command::New(new) => new.execute(),
         Command::Check(check) => check.execute(),
         Command::Serve(serve) => serve.execute(),
         Command::Bench(bench) => bench.execute(),
         Command::Trace(trace) => trace.execute(),
         Command::Replay(replay) => replay.execute(),
+        Command::Record(record) => record.execute(),
         Command::Import(import) => import.execute(),
         Command::Coverage(coverage) => coverage.execute(),
         Command::Inspect(inspect) => inspect.execute(),
@@ -283,7 +338,7 @@ fn main() -> ExitCode {
                 return ExitCode::from(interruption::STATUS);
             }
             command::print_error(&error);
-            let finding = error.is::<command::NotStarted>();
+            let finding = command::is_finding(&error);
             ExitCode::from(if finding { 1 } else { 2 })
         }
     }

@@ -49,6 +49,14 @@
 //! ## Instead of steps, `rejected = "…"` says with which one error line the configuration is refused, and `rejected = ["…", "…"]` with
 //! ## which several; `rejected = true` is any refusal, also that of a plugin that traps while it starts.
 //!
+//! ## What must hold after every step, and whatever `host-sim fuzz` makes up: of each answer `status`, and `headers` where there are any; of
+//! ## `metrics` whenever no call is in progress; of the `log` what is never logged; `alive = true` that no VM of the plugin dies.
+//! [[invariant]]
+//! about = "No call is answered 5xx."           # optional
+//! status = { matches = "[1-4].." }
+//! headers = { x-remaining = { between = [0, 10] } }
+//! metrics = { "credits.in_progress" = 0 }
+//!
 //! [[step]]                                     # exactly one action per step
 //! request = { method = "POST", path = "/things", headers = { orgId = "7" }, body = "text" }   # body_json, body_hex, body_chunks
 //! expect = { status = 200, upstream_request = { body = "text" }, properties = { "credits.cost" = "3" } }
@@ -122,6 +130,7 @@ pub(crate) mod explanation;
 mod fields;
 mod filter;
 mod grpc_service;
+mod invariant;
 mod json;
 mod log;
 mod place;
@@ -138,6 +147,7 @@ mod step;
 pub mod target;
 #[cfg(test)]
 mod tests;
+pub(crate) mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -154,6 +164,7 @@ pub use content::Hex;
 pub use disconnect::Disconnect;
 pub use expect::{Expect, ExpectParallel, ExpectUpstream};
 pub use filter::FilterSource;
+pub use invariant::Invariant;
 pub use json::JsonPattern;
 pub use log::{ExpectLine, ExpectLog};
 pub use request::Requests;
@@ -199,6 +210,8 @@ pub struct Scenario {
     pub route: RouteSettings,
     /// When the clock starts, if that matters.
     pub clock: Option<Timestamp>,
+    /// What must hold after every step.
+    pub invariants: Vec<Invariant>,
     /// What happens.
     pub course: Course,
     /// For each host that is known to behave differently, why. The scenario is run there and must fail.
@@ -296,6 +309,33 @@ impl Scenario {
         Ok(scenario)
     }
 
+    /// All of the file but its steps and what is said of hosts, with another sentence. Files that it names are named as from the working directory.
+    pub(crate) fn head(&self, about: &str) -> String {
+        let mut table: toml::Table = self.text.parse().unwrap_or_default();
+        for key in ["step", "known_difference", "rejected"] {
+            table.remove(key);
+        }
+        table.insert("about".to_owned(), about.into());
+        let found = |value: &mut toml::Value| {
+            if let toml::Value::String(path) = value {
+                let file = self.directory().join(&*path);
+                let file = std::path::absolute(&file).unwrap_or(file);
+                *path = file.display().to_string();
+            }
+        };
+        table.get_mut("config_file").map(found);
+        let filters = table.get_mut("filter").and_then(toml::Value::as_array_mut);
+        for filter in filters
+            .into_iter()
+            .flatten()
+            .filter_map(toml::Value::as_table_mut)
+        {
+            filter.get_mut("config_file").map(found);
+            filter.get_mut("module").map(found);
+        }
+        table.to_string()
+    }
+
     /// The line of the file where this is written, as in `expect.status` of a step, counted from 1, and its text.
     pub(crate) fn line_of(&self, step: Option<usize>, what: &str) -> Option<(usize, &str)> {
         let offset = place::offset_of(&self.text, step, what)?;
@@ -341,8 +381,16 @@ impl Scenario {
 
     /// From which level on lines are looked at. The plugin is told, and may log more when more is wanted.
     fn log_level(&self) -> LogLevel {
-        let wants_all = |step: &Step| matches!(step, Step::Log(log) if log.level.is_none_or(|level| level == LogLevel::Trace));
-        if self.steps().iter().any(wants_all) {
+        let wants_all = |log: &ExpectLog| log.level.is_none_or(|level| level == LogLevel::Trace);
+        let steps = self.steps().iter().filter_map(|step| match step {
+            Step::Log(log) => Some(log),
+            _ => None,
+        });
+        let never = self
+            .invariants
+            .iter()
+            .filter_map(|invariant| invariant.log.as_ref());
+        if steps.chain(never).any(wants_all) {
             LogLevel::Trace
         } else {
             LogLevel::Debug

@@ -11,7 +11,7 @@ use std::path::Path;
 use regex::Regex;
 
 /// From the lowest to the highest: a file imports nothing from a layer above its own.
-const LAYERS: [&str; 13] = [
+const LAYERS: [&str; 16] = [
     "model",
     "abi",
     "http",
@@ -20,6 +20,9 @@ const LAYERS: [&str; 13] = [
     "proxy",
     "scenario",
     "explore",
+    "fuzz",
+    "recording",
+    "service_extensions",
     "access_log",
     "forecast",
     "lib",

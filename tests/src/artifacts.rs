@@ -281,7 +281,11 @@ fn built(arguments: &[&OsStr], name: &str) -> anyhow::Result<PathBuf> {
 }
 
 /// The Envoy that `ENVOY` names, or the one that `make run` would fetch.
-fn envoy() -> anyhow::Result<PathBuf> {
+///
+/// # Errors
+///
+/// When there is none to be had.
+pub fn envoy() -> anyhow::Result<PathBuf> {
     if let Some(path) = env::var_os("ENVOY").filter(|path| !path.is_empty()) {
         return existing(PathBuf::from(path), "ENVOY");
     }

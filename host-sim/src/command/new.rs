@@ -100,7 +100,7 @@ impl New {
 }
 
 /// A file as a scenario in this one names it.
-fn relative_to(scenario: &Path, file: &Path) -> anyhow::Result<toml::Value> {
+pub(super) fn relative_to(scenario: &Path, file: &Path) -> anyhow::Result<toml::Value> {
     let beside = scenario
         .parent()
         .is_none_or(|folder| folder == Path::new(""));

@@ -68,6 +68,7 @@ impl Replay {
         let bytes = fs::read(&plugin.file).with_context(|| plugin.name().to_string())?;
         // Instructions are not counted: a filter that never returns is noticed by the clock, which takes no time.
         let module = Module::unmetered(&bytes).with_context(|| plugin.name().to_string())?;
+        let module = super::with_symbols(module, &self.symbols)?;
         let candidates = self.candidates(plugin, &mapping)?;
         let timeout = Duration::from_secs(self.timeout);
         let watchdog = Watchdog::begin(timeout);

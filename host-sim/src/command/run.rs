@@ -4,6 +4,7 @@ mod coverage;
 mod json;
 mod junit;
 mod outcome;
+mod suites;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,6 +17,7 @@ use host_sim::explore::{Explorer, Schedule};
 use host_sim::report::Report;
 use host_sim::runner::{self, RunError};
 use host_sim::scenario::{ConfigSource, Scenario};
+use host_sim::service_extensions::Suite;
 use host_sim::{EnvoyVersion, Module, SimTarget};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -34,9 +36,12 @@ pub(crate) struct Run {
     plugin: Option<PathBuf>,
     #[command(flatten)]
     symbols: SymbolsOptions,
-    /// Scenario files, or directories that are searched for *.toml
+    /// Scenario files, or directories that are searched for *.toml; or tests.textpb of Google's Service Extensions
     #[arg(required = true, value_name = "SCENARIO")]
     scenarios: Vec<PathBuf>,
+    /// The filter's configuration in tests.textpb; a scenario has its own
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Run only scenarios with this text in their path or their sentence
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
@@ -78,7 +83,8 @@ impl Run {
         let (plugin, scenarios) = self.named()?;
         for path in scenarios
             .iter()
-            .chain([plugin])
+            .chain(plugin)
+            .chain(&self.config)
             .chain(&self.symbols.symbols)
         {
             watch.add(path)?;
@@ -97,17 +103,18 @@ impl Run {
     }
 
     /// The filter, and the scenarios. The filter may be the first of what is named.
-    fn named(&self) -> anyhow::Result<(&PathBuf, &[PathBuf])> {
+    fn named(&self) -> anyhow::Result<(Option<&PathBuf>, &[PathBuf])> {
         let is_module = |path: &Path| {
             let extension = path.extension().and_then(|extension| extension.to_str());
             matches!(extension, Some("wasm" | "wat"))
         };
         let (plugin, scenarios) = match (&self.plugin, self.scenarios.as_slice()) {
-            (Some(plugin), scenarios) => (plugin, scenarios),
-            (None, [first, rest @ ..]) if is_module(first) => (first, rest),
-            (None, _) => bail!("there is no filter: name it with --plugin FILTER.wasm"),
+            (None, [first, rest @ ..]) if is_module(first) => (Some(first), rest),
+            (plugin, scenarios) => (plugin.as_ref(), scenarios),
         };
-        if let Some(module) = scenarios.iter().find(|path| is_module(path)) {
+        if let (Some(plugin), Some(module)) =
+            (plugin, scenarios.iter().find(|path| is_module(path)))
+        {
             bail!(
                 "{}: a module is no scenario, and the filter is {}",
                 module.display(),
@@ -122,23 +129,31 @@ impl Run {
 
     /// Runs them once, and notes which files that took.
     fn once(&self, read: &mut BTreeSet<PathBuf>) -> anyhow::Result<bool> {
+        let (plugin, paths) = self.named()?;
+        let suites = suites::read(self, paths, read)?;
         let scenarios = self.read_scenarios(read)?;
-        let (plugin, _) = self.named()?;
-        let module = if self.coverage.is_wanted() {
-            self.coverage.load(plugin, self.symbols.symbols.is_some())?
-        } else {
-            super::with_symbols(super::load(plugin)?, &self.symbols)?
+        let module = match plugin {
+            Some(plugin) if self.coverage.is_wanted() => {
+                self.coverage.load(plugin, self.symbols.symbols.is_some())?
+            }
+            Some(plugin) => super::with_symbols(super::load(plugin)?, &self.symbols)?,
+            None => suites::module_of(self, &suites, &scenarios)?,
         };
         let limit = time_limit(self.callback_timeout);
         let target = SimTarget::new(module.clone())
             .with_time_limit(limit)
             .with_envoy(self.envoy);
-        let bar = self.bar(scenarios.len())?;
+        let tests = suites.iter().map(|suite| suite.tests().len());
+        let bar = self.bar(tests.sum::<usize>().saturating_add(scenarios.len()))?;
         let mut outcomes = Vec::new();
+        for suite in &suites {
+            suites::run(self, suite, &module, &bar, &mut outcomes)?;
+        }
         for scenario in &scenarios {
+            let named = (scenario.path.display().to_string(), &*scenario.about);
             let outcome = match &self.schedule {
-                None => timed(scenario, || self.run_one(scenario, &target))?,
-                Some(schedule) => timed(scenario, || self.replay(&module, scenario, schedule))?,
+                None => timed(named, || self.run_one(scenario, &target))?,
+                Some(schedule) => timed(named, || self.replay(&module, scenario, schedule))?,
             };
             if !self.json {
                 bar.suspend(|| show!("{}", outcome.text));
@@ -169,6 +184,9 @@ impl Run {
         let mut scenarios = Vec::new();
         let (_, paths) = self.named()?;
         for path in paths {
+            if Suite::is_named_like_one(path) {
+                continue;
+            }
             for file in scenario_files(path)? {
                 read.insert(file.clone());
                 let scenario = Scenario::from_file(&file).map_err(Pointed::of_scenario)?;
@@ -190,7 +208,7 @@ impl Run {
             scenarios.retain(|scenario| {
                 scenario.about.contains(filter) || scenario.path.to_string_lossy().contains(filter)
             });
-            if scenarios.is_empty() {
+            if scenarios.is_empty() && !paths.iter().any(|path| Suite::is_named_like_one(path)) {
                 bail!("no scenario has `{filter}` in its path or its sentence");
             }
         }
@@ -213,14 +231,14 @@ impl Run {
     reason = "how long a scenario takes on the machine is told, and nothing follows from it"
 )]
 fn timed(
-    scenario: &Scenario,
+    (path, about): (String, &str),
     run: impl FnOnce() -> anyhow::Result<(Verdict, String)>,
 ) -> anyhow::Result<Outcome> {
     let started = Instant::now();
     let (verdict, text) = run()?;
     Ok(Outcome {
-        scenario: scenario.path.display().to_string(),
-        about: scenario.about.clone(),
+        scenario: path,
+        about: about.to_owned(),
         took: started.elapsed(),
         verdict,
         text,

@@ -1,5 +1,6 @@
 //! `host-sim trace`: every callback and hostcall of one request, or of a scenario.
 
+mod debugger;
 mod line;
 mod traced;
 
@@ -10,7 +11,7 @@ use anyhow::Context as _;
 use clap::Args;
 use host_sim::scenario::Scenario;
 use host_sim::target::Exchange;
-use host_sim::{Explanation, SimTarget, StartError, runner};
+use host_sim::{Explanation, Module, SimTarget, StartError, runner};
 use serde::Serialize;
 
 use super::diagnostic::Pointed;
@@ -41,6 +42,9 @@ pub(crate) struct Trace {
     /// Print one JSON document
     #[arg(long)]
     json: bool,
+    /// Wait for gdb or lldb, which then stops in the filter's source: it must have DWARF. Its machine code and scripts for both go to this folder
+    #[arg(long, value_name = "FOLDER", num_args = 0..=1, default_missing_value = ".")]
+    debugger: Option<PathBuf>,
 }
 
 #[derive(Serialize)]
@@ -81,7 +85,7 @@ impl Trace {
             .with_metadata(&self.request.metadata)
             .with_symbols(&self.symbols)
             .resolve()?;
-        let module = plugin.load()?;
+        let module = self.load(&plugin)?;
         let builder = plugin
             .builder(&module)
             .upstream(self.request.upstream())
@@ -129,6 +133,24 @@ impl Trace {
         Ok(answered)
     }
 
+    /// The module; for a debugger, that has come then.
+    fn load(&self, plugin: &Plugin) -> anyhow::Result<Module> {
+        let Some(folder) = &self.debugger else {
+            return plugin.load();
+        };
+        let name = plugin.name();
+        // What is wrong with the file is said as always.
+        if !plugin.load()?.has_source_lines() {
+            anyhow::bail!(
+                "{name}: the module has no source lines (DWARF sections such as .debug_line): compile it with debug = true and strip = false"
+            );
+        }
+        let bytes = std::fs::read(&plugin.file).with_context(|| name.to_string())?;
+        let module = Module::debuggable(&bytes).with_context(|| name.to_string())?;
+        debugger::wait(&module, folder)?;
+        Ok(module)
+    }
+
     /// What happened until the filter refused its configuration or died.
     fn of_failed_start(&self, error: &StartError, plugin: &Plugin) -> anyhow::Result<bool> {
         let (trace, log) = match error {
@@ -159,7 +181,7 @@ impl Trace {
             .resolve()?;
         let lines = Arc::new(Mutex::new(Vec::new()));
         let target = Traced::new(
-            SimTarget::new(plugin.load()?).with_envoy(plugin.envoy),
+            SimTarget::new(self.load(&plugin)?).with_envoy(plugin.envoy),
             Arc::clone(&lines),
             self.start,
         );

@@ -14,11 +14,13 @@ pub enum ForecastError {
         source: Box<SimulationError>,
     },
     /// The module died, after which every call is answered 503.
-    #[error("{call}: {failure}")]
+    #[error("{call}: {failure}{}", place.iter().map(|line| format!("\n{line}")).collect::<String>())]
     Died {
         /// At which call, and when that came.
         call: String,
         /// How.
         failure: String,
+        /// The functions that were on the stack, the innermost first.
+        place: Vec<String>,
     },
 }

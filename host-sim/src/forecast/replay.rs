@@ -21,6 +21,7 @@ use crate::host::shared_data::Written;
 use crate::http::stream::Ending;
 use crate::model::{AnswerOverride, Request};
 use crate::proxy::simulator::{Builder, PendingCall, SimulationError, Simulator};
+use crate::scenario::explanation::Explanation;
 
 /// A plugin and what it has done so far.
 pub struct Replay {
@@ -125,9 +126,15 @@ impl Replay {
     ) -> Result<(), ForecastError> {
         let outcome = self.try_take(number, caller, entry);
         if let Some(failure) = self.simulator.failure(0) {
+            let failure = failure.to_string();
+            let trace = self.simulator.take_trace();
+            let explained = Explanation::of(&trace, &[]);
             return Err(ForecastError::Died {
                 call: named(&self.outgoing.request, entry.started),
-                failure: failure.to_string(),
+                failure,
+                place: explained
+                    .map(Explanation::into_backtrace)
+                    .unwrap_or_default(),
             });
         }
         outcome.map_err(|source| self.failed(source))

@@ -4,7 +4,7 @@ use std::sync::{Mutex, Once, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use wasmtime::{Cache, CacheConfig, Config, Engine, EngineWeak};
+use wasmtime::{Cache, CacheConfig, Config, Engine, EngineWeak, OptLevel};
 
 use crate::guest::module::{LoadError, innermost};
 
@@ -20,21 +20,35 @@ static ENGINES: Mutex<Vec<EngineWeak>> = Mutex::new(Vec::new());
 /// An engine that finds what it has compiled before in the cache of the user, under the content of the module and the version of
 /// the engine. Without a cache it compiles every time. One that is `watched` counts instructions, and stops callbacks.
 pub(crate) fn engine(watched: bool) -> Result<Engine, LoadError> {
-    let mut config = Config::new();
+    let mut config = configuration();
     config.consume_fuel(watched);
     config.epoch_interruption(watched);
-    config.max_wasm_stack(STACK);
-    config.wasm_gc(true);
-    config.wasm_function_references(true);
-    config.wasm_exceptions(true);
-    config.wasm_threads(true);
-    config.shared_memory(true);
     config.cache(Cache::new(CacheConfig::new()).ok());
     let engine = Engine::new(&config).map_err(|error| LoadError::Engine(innermost(&error)))?;
     if watched {
         watch(&engine);
     }
     Ok(engine)
+}
+
+/// An engine for debuggers: the code is as the module has it, nothing stops it, and it says where its source is.
+pub(crate) fn engine_for_debuggers() -> Result<Engine, LoadError> {
+    let mut config = configuration();
+    config.debug_info(true);
+    config.cranelift_opt_level(OptLevel::None);
+    Engine::new(&config).map_err(|error| LoadError::Engine(innermost(&error)))
+}
+
+/// What modules may use.
+fn configuration() -> Config {
+    let mut config = Config::new();
+    config.max_wasm_stack(STACK);
+    config.wasm_gc(true);
+    config.wasm_function_references(true);
+    config.wasm_exceptions(true);
+    config.wasm_threads(true);
+    config.shared_memory(true);
+    config
 }
 
 /// How many ticks a callback may take.

@@ -18,7 +18,7 @@ use wasmtime::{
 use crate::abi::AbiVersion;
 use crate::abi::callback::{self, Callback};
 use crate::guest::coverage::{Coverage, CoverageError};
-use crate::guest::engine::engine;
+use crate::guest::engine::{engine, engine_for_debuggers};
 use crate::guest::hostcalls;
 use crate::guest::imports::{self, Imports, Support};
 use crate::guest::instrument::{Woven, counters, hook};
@@ -109,6 +109,16 @@ impl Module {
         self.source.coverage()
     }
 
+    /// How often each block of its code was executed in VMs that have ended, of a module that was [loaded](Self::covered) for that.
+    pub(crate) fn counts(&self) -> Vec<u64> {
+        self.source.counts()
+    }
+
+    /// What it was compiled from.
+    pub(crate) fn code(&self) -> &[u8] {
+        self.source.code()
+    }
+
     /// Whether it tells its source lines, which [`coverage`](Self::coverage) needs.
     #[must_use]
     pub fn has_source_lines(&self) -> bool {
@@ -142,6 +152,40 @@ impl Module {
     /// When Envoy would not load it.
     pub fn unmetered(bytes: &[u8]) -> Result<Self, LoadError> {
         Self::compile(&engine(false)?, bytes)
+    }
+
+    /// The same for debuggers of the machine: not optimized, and with the places of its source in the machine code ([`image`](Self::image)).
+    /// Callbacks are never stopped.
+    ///
+    /// # Errors
+    ///
+    /// When Envoy would not load it.
+    pub fn debuggable(bytes: &[u8]) -> Result<Self, LoadError> {
+        Self::compile(&engine_for_debuggers()?, bytes)
+    }
+
+    /// The machine code as an object file for debuggers, and the address at which its section `.text` is in this process.
+    ///
+    /// # Errors
+    ///
+    /// When the engine does not tell it.
+    pub fn image(&self) -> Result<(Vec<u8>, usize), LoadError> {
+        /// Where an ELF file says for which system it is; the engine has a number of its own there.
+        const SYSTEM: usize = 7;
+        let module = self.compiled();
+        let image = module.serialize();
+        let mut image = image.map_err(|error| LoadError::Engine(innermost(&error)))?;
+        if let Some(system) = image.get_mut(SYSTEM) {
+            *system = 0;
+        }
+        Ok((image, module.text().as_ptr().addr()))
+    }
+
+    fn compiled(&self) -> &wasmtime::Module {
+        match &self.linked {
+            Linked::Wholly(linked) => linked.module(),
+            Linked::ButForMemory(module, _) => module,
+        }
     }
 
     fn compile(engine: &Engine, bytes: &[u8]) -> Result<Self, LoadError> {
@@ -183,10 +227,7 @@ impl Module {
 
     /// The first function of WASI that it imports and that this Envoy does not offer: its module and its name.
     pub(crate) fn missing_in(&self, version: EnvoyVersion) -> Option<(String, String)> {
-        let module = match &self.linked {
-            Linked::Wholly(linked) => linked.module(),
-            Linked::ButForMemory(module, _) => module,
-        };
+        let module = self.compiled();
         let of_wasi = ["wasi_snapshot_preview1", "wasi_unstable"];
         let mut imports = module.imports();
         let missing = imports.find(|import| {
@@ -212,10 +253,7 @@ impl Module {
 
     /// The engine that has compiled it.
     pub(crate) fn engine(&self) -> &Engine {
-        match &self.linked {
-            Linked::Wholly(instance) => instance.module().engine(),
-            Linked::ButForMemory(module, _) => module.engine(),
-        }
+        self.compiled().engine()
     }
 
     /// A new instance, and the memory that was made for it if it imports one.

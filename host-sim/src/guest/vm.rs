@@ -216,7 +216,9 @@ impl Vm {
         let _ = fuel.map(|_| self.store.set_fuel(limit));
         let time = ticks(self.store.data().identity.limits.time);
         self.store.set_epoch_deadline(time);
+        let before_it = self.store.data().host.enter_callback(name);
         let outcome = function.call(&mut self.store, parameters);
+        self.store.data().host.enter_callback(before_it);
         if let Some(before) = fuel {
             let left = self.store.get_fuel().unwrap_or(limit);
             let now = before.saturating_sub(limit.saturating_sub(left));
@@ -283,11 +285,15 @@ impl Vm {
         failure: &VmFailure,
         error: &wasmtime::Error,
     ) {
-        if store.data().host.traced {
-            Self::trace(store, format_args!("[host<-vm] {callback} !! {failure}"));
-            for line in crash::lines(error, store.data(), source) {
-                Self::trace(store, format_args!("{line}"));
-            }
+        let state = store.data();
+        let write = |line: fmt::Arguments<'_>| {
+            state
+                .host
+                .trace_end(format_args!("{}{line}", state.label()));
+        };
+        write(format_args!("[host<-vm] {callback} !! {failure}"));
+        for line in crash::lines(error, state, source) {
+            write(format_args!("{line}"));
         }
     }
 

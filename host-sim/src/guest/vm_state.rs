@@ -354,6 +354,13 @@ impl VmState {
 
     /// The property at a path.
     pub(crate) fn property(&self, path: &[u8]) -> Result<Vec<u8>, PropertyError> {
+        if !self.host.properties.is_empty() && self.stream().is_some() {
+            let path = path.strip_suffix(b"\0").unwrap_or(path);
+            let dotted = String::from_utf8_lossy(path).replace('\0', ".");
+            if let Some(value) = self.host.properties.get(&dotted) {
+                return Ok(value.clone());
+            }
+        }
         let handle = self.handle_of(self.context()).unwrap_or(self.turn);
         let properties = Properties {
             plugin: self.plugins.get(handle).map(|plugin| &plugin.settings),

@@ -43,10 +43,7 @@ use filter::Filter;
 /// use host_sim::target::Request;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let module = Module::from_bytes(br#"(module
-///     (memory (export "memory") 1)
-///     (func (export "proxy_abi_version_0_2_1"))
-///     (func (export "malloc") (param i32) (result i32) i32.const 1024))"#)?;
+/// let module = Module::from_bytes(host_sim::SMALLEST)?;
 ///
 /// let mut simulator = Simulator::builder(&module).workers(2).configuration("{}").start()?;
 /// let exchange = simulator.exchange(&Request { path: "/hello".to_owned(), ..Request::default() })?;
@@ -266,6 +263,12 @@ impl Simulator {
         self.host.log_lines()
     }
 
+    /// What the module logged, oldest first, each line with the callback in which it did.
+    pub(crate) fn log_by_callback(&self) -> Vec<(&'static str, LogLine)> {
+        let callbacks = self.host.logged_in();
+        callbacks.into_iter().zip(self.host.log_lines()).collect()
+    }
+
     /// Whether the plugin has put something into a shared queue since this was last asked, of which workers with threads of their own
     /// are only told when they [settle](Self::settle).
     #[must_use]
@@ -295,6 +298,13 @@ impl Simulator {
     #[must_use]
     pub fn failure(&self, worker: usize) -> Option<&VmFailure> {
         self.workers.get(worker)?.filters.failure()
+    }
+
+    /// Why a VM is dead, of the first worker with a dead one.
+    #[must_use]
+    pub fn any_failure(&self) -> Option<&VmFailure> {
+        let mut workers = self.workers.iter();
+        workers.find_map(|worker| worker.filters.failure())
     }
 
     /// Ends the root contexts as Envoy does when it stops.

@@ -77,6 +77,12 @@ impl Explanation {
         })
     }
 
+    /// The functions that were on the stack, the innermost first, as lines; none where nobody can say.
+    #[must_use]
+    pub fn into_backtrace(self) -> Vec<String> {
+        self.backtrace
+    }
+
     /// The status that the last hostcall was answered, as its name.
     fn status(&self) -> Option<&str> {
         outcome(self.hostcall.as_deref()?)

@@ -10,6 +10,7 @@ use super::config_source::ConfigSource;
 use super::disconnect::Disconnect;
 use super::filter::FilterSource;
 use super::grpc_service::GrpcServiceTable;
+use super::invariant::Invariant;
 use super::json::Json;
 use super::request::UpstreamTable;
 use super::service::ServiceTable;
@@ -51,6 +52,8 @@ pub(super) struct RawScenario {
     route: RouteSettings,
     clock: Option<Timestamp>,
     rejected: Option<Pattern>,
+    #[serde(default)]
+    invariant: Vec<Invariant>,
     step: Option<Vec<Step>>,
     #[serde(default)]
     known_difference: BTreeMap<String, String>,
@@ -93,6 +96,7 @@ impl TryFrom<RawScenario> for Scenario {
             connection_manager: raw.connection_manager,
             route: raw.route,
             clock: raw.clock,
+            invariants: raw.invariant,
             course,
             known_difference: raw.known_difference,
             path: PathBuf::new(),

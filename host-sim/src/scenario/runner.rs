@@ -4,9 +4,10 @@
 //! after the first step that goes wrong: what follows would only repeat it.
 
 mod compare;
+pub(crate) mod invariants;
 mod outcome;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::model::Exchange;
@@ -109,6 +110,8 @@ pub fn run(scenario: &Scenario, target: &dyn Target) -> Result<Report, RunError>
                 scenario,
                 session: session.as_mut(),
                 report: &mut report,
+                exchanges: Vec::new(),
+                open: BTreeSet::new(),
             };
             if let Err(error) = walk.steps(steps) {
                 return Err(match error {
@@ -173,6 +176,10 @@ struct Walk<'a> {
     scenario: &'a Scenario,
     session: &'a mut dyn Session,
     report: &'a mut Report,
+    /// Those of the step, if anybody looks at them.
+    exchanges: Vec<Exchange>,
+    /// Calls that are in progress.
+    open: BTreeSet<String>,
 }
 
 impl Walk<'_> {
@@ -181,7 +188,11 @@ impl Walk<'_> {
             // What earlier steps did is not what went wrong.
             self.session.trace();
             let mut comparison = Comparison::default();
+            self.exchanges.clear();
             self.step(step, &mut comparison)?;
+            if comparison.differences.is_empty() {
+                self.invariants(&mut comparison)?;
+            }
             if comparison.differences.is_empty() {
                 continue;
             }
@@ -205,6 +216,46 @@ impl Walk<'_> {
         Ok(())
     }
 
+    /// What must hold after every step.
+    fn invariants(&mut self, comparison: &mut Comparison) -> Result<(), TargetError> {
+        let all = &self.scenario.invariants;
+        if all.is_empty() {
+            return Ok(());
+        }
+        let mut broken = invariants::of_exchanges(all, &self.exchanges);
+        if let Some(failure) = self.session.failure() {
+            broken.extend(invariants::of_failure(all, &failure));
+        }
+        if all.iter().any(|invariant| invariant.log.is_some()) {
+            broken.extend(invariants::of_log(all, &self.session.log()?));
+        }
+        if self.open.is_empty() {
+            // Where workers run on by themselves, what is counted comes a little later.
+            let mut looks = 1;
+            broken.extend(loop {
+                let broken = invariants::of_metrics(all, |name| self.session.metric(name))?;
+                if broken.is_empty() || !self.session.looks_again(looks)? {
+                    break broken;
+                }
+                looks = looks.saturating_add(1);
+            });
+        }
+        for one in broken {
+            comparison.differs(one.what, one.expected, one.observed);
+        }
+        if !comparison.differences.is_empty() {
+            comparison.answer = self.exchanges.last().cloned().map(Box::new);
+        }
+        Ok(())
+    }
+
+    /// Keeps what was seen for the invariants, if there are any.
+    fn note(&mut self, exchanges: &[Exchange]) {
+        if !self.scenario.invariants.is_empty() {
+            self.exchanges.extend_from_slice(exchanges);
+        }
+    }
+
     fn step(&mut self, step: &Step, comparison: &mut Comparison) -> Result<(), WalkError> {
         match step {
             Step::Exchange { requests, expect } => {
@@ -226,15 +277,19 @@ impl Walk<'_> {
                 let exchanges = self
                     .session
                     .parallel(&parallel.requests, parallel.connections)?;
+                self.note(&exchanges);
                 let at_once = self.session.upstream_at_once();
                 compare_parallel(&parallel.expect, &exchanges, at_once, comparison);
             }
             Step::Open(open) => {
+                self.open.insert(open.call.clone());
                 self.session
                     .open(&open.call, &open.request, open.count, open.held)?;
             }
             Step::Finish { call, expect } => {
                 let exchanges = self.session.finish(call)?;
+                self.open.remove(call);
+                self.note(&exchanges);
                 compare_finished(expect, &exchanges, comparison);
             }
             Step::Disconnect(left) => {
@@ -243,6 +298,8 @@ impl Walk<'_> {
                     let gone = exchanges.into_iter().map(Exchange::without_answer);
                     exchanges = gone.collect();
                 }
+                self.open.remove(&left.call);
+                self.note(&exchanges);
                 compare_finished(&left.expect, &exchanges, comparison);
             }
             Step::Service(service) => self.session.serve(service)?,
@@ -293,6 +350,7 @@ impl Walk<'_> {
         let mut left = requests.within;
         loop {
             let exchange = self.session.exchange(&requests.request)?;
+            self.note(std::slice::from_ref(&exchange));
             let mut comparison = Comparison::default();
             compare::exchange(expect, &exchange, &mut comparison);
             if comparison.differences.is_empty() || left.is_zero() {

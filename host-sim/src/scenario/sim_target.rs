@@ -144,9 +144,12 @@ impl Target for SimTarget {
 
 /// When the clock of what a scenario sets up starts.
 pub(crate) fn started_at(setup: &Setup) -> Timestamp {
-    setup
-        .clock
-        .unwrap_or_else(|| DEFAULT_START.parse().unwrap_or_default())
+    start_of(setup.clock)
+}
+
+/// When the clock starts: then, if anything is said of it.
+pub(crate) fn start_of(clock: Option<Timestamp>) -> Timestamp {
+    clock.unwrap_or_else(|| DEFAULT_START.parse().unwrap_or_default())
 }
 
 /// How the plugin refused a configuration, which it also does by dying; anything else is a failure of the host.
@@ -248,6 +251,10 @@ impl Session for SimSession {
 
     fn log(&mut self) -> Result<Vec<LogLine>, TargetError> {
         Ok(self.simulator.log())
+    }
+
+    fn failure(&mut self) -> Option<String> {
+        self.simulator.any_failure().map(ToString::to_string)
     }
 
     fn trace(&mut self) -> Vec<String> {

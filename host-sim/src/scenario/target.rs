@@ -210,6 +210,11 @@ pub trait Session {
         Ok(false)
     }
 
+    /// How a VM of the plugin has died, if one is dead now and the host can say.
+    fn failure(&mut self) -> Option<String> {
+        None
+    }
+
     /// Hostcalls and callbacks since the previous call of `trace`; empty where the host cannot say.
     fn trace(&mut self) -> Vec<String>;
 }

@@ -316,3 +316,23 @@ fn a_log_without_a_backtrace_says_what_it_takes() {
         assert_eq!(said, (Some(1), expected));
     }
 }
+
+/// A replay traces nothing, and says it nevertheless.
+#[test]
+fn a_replay_says_it_too() {
+    let folder = Folder::with(&[
+        ("shop.rs", SHOP),
+        (
+            "log.json",
+            "{\"start_time\":\"2026-11-22T12:00:00Z\",\"method\":\"GET\",\"path\":\"/a\",\"response_code\":200,\"organization\":\"7\"}\n",
+        ),
+    ]);
+    compile(&folder, "shop.rs", "shop.wasm", &["-Cdebuginfo=1"]);
+    let (status, said) = folder.run(&["replay", "--plugin", "shop.wasm", "log.json"]);
+    assert_eq!(status, Some(1), "{said}");
+    assert!(
+        said.contains("proxy_on_request_headers trapped: ")
+            && said.contains("     inlined into shop::shop::fail (/src/shop.rs:20:9)\n"),
+        "{said}"
+    );
+}

@@ -54,6 +54,15 @@ impl Program {
         debian::program("webdis", &["webdis"])
     }
 
+    /// The debugger gdb: the installed one, or that of Debian's package. There is none where neither is to be had.
+    ///
+    /// # Errors
+    ///
+    /// When Debian's package is there and does not have it.
+    pub fn gdb() -> anyhow::Result<Option<Self>> {
+        debian::program("gdb", &["gdb"])
+    }
+
     /// Any program: the installed one, or that of Debian's packages. There is none where neither is to be had.
     ///
     /// # Errors
@@ -77,8 +86,12 @@ impl Program {
         Self::at(self.path.with_file_name(name), self.libraries.clone())
     }
 
-    /// A command that runs it in a folder, where it writes what it has to say into a file.
-    pub(crate) fn command(&self, folder: &Path) -> anyhow::Result<Command> {
+    /// A command that runs it in a folder, where it writes what it has to say into a file named `log`.
+    ///
+    /// # Errors
+    ///
+    /// When there can be no such file.
+    pub fn command(&self, folder: &Path) -> anyhow::Result<Command> {
         let log = std::fs::File::create(folder.join(LOG))?;
         let mut command = Command::new(&self.path);
         command

@@ -9,6 +9,7 @@ mod backtraces;
 mod bodies;
 mod capabilities;
 mod crashes;
+mod debugger;
 mod delivery;
 mod directory;
 mod documents;
@@ -22,6 +23,7 @@ mod operations;
 mod operators;
 mod order;
 mod package;
+mod recording;
 mod run_command;
 mod statistics;
 mod terminal;
@@ -205,6 +207,14 @@ const TESTS: &[(&str, Test)] = &[
     (
         "package::the_bill_of_materials_lists_what_is_in_the_module",
         package::the_bill_of_materials_lists_what_is_in_the_module,
+    ),
+    (
+        "debugger::gdb_stops_in_the_source_of_a_filter",
+        debugger::gdb_stops_in_the_source_of_a_filter,
+    ),
+    (
+        "recording::what_envoy_taps_is_a_scenario_that_holds",
+        recording::what_envoy_taps_is_a_scenario_that_holds,
     ),
     (
         "run_command::make_run_serves_what_it_prints_and_stops_on_ctrl_c",

@@ -17,13 +17,15 @@ use super::candidate::Candidate;
 use super::feed::Reading;
 use super::names::Wanted;
 use super::threshold::Threshold;
-use crate::command::plugin::{Plugin, PluginOptions};
+use crate::command::plugin::{Plugin, PluginOptions, SymbolsOptions};
 
 /// What `host-sim replay` is told.
 #[derive(Args, Debug)]
 pub(crate) struct Replay {
     #[command(flatten)]
     pub(super) plugin: PluginOptions,
+    #[command(flatten)]
+    pub(super) symbols: SymbolsOptions,
     /// The access logs, packed with gzip, zstd or not; `-` is the standard input, as is no log at all where something is piped in
     #[arg(value_name = "LOG")]
     pub(super) logs: Vec<PathBuf>,

@@ -76,6 +76,17 @@ impl Source {
         }
     }
 
+    pub(crate) fn counts(&self) -> Vec<u64> {
+        self.counts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(crate) fn code(&self) -> &[u8] {
+        &self.code
+    }
+
     pub(crate) fn coverage(&self) -> Result<Coverage, CoverageError> {
         if self.blocks.is_empty() {
             return Err(CoverageError::NotCounted);

@@ -2,7 +2,7 @@
 
 mod start;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,10 +32,7 @@ pub use start::WorkerSeed;
 /// use host_sim::{Module, Simulator};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let module = Module::from_bytes(br#"(module
-/// #     (memory (export "memory") 1)
-/// #     (func (export "proxy_abi_version_0_2_1"))
-/// #     (func (export "malloc") (param i32) (result i32) i32.const 1024))"#)?;
+/// # let module = Module::from_bytes(host_sim::SMALLEST)?;
 /// let mut simulator = Simulator::builder(&module)
 ///     .settings(PluginSettings { failure_policy: FailurePolicy::FailOpen, ..PluginSettings::default() })
 ///     .configuration(r#"{ "limit": 2 }"#)
@@ -75,6 +72,7 @@ pub struct Builder {
     grpc_services: Vec<GrpcService>,
     names: Vec<Name>,
     metadata: Vec<(String, serde_json::Value)>,
+    attributes: BTreeMap<String, Vec<u8>>,
     limits: Limits,
     capabilities: Option<BTreeSet<String>>,
     properties: Vec<String>,
@@ -115,6 +113,7 @@ impl Builder {
             grpc_services: Vec::new(),
             names: Vec::new(),
             metadata: Vec::new(),
+            attributes: BTreeMap::new(),
             limits: Limits::default(),
             capabilities: None,
             properties: Vec::new(),
@@ -278,10 +277,7 @@ impl Builder {
     /// use host_sim::{Module, Simulator};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let module = Module::from_bytes(br#"(module
-    /// #     (memory (export "memory") 1)
-    /// #     (func (export "proxy_abi_version_0_2_1"))
-    /// #     (func (export "malloc") (param i32) (result i32) i32.const 1024))"#)?;
+    /// # let module = Module::from_bytes(host_sim::SMALLEST)?;
     /// let mut simulator = Simulator::builder(&module)
     ///     .upstream_fn(|request| Upstream { body: request.path.clone().into_bytes(), ..Upstream::default() })
     ///     .start()?;
@@ -324,6 +320,15 @@ impl Builder {
     #[must_use]
     pub fn metadata(mut self, namespace: &str, value: serde_json::Value) -> Self {
         self.metadata.push((namespace.to_owned(), value));
+        self
+    }
+
+    /// The value of a property of every request, by its path with dots, as in `source.address`, in place of what Envoy would say. The bytes are
+    /// what `proxy_get_property` gives: a number takes eight, little endian.
+    #[must_use]
+    pub fn attribute(mut self, path: &str, value: impl AsRef<[u8]>) -> Self {
+        let value = value.as_ref().to_vec();
+        self.attributes.insert(path.to_owned(), value);
         self
     }
 

@@ -50,10 +50,7 @@ impl Simulator {
     /// use host_sim::{Event, Module, Piece, Simulator};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let module = Module::from_bytes(br#"(module
-    /// #     (memory (export "memory") 1)
-    /// #     (func (export "proxy_abi_version_0_2_1"))
-    /// #     (func (export "malloc") (param i32) (result i32) i32.const 1024))"#)?;
+    /// # let module = Module::from_bytes(host_sim::SMALLEST)?;
     /// let mut simulator = Simulator::builder(&module).start()?;
     /// let post = Request { method: "POST".to_owned(), ..Request::default() };
     /// let call = simulator.begin_streaming(&post, false)?;
@@ -78,6 +75,20 @@ impl Simulator {
         ended: bool,
     ) -> Result<CallId, SimulationError> {
         self.begin_with(request, Body::InPieces { ended })
+    }
+
+    /// The headers of a request as they are now, those with a colon included; `None` once the call is gone.
+    pub(crate) fn request_headers(&mut self, call: CallId) -> Option<Vec<(String, String)>> {
+        let mut headers = None;
+        self.on_live(call, |worker, id| {
+            let stream = worker.first_part(id);
+            headers = stream.map(|stream| {
+                let all = stream.request.headers.iter();
+                all.map(|(name, value)| (octets::text(name), octets::text(value)))
+                    .collect()
+            });
+        });
+        headers
     }
 
     /// More of a request has come, over this version of HTTP.

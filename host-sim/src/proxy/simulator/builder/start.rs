@@ -126,10 +126,7 @@ impl Builder {
     /// use host_sim::{Module, Simulator};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let module = Module::from_bytes(br#"(module
-    /// #     (memory (export "memory") 1)
-    /// #     (func (export "proxy_abi_version_0_2_1"))
-    /// #     (func (export "malloc") (param i32) (result i32) i32.const 1024))"#)?;
+    /// # let module = Module::from_bytes(host_sim::SMALLEST)?;
     /// let (_main, seeds) = Simulator::builder(&module).workers(2).start_threads()?;
     /// let workers = seeds.into_iter().map(|seed| {
     ///     std::thread::spawn(move || {
@@ -180,7 +177,9 @@ impl Builder {
     }
 
     fn host(&self) -> Host {
-        Host::new(self.clock, self.seed, self.log_level, self.traced).of(self.envoy)
+        let mut host = Host::new(self.clock, self.seed, self.log_level, self.traced).of(self.envoy);
+        host.properties.clone_from(&self.attributes);
+        host
     }
 
     /// A simulation without any VM yet.

@@ -1,0 +1,3 @@
+module example/filter
+
+go 1.24
