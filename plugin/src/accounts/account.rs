@@ -64,6 +64,15 @@ pub struct Admission<'a> {
     pub client: Option<&'a ClientClaim>,
 }
 
+/// As whom a client was charged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChargedClient {
+    /// The client, or all that are not counted apart.
+    pub id: ClientId,
+    /// The most that it may use in a day; `None` for any amount.
+    pub cap: Option<Credits>,
+}
+
 /// How far an account may be used by this proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ceiling {
@@ -239,7 +248,7 @@ impl Account {
 
     /// Gives back what was charged on `day`, to `client` as well; nothing if that day has passed.
     #[must_use]
-    pub fn refund(&self, day: DayNumber, amount: Credits, client: Option<&ClientId>) -> Self {
+    pub fn refund(&self, day: DayNumber, amount: Credits, client: Option<&ChargedClient>) -> Self {
         if self.day != day {
             return self.clone();
         }
@@ -247,20 +256,20 @@ impl Account {
             used: self.used.saturating_sub(amount),
             ..self.clone()
         }
-        .with_client(client, |account| {
+        .with_client(client.map(|client| &client.id), |account| {
             account.used = account.used.saturating_sub(amount);
         })
     }
 
-    /// Charges more for a call of `day` that was charged already: as much of `amount` as is left of the allotment and to its client, of
-    /// which this is the cap; nothing if that day has passed.
+    /// Charges more for a call of `day` that was charged already: as much of `amount` as is left of the allotment and to its client; nothing
+    /// if that day has passed.
     #[must_use]
     pub fn charge_more(
         &self,
         day: DayNumber,
         amount: Credits,
         allotment: Option<Credits>,
-        client: Option<(&ClientId, Option<Credits>)>,
+        client: Option<&ChargedClient>,
     ) -> Self {
         if self.day != day {
             return self.clone();
@@ -272,9 +281,9 @@ impl Account {
             };
             self.limit(allotment, ceiling).saturating_sub(self.used)
         });
-        let left_to_client = client.and_then(|(id, cap)| {
-            let used = self.client(id.as_str())?.used;
-            Some(cap?.saturating_sub(used))
+        let left_to_client = client.and_then(|client| {
+            let used = self.client(client.id.as_str())?.used;
+            Some(client.cap?.saturating_sub(used))
         });
         let more = amount.min(left).min(left_to_client.unwrap_or(Credits::MAX));
         let add = |used: Credits| used.checked_add(more).unwrap_or(Credits::MAX);
@@ -282,7 +291,7 @@ impl Account {
             used: add(self.used),
             ..self.clone()
         }
-        .with_client(client.map(|(id, _)| id), |account| {
+        .with_client(client.map(|client| &client.id), |account| {
             account.used = add(account.used);
         })
     }
@@ -347,18 +356,18 @@ impl Account {
         self.clients.as_ref()?.get(id)
     }
 
-    /// As whom a client is counted that asks for this, and what it asks for as that one.
+    /// As whom a client is counted that asks for this, and what that one has used.
     #[must_use]
-    pub fn charged(&self, claim: &ClientClaim) -> (ClientId, ClientTerms) {
-        let is_apart = match &self.clients {
-            Some(clients) => clients.is_apart(claim),
-            None => Clients::default().is_apart(claim),
-        };
-        if is_apart {
-            (claim.id.clone(), claim.own)
-        } else {
-            (ClientId::others(), claim.others)
-        }
+    pub fn counted(&self, claim: &ClientClaim) -> (ChargedClient, Option<ClientAccount>) {
+        let none = Clients::default();
+        self.clients.as_deref().unwrap_or(&none).counted(claim)
+    }
+
+    /// As whom the client was charged that asked for this, and what that one has used, in the account right after that.
+    #[must_use]
+    pub fn charged(&self, claim: &ClientClaim) -> (ChargedClient, ClientAccount) {
+        let none = Clients::default();
+        self.clients.as_deref().unwrap_or(&none).charged(claim)
     }
 
     /// The day on which `used` was used.

@@ -1,7 +1,8 @@
 //! History: what an organization did on the days before today.
 //!
 //! A day's statistics come here when the next one begins, and whatever a worker has not written by then is added. So many days are kept,
-//! and of each so many operations and clients, those with the most credits; the rest of a day is summed up.
+//! and of each so many operations and clients, those with the most credits; the rest of a day is summed up. A worker that crashes in the
+//! moment between loses the day for this page; accounts and usage events have it.
 //!
 //! The record: version (1 byte), then of each day the length of its statistics (4 bytes, little endian) and their record.
 

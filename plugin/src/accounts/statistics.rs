@@ -269,7 +269,7 @@ impl Statistics {
     }
 
     /// The most clients that are counted apart; an account counts no more of them.
-    pub const MAX_CLIENTS: usize = 768;
+    pub const MAX_CLIENTS: usize = 770;
 
     /// Has a client counted, with the others if there are too many.
     fn with_client(&mut self, id: &ClientId, count: impl FnOnce(&mut ClientStatistics)) {

@@ -9,6 +9,7 @@ use crate::{
     document::{choice::expected_one_of, json::cut},
     model::{
         allotment::{Allotment, AllotmentError},
+        client_limits::InvalidClientLimits,
         data_center::DataCenter,
         edition::{Edition, EditionName},
         enforcement::Enforcement,
@@ -53,6 +54,9 @@ pub enum SubscriptionError {
         /// Which there are, and which one was probably meant.
         expected: String,
     },
+    /// Limits of clients that cannot be.
+    #[error(transparent)]
+    Clients(#[from] InvalidClientLimits),
     /// An allotment that cannot be.
     #[error(transparent)]
     Allotment(#[from] AllotmentError),
@@ -80,6 +84,9 @@ impl Subscriptions {
             })?,
         };
         let allotment = Allotment::of(organization, edition)?;
+        if let Some(limits) = &organization.clients {
+            limits.check()?;
+        }
         let limit = organization.legacy_limit.or(edition.legacy_limit);
         let legacy_limit = limit.map(|limit| limit.of(organization.agents));
         let standing = Standing {

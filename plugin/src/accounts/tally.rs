@@ -70,6 +70,9 @@ impl Tally {
     /// How often a write is tried. There is another flush soon, so it need not outlast many workers.
     pub const ATTEMPTS: u32 = 16;
 
+    /// The most days of accounts that wait for their place in a history.
+    const MOST_PASSED: usize = 100_000;
+
     /// Counts `event` for `holder` and its client on `day`: the day of the account that was charged or looked at.
     pub fn add(
         &mut self,
@@ -139,6 +142,8 @@ impl Tally {
             }
             kept.is_err()
         });
+        let too_many = passed.len().saturating_sub(Self::MOST_PASSED);
+        passed.drain(..too_many);
         self.passed = passed;
         flushed
     }
@@ -261,8 +266,9 @@ fn pass(
 ) -> Result<(), StatisticsError> {
     let key = [account, History::BELOW].concat();
     let changed = change(data, &key, Tally::ATTEMPTS, |stored| {
-        let history = History::from_record(stored)?.with(day);
-        Ok(Change::Store(history.to_record(), ()))
+        // One that cannot be read begins anew, rather than be tried for ever.
+        let history = History::from_record(stored).unwrap_or_default().with(day);
+        Ok::<_, UnreadableStatistics>(Change::Store(history.to_record(), ()))
     });
     *retries = retries.saturating_add(changed.retries);
     changed.result.map_err(StatisticsError::from)

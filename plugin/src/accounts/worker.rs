@@ -15,7 +15,7 @@ use jiff::Timestamp;
 
 use crate::{
     accounts::{
-        account::Account,
+        account::{Account, ChargedClient},
         complaints::Complaints,
         history::History,
         holder::AccountHolder,
@@ -74,8 +74,8 @@ pub struct Owed {
     pub key: AccountKey,
     /// The day of the charge that it corrects.
     pub day: DayNumber,
-    /// As whose the charge was counted, and the cap of that client.
-    pub client: Option<(ClientId, Option<Credits>)>,
+    /// As whose the charge was counted.
+    pub client: Option<ChargedClient>,
     /// How.
     pub correction: Correction,
 }
@@ -90,18 +90,17 @@ pub enum Correction {
 }
 
 impl Correction {
-    /// The account after the correction of a charge on `day`, which was counted for this client with this cap.
+    /// The account after the correction of a charge on `day`, which was counted for this client.
     #[must_use]
     pub fn apply(
         self,
         account: &Account,
         day: DayNumber,
-        client: Option<&(ClientId, Option<Credits>)>,
+        client: Option<&ChargedClient>,
     ) -> Account {
         match self {
-            Self::Refund(amount) => account.refund(day, amount, client.map(|(id, _)| id)),
+            Self::Refund(amount) => account.refund(day, amount, client),
             Self::ChargeMore(amount, allotment) => {
-                let client = client.map(|(id, cap)| (id, *cap));
                 account.charge_more(day, amount, allotment, client)
             }
         }

@@ -28,7 +28,7 @@ pub(super) fn mistakes(config: &Config, errors: &mut ConfigErrors) {
 /// A limit of no calls at all admits none, ever, and refuses each with an answer that says to try again.
 #[inline(never)]
 fn limits_of_no_calls(config: &Config, errors: &mut ConfigErrors) {
-    let check = |limit: Option<u32>, path: String, errors: &mut ConfigErrors| {
+    let mut check = |limit: Option<u32>, path: String| {
         if limit == Some(0) {
             let expected = "at least 1 call in progress (leave it out for no limit)";
             errors.add(ConfigError::invalid(path, "0", expected));
@@ -36,20 +36,16 @@ fn limits_of_no_calls(config: &Config, errors: &mut ConfigErrors) {
     };
     for (name, edition) in config.editions.iter() {
         let path = || member("editions", name.as_str()) + ".concurrency";
-        check(edition.concurrency, path(), errors);
+        check(edition.concurrency, path());
     }
     for (id, organization) in config.organizations.iter() {
         if organization.concurrency == Some(0) {
             let path = member("organizations", id.as_str()) + ".concurrency";
-            check(organization.concurrency, path, errors);
-        }
-        if let Some(limits) = &organization.clients {
-            let path = member("organizations", id.as_str()) + ".clients";
-            super::clients::limits(limits, &path, errors);
+            check(organization.concurrency, path);
         }
     }
     for (name, limit) in config.concurrency.groups.iter() {
-        check(Some(*limit), member("concurrency.groups", name), errors);
+        check(Some(*limit), member("concurrency.groups", name));
     }
 }
 

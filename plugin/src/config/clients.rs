@@ -77,7 +77,8 @@ impl ClientsConfig {
                 "from 1 to 256",
             ));
         }
-        limits(&self.limits, "clients.limits", &mut errors);
+        let limits = self.limits.check();
+        errors.take(limits.map_err(|error| ConfigError::new("clients.limits", error.to_string())));
         let identity = errors.take(self.identity.into_path("clients.identity"));
         let mut path = |name: &str, source: Option<SourceConfig>| {
             let path = format!("clients.attributes.{name}");
@@ -98,34 +99,5 @@ impl ClientsConfig {
             attributes,
             most: usize::try_from(self.max_clients).unwrap_or(usize::MAX),
         })
-    }
-}
-
-/// The most clients that limits may name: all of them are in each organization's record once they have called.
-const MOST_NAMED: usize = 256;
-
-/// Adds what is wrong with limits at this place.
-pub(super) fn limits(limits: &ClientLimits, path: &str, errors: &mut ConfigErrors) {
-    let named = limits.named.iter();
-    let named = named.map(|(id, limit)| (format!("named.{id}"), limit));
-    let kinds = [
-        ("default", limits.default.as_ref()),
-        ("none", limits.none.as_ref()),
-        ("others", limits.others.as_ref()),
-    ];
-    let kinds = kinds
-        .into_iter()
-        .filter_map(|(kind, limit)| Some((kind.to_owned(), limit?)));
-    for (place, limit) in kinds.chain(named) {
-        if limit.concurrency == Some(0) {
-            let expected = "at least 1 call in progress (leave it out for no limit)";
-            let place = format!("{path}.{place}.concurrency");
-            errors.add(ConfigError::invalid(place, "0", expected));
-        }
-    }
-    if limits.named.len() > MOST_NAMED {
-        let value = format!("{} clients", limits.named.len());
-        let path = format!("{path}.named");
-        errors.add(ConfigError::invalid(path, value, "at most 256"));
     }
 }

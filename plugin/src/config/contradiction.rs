@@ -40,6 +40,7 @@ pub(super) fn contradiction(
     let member = match error {
         SubscriptionError::UnknownEdition { .. } => ".edition",
         SubscriptionError::UnknownDataCenter { .. } => ".data_center",
+        SubscriptionError::Clients(_) => ".clients",
         SubscriptionError::Allotment(AllotmentError::AdditionalAboveMaximum { .. }) => {
             ".additional"
         }
@@ -55,9 +56,9 @@ pub(super) fn contradiction(
 /// What was given, and what would have been right.
 pub(super) fn expected(error: &SubscriptionError) -> String {
     match error {
-        SubscriptionError::UnknownEdition { .. } | SubscriptionError::UnknownDataCenter { .. } => {
-            error.to_string()
-        }
+        SubscriptionError::UnknownEdition { .. }
+        | SubscriptionError::UnknownDataCenter { .. }
+        | SubscriptionError::Clients(_) => error.to_string(),
         SubscriptionError::Allotment(AllotmentError::AdditionalAboveMaximum {
             additional,
             max,

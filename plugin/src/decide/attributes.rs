@@ -77,6 +77,8 @@ impl InvalidAttributes {
             Self::Contradiction(SubscriptionError::UnknownEdition { .. }) => "edition",
             Self::Contradiction(SubscriptionError::UnknownDataCenter { .. }) => "data_center",
             Self::Contradiction(SubscriptionError::Allotment(_)) => "additional",
+            // No call states the limits of all clients.
+            Self::Contradiction(SubscriptionError::Clients(_)) => "clients",
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     accounts::{
-        account::{Account, ClientClaim, ClientTerms},
+        account::{Account, ChargedClient, ClientAccount, ClientClaim, ClientTerms},
         holder::AccountHolder,
     },
     decide::attributes::InvalidAttributes,
@@ -10,6 +10,7 @@ use crate::{
         client::{ClientBalance, ClientId},
         client_limits::{CapPercent, ClientLimit, ClientLimits},
         credits::Credits,
+        enforcement::Enforcement,
         property_path::PropertyPath,
     },
 };
@@ -56,6 +57,8 @@ pub struct StatedClient {
 pub struct Client {
     /// Who.
     pub id: ClientId,
+    /// What the call stated of that.
+    pub stated: ClientLimit,
     /// How much it may use.
     pub limit: ClientLimit,
     /// How much it may use with all others that are not counted apart.
@@ -64,6 +67,8 @@ pub struct Client {
     pub kept: bool,
     /// How many clients are counted apart that are not kept.
     pub most: usize,
+    /// Whether limits are meant for its organization.
+    pub enforced: bool,
 }
 
 impl StatedClient {
@@ -128,26 +133,39 @@ impl ClientRules {
         stated: &StatedClient,
         holder: &AccountHolder,
     ) -> Result<Client, InvalidAttributes> {
-        let own = holder.client_limits.as_deref();
         let id = ClientId::stated(stated.id.as_deref());
+        // What is stated of one client is not for all that share a limit.
+        let stated = if id.is_others() {
+            ClientLimit::default()
+        } else {
+            stated.limit()?
+        };
+        Ok(self.limited(id, stated, holder))
+    }
+
+    /// The client, of which a call has stated this limit, as a client of `holder`.
+    #[must_use]
+    pub fn limited(&self, id: ClientId, stated: ClientLimit, holder: &AccountHolder) -> Client {
+        let own = holder.client_limits.as_deref();
         let (limit, kept) = self.limits.limit(own, &id);
-        let (others, _) = self.limits.limit(own, &ClientId::others());
-        Ok(Client {
-            limit: stated.limit()?.or(limit),
+        Client {
             id,
-            others,
+            stated,
+            limit: stated.or(limit),
+            others: self.limits.of_others(own),
             kept,
             most: self.most,
-        })
+            enforced: holder.enforcement != Enforcement::NeverRefuse,
+        }
     }
 }
 
 impl Client {
-    /// What is asked of an account for the client, of a day of so many credits. Whether it is `limited` at all, and its slots come later.
+    /// What is asked of an account for the client, of a day of so many credits; its slots come later.
     #[must_use]
-    pub fn claim(&self, allotment: Credits, limited: bool) -> ClientClaim {
+    pub fn claim(&self, allotment: Credits) -> ClientClaim {
         let terms = |limit: &ClientLimit| ClientTerms {
-            cap: limit.cap(allotment).filter(|_| limited),
+            cap: limit.cap(allotment).filter(|_| self.enforced),
             slot: None,
         };
         ClientClaim {
@@ -162,14 +180,18 @@ impl Client {
     /// What the client has used of what it may use, in `account` on a day of so many credits.
     #[must_use]
     pub fn balance(&self, account: &Account, allotment: Credits) -> ClientBalance {
-        let claim = self.claim(allotment, true);
-        let (id, terms) = account.charged(&claim);
-        let known = account.client(id.as_str());
-        ClientBalance {
-            used: known.map_or(Credits::ZERO, |known| known.used),
-            cap: terms.cap,
-            id,
-        }
+        let (charged, known) = account.counted(&self.claim(allotment));
+        of(charged, &known.unwrap_or_default())
+    }
+}
+
+/// What is left to a client that was charged.
+#[must_use]
+pub fn of(charged: ChargedClient, account: &ClientAccount) -> ClientBalance {
+    ClientBalance {
+        id: charged.id,
+        cap: charged.cap,
+        used: account.used,
     }
 }
 

@@ -223,8 +223,10 @@ impl Meter {
         if let Some(stated) = head.client
             && let Payer::Holder(holder) = &payer
             && let Err(invalid) = self.tell_client(stated, holder)
+            && !matches!(quote, Quote::Known(charge) if charge.cost.is_zero())
         {
-            return self.refuse_misdescribed(&holder.label.clone(), &invalid, now);
+            let holder = Rc::clone(holder);
+            return self.refuse_misdescribed(&holder.label, Some(&holder), &invalid, now);
         }
         match (quote, payer) {
             (Quote::Known(charge), payer) if charge.cost.is_zero() => {
@@ -232,7 +234,7 @@ impl Meter {
             }
             (_, Payer::Refused(reason, answer)) => self.refuse(reason, answer, Refused::default()),
             (_, Payer::Misdescribed(organization, invalid)) => {
-                self.refuse_misdescribed(organization.as_str(), &invalid, now)
+                self.refuse_misdescribed(organization.as_str(), None, &invalid, now)
             }
             (_, Payer::Awaited(organization)) => Verdict::of(Step::HoldForDirectory(organization)),
             (quote, Payer::Nobody) => self.forward(None, Credits::ZERO, quote.rule(), None, None),
@@ -427,6 +429,7 @@ impl Meter {
     fn refuse_misdescribed(
         &mut self,
         id: &str,
+        holder: Option<&Rc<AccountHolder>>,
         invalid: &InvalidAttributes,
         now: Timestamp,
     ) -> Verdict {
@@ -435,7 +438,11 @@ impl Meter {
             format!("what is stated about {id:?} makes no subscription: {invalid}")
         });
         let reason = Reason::InvalidSubscription;
-        let mut verdict = self.refuse(reason, Answer::default(), Refused::default());
+        let refused = Refused {
+            holder: holder.cloned(),
+            ..Refused::default()
+        };
+        let mut verdict = self.refuse(reason, Answer::default(), refused);
         verdict.warnings.extend(complaint);
         verdict
     }

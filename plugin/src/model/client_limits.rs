@@ -85,7 +85,7 @@ impl ClientLimit {
     pub fn cap(&self, allotment: Credits) -> Option<Credits> {
         let share = self.percent.map(|percent| {
             // At most 10^17, which fits.
-            let hundredfold = allotment.get().saturating_mul(u64::from(percent.0));
+            let hundredfold = allotment.get().wrapping_mul(u64::from(percent.0));
             Credits::saturating(hundredfold / 100)
         });
         match (self.credits, share) {
@@ -107,22 +107,82 @@ impl ClientLimit {
     }
 }
 
+/// Limits that cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidClientLimits {
+    /// A limit that admits no call.
+    #[error(
+        "`{place}.concurrency` is 0, expected at least 1 call in progress (leave it out for no limit)"
+    )]
+    NoCalls {
+        /// Whose limit: `default`, `none`, `others`, or `named` with a client.
+        place: String,
+    },
+    /// More names than there is room for in a record.
+    #[error(
+        "{named} clients are named, expected at most {}",
+        ClientLimits::MOST_NAMED
+    )]
+    TooMany {
+        /// How many.
+        named: usize,
+    },
+}
+
 impl ClientLimits {
+    /// The most clients that limits may name: all of them are in each organization's record once they have called.
+    pub const MOST_NAMED: usize = 256;
+
+    /// Looks whether the limits can be.
+    ///
+    /// # Errors
+    /// When one admits no call, or too many clients are named.
+    pub fn check(&self) -> Result<(), InvalidClientLimits> {
+        let named = self.named.len();
+        if named > Self::MOST_NAMED {
+            return Err(InvalidClientLimits::TooMany { named });
+        }
+        let kinds = [
+            ("default", &self.default),
+            ("none", &self.none),
+            ("others", &self.others),
+        ];
+        let kinds = kinds
+            .into_iter()
+            .filter_map(|(kind, limit)| Some((kind.to_owned(), limit.as_ref()?)));
+        let named = self.named.iter();
+        let mut all = kinds.chain(named.map(|(id, limit)| (format!("named.{id}"), limit)));
+        match all.find(|(_, limit)| limit.concurrency == Some(0)) {
+            Some((place, _)) => Err(InvalidClientLimits::NoCalls { place }),
+            None => Ok(()),
+        }
+    }
+
     /// The limit of `client`, and whether it is named, in an organization with limits of its `own` beside those of all organizations. What
     /// the organization says of a client by name counts more than what is said for all, and a name counts more than what holds for any.
     #[must_use]
     pub fn limit(&self, own: Option<&Self>, client: &ClientId) -> (ClientLimit, bool) {
         let both = || own.into_iter().chain([self]);
-        let kind = |limits: &Self| match client {
-            id if id.is_none() => limits.none,
-            id if id.is_others() => limits.others,
-            _ => None,
+        let named = both().find_map(|limits| {
+            let named = &limits.named;
+            (!named.is_empty()).then(|| named.get(client.as_str()).copied())?
+        });
+        let (limit, is_kept) = match client.as_str() {
+            ClientId::NONE => (both().find_map(|limits| limits.none), true),
+            ClientId::OTHERS => return (self.of_others(own), true),
+            _ => (named, named.is_some()),
         };
-        let named = both().find_map(|limits| limits.named.get(client.as_str()).copied());
-        let limit = named.or_else(|| both().find_map(kind));
         let limit = limit.or_else(|| both().find_map(|limits| limits.default));
-        let is_kept = named.is_some() || client.is_none() || client.is_others();
         (limit.unwrap_or_default(), is_kept)
+    }
+
+    /// The limit of all clients together that are not counted apart.
+    #[must_use]
+    pub fn of_others(&self, own: Option<&Self>) -> ClientLimit {
+        let both = || own.into_iter().chain([self]);
+        let others = both().find_map(|limits| limits.others);
+        let limit = others.or_else(|| both().find_map(|limits| limits.default));
+        limit.unwrap_or_default()
     }
 }
 
@@ -151,6 +211,21 @@ mod tests {
         let both = r#"{"default":{"percent":10,"credits":50}}"#;
         assert_eq!(cap(None, both, Some("a")), Some(50));
         assert_eq!(cap(None, "{}", Some("a")), None);
+    }
+
+    #[test]
+    fn limits_that_cannot_be_are_told() {
+        let error = |json| limits(json).check().unwrap_err().to_string();
+        assert_eq!(
+            error(r#"{"named":{"a":{"concurrency":0}}}"#),
+            "`named.a.concurrency` is 0, expected at least 1 call in progress (leave it out for no limit)"
+        );
+        let named: Vec<_> = (0..257).map(|id| format!(r#""{id}":{{}}"#)).collect();
+        assert_eq!(
+            error(&format!(r#"{{"named":{{{}}}}}"#, named.join(","))),
+            "257 clients are named, expected at most 256"
+        );
+        assert_eq!(limits(r#"{"default":{"concurrency":1}}"#).check(), Ok(()));
     }
 
     #[test]

@@ -124,7 +124,7 @@ fn a_get() {
     check(&request, 200, 4, 12, 19_900);
 }
 
-/// Telling clients apart takes no hostcall, and at most 15 % more instructions.
+/// Telling clients apart takes no hostcall. It takes instructions: of ids, limits, the record and two more items in response headers.
 #[test]
 fn a_get_of_a_client() {
     let mut request = call(ORGANIZATION, "GET", "/api/v1/tickets/4711", "");
@@ -145,7 +145,7 @@ fn a_get_of_a_client() {
     let (status, told_apart) = cost(&mut simulator, &request);
     assert_eq!(status, 200);
     assert_eq!(told_apart.hostcalls, plain.hostcalls);
-    let most = plain.fuel * 115 / 100;
+    let most = plain.fuel * 150 / 100;
     assert!(
         told_apart.fuel <= most,
         "{} instructions, {} without clients",

@@ -17,7 +17,7 @@
 
 use std::{ops::Range, rc::Rc};
 
-use super::{InsufficientCredits, NotAdmitted};
+use super::{ChargedClient, InsufficientCredits, NotAdmitted};
 use crate::{
     accounts::slots::{CallsOf, Claim, Group, Holding, Slots, TooManyCalls, WorkerId},
     model::{client::ClientId, credits::Credits},
@@ -25,6 +25,8 @@ use crate::{
 
 const HEAD: usize = 12;
 const HOLDING: usize = 10;
+/// The longest lease of a slot, in seconds.
+const LONGEST_LEASE: u32 = 3_600;
 /// The number of clients that are not kept.
 const COUNT: usize = 2;
 
@@ -76,6 +78,30 @@ pub struct ClientTerms {
 }
 
 impl ClientClaim {
+    fn charged(&self, is_apart: bool) -> ChargedClient {
+        if is_apart {
+            ChargedClient {
+                id: self.id.clone(),
+                cap: self.own.cap,
+            }
+        } else {
+            ChargedClient {
+                id: ClientId::others(),
+                cap: self.others.cap,
+            }
+        }
+    }
+
+    /// What it asks for as the one as whom it is counted.
+    #[must_use]
+    pub fn terms(&self, counted_as: &ClientId) -> &ClientTerms {
+        if *counted_as == self.id {
+            &self.own
+        } else {
+            &self.others
+        }
+    }
+
     /// The same without a cap: for a call that takes its slot and pays later.
     #[must_use]
     pub fn slots_alone(&self) -> Box<Self> {
@@ -117,9 +143,31 @@ impl Clients {
             .map(|entry| (self.name(&entry), self.read(&entry)))
     }
 
-    /// Whether a client is counted apart: if it is kept, or known, or if there is room for it.
-    pub(super) fn is_apart(&self, claim: &ClientClaim) -> bool {
-        claim.kept || self.not_kept() < claim.most || self.find(claim.id.as_str()).is_some()
+    /// As whom a client is counted, and what that one has used: as itself if it is kept, or known, or if there is room for it, and with the
+    /// others else.
+    pub(super) fn counted(&self, claim: &ClientClaim) -> (ChargedClient, Option<ClientAccount>) {
+        let own = self.find(claim.id.as_str());
+        let is_apart = claim.kept || own.is_some() || self.not_kept() < claim.most;
+        let place = if is_apart {
+            own
+        } else {
+            self.find(ClientId::OTHERS)
+        };
+        let known = place.map(|entry| self.read(&entry));
+        (claim.charged(is_apart), known)
+    }
+
+    /// The same of the client that was charged last, and asked for this.
+    pub(super) fn charged(&self, claim: &ClientClaim) -> (ChargedClient, ClientAccount) {
+        let Some(first) = entry(&self.0, COUNT) else {
+            return (claim.charged(true), ClientAccount::default());
+        };
+        let name = self.0.get(first.name());
+        if name != Some(claim.id.as_str().as_bytes()) {
+            let (charged, known) = self.counted(claim);
+            return (charged, known.unwrap_or_default());
+        }
+        (claim.charged(true), self.read(&first))
     }
 
     /// How many are counted that are not kept.
@@ -158,6 +206,10 @@ impl Clients {
                 ..calls
             })?;
         }
+        if place.is_none() && cost.is_zero() && account.slots.is_empty() {
+            // Who has neither used anything nor has a call in progress takes up no room.
+            return Ok(self.clone());
+        }
         Ok(self.with(id, place, &account))
     }
 
@@ -168,19 +220,34 @@ impl Clients {
         };
         let mut account = self.read(&entry);
         step(&mut account);
+        if !account.kept && account.used.is_zero() && account.slots.is_empty() {
+            return self.without(&entry);
+        }
         self.with(id, Some(entry), &account)
     }
 
-    /// The clients on another day: with nothing used. Calls in progress stay in progress; `None` if there are none.
+    /// The clients on another day: with nothing used. Calls in progress stay in progress; `None` if there are none. A word that is older by
+    /// the longest lease than another one was left by a worker that is no more.
     pub(super) fn on_another_day(&self) -> Option<Rc<Self>> {
+        let renewed = |account: &ClientAccount| {
+            let holdings = account.slots.holdings().iter();
+            holdings.map(|holding| holding.renewed).max()
+        };
+        let latest = self
+            .iter()
+            .filter_map(|(_, account)| renewed(&account))
+            .max()?;
         let mut still = Self::default();
-        for (id, account) in self.iter().filter(|(_, account)| !account.slots.is_empty()) {
-            let account = ClientAccount {
-                warned: 0,
-                used: Credits::ZERO,
-                ..account
-            };
-            still = still.with(id, None, &account);
+        for (id, account) in self.iter() {
+            let lasts = |renewed: u32| latest.saturating_sub(renewed) < LONGEST_LEASE;
+            if renewed(&account).is_some_and(lasts) {
+                let account = ClientAccount {
+                    warned: 0,
+                    used: Credits::ZERO,
+                    ..account
+                };
+                still = still.with(id, None, &account);
+            }
         }
         (still.0.len() > COUNT).then(|| Rc::new(still))
     }
@@ -224,6 +291,17 @@ impl Clients {
         let Range { start, end } = place.map_or(end..end, |entry| entry.begin..entry.end);
         bytes.extend_from_slice(self.0.get(COUNT..start).unwrap_or_default());
         bytes.extend_from_slice(self.0.get(end..).unwrap_or_default());
+        Self(bytes)
+    }
+
+    /// Without a client that is not kept.
+    fn without(&self, entry: &Entry) -> Self {
+        let mut bytes = self.0.clone();
+        bytes.drain(entry.begin..entry.end);
+        let count = u16::try_from(self.not_kept().saturating_sub(1)).unwrap_or(u16::MAX);
+        for (byte, of_count) in bytes.iter_mut().zip(count.to_le_bytes()) {
+            *byte = of_count;
+        }
         Self(bytes)
     }
 

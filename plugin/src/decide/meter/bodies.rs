@@ -90,6 +90,9 @@ impl Meter {
         if let Payer::Holder(renewed) = self.policy.payer(Some(&holder.label), None, now)
             && renewed.key == holder.key
         {
+            if let (Some(rules), Some(client)) = (&self.policy.clients, &mut self.client) {
+                **client = rules.limited(client.id.clone(), client.stated, &renewed);
+            }
             *holder = renewed;
         }
     }

@@ -7,13 +7,17 @@ use jiff::Timestamp;
 use super::{Meter, Refused, State, Step, Verdict, reserving::shown, settlement::Permit};
 use crate::{
     accounts::{
-        account::{Account, Admission, Ceiling, ClientClaim, ClientTerms, NotAdmitted},
+        account::{
+            Account, Admission, Ceiling, ChargedClient, ClientAccount, ClientClaim, NotAdmitted,
+        },
         holder::AccountHolder,
         ledger::{Ledger, NotPosted, Posted, PostingFailure, SharedData},
         slots::{CallsOf, Claim, Group, Limits},
         worker::Held,
     },
+    decide::clients,
     model::{
+        balance::Balance,
         client::ClientId,
         credits::Credits,
         day::{Day, Seconds},
@@ -144,13 +148,13 @@ impl Meter {
             let charged = charged.with_warned(told.0);
             match admission.client {
                 None => Ok(charged),
-                Some(claim) => Ok(with_client_warned(charged, account, claim, thresholds)),
+                Some(claim) => Ok(with_client_warned(charged, claim, thresholds)),
             }
         });
         let mut verdict = match posting.result {
             Ok(posted) => {
-                let client = client.as_deref().map(|claim| posted.before.charged(claim));
-                self.begin(&holder, claim, client.as_ref());
+                let charged = client.as_deref().map(|claim| posted.after.charged(claim));
+                self.begin(&holder, claim, client.as_deref(), charged.as_ref());
                 self.tell_engine(&holder, &posted, admission.allotment, now);
                 if let Aim::Hold(quote) = aim {
                     self.state = State::Holding { holder, quote };
@@ -158,9 +162,10 @@ impl Meter {
                     verdict.counts.cas_retries = posting.retries;
                     return verdict;
                 }
+                let (client, of_client) = charged.unzip();
                 let permit = Permit {
                     holder: Rc::clone(&holder),
-                    client: client.map(|(id, terms)| (id, terms.cap)),
+                    client: client.clone(),
                     day: posted.after.day(),
                     charged: charge.cost,
                     allotment: admission.allotment,
@@ -168,8 +173,16 @@ impl Meter {
                     answered: false,
                     states_deadline: self.states_deadline,
                 };
-                let warnings = self.warnings(&holder, terms, day, &posted, now);
-                let balance = Some(self.balance(&posted.after, terms, day));
+                let of_client = client.zip(of_client);
+                let told = of_client.as_ref();
+                let warnings = self.warnings(&holder, terms, day, &posted, told, now);
+                let of_client = of_client.map(|(client, known)| clients::of(client, &known));
+                let balance = Some(Balance {
+                    client: of_client.map(Box::new),
+                    allotment: terms.total,
+                    remaining: posted.after.remaining(terms.total),
+                    day,
+                });
                 let (before, after) = (&posted.before, &posted.after);
                 let overage = terms.overage_between(before.used_by_all(), after.used_by_all());
                 let mut verdict = self.forward(
@@ -302,9 +315,13 @@ impl Meter {
         &mut self,
         holder: &Rc<AccountHolder>,
         claim: Option<Claim>,
-        client: Option<&(ClientId, ClientTerms)>,
+        client: Option<&ClientClaim>,
+        charged: Option<&(ChargedClient, ClientAccount)>,
     ) {
-        let client = client.and_then(|(id, terms)| terms.slot.map(|_| id.clone()));
+        let client = client.zip(charged).and_then(|(client, (charged, _))| {
+            let is_counted = client.terms(&charged.id).slot.is_some();
+            is_counted.then(|| charged.id.clone())
+        });
         let group = claim.map(|claim| claim.group);
         if group.is_none() && client.is_none() {
             return;
@@ -326,25 +343,24 @@ impl Meter {
         terms: Terms,
         day: Day,
         posted: &Posted,
+        client: Option<&(ChargedClient, ClientAccount)>,
         now: Timestamp,
     ) -> Vec<String> {
         let (before, after) = (&posted.before, &posted.after);
-        if self.client.is_none() && before.warned() == after.warned() {
+        let client = client.filter(|(_, account)| account.warned != 0);
+        if client.is_none() && before.warned() == after.warned() {
             return Vec::new();
         }
         let used = after.used_by_all();
         let told = (Told(before.warned()), Told(after.warned()));
         let mut lines = self.warn(holder, None, (terms, used), day, told, now);
-        if let Some(client) = &self.client {
-            let balance = client.balance(after, terms.total);
-            let id = balance.id.as_str();
-            let warned = |account: &Account| {
-                let known = account.client(id);
-                Told(known.map_or(0, |known| known.warned))
-            };
-            let told = (warned(before), warned(after));
-            let cap = Terms::new(terms.model, balance.cap.unwrap_or(Credits::ZERO));
-            lines.extend(self.warn(holder, Some(id), (cap, balance.used), day, told, now));
+        if let Some((charged, account)) = client {
+            let id = charged.id.as_str();
+            let known = before.client(id);
+            let told = known.map_or(0, |known| known.warned);
+            let told = (Told(told), Told(account.warned));
+            let cap = Terms::new(terms.model, charged.cap.unwrap_or(Credits::ZERO));
+            lines.extend(self.warn(holder, Some(id), (cap, account.used), day, told, now));
         }
         lines
     }
@@ -408,7 +424,7 @@ impl Meter {
         // What cannot be noted is told by the next refusal.
         posting.result.map_or_else(
             |_| Vec::new(),
-            |posted| self.warnings(holder, terms, day, &posted, now),
+            |posted| self.warnings(holder, terms, day, &posted, None, now),
         )
     }
 
@@ -461,13 +477,12 @@ impl Meter {
         let Some(client) = &self.client else {
             return Ok(None);
         };
-        let limited = holder.enforcement != Enforcement::NeverRefuse;
-        let mut claim = Box::new(client.claim(terms.total, limited));
+        let mut claim = Box::new(client.claim(terms.total));
         if self.slot.is_some() {
             return Ok(Some(claim));
         }
         let slot = |id: &str, most: Option<u32>| {
-            let Some(most) = most.filter(|_| limited) else {
+            let Some(most) = most.filter(|_| client.enforced) else {
                 return Ok::<_, PostingFailure>(None);
             };
             Ok(Some(Claim {
@@ -529,19 +544,14 @@ fn hold(account: &Account, admission: &Admission<'_>) -> Result<Account, NotAdmi
 
 /// The account after a charge, with the thresholds of its client's cap marked that have been reached.
 #[inline(never)]
-fn with_client_warned(
-    charged: Account,
-    before: &Account,
-    claim: &ClientClaim,
-    thresholds: &Thresholds,
-) -> Account {
-    let (id, terms) = before.charged(claim);
-    let (Some(cap), Some(known)) = (terms.cap, charged.client(id.as_str())) else {
+fn with_client_warned(charged: Account, claim: &ClientClaim, thresholds: &Thresholds) -> Account {
+    let (client, known) = charged.charged(claim);
+    let Some(cap) = client.cap else {
         return charged;
     };
     let told = thresholds.told_at(known.used, cap, Told(known.warned));
     if told.0 == known.warned {
         return charged;
     }
-    charged.with_client_warned(&id, told.0)
+    charged.with_client_warned(&client.id, told.0)
 }

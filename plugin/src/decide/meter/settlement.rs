@@ -8,12 +8,13 @@ use jiff::Timestamp;
 use super::{Meter, State};
 use crate::{
     accounts::{
+        account::ChargedClient,
         holder::AccountHolder,
         ledger::{Ledger, SharedData},
         statistics::Event,
         worker::{Correction, Owed},
     },
-    model::{client::ClientId, credits::Credits, day::DayNumber, terms::Terms},
+    model::{credits::Credits, day::DayNumber, terms::Terms},
     show::{
         metrics::Counts,
         receipt::{Outcome, Receipt},
@@ -24,8 +25,8 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Permit {
     pub(super) holder: Rc<AccountHolder>,
-    /// As whose it was counted, and the cap of that client.
-    pub(super) client: Option<(ClientId, Option<Credits>)>,
+    /// As whose it was counted.
+    pub(super) client: Option<ChargedClient>,
     /// The day on which it was charged.
     pub(super) day: DayNumber,
     /// What it was charged before it was forwarded.
@@ -246,10 +247,9 @@ impl Meter {
         }
         if let (Some(posted), Some(balance)) = (&after, &mut receipt.balance) {
             balance.remaining = posted.after.remaining(balance.allotment);
-            if let Some(client) = &mut balance.client
-                && let Some(known) = posted.after.client(client.id.as_str())
-            {
-                client.used = known.used;
+            if let Some(client) = &mut balance.client {
+                let known = posted.after.client(client.id.as_str());
+                client.used = known.map_or(Credits::ZERO, |known| known.used);
             }
         }
         let mut counts = Counts {
@@ -299,7 +299,7 @@ impl Meter {
             }
             (_, None) => return,
         };
-        let client = permit.client.as_ref().map(|(id, _)| id);
+        let client = permit.client.as_ref().map(|client| &client.id);
         self.worker
             .counts(&permit.holder, permit.day, client, event);
     }

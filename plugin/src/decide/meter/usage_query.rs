@@ -48,7 +48,7 @@ impl Meter {
                 return self.refuse(reason, answer, Refused::default());
             }
             Payer::Misdescribed(organization, invalid) => {
-                return self.refuse_misdescribed(organization.as_str(), &invalid, now);
+                return self.refuse_misdescribed(organization.as_str(), None, &invalid, now);
             }
             Payer::Awaited(organization) => {
                 return Verdict::of(Step::HoldForDirectory(organization));

@@ -271,9 +271,9 @@ impl Details {
             .map_or(Credits::ZERO, |elsewhere| elsewhere.reserved);
         let operations = operations(statistics.operations(), &rules);
         let known = facts.clients.as_deref();
-        let spent = facts.used.checked_add(reserved).unwrap_or(Credits::MAX);
+        let spendable = total.saturating_sub(reserved);
         Self {
-            runs_out_at: (facts.day.runs_out_at(spent, total, facts.now)).map(local),
+            runs_out_at: (facts.day.runs_out_at(facts.used, spendable, facts.now)).map(local),
             clients: known.map(|known| clients(known, statistics, &rules)),
             history: history.days().map(|day| past(day, &rules)).collect(),
             organization: facts.organization.to_owned(),

@@ -3,7 +3,7 @@
 //! The credits of a day's rows add up to what was used on it.
 
 use super::details::{ClientDetails, Details, Operation};
-use crate::{document::csv, model::credits::Credits};
+use crate::{accounts::statistics::Count, document::csv, model::credits::Credits};
 
 /// What the columns are called. `client` is empty where clients are not told apart, and `operation` in the row that counts refused calls.
 const COLUMNS: [&str; 6] = ["day", "client", "operation", "calls", "credits", "refused"];
@@ -59,11 +59,20 @@ fn rows(
             row(table, day, id, "", [0, 0, client.refused]);
         }
     }
-    // What was charged while clients were not told apart.
+    // What was charged while clients were not told apart. Of a day that is over, names were cut of the whole and of each client by
+    // themselves, so that what is left by name may be more than what is left.
+    let counts = operations.iter().map(|operation| operation.count);
+    let by_clients = clients.iter().flat_map(|client| &client.operations);
+    let mut left = by_clients.fold(sum(counts), |left, operation| left.without(operation.count));
     for Operation { rule, count } in operations {
         let of_clients = clients.iter().flat_map(|client| &client.operations);
         let of_clients = of_clients.filter(|operation| operation.rule == *rule);
         let rest = of_clients.fold(*count, |rest, operation| rest.without(operation.count));
+        let rest = Count {
+            calls: rest.calls.min(left.calls),
+            credits: rest.credits.min(left.credits),
+        };
+        left = left.without(rest);
         if !rest.is_zero() {
             row(table, day, "", rule, [rest.calls, rest.credits.get(), 0]);
         }
@@ -73,6 +82,13 @@ fn rows(
     if refused > 0 {
         row(table, day, "", "", [0, 0, refused]);
     }
+}
+
+fn sum(counts: impl Iterator<Item = Count>) -> Count {
+    counts.fold(Count::default(), |mut sum, count| {
+        sum.add(count);
+        sum
+    })
 }
 
 fn row(table: &mut String, day: &str, client: &str, operation: &str, numbers: [u64; 3]) {

@@ -110,17 +110,19 @@ fn a_million_invented_names_take_no_more_room_than_a_few() {
 #[test]
 fn a_refund_and_a_higher_price_are_the_clients_too() {
     let account = charge(&Account::opened(DAY), &claim("a", 8), 5).unwrap();
-    let id = ClientId::stated(Some("a"));
-    let less = account.refund(DAY, credits(2), Some(&id));
+    let client = ChargedClient {
+        id: ClientId::stated(Some("a")),
+        cap: Some(credits(10)),
+    };
+    let less = account.refund(DAY, credits(2), Some(&client));
     assert_eq!((less.used(), used(&less)), (credits(3), named(&[("a", 3)])));
-    let client = Some((&id, Some(credits(10))));
-    let more = account.charge_more(DAY, credits(90), Some(credits(25)), client);
+    let more = account.charge_more(DAY, credits(90), Some(credits(25)), Some(&client));
     assert_eq!(
         (more.used(), used(&more)),
         (credits(10), named(&[("a", 10)]))
     );
     let tomorrow = DayNumber::new(2);
-    assert_eq!(account.refund(tomorrow, credits(2), Some(&id)), account);
+    assert_eq!(account.refund(tomorrow, credits(2), Some(&client)), account);
 }
 
 #[test]

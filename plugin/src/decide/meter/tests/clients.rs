@@ -159,7 +159,11 @@ fn a_refund_comes_back_to_the_client_as_well() {
     };
     meter.on_response_headers(head, desk.now, &desk.data);
     assert_eq!(words_of(&meter), "refunded 7 cost 0 left 10 as a left 4");
-    assert_eq!(desk.used(), [("7".to_owned(), 0), ("a".to_owned(), 0)]);
+    assert_eq!(
+        desk.used(),
+        [("7".to_owned(), 0)],
+        "nothing used takes no room"
+    );
 }
 
 #[test]
@@ -195,7 +199,7 @@ fn what_a_call_states_of_its_client_counts_more_and_nonsense_is_refused() {
     let (meter, _) = desk.stating("GET /list", &stated("3"));
     assert_eq!(words_of(&meter), "admitted 7 cost 3 left 7 as a left 0");
     let (meter, verdict) = desk.stating("GET /list", &stated("plenty"));
-    assert_eq!(words(&meter), "invalid_subscription - cost 0 left -");
+    assert_eq!(words(&meter), "invalid_subscription 7 cost 0 left -");
     assert_eq!(
         verdict.warnings,
         [
@@ -236,4 +240,37 @@ fn a_body_is_held_on_the_clients_slot_and_paid_by_the_client() {
         desk.of("GET /one", Some("a")),
         "admitted 7 cost 1 left 9 as a left 3"
     );
+}
+
+#[test]
+fn calls_that_pay_nothing_take_no_clients_place() {
+    let desk = desk(|_| {});
+    for client in ["x", "y", "z"] {
+        let (mut held, _) = desk.call_of("POST /bulk", Some(client));
+        held.on_request_body(b"[", desk.now, &desk.data);
+        held.on_end(Ending::Unanswered, desk.now, &desk.data);
+    }
+    assert_eq!(desk.used(), [("7".to_owned(), 0)]);
+    assert_eq!(
+        desk.of("GET /one", Some("a")),
+        "admitted 7 cost 1 left 9 as a left 3"
+    );
+}
+
+#[test]
+fn what_cannot_be_a_limit_stops_no_free_call_and_no_organization_that_is_never_refused() {
+    let stated = StatedClient {
+        id: Some("a".to_owned()),
+        credits: Some("plenty".to_owned()),
+        ..StatedClient::default()
+    };
+    let (_, free) = desk(|_| {}).stating("GET /healthz", &stated);
+    assert_eq!(free.step, Step::Forward);
+    let never = desk(|config| {
+        config["organizations"]["7"]["enforcement"] = serde_json::json!("never_refuse");
+    });
+    let (_, verdict) = never.stating("GET /list", &stated);
+    assert_eq!(verdict.step, Step::Forward);
+    let (meter, _) = never.call_of("GET /list", Some("a"));
+    assert_eq!(words_of(&meter), "admitted 7 cost 3 left 7 as a left ");
 }

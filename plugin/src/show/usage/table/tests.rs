@@ -38,3 +38,23 @@ fn the_credits_of_a_day_add_up_to_what_was_used() {
         assert_eq!(credits.sum::<u64>(), used.max(itemized));
     }
 }
+
+#[test]
+fn a_day_of_which_names_were_cut_adds_up_as_well() {
+    let mut details = with_clients();
+    let operation = |rule: &str, calls, credits| Operation {
+        rule: rule.to_owned(),
+        count: Count {
+            calls,
+            credits: Credits::new(credits).unwrap(),
+        },
+    };
+    // The client's rule is among the others of the whole, and one of its others has a name there.
+    let day = &mut details.history[1];
+    day.operations = vec![operation("list", 5, 9), operation("(others)", 1, 1)];
+    day.clients[0].operations = vec![operation("rare", 1, 1), operation("(others)", 2, 4)];
+    let table = text(&details);
+    let rows = table.lines().filter(|row| row.starts_with("2026-11-21"));
+    let credits = rows.map(|row| row.split(',').nth(4).unwrap().parse::<u64>().unwrap());
+    assert_eq!(credits.sum::<u64>(), 10, "{table}");
+}
