@@ -1,7 +1,7 @@
 //! Two plugins in a row: requests come to the first one first, and what it adds is seen by the second.
 
 use host_sim::target::{PluginSettings, Request};
-use host_sim::{Module, Simulator};
+use host_sim::{Module, Simulator, TraceEvent, TraceKind};
 
 /// Adds a line `x-seen: yes` to every request.
 const PLUGIN: &[u8] = br#"(module
@@ -34,10 +34,12 @@ pub fn main() -> Result<(), Box<dyn std::error::Error>> {
     assert_eq!(seen.count(), 2);
 
     let trace = simulator.take_trace();
-    let order = trace
-        .iter()
-        .filter(|line| line.contains("[host->vm] proxy_on_request_headers"));
-    let order: Vec<_> = order.filter_map(|line| line.split(' ').next()).collect();
+    let is_asked = |event: &&TraceEvent| match &event.kind {
+        TraceKind::Callback { function, .. } => function == "proxy_on_request_headers",
+        _ => false,
+    };
+    let asked = trace.iter().filter(is_asked);
+    let order: Vec<_> = asked.map(|event| event.vm.as_str()).collect();
     assert_eq!(order, ["first", "second"]);
     Ok(())
 }

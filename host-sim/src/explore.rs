@@ -45,6 +45,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::guest::module::Module;
+use crate::host::trace::TraceEvent;
 use crate::model::envoy_version::EnvoyVersion;
 use crate::model::random::Random;
 use crate::scenario::report::Report;
@@ -354,7 +355,7 @@ impl<'a> Explorer<'a> {
     }
 }
 
-fn broken(error: &dyn std::fmt::Display, trace: &[String]) -> String {
+fn broken(error: &dyn std::fmt::Display, trace: &[TraceEvent]) -> String {
     let trace: String = trace.iter().map(|line| format!("\n    {line}")).collect();
     format!("{error}{trace}")
 }

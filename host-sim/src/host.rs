@@ -9,19 +9,17 @@ pub mod profile;
 pub(crate) mod shared;
 pub(crate) mod shared_data;
 pub(crate) mod shared_queue;
+pub(crate) mod trace;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::fmt;
 use std::rc::Rc;
 
 use crate::host::access::Access;
-use crate::host::metrics::Metrics;
 use crate::host::probe::Probe;
 use crate::host::profile::{Profile, Profiler};
-use crate::host::shared::{ProcessState, Shared};
-use crate::host::shared_data::SharedData;
-use crate::host::shared_queue::SharedQueues;
+use crate::host::shared::ProcessState;
+use crate::host::trace::{TraceEvent, TraceKind};
 use crate::http::date::HttpDates;
 use crate::model::clock::Instant;
 use crate::model::dns::Names;
@@ -38,9 +36,8 @@ type SeenGrpc = ((u32, u32), GrpcRequest);
 #[derive(Debug)]
 pub(crate) struct Host {
     pub(crate) version: EnvoyVersion,
-    pub(crate) shared_data: Shared<SharedData>,
-    pub(crate) shared_queues: Shared<SharedQueues>,
-    pub(crate) metrics: Shared<Metrics>,
+    /// What it shares with those on other threads.
+    pub(crate) process: ProcessState,
     pub(crate) random: RefCell<Random>,
     pub(crate) clock: Cell<Instant>,
     pub(crate) dates: HttpDates,
@@ -48,18 +45,8 @@ pub(crate) struct Host {
     pub(crate) metadata: RefCell<Metadata>,
     /// Properties of every request that have values of a test's own, by their paths with dots.
     pub(crate) properties: BTreeMap<String, Vec<u8>>,
-    /// What the services do, by cluster.
-    pub(crate) services: RefCell<BTreeMap<String, ServiceBehaviour>>,
-    /// How many calls went to clusters behind which nothing is.
-    pub(crate) missing_services: RefCell<BTreeMap<String, u64>>,
-    /// What they have seen and nobody has looked at yet, by cluster.
-    pub(crate) callouts: RefCell<BTreeMap<String, Vec<UpstreamRequest>>>,
-    /// What the gRPC services do, by cluster.
-    pub(crate) grpc_services: RefCell<BTreeMap<String, GrpcBehaviour>>,
-    /// The calls that they have seen and nobody has looked at yet, by cluster, each with its VM's number and its token.
-    pub(crate) grpc_calls: RefCell<BTreeMap<String, Vec<SeenGrpc>>>,
-    /// What names resolve to.
-    pub(crate) names: RefCell<Names>,
+    /// What is beyond the proxy.
+    pub(crate) outside: Outside,
     /// What modules are told is logged; lower lines are dropped.
     pub(crate) log_level: LogLevel,
     /// Whether anybody reads the trace. If not, none is written.
@@ -74,15 +61,29 @@ pub(crate) struct Host {
     logged: Cell<bool>,
     /// Whether a VM has ever called a service or put something into a queue.
     reached_out: Cell<bool>,
-    vms: Shared<u32>,
-    log: Shared<Vec<LogLine>>,
     /// In which callback each line was logged.
     logged_in: RefCell<Vec<&'static str>>,
     callback: Cell<&'static str>,
-    trace: Shared<Vec<String>>,
     counts: Cell<Counts>,
     /// Whoever draws up where the VMs spend their time.
     profiler: RefCell<Option<Box<Profiler>>>,
+}
+
+/// The services and names that there are, and what has been asked of them.
+#[derive(Debug, Default)]
+pub(crate) struct Outside {
+    /// What the services do, by cluster.
+    pub(crate) services: RefCell<BTreeMap<String, ServiceBehaviour>>,
+    /// How many calls went to clusters behind which nothing is.
+    pub(crate) missing_services: RefCell<BTreeMap<String, u64>>,
+    /// What they have seen and nobody has looked at yet, by cluster.
+    pub(crate) callouts: RefCell<BTreeMap<String, Vec<UpstreamRequest>>>,
+    /// What the gRPC services do, by cluster.
+    pub(crate) grpc_services: RefCell<BTreeMap<String, GrpcBehaviour>>,
+    /// The calls that they have seen and nobody has looked at yet, by cluster, each with its VM's number and its token.
+    pub(crate) grpc_calls: RefCell<BTreeMap<String, Vec<SeenGrpc>>>,
+    /// What names resolve to.
+    pub(crate) names: RefCell<Names>,
 }
 
 /// How often modules and host have called each other.
@@ -96,23 +97,15 @@ pub struct Counts {
 
 impl Host {
     pub(crate) fn new(start: Instant, seed: u64, log_level: LogLevel, traced: bool) -> Self {
-        let process = ProcessState::default();
         Self {
             version: EnvoyVersion::NEWEST,
-            shared_data: process.data,
-            shared_queues: process.queues,
-            metrics: process.metrics,
+            process: ProcessState::default(),
             random: RefCell::new(Random::seeded(seed)),
             clock: Cell::new(start),
             dates: HttpDates::default(),
             metadata: RefCell::default(),
             properties: BTreeMap::new(),
-            services: RefCell::default(),
-            missing_services: RefCell::default(),
-            callouts: RefCell::default(),
-            grpc_services: RefCell::default(),
-            grpc_calls: RefCell::default(),
-            names: RefCell::default(),
+            outside: Outside::default(),
             log_level,
             traced,
             probe: None,
@@ -120,11 +113,8 @@ impl Host {
             enqueued: Cell::default(),
             logged: Cell::default(),
             reached_out: Cell::default(),
-            vms: process.vms,
-            log: process.log,
             logged_in: RefCell::default(),
             callback: Cell::default(),
-            trace: process.trace,
             counts: Cell::default(),
             profiler: RefCell::default(),
         }
@@ -138,21 +128,16 @@ impl Host {
     /// The part of one thread: what it shares with others, and where it stops before it touches that.
     pub(crate) fn on_thread(self, process: ProcessState, probe: Option<Rc<dyn Probe>>) -> Self {
         Self {
-            shared_data: process.data,
-            shared_queues: process.queues,
-            metrics: process.metrics,
+            process,
             probe,
             threads: true,
-            vms: process.vms,
-            log: process.log,
-            trace: process.trace,
             ..self
         }
     }
 
     /// A number for a new VM; no two have the same.
     pub(crate) fn number_vm(&self) -> u32 {
-        let mut vms = self.vms.borrow_mut();
+        let mut vms = self.process.vms.borrow_mut();
         let number = *vms;
         *vms = number.saturating_add(1);
         number
@@ -167,7 +152,7 @@ impl Host {
 
     /// A plugin has called a service that there is not.
     pub(crate) fn miss_service(&self, cluster: &str) {
-        let mut missing = self.missing_services.borrow_mut();
+        let mut missing = self.outside.missing_services.borrow_mut();
         let count = missing.entry(cluster.to_owned()).or_default();
         *count = count.saturating_add(1);
     }
@@ -193,7 +178,7 @@ impl Host {
     /// Whether somebody is still to be told of a shared queue before anything comes from outside. Of several threads each asks for its
     /// own VMs alone.
     pub(crate) fn is_queue_ready(&self, vm: u32) -> bool {
-        let queues = self.shared_queues.borrow();
+        let queues = self.process.queues.borrow();
         if self.threads {
             queues.is_ready_for(vm)
         } else {
@@ -225,14 +210,14 @@ impl Host {
     /// Everybody has been told of what was put into shared queues; whoever is gone is not told any more.
     pub(crate) fn forget_queues(&self) {
         if !self.threads {
-            self.shared_queues.borrow_mut().forget_ready();
+            self.process.queues.borrow_mut().forget_ready();
         }
     }
 
     pub(crate) fn log(&self, level: LogLevel, text: String) {
         if level >= self.log_level {
             self.logged.set(true);
-            self.log.borrow_mut().push(LogLine { level, text });
+            self.process.log.borrow_mut().push(LogLine { level, text });
             self.logged_in.borrow_mut().push(self.callback.get());
         }
     }
@@ -248,7 +233,7 @@ impl Host {
     }
 
     pub(crate) fn log_lines(&self) -> Vec<LogLine> {
-        self.log.borrow().clone()
+        self.process.log.borrow().clone()
     }
 
     pub(crate) fn has_logged(&self) -> bool {
@@ -258,23 +243,26 @@ impl Host {
     pub(crate) fn take_log(&self) -> Vec<LogLine> {
         self.logged.set(false);
         self.logged_in.take();
-        self.log.take()
+        self.process.log.take()
     }
 
-    /// Writes a line of the trace, if anybody reads it: only then is it put together.
-    pub(crate) fn trace(&self, line: fmt::Arguments<'_>) {
+    /// Writes down what happened in a VM, if anybody reads the trace: only then is it put together.
+    pub(crate) fn trace(&self, vm: &str, kind: impl FnOnce() -> TraceKind) {
         if self.traced {
-            self.trace.borrow_mut().push(line.to_string());
+            let vm = vm.trim_end().to_owned();
+            let event = TraceEvent { vm, kind: kind() };
+            self.process.trace.borrow_mut().push(event);
         }
     }
 
-    /// Writes a line about the end of a VM, of which somebody may ask where nobody reads the trace; there are not many then.
-    pub(crate) fn trace_end(&self, line: fmt::Arguments<'_>) {
-        /// More lines than those about a few ends.
+    /// Writes down the end of a VM, of which somebody may ask where nobody reads the trace; there are not many then.
+    pub(crate) fn trace_end(&self, vm: &str, kind: impl FnOnce() -> TraceKind) {
+        /// More events than those about a few ends.
         const MOST: usize = 1000;
-        let mut trace = self.trace.borrow_mut();
+        let mut trace = self.process.trace.borrow_mut();
         if self.traced || trace.len() < MOST {
-            trace.push(line.to_string());
+            let vm = vm.trim_end().to_owned();
+            trace.push(TraceEvent { vm, kind: kind() });
         }
     }
 
@@ -317,7 +305,7 @@ impl Host {
         });
     }
 
-    pub(crate) fn take_trace(&self) -> Vec<String> {
-        self.trace.take()
+    pub(crate) fn take_trace(&self) -> Vec<TraceEvent> {
+        self.process.trace.take()
     }
 }

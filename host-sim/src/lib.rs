@@ -58,6 +58,7 @@ pub use guest::module::{LoadError, Module};
 pub use guest::vm::VmFailure;
 pub use guest::{coverage, symbols};
 pub use host::shared_data::Written;
+pub use host::trace::{HostcallOutcome, TraceEvent, TraceKind};
 pub use host::{Counts, profile};
 pub use http::hidden_body::HiddenBody;
 pub use http::stream::Ending;

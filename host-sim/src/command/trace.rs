@@ -19,7 +19,7 @@ use super::plugin::{Plugin, PluginOptions, SymbolsOptions};
 use super::request::RequestOptions;
 use crate::command::output::{say, show};
 use line::TraceLine;
-use traced::Traced;
+use traced::{Line, Traced};
 
 /// What `host-sim trace` is told.
 #[derive(Args, Debug)]
@@ -108,10 +108,11 @@ impl Trace {
         let logged: Vec<_> = log.iter().map(ToString::to_string).collect();
         if self.json {
             let answer = outcome.as_ref().ok().map(answer);
-            print_json(&trace, logged, answer, died, hint)?;
+            let trace = trace.iter().map(TraceLine::of).collect();
+            print_json(trace, logged, answer, died, hint)?;
             return Ok(answered);
         }
-        for line in trace.iter().filter(|line| !Explanation::has(line)) {
+        for line in trace.iter().filter(|line| !line.is_of_crash()) {
             say!("{line}");
         }
         if !logged.is_empty() {
@@ -161,6 +162,7 @@ impl Trace {
         };
         if self.json {
             let logged = log.iter().map(ToString::to_string).collect();
+            let trace = trace.iter().map(TraceLine::of).collect();
             print_json(trace, logged, None, Some(super::why(error, plugin)), None)?;
             return Ok(false);
         }
@@ -189,7 +191,11 @@ impl Trace {
         let trace = std::mem::take(&mut *lines.lock().unwrap_or_else(PoisonError::into_inner));
         if self.json {
             let logged = report.log.iter().map(ToString::to_string).collect();
-            return print_json(&trace, logged, None, None, None);
+            let trace = trace.iter().map(|line| match line {
+                Line::Step(step) => TraceLine::note(step),
+                Line::Event(event) => TraceLine::of(event),
+            });
+            return print_json(trace.collect(), logged, None, None, None);
         }
         for line in &trace {
             say!("{line}");
@@ -202,13 +208,12 @@ impl Trace {
 }
 
 fn print_json(
-    trace: &[String],
+    trace: Vec<TraceLine<'_>>,
     log: Vec<String>,
     answer: Option<Answer>,
     died: Option<String>,
     hint: Option<String>,
 ) -> anyhow::Result<()> {
-    let trace = trace.iter().map(|line| TraceLine::parse(line)).collect();
     let document = TraceReport {
         trace,
         log,

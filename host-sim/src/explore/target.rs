@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::chooser::Course;
 use super::scheduled_call::ScheduledCall;
 use super::scheduler::{Scheduler, SchedulerError, Scope};
+use crate::host::trace::{TraceEvent, TraceKind};
 use crate::model::{Departure, Exchange, LogLine, Request, Service, UpstreamRequest};
 use crate::proxy::simulator::Simulator;
 use crate::scenario::ConfigText;
@@ -36,25 +37,33 @@ struct ExploringSession {
     steps: Arc<Mutex<Vec<String>>>,
 }
 
-/// Whether a line of the trace tells how workers got in each other's way: an event that one takes up, or what it does to what they share.
-fn is_step(line: &str) -> bool {
-    let event = [
-        "_request_headers(",
-        "_response_headers(",
-        "_tick(",
-        "_queue_ready(",
-        "_log(",
-        "_http_call_response(",
-    ];
-    let shared = [
-        "_shared_data(",
-        "_shared_queue(",
-        "_record_metric(",
-        "_get_metric(",
-    ];
-    (line.contains("[host->vm] ") && event.iter().any(|part| line.contains(part)))
-        || (line.contains("[vm->host] ") && shared.iter().any(|part| line.contains(part)))
+/// Whether an event of the trace tells how workers got in each other's way: an event that one takes up, or what it does to what they share.
+fn is_step(event: &TraceEvent) -> bool {
+    let (function, kinds) = match &event.kind {
+        TraceKind::Callback { function, .. } => (function, EVENTS),
+        TraceKind::Hostcall { function, .. } => (function, SHARED),
+        _ => return false,
+    };
+    kinds.iter().any(|kind| function.ends_with(kind))
 }
+
+/// How callbacks end by which a worker takes up an event.
+const EVENTS: &[&str] = &[
+    "_request_headers",
+    "_response_headers",
+    "_tick",
+    "_queue_ready",
+    "_log",
+    "_http_call_response",
+];
+
+/// How hostcalls end that touch what workers share.
+const SHARED: &[&str] = &[
+    "_shared_data",
+    "_shared_queue",
+    "_record_metric",
+    "_get_metric",
+];
 
 fn failed_exchange(source: impl Into<SchedulerError>) -> TargetError {
     failed("serving a request", source.into())
@@ -137,8 +146,9 @@ impl Session for ExploringSession {
         }
         let explored = self.scheduler.explore();
         let trace = self.scheduler.process.trace.borrow();
-        let steps = trace.iter().filter(|line| is_step(line)).cloned();
-        *self.steps.lock().unwrap_or_else(PoisonError::into_inner) = steps.collect();
+        let steps = trace.iter().filter(|event| is_step(event));
+        *self.steps.lock().unwrap_or_else(PoisonError::into_inner) =
+            steps.map(ToString::to_string).collect();
         drop(trace);
         explored.map_err(failed_exchange)?;
         Ok(self.landed(first))
@@ -261,7 +271,7 @@ impl Session for ExploringSession {
         Ok(self.scheduler.process.log.borrow().clone())
     }
 
-    fn trace(&mut self) -> Vec<String> {
+    fn trace(&mut self) -> Vec<TraceEvent> {
         self.scheduler.process.trace.take()
     }
 }

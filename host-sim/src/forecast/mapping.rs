@@ -168,7 +168,7 @@ pub struct ConfigurationMapping {
 #[error("not a mapping: {}", .0.trim_end())]
 pub struct MappingError(String);
 
-const DEFAULT: &str = include_str!("default.toml");
+const DEFAULT: &str = include_str!("../../../envoy/forecast.toml");
 
 impl Mapping {
     /// The default mapping, to be changed: that of the API credits filter.

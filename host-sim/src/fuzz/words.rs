@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use crate::host::trace::{TraceEvent, TraceKind};
 use crate::model::Request;
 use crate::model::random::Random;
 use crate::scenario::target::Setup;
@@ -148,13 +149,17 @@ impl Words {
     }
 
     /// From what the plugin asked the host for.
-    pub(super) fn add_trace(&mut self, trace: &[String]) {
-        for line in trace {
-            let Some((_, call)) = line.split_once("[vm->host] ") else {
+    pub(super) fn add_trace(&mut self, trace: &[TraceEvent]) {
+        for event in trace {
+            let TraceKind::Hostcall {
+                function: name,
+                arguments,
+                ..
+            } = &event.kind
+            else {
                 continue;
             };
-            let quoted = call.split('"').nth(1);
-            let (Some(quoted), Some((name, _))) = (quoted, call.split_once('(')) else {
+            let Some(quoted) = arguments.split('"').nth(1) else {
                 continue;
             };
             if name.contains("_header_map_value") && is_name(quoted) {

@@ -5,32 +5,31 @@ use wasmtime::WasmBacktrace;
 use crate::guest::module::Source;
 use crate::guest::symbols::frame_lines;
 use crate::guest::vm_state::VmState;
-
-/// Begins the line that says in which request it was.
-pub(crate) const REQUEST: &str = "[request] ";
-
-/// Begins a line with a function that was on the stack.
-pub(crate) const FRAME: &str = "[backtrace] ";
+use crate::host::trace::TraceKind;
 
 /// The request, if the callback was about one, and the functions on the stack, the innermost first.
-pub(crate) fn lines(error: &wasmtime::Error, state: &VmState, source: &Source) -> Vec<String> {
-    let mut lines = Vec::new();
-    if let Some(stream) = state.streams.get(&state.current) {
+pub(crate) fn circumstances(
+    error: &wasmtime::Error,
+    state: &VmState,
+    source: &Source,
+) -> Vec<TraceKind> {
+    let mut found = Vec::new();
+    if let Some(stream) = state.streams.get(&state.running.at.context) {
         let header = |name: &str| {
             let value = stream.request.headers.get(name).unwrap_or_default();
             String::from_utf8_lossy(value).into_owned()
         };
-        lines.push(format!(
-            "{REQUEST}{} {} (host {})",
+        found.push(TraceKind::Request(format!(
+            "{} {} (host {})",
             header(":method"),
             header(":path"),
             header(":authority")
-        ));
+        )));
     }
     let (Some(backtrace), Some(symbols)) =
         (error.downcast_ref::<WasmBacktrace>(), source.symbols())
     else {
-        return lines;
+        return found;
     };
     let offsets: Vec<u64> = backtrace
         .frames()
@@ -45,10 +44,10 @@ pub(crate) fn lines(error: &wasmtime::Error, state: &VmState, source: &Source) -
             continue;
         };
         let frame = frame_lines(*number, **offset, sites);
-        lines.extend(frame.into_iter().map(|line| format!("{FRAME}{line}")));
+        found.extend(frame.into_iter().map(TraceKind::Frame));
         if same.len() > 1 {
-            lines.push(format!("{FRAME}     repeated"));
+            found.push(TraceKind::Frame("     repeated".to_owned()));
         }
     }
-    lines
+    found
 }

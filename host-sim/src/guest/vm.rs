@@ -15,6 +15,7 @@ use crate::guest::instrument::hook::HOOK;
 use crate::guest::module::{LoadError, Module, Source};
 use crate::guest::vm_state::{Identity, Phase, Plugin, VmState};
 use crate::host::Host;
+use crate::host::trace::TraceKind;
 
 /// Why a VM is dead. Envoy never calls into it again.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -65,27 +66,27 @@ pub(crate) struct Vm {
 
 /// How a callback's result is shown in traces.
 pub(crate) trait Shown {
-    fn shown(&self, callback: &str) -> String;
+    fn shown(&self, callback: &str) -> Option<String>;
 }
 
 impl Shown for () {
-    fn shown(&self, _: &str) -> String {
-        String::new()
+    fn shown(&self, _: &str) -> Option<String> {
+        None
     }
 }
 
 impl Shown for u32 {
-    fn shown(&self, callback: &str) -> String {
+    fn shown(&self, callback: &str) -> Option<String> {
         let action = callback.ends_with("_headers")
             || callback.ends_with("_body")
             || callback.ends_with("_trailers");
-        match self {
-            0 if action => " -> Continue".to_owned(),
-            1 if action => " -> Pause".to_owned(),
-            0 => " -> false".to_owned(),
-            1 => " -> true".to_owned(),
-            other => format!(" -> {other}"),
-        }
+        Some(match self {
+            0 if action => "Continue".to_owned(),
+            1 if action => "Pause".to_owned(),
+            0 => "false".to_owned(),
+            1 => "true".to_owned(),
+            other => other.to_string(),
+        })
     }
 }
 
@@ -98,7 +99,7 @@ impl Vm {
         plugin: Rc<Plugin>,
     ) -> Result<Self, VmStartError> {
         let mut store = Store::new(module.engine(), VmState::new(host, identity, plugin));
-        store.limiter(|state| &mut state.guard);
+        store.limiter(|state| &mut state.memory.guard);
         // All the fuel there is, of which each callback gets a part. Engines that do not count have none.
         let metered = store.set_fuel(u64::MAX).is_ok();
         store.set_epoch_deadline(ticks(store.data().identity.limits.time));
@@ -117,7 +118,7 @@ impl Vm {
             let _ = hook.set(&mut store, noted.into());
         }
         let exported = instance.get_memory(&mut store, "memory");
-        store.data_mut().memory = imported.or(exported);
+        store.data_mut().memory.exported = imported.or(exported);
         let mut vm = Self {
             store,
             instance,
@@ -149,7 +150,7 @@ impl Vm {
             name: name.to_owned(),
         })?;
         let state = vm.store.data_mut();
-        state.allocator = Some(allocator);
+        state.memory.allocator = Some(allocator);
         state.phase = Phase::Running;
         Ok(vm)
     }
@@ -198,9 +199,10 @@ impl Vm {
         };
         let state = self.store.data();
         state.host.count_callback();
-        if state.host.traced {
-            Self::trace(&self.store, format_args!("[host->vm] {name}({arguments})"));
-        }
+        Self::trace(&self.store, || TraceKind::Callback {
+            function: name.to_owned(),
+            arguments: arguments.to_string(),
+        });
         let limit = state.identity.limits.instructions_of(name);
         // Asking an engine that does not count makes an error each time.
         let fuel = self.metered.then(|| self.store.get_fuel().ok()).flatten();
@@ -234,10 +236,10 @@ impl Vm {
         let outcome = outcome.and_then(|result| poison.map_or(Ok(result), Err));
         match outcome {
             Ok(result) => {
-                if self.store.data().host.traced {
-                    let shown = result.shown(name);
-                    Self::trace(&self.store, format_args!("[host<-vm] {name}{shown}"));
-                }
+                Self::trace(&self.store, || TraceKind::Return {
+                    function: name.to_owned(),
+                    result: result.shown(name),
+                });
                 Ok(Some(result))
             }
             Err(error) => {
@@ -272,9 +274,9 @@ impl Vm {
         Ok(self.exports.len().saturating_sub(1))
     }
 
-    fn trace(store: &Store<VmState>, line: fmt::Arguments<'_>) {
+    fn trace(store: &Store<VmState>, kind: impl FnOnce() -> TraceKind) {
         let state = store.data();
-        state.host.trace(format_args!("{}{line}", state.label()));
+        state.host.trace(state.label(), kind);
     }
 
     /// How a callback failed, and what was going on.
@@ -286,14 +288,13 @@ impl Vm {
         error: &wasmtime::Error,
     ) {
         let state = store.data();
-        let write = |line: fmt::Arguments<'_>| {
-            state
-                .host
-                .trace_end(format_args!("{}{line}", state.label()));
-        };
-        write(format_args!("[host<-vm] {callback} !! {failure}"));
-        for line in crash::lines(error, state, source) {
-            write(format_args!("{line}"));
+        let label = state.label();
+        state.host.trace_end(label, || TraceKind::Failure {
+            function: callback.to_owned(),
+            reason: failure.to_string(),
+        });
+        for kind in crash::circumstances(error, state, source) {
+            state.host.trace_end(label, || kind);
         }
     }
 
@@ -450,7 +451,7 @@ fn failure_of(callback: &str, error: &wasmtime::Error, state: &VmState) -> VmFai
             let mut trap = error
                 .downcast_ref::<Trap>()
                 .map_or_else(|| error.root_cause().to_string(), Trap::to_string);
-            if let Some(limit) = state.guard.refused() {
+            if let Some(limit) = state.memory.guard.refused() {
                 trap.push_str(&format!(
                     ", after more memory was asked for than the {limit} bytes that are allowed"
                 ));

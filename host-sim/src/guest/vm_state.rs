@@ -1,9 +1,11 @@
 //! What hostcalls find behind them: the contexts of one VM, and whose turn it is.
 
+mod outbound;
+mod running;
+
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use wasmtime::{Memory, TypedFunc};
@@ -12,16 +14,16 @@ use crate::abi::{MapType, StreamType};
 use crate::guest::limits::{Limits, MemoryGuard};
 use crate::guest::property::{Properties, PropertyError};
 use crate::host::Host;
-use crate::host::callout::{Callout, Reply};
-use crate::host::grpc_call::{GrpcCall, GrpcEvent};
+use crate::host::grpc_call::GrpcEvent;
 use crate::host::metrics::MetricIds;
 use crate::http::header_map::HeaderMap;
 use crate::http::local_response::LocalResponse;
 use crate::http::stream::{HttpStream, Side};
 use crate::model::clock::Instant;
-use crate::model::dns::Lookup;
 use crate::model::envoy_version::EnvoyVersion;
 use crate::model::{FailurePolicy, PluginSettings};
+use outbound::Outbound;
+use running::{Position, Running};
 
 /// The identity of a VM. Plugins of the same module with the same identity live in one.
 #[derive(Clone, Debug, Default)]
@@ -147,6 +149,16 @@ pub(crate) struct Tick {
     pub(crate) due: Instant,
 }
 
+/// The guest's memory.
+pub(crate) struct GuestMemory {
+    /// Holds it to its limit.
+    pub(crate) guard: MemoryGuard,
+    /// Its own, or the one that it imports.
+    pub(crate) exported: Option<Memory>,
+    /// By which the host gets room in it.
+    pub(crate) allocator: Option<TypedFunc<u32, u32>>,
+}
+
 /// The data of one VM's store.
 pub(crate) struct VmState {
     pub(crate) host: Rc<Host>,
@@ -155,53 +167,21 @@ pub(crate) struct VmState {
     pub(crate) number: u32,
     /// The plugins that live here, by their handles.
     plugins: Vec<Rc<Plugin>>,
-    /// The handle of the plugin whose callback runs.
-    turn: usize,
     pub(crate) phase: Phase,
-    pub(crate) guard: MemoryGuard,
-    /// The guest's allocator failed. The running callback goes on, and is the last.
+    pub(crate) memory: GuestMemory,
+    /// A nested call of the guest failed. The running callback goes on, and is the last.
     pub(crate) poison: Option<wasmtime::Error>,
-    pub(crate) memory: Option<Memory>,
-    pub(crate) allocator: Option<TypedFunc<u32, u32>>,
     pub(crate) roots: BTreeMap<u32, Root>,
     /// Streams are large, and move within the map whenever one comes or goes.
     pub(crate) streams: BTreeMap<u32, Box<HttpStream>>,
     pub(crate) metric_ids: MetricIds,
-    /// The plugin configuration while callbacks may read it.
-    pub(crate) configuration: Option<Arc<[u8]>>,
-    pub(crate) deferred: Vec<Deferred>,
-    /// Calls that have not come back yet, by token.
-    pub(crate) callouts: BTreeMap<u32, Callout>,
-    /// What came back, while its callback runs.
-    pub(crate) reply: Option<Reply>,
-    last_token: u32,
-    /// gRPC calls and streams that are open, by token.
-    pub(crate) grpc_calls: BTreeMap<u32, GrpcCall>,
-    /// What came back of one of them, while its callback runs.
-    pub(crate) grpc_event: Option<GrpcEvent>,
-    last_grpc_call: u32,
-    last_grpc_stream: u32,
-    /// Names that are being looked up.
-    pub(crate) lookups: Vec<Lookup>,
-    last_dns_token: u32,
-    /// What a callback of Envoy's own brings along, while it runs.
-    pub(crate) call_data: Vec<u8>,
+    /// What it has called out for.
+    pub(crate) outbound: Outbound,
+    /// The callback that runs.
+    pub(crate) running: Running,
     /// What a hostcall gives the guest, to be written over by the next one.
     pub(crate) found: Vec<u8>,
-    /// Whether the running callback sent a local response, which overrides what it returns.
-    pub(crate) responded: bool,
-    pub(crate) effective: Option<u32>,
-    pub(crate) current: u32,
     next_context: Rc<Cell<u32>>,
-}
-
-/// Where a callback was when another was made in the middle of it.
-#[derive(Debug)]
-pub(crate) struct Outer {
-    turn: usize,
-    current: u32,
-    effective: Option<u32>,
-    call_data: Vec<u8>,
 }
 
 impl VmState {
@@ -213,31 +193,19 @@ impl VmState {
             host,
             identity,
             plugins: vec![plugin],
-            turn: 0,
             phase: Phase::default(),
-            guard,
+            memory: GuestMemory {
+                guard,
+                exported: None,
+                allocator: None,
+            },
             poison: None,
-            memory: None,
-            allocator: None,
             roots: BTreeMap::new(),
             streams: BTreeMap::new(),
             metric_ids: MetricIds::default(),
-            configuration: None,
-            deferred: Vec::new(),
-            callouts: BTreeMap::new(),
-            reply: None,
-            last_token: 0,
-            grpc_calls: BTreeMap::new(),
-            grpc_event: None,
-            last_grpc_call: 1,
-            last_grpc_stream: 2,
-            lookups: Vec::new(),
-            last_dns_token: 1,
-            call_data: Vec::new(),
+            outbound: Outbound::default(),
+            running: Running::default(),
             found: Vec::new(),
-            responded: false,
-            effective: None,
-            current: 0,
             next_context: Rc::new(Cell::new(1)),
         }
     }
@@ -247,32 +215,6 @@ impl VmState {
         let id = self.next_context.get();
         self.next_context.set(id.saturating_add(1));
         id
-    }
-
-    /// A callout is on its way. Tokens of HTTP calls are multiples of four, as in Envoy.
-    pub(crate) fn add_callout(&mut self, callout: Callout) -> u32 {
-        self.last_token = self.last_token.wrapping_add(4);
-        self.callouts.insert(self.last_token, callout);
-        self.last_token
-    }
-
-    /// A gRPC call or stream is on its way. Tokens of calls are 5, 9, …, those of streams 6, 10, …, as in Envoy.
-    pub(crate) fn add_grpc_call(&mut self, call: GrpcCall) -> u32 {
-        let last = if call.streams {
-            &mut self.last_grpc_stream
-        } else {
-            &mut self.last_grpc_call
-        };
-        *last = last.wrapping_add(4);
-        let token = *last;
-        self.grpc_calls.insert(token, call);
-        token
-    }
-
-    /// A number for a name that is looked up. Envoy counts from 2.
-    pub(crate) fn take_dns_token(&mut self) -> u32 {
-        self.last_dns_token = self.last_dns_token.wrapping_add(1).max(1);
-        self.last_dns_token
     }
 
     /// From now on no context gets a number that one of this other VM has.
@@ -288,7 +230,7 @@ impl VmState {
 
     /// How traces call this VM.
     pub(crate) fn label(&self) -> &str {
-        let plugin = self.plugins.get(self.turn);
+        let plugin = self.plugins.get(self.running.at.handle);
         plugin.map_or("", |plugin| &plugin.label)
     }
 
@@ -300,36 +242,37 @@ impl VmState {
 
     /// A callback is about to be made for this context.
     pub(crate) fn enter(&mut self, context: u32) {
-        self.turn = self.handle_of(context).unwrap_or(self.turn);
-        self.current = context;
-        self.effective = None;
-        self.responded = false;
+        let handle = self.handle_of(context);
+        let at = &mut self.running.at;
+        at.handle = handle.unwrap_or(at.handle);
+        at.context = context;
+        at.effective = None;
+        self.running.responded = false;
     }
 
     /// A callback is about to be made in the middle of another. Says where that one was.
-    pub(crate) fn nest(&mut self, context: u32, call_data: Vec<u8>) -> Outer {
-        let turn = self.handle_of(context).unwrap_or(self.turn);
-        Outer {
-            turn: std::mem::replace(&mut self.turn, turn),
-            current: std::mem::replace(&mut self.current, context),
-            effective: self.effective.take(),
-            call_data: std::mem::replace(&mut self.call_data, call_data),
-        }
+    pub(crate) fn nest(&mut self, context: u32, call_data: Vec<u8>) -> Position {
+        let handle = self.handle_of(context).unwrap_or(self.running.at.handle);
+        let inner = Position {
+            handle,
+            context,
+            effective: None,
+            call_data,
+        };
+        std::mem::replace(&mut self.running.at, inner)
     }
 
     /// The callback in the middle is over.
-    pub(crate) fn unnest(&mut self, outer: Outer) {
-        self.turn = outer.turn;
-        self.current = outer.current;
-        self.effective = outer.effective;
-        self.call_data = outer.call_data;
+    pub(crate) fn unnest(&mut self, outer: Position) {
+        self.running.at = outer;
     }
 
     /// The context that hostcalls mean.
     pub(crate) fn context(&self) -> u32 {
-        self.effective
+        let at = &self.running.at;
+        at.effective
             .filter(|id| self.has_context(*id))
-            .unwrap_or(self.current)
+            .unwrap_or(at.context)
     }
 
     pub(crate) fn has_context(&self, id: u32) -> bool {
@@ -361,7 +304,9 @@ impl VmState {
                 return Ok(value.clone());
             }
         }
-        let handle = self.handle_of(self.context()).unwrap_or(self.turn);
+        let handle = self
+            .handle_of(self.context())
+            .unwrap_or(self.running.at.handle);
         let properties = Properties {
             plugin: self.plugins.get(handle).map(|plugin| &plugin.settings),
             metadata: &self.host.metadata.borrow(),
@@ -374,9 +319,9 @@ impl VmState {
     /// A map for reading: what the plugin may see now, or everything while it logs.
     pub(crate) fn map(&self, of: MapType) -> Option<&HeaderMap> {
         if of == MapType::HttpCallResponseHeaders {
-            return self.reply.as_ref().map(|reply| &reply.headers);
+            return self.outbound.reply.as_ref().map(|reply| &reply.headers);
         }
-        match (of, &self.grpc_event) {
+        match (of, &self.outbound.grpc_event) {
             (MapType::GrpcReceiveInitialMetadata, Some(GrpcEvent::InitialMetadata(map)))
             | (MapType::GrpcReceiveTrailingMetadata, Some(GrpcEvent::TrailingMetadata(map))) => {
                 return Some(map);

@@ -135,7 +135,7 @@ impl Callout {
 
     fn try_once(&mut self, host: &Host) -> Verdict {
         let now = host.clock.get();
-        let services = host.services.borrow();
+        let services = host.outside.services.borrow();
         let behaviour = services.get(&self.cluster);
         let behaviour = behaviour.map_or(ServiceBehaviour::Unreachable, |behaviour| {
             behaviour.towards(&self.request)
@@ -146,7 +146,7 @@ impl Callout {
             return Verdict::Final;
         }
         if let Some(seen) = seen(&behaviour, &self.request) {
-            let mut all = host.callouts.borrow_mut();
+            let mut all = host.outside.callouts.borrow_mut();
             all.entry(self.cluster.clone()).or_default().push(seen);
         }
         let (fate, verdict) = match &behaviour {

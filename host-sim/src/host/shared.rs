@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::host::metrics::Metrics;
 use crate::host::shared_data::SharedData;
 use crate::host::shared_queue::SharedQueues;
+use crate::host::trace::TraceEvent;
 use crate::model::LogLine;
 
 /// A value that several threads know.
@@ -46,7 +47,7 @@ pub(crate) struct ProcessState {
     pub(crate) queues: Shared<SharedQueues>,
     pub(crate) metrics: Shared<Metrics>,
     pub(crate) log: Shared<Vec<LogLine>>,
-    pub(crate) trace: Shared<Vec<String>>,
+    pub(crate) trace: Shared<Vec<TraceEvent>>,
     /// How many VMs have been numbered.
     pub(crate) vms: Shared<u32>,
 }

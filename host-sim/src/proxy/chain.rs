@@ -12,6 +12,7 @@
 //! Filters with the same `vm_id`, module, VM configuration and environment live in one VM, and die together.
 
 mod filters;
+mod progress;
 mod stream;
 
 use std::collections::{BTreeMap, HashMap};
@@ -25,7 +26,7 @@ use crate::model::clock::Instant;
 use crate::model::{BrokenOff, Departure, Exchange, Request, UpstreamBehaviour, UpstreamRequest};
 use crate::proxy::worker::Worker;
 pub(crate) use filters::{Filters, Recipe};
-pub(crate) use stream::Progress;
+pub(crate) use progress::Progress;
 use stream::Stream;
 
 /// The filters of one worker, first to last, and the streams in them.

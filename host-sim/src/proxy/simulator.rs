@@ -24,6 +24,7 @@ pub use streaming::Piece;
 use crate::guest::module::Module;
 use crate::guest::vm::VmFailure;
 use crate::host::shared_data::Written;
+use crate::host::trace::TraceEvent;
 use crate::host::{Counts, Host};
 use crate::http::Proxy;
 use crate::http::hidden_body::HiddenBody;
@@ -175,20 +176,21 @@ impl Simulator {
     /// Makes the next `count` conditional writes to shared data meet a conflict, as if another worker had just written the
     /// same value: the key's CAS number moves on and the write is answered `CAS_MISMATCH`.
     pub fn inject_cas_conflicts(&mut self, count: u32) {
-        self.host.shared_data.borrow_mut().inject_conflicts(count);
+        self.host.process.data.borrow_mut().inject_conflicts(count);
     }
 
     /// The value of a metric under the name that the module defined it by. Of a histogram: how many values it took.
     #[must_use]
     pub fn metric(&self, name: &str) -> Option<u64> {
-        self.host.metrics.borrow().value(name)
+        self.host.process.metrics.borrow().value(name)
     }
 
     /// A value in shared data under the plugin's `vm_id`.
     #[must_use]
     pub fn shared_data(&self, key: &[u8]) -> Option<Vec<u8>> {
         self.host
-            .shared_data
+            .process
+            .data
             .borrow()
             .get(&self.filters.first()?.recipe.identity.vm_id, key)
             .map(|entry| entry.value.clone())
@@ -197,7 +199,7 @@ impl Simulator {
     /// What has been written to shared data, under all keys.
     #[must_use]
     pub fn written(&self) -> Vec<Written> {
-        self.host.shared_data.borrow().written().collect()
+        self.host.process.data.borrow().written().collect()
     }
 
     /// Whether the plugin has ever called a service, asked for a name, or put something into a shared queue.
@@ -208,37 +210,37 @@ impl Simulator {
 
     /// From now on this service behaves so.
     pub fn serve(&mut self, service: &Service) {
-        let mut services = self.host.services.borrow_mut();
+        let mut services = self.host.outside.services.borrow_mut();
         services.insert(service.cluster.clone(), service.behaviour.clone());
     }
 
     /// How many calls the plugin has made to each cluster behind which there is no service, and which the host therefore refused.
     #[must_use]
     pub fn calls_to_missing_services(&self) -> BTreeMap<String, u64> {
-        self.host.missing_services.borrow().clone()
+        self.host.outside.missing_services.borrow().clone()
     }
 
     /// Takes what the service behind a cluster has seen since it was last taken.
     pub fn take_callouts(&mut self, cluster: &str) -> Vec<UpstreamRequest> {
-        let mut seen = self.host.callouts.borrow_mut();
+        let mut seen = self.host.outside.callouts.borrow_mut();
         seen.remove(cluster).unwrap_or_default()
     }
 
     /// Forgets what services have seen, at which nobody will look.
     pub fn forget_callouts(&mut self) {
-        self.host.callouts.borrow_mut().clear();
-        self.host.grpc_calls.borrow_mut().clear();
+        self.host.outside.callouts.borrow_mut().clear();
+        self.host.outside.grpc_calls.borrow_mut().clear();
     }
 
     /// From now on this gRPC service behaves so.
     pub fn serve_grpc(&mut self, service: &GrpcService) {
-        let mut services = self.host.grpc_services.borrow_mut();
+        let mut services = self.host.outside.grpc_services.borrow_mut();
         services.insert(service.cluster.clone(), service.behaviour.clone());
     }
 
     /// Takes the calls that the gRPC service behind a cluster has seen since they were last taken, with what had been sent by then.
     pub fn take_grpc_calls(&mut self, cluster: &str) -> Vec<GrpcRequest> {
-        let mut seen = self.host.grpc_calls.borrow_mut();
+        let mut seen = self.host.outside.grpc_calls.borrow_mut();
         let taken = seen.remove(cluster).unwrap_or_default();
         taken.into_iter().map(|(_, request)| request).collect()
     }
@@ -246,7 +248,7 @@ impl Simulator {
     /// From now on a name resolves to this for `envoy_resolve_dns`, which the plugin is told later. Other names do not exist; addresses
     /// and `localhost` are answered at once.
     pub fn name(&mut self, name: Name) {
-        self.host.names.borrow_mut().insert(name);
+        self.host.outside.names.borrow_mut().insert(name);
     }
 
     /// From now on a filter before the plugin says this about every request (dynamic metadata), as an authentication filter does
@@ -284,7 +286,7 @@ impl Simulator {
 
     /// Takes the trace of hostcalls and callbacks since it was last taken. Who does not take it says so at the start with
     /// [`Builder::untraced`].
-    pub fn take_trace(&mut self) -> Vec<String> {
+    pub fn take_trace(&mut self) -> Vec<TraceEvent> {
         self.host.take_trace()
     }
 

@@ -242,7 +242,7 @@ impl Worker {
         } else {
             self.vm.callback::<P, u32>(name, id, parameters, rest).ok()
         };
-        let responded = self.vm.store.data().responded;
+        let responded = self.vm.store.data().running.responded;
         let policy = self.rules_of(id).map(|rules| rules.failure_policy);
         match (result, policy.unwrap_or_default()) {
             (Some(number), _) => {
@@ -252,7 +252,7 @@ impl Worker {
             (None, FailurePolicy::FailOpen) if dead => Some((0, false)),
             (None, _) => {
                 if !dead {
-                    self.vm.store.data_mut().deferred.clear();
+                    self.vm.store.data_mut().running.deferred.clear();
                 }
                 let stream = self.stream(id)?;
                 if stream.failure_answered {
@@ -268,8 +268,8 @@ impl Worker {
     /// Does what hostcalls asked for during the callback that has just returned.
     fn run_deferred(&mut self) {
         let state = self.vm.store.data_mut();
-        let deferred = std::mem::take(&mut state.deferred);
-        let current = state.current;
+        let deferred = std::mem::take(&mut state.running.deferred);
+        let current = state.running.at.context;
         for action in deferred {
             self.stirred |= action.stream() != Some(current);
             match action {

@@ -6,6 +6,7 @@ use std::fmt;
 
 use similar::TextDiff;
 
+use crate::host::trace::TraceEvent;
 use crate::model::{Exchange, LogLine};
 use crate::scenario::explanation::Explanation;
 use crate::scenario::target::Capability;
@@ -23,7 +24,7 @@ pub struct Report {
     /// What was seen of the exchange that went wrong, if it was one.
     pub answer: Option<Box<Exchange>>,
     /// Hostcalls and callbacks of the step that went wrong; only `{:#}` shows them.
-    pub trace: Vec<String>,
+    pub trace: Vec<TraceEvent>,
     /// What the plugin logged until then.
     pub log: Vec<LogLine>,
     /// What the target cannot do; nothing was run.
@@ -134,7 +135,7 @@ impl fmt::Display for Report {
         }
         if !self.trace.is_empty() && f.alternate() {
             writeln!(f, "  what the module and the host did in this step:")?;
-            for line in self.trace.iter().filter(|line| !Explanation::has(line)) {
+            for line in self.trace.iter().filter(|line| !line.is_of_crash()) {
                 writeln!(f, "    {line}")?;
             }
         }
@@ -156,6 +157,7 @@ impl fmt::Display for Report {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::trace::{HostcallOutcome, TraceKind};
     use crate::model::LogLevel;
 
     fn report() -> Report {
@@ -210,7 +212,17 @@ mod tests {
                 body: b"a\nc\n".to_vec(),
                 ..Exchange::default()
             })),
-            trace: vec!["[vm->host] proxy_done() -> OK".to_owned()],
+            trace: vec![TraceEvent {
+                vm: String::new(),
+                kind: TraceKind::Hostcall {
+                    function: "proxy_done".to_owned(),
+                    arguments: String::new(),
+                    outcome: HostcallOutcome::Answered {
+                        status: "OK".to_owned(),
+                        detail: String::new(),
+                    },
+                },
+            }],
             log: vec![LogLine {
                 level: LogLevel::Warn,
                 text: "careful".to_owned(),

@@ -10,6 +10,7 @@ mod outcome;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::host::trace::TraceEvent;
 use crate::model::Exchange;
 use crate::model::pattern::Pattern;
 use crate::scenario::report::{Line, Mismatch, Report};
@@ -35,11 +36,11 @@ pub enum RunError {
         /// What failed.
         source: TargetError,
         /// Hostcalls and callbacks of the step in which it failed.
-        trace: Vec<String>,
+        trace: Vec<TraceEvent>,
     },
 }
 
-fn trace_of(trace: &[String]) -> String {
+fn trace_of(trace: &[TraceEvent]) -> String {
     trace.iter().map(|line| format!("\n    {line}")).collect()
 }
 

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::guest::module::{LoadError, Module};
 use crate::guest::vm::VmFailure;
+use crate::host::trace::TraceEvent;
 use crate::model::clock::DEFAULT_START;
 use crate::model::envoy_version::EnvoyVersion;
 use crate::model::{Departure, Exchange, LogLine, Request, Service, UpstreamRequest};
@@ -257,7 +258,7 @@ impl Session for SimSession {
         self.simulator.any_failure().map(ToString::to_string)
     }
 
-    fn trace(&mut self) -> Vec<String> {
+    fn trace(&mut self) -> Vec<TraceEvent> {
         self.simulator.take_trace()
     }
 }

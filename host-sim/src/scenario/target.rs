@@ -11,6 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Deserialize;
 
+pub use crate::host::trace::{HostcallOutcome, TraceEvent, TraceKind};
 pub use crate::model::dns::Name;
 pub use crate::model::{
     AnswerOverride, BrokenOff, CidrRange, CommonHttpOptions, ConnectionManager, Departure,
@@ -55,7 +56,7 @@ pub struct Refusal {
     /// How the VM died, if that is why and the host can say.
     pub failure: Option<String>,
     /// Hostcalls and callbacks until then; empty where the host cannot say.
-    pub trace: Vec<String>,
+    pub trace: Vec<TraceEvent>,
 }
 
 impl fmt::Debug for Started {
@@ -216,7 +217,7 @@ pub trait Session {
     }
 
     /// Hostcalls and callbacks since the previous call of `trace`; empty where the host cannot say.
-    fn trace(&mut self) -> Vec<String>;
+    fn trace(&mut self) -> Vec<TraceEvent>;
 }
 
 /// Who holds an open call.

@@ -3,6 +3,7 @@
 use super::phases::read;
 use super::suite::{Expectation, ExpectedHeaders, Immediate, Invocation, Matcher, What};
 use super::{Test, TestError};
+use crate::host::trace::{HostcallOutcome, TraceEvent, TraceKind};
 use crate::model::{Exchange, LogLine, octets};
 use crate::scenario::report::{Line, Mismatch, Report};
 
@@ -27,7 +28,7 @@ pub(super) struct Answered {
 pub(super) struct Check<'t> {
     test: &'t Test,
     mismatches: Vec<Mismatch>,
-    trace: Vec<String>,
+    trace: Vec<TraceEvent>,
 }
 
 /// Headers that Envoy sets or needs, whatever a plugin does.
@@ -76,7 +77,7 @@ impl<'t> Check<'t> {
         self,
         answer: Option<Exchange>,
         log: Vec<LogLine>,
-        trace: Vec<String>,
+        trace: Vec<TraceEvent>,
     ) -> Report {
         let differs = !self.mismatches.is_empty();
         Report {
@@ -97,12 +98,21 @@ impl<'t> Check<'t> {
     /// The plugin's own answer, which the trace tells.
     pub(super) fn immediate(
         &mut self,
-        trace: Vec<String>,
+        trace: Vec<TraceEvent>,
         exchange: Option<&Exchange>,
     ) -> Option<Answered> {
-        const CALL: &str = "[vm->host] proxy_send_local_response(";
-        let answer = trace.iter().rev().find_map(|line| {
-            let (arguments, _) = line.strip_prefix(CALL)?.rsplit_once(") -> OK")?;
+        let answer = trace.iter().rev().find_map(|event| {
+            let TraceKind::Hostcall {
+                function,
+                arguments,
+                outcome: HostcallOutcome::Answered { status: done, .. },
+            } = &event.kind
+            else {
+                return None;
+            };
+            if function != "proxy_send_local_response" || done != "OK" {
+                return None;
+            }
             let (status, rest) = arguments.split_once(", ")?;
             let (_, grpc_status) = rest.rsplit_once(", ")?;
             Some(Answered {

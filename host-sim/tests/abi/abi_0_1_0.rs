@@ -58,7 +58,7 @@ fn a_module_of_the_first_abi_runs_by_its_own_rules() {
         ]
     );
     assert_eq!(simulator.exchange(&get("/")).unwrap().status, 200);
-    let trace = simulator.take_trace();
+    let trace = crate::guest::trace(&mut simulator);
     let of_worker: Vec<_> = trace
         .iter()
         .filter(|line| !line.starts_with("main"))

@@ -44,7 +44,7 @@ fn a_paused_body_is_buffered_and_seen_as_a_whole() {
     let mut simulator = simulator(PAUSE_TO_END);
     let exchange = simulator.exchange(&post(&["ab", "c"])).unwrap();
     assert_eq!(
-        simulator.take_trace()[..9],
+        crate::guest::trace(&mut simulator)[..9],
         [
             "[host->vm] proxy_on_request_body(2, 2, false)",
             r#"[vm->host] proxy_get_buffer_bytes(http_request_body, 0, 4294967295) -> OK "ab""#,

@@ -161,7 +161,7 @@ fn an_answer_that_breaks_off_comes_back_without_headers() {
         behaviour: ServiceBehaviour::ResetAfterHeaders,
     }]));
     assert_eq!(simulator.exchange(&get("/")).unwrap().status, 200);
-    let trace = simulator.take_trace();
+    let trace = crate::guest::trace(&mut simulator);
     let told: Vec<_> = trace
         .iter()
         .filter(|line| line.contains("http_call_response") || line.contains("status"))

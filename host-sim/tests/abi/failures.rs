@@ -33,7 +33,7 @@ fn fail_closed_answers_503_from_then_on() {
         })
         .unwrap();
     // Nothing is called in a VM that has failed.
-    assert_eq!(simulator.take_trace(), Vec::<String>::new());
+    assert_eq!(crate::guest::trace(&mut simulator), Vec::<String>::new());
 }
 
 #[test]
@@ -64,8 +64,7 @@ fn all_streams_of_the_worker_lose_their_contexts() {
             .collect::<Vec<_>>(),
         [503, 503]
     );
-    let logged = simulator
-        .take_trace()
+    let logged = crate::guest::trace(&mut simulator)
         .iter()
         .any(|line| line.contains("proxy_on_log"));
     assert!(!logged, "a failed VM is never called again");
@@ -154,9 +153,9 @@ fn streams_of_a_failed_vm_are_never_shown_to_the_new_one() {
     // The upstream has answered, but the plugin cannot look at it.
     assert_eq!(simulator.finish("old").unwrap()[0].status, 503);
     simulator.disconnect("lost", Departure::Usual).unwrap();
-    assert_eq!(simulator.take_trace(), Vec::<String>::new());
+    assert_eq!(crate::guest::trace(&mut simulator), Vec::<String>::new());
     assert_eq!(simulator.finish("new").unwrap()[0].status, 200);
-    let traced = simulator.take_trace();
+    let traced = crate::guest::trace(&mut simulator);
     assert!(
         traced.contains(&"[host->vm] proxy_on_log(6)".to_owned()),
         "{traced:?}"
@@ -257,7 +256,7 @@ fn a_trace_says_which_functions_were_on_the_stack() {
     let backtrace = |functions: &str| {
         let mut simulator = simulator(functions);
         simulator.exchange(&get("/a?b=c")).unwrap();
-        let trace = simulator.take_trace();
+        let trace = crate::guest::trace(&mut simulator);
         let behind = trace.iter().skip_while(|line| !line.contains(" !! "));
         let behind = behind.skip(1).take_while(|line| line.starts_with('['));
         let offsets = regex::Regex::new(" 0x[0-9a-f]+").unwrap();
@@ -299,7 +298,7 @@ fn a_trace_says_which_functions_were_on_the_stack() {
     let module = host_sim::Module::from_bytes(text.as_bytes()).unwrap();
     let mut simulator = started(Simulator::builder(&module));
     simulator.exchange(&get("/")).unwrap();
-    let trace = simulator.take_trace();
+    let trace = crate::guest::trace(&mut simulator);
     assert!(
         trace
             .iter()

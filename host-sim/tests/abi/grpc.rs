@@ -88,8 +88,7 @@ fn calling(calls: &[&str]) -> Simulator {
 fn traced(simulator: &mut Simulator) -> Vec<String> {
     assert_eq!(simulator.exchange(&get("/")).unwrap().status, 200);
     simulator.advance(Duration::from_secs(1)).unwrap();
-    simulator
-        .take_trace()
+    crate::guest::trace(simulator)
         .into_iter()
         .filter(|line| !line.starts_with("[host<-vm]") && !line.contains("_headers("))
         .map(|line| line.split_once("] ").unwrap().1.to_owned())

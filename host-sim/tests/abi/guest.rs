@@ -152,7 +152,7 @@ pub(crate) fn post(chunks: &[&str]) -> Request {
 
 /// The hostcalls since the trace was last taken, without the words that are the same in all.
 pub(crate) fn hostcalls(simulator: &mut Simulator) -> Vec<String> {
-    let trace = simulator.take_trace();
+    let trace = trace(simulator);
     trace
         .iter()
         .filter_map(|line| line.strip_prefix("[vm->host] "))
@@ -162,10 +162,16 @@ pub(crate) fn hostcalls(simulator: &mut Simulator) -> Vec<String> {
 
 /// The callbacks since the trace was last taken.
 pub(crate) fn callbacks(simulator: &mut Simulator) -> Vec<String> {
-    let trace = simulator.take_trace();
+    let trace = trace(simulator);
     trace
         .iter()
         .filter_map(|line| line.strip_prefix("[host->vm] "))
         .map(str::to_owned)
         .collect()
+}
+
+/// The lines of the trace since it was last taken.
+pub(crate) fn trace(simulator: &mut Simulator) -> Vec<String> {
+    let trace = simulator.take_trace();
+    trace.iter().map(ToString::to_string).collect()
 }

@@ -106,7 +106,7 @@ fn counting_blocks_changes_nothing() {
         let mut simulator = Simulator::builder(module).start().unwrap();
         simulator.exchange(&get("/")).unwrap();
         assert_eq!(simulator.failure(0), None);
-        simulator.take_trace()
+        crate::guest::trace(&mut simulator)
     };
     let plain = run(&Module::from_bytes(ODD.as_bytes()).unwrap());
     assert_eq!(run(&Module::covered(ODD.as_bytes()).unwrap()), plain);

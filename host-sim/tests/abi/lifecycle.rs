@@ -21,8 +21,7 @@ const EVERYTHING: &str = r#"
     (func (export "proxy_on_delete") (param i32))"#;
 
 fn calls(simulator: &mut Simulator) -> Vec<String> {
-    simulator
-        .take_trace()
+    crate::guest::trace(simulator)
         .into_iter()
         .filter(|line| line.contains("[host->vm]"))
         .collect()
@@ -63,7 +62,7 @@ fn a_stream_is_logged_then_done_then_deleted() {
     simulator.take_trace();
     simulator.exchange(&get("/")).unwrap();
     assert_eq!(
-        simulator.take_trace(),
+        crate::guest::trace(&mut simulator),
         [
             "[host->vm] proxy_on_context_create(2, 1)",
             "[host<-vm] proxy_on_context_create",
@@ -256,7 +255,7 @@ fn a_root_context_may_finish_later() {
     );
     simulator.shut_down();
     simulator.advance(Duration::from_secs(1)).unwrap();
-    let trace = simulator.take_trace();
+    let trace = crate::guest::trace(&mut simulator);
     let of_worker: Vec<_> = trace
         .iter()
         .filter(|line| !line.starts_with("main"))

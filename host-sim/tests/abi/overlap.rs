@@ -187,7 +187,7 @@ fn a_client_that_leaves_ends_its_stream_without_a_response() {
             ),
             (0, true, true)
         );
-        let trace = simulator.take_trace();
+        let trace = crate::guest::trace(&mut simulator);
         let lines = |prefix: &str| -> Vec<String> {
             trace
                 .iter()

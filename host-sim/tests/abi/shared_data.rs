@@ -19,7 +19,7 @@ fn workers_share_and_numbers_decide() {
     for _ in 0..2 {
         simulator.exchange(&get("/")).unwrap();
     }
-    let trace = simulator.take_trace();
+    let trace = crate::guest::trace(&mut simulator);
     let calls: Vec<_> = trace
         .iter()
         .filter(|line| line.contains("[vm->host]"))

@@ -37,7 +37,7 @@ fn the_last_to_register_is_told_of_each_item_once_the_callback_is_over() {
     };
     assert_eq!(simulator.exchange(&request).unwrap().status, 200);
     assert_eq!(
-        simulator.take_trace(),
+        crate::guest::trace(&mut simulator),
         [
             "worker 0 [host->vm] proxy_on_request_headers(2, 6, true)",
             r#"worker 0 [vm->host] proxy_resolve_shared_queue("", "work") -> OK 1"#,

@@ -173,8 +173,7 @@ fn side_by_side_all_headers_come_first_over_the_workers_in_turn() {
         .map(|exchange| exchange.upstream.as_ref().unwrap().path.as_str())
         .collect();
     assert_eq!(paths, ["/a", "/b", "/c", "/"]);
-    let calls: Vec<_> = simulator
-        .take_trace()
+    let calls: Vec<_> = crate::guest::trace(&mut simulator)
         .into_iter()
         .filter(|line| line.contains("[host->vm]"))
         .collect();

@@ -400,7 +400,7 @@ impl Session for EnvoySession {
         Ok(BETWEEN_LOOKS.saturating_mul(looks) < PATIENCE)
     }
 
-    fn trace(&mut self) -> Vec<String> {
+    fn trace(&mut self) -> Vec<host_sim::TraceEvent> {
         // Envoy does not say what a plugin calls.
         Vec::new()
     }

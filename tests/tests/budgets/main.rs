@@ -20,6 +20,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use api_credits_tests::artifacts::{self, root};
+use host_sim::TraceKind;
 use host_sim::target::{PluginSettings, Request};
 use host_sim::{Module, Simulator};
 use serde_json::{Value, json};
@@ -93,10 +94,10 @@ fn cost(simulator: &mut Simulator, request: &Request) -> (u16, Cost) {
     let status = simulator.exchange(request).unwrap().status;
     let fuel = simulator.fuel_used().unwrap() - before;
     let trace = simulator.take_trace();
-    let count = |what: &str| trace.iter().filter(|line| line.contains(what)).count();
+    let count = |is: fn(&TraceKind) -> bool| trace.iter().filter(|event| is(&event.kind)).count();
     let cost = Cost {
-        callbacks: count("[host->vm] "),
-        hostcalls: count("[vm->host] "),
+        callbacks: count(|kind| matches!(kind, TraceKind::Callback { .. })),
+        hostcalls: count(|kind| matches!(kind, TraceKind::Hostcall { .. })),
         fuel,
     };
     (status, cost)
@@ -209,13 +210,13 @@ fn calls(mut simulator: Simulator, request: &Request) -> Vec<String> {
     }
     simulator.take_trace();
     simulator.exchange(request).unwrap();
-    let trace = simulator.take_trace();
-    let entered = trace
-        .iter()
-        .filter(|line| line.starts_with("[host->vm] ") || line.starts_with("[vm->host] "));
-    entered
-        .filter_map(|line| Some(line.split_once('(')?.0.to_owned()))
-        .collect()
+    let trace = simulator.take_trace().into_iter();
+    let entered = trace.filter_map(|event| match event.kind {
+        TraceKind::Callback { function, .. } => Some(format!("[host->vm] {function}")),
+        TraceKind::Hostcall { function, .. } => Some(format!("[vm->host] {function}")),
+        _ => None,
+    });
+    entered.collect()
 }
 
 /// A body that no price depends on costs a callback for each of its pieces, in which nothing is asked of the host; in the module that
@@ -288,6 +289,7 @@ fn counters_are_defined_once_for_all_configurations_of_a_vm() {
     let request = call(ORGANIZATION, "GET", "/api/v1/nothing/there", "");
     assert_eq!(simulator.exchange(&request).unwrap().status, 200);
     let trace = simulator.take_trace();
+    let trace: Vec<_> = trace.iter().map(ToString::to_string).collect();
     let made = |call: &str| {
         trace
             .iter()

@@ -179,7 +179,8 @@ impl Running {
         let sim = Observation::of(observed(self.sim.as_mut(), case));
         let envoy = Observation::of(observed(self.envoy.as_mut(), case));
         Ok((sim != envoy).then(|| {
-            let trace = self.sim.trace().join("\n  ");
+            let trace: Vec<_> = self.sim.trace().iter().map(ToString::to_string).collect();
+            let trace = trace.join("\n  ");
             Difference {
                 text: format!(
                     "the simulator saw {sim:#?}\nEnvoy saw {envoy:#?}\nthe simulator did\n  {trace}"

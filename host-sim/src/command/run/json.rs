@@ -22,8 +22,8 @@ struct Entry<'a> {
     error: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     mismatches: Vec<Difference<'a>>,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    trace: &'a [String],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    trace: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     log: Vec<Logged<'a>>,
 }
@@ -74,7 +74,7 @@ fn entry(outcome: &Outcome) -> Entry<'_> {
         seconds: outcome.took.as_secs_f64(),
         error: None,
         mismatches: Vec::new(),
-        trace: &[],
+        trace: Vec::new(),
         log: Vec::new(),
     };
     match &outcome.verdict {
@@ -98,7 +98,7 @@ fn entry(outcome: &Outcome) -> Entry<'_> {
                     observed: &mismatch.observed,
                 })
                 .collect();
-            entry.trace = &report.trace;
+            entry.trace = report.trace.iter().map(ToString::to_string).collect();
             let logged = report.log.iter().map(|line| Logged {
                 level: line.level.to_string(),
                 text: &line.text,

@@ -1,5 +1,6 @@
-//! A line of a trace, taken apart for programs.
+//! A line of a trace, for programs.
 
+use host_sim::{TraceEvent, TraceKind};
 use serde::Serialize;
 
 /// A line of a trace.
@@ -17,105 +18,62 @@ pub(super) struct TraceLine<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     arguments: &'a str,
     /// What came of it, as it is shown.
-    #[serde(skip_serializing_if = "str::is_empty")]
-    outcome: &'a str,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    outcome: String,
 }
 
 impl<'a> TraceLine<'a> {
-    /// Takes a line apart.
-    pub(super) fn parse(line: &'a str) -> Self {
-        let kinds = [
-            ("[vm->host] ", "hostcall"),
-            ("[host->vm] ", "callback"),
-            ("[host<-vm] ", "return"),
-        ];
-        let found = kinds
-            .iter()
-            .find_map(|(mark, kind)| Some((*kind, line.split_once(mark)?)));
-        let of_crash = [("[request] ", "request"), ("[backtrace] ", "backtrace")];
-        for (mark, kind) in of_crash {
-            if let Some((vm, outcome)) = line.split_once(mark) {
-                return Self {
-                    vm: vm.trim(),
-                    kind,
-                    function: "",
-                    arguments: "",
-                    outcome: outcome.trim(),
-                };
-            }
-        }
-        let Some((kind, (vm, rest))) = found else {
-            return Self {
-                vm: "",
-                kind: "note",
-                function: line,
-                arguments: "",
-                outcome: "",
-            };
-        };
-        let end = rest.find(['(', ' ']).unwrap_or(rest.len());
-        let (function, rest) = rest.split_at(end);
-        let (arguments, outcome) = match rest.strip_prefix('(') {
-            Some(rest) => rest
-                .rsplit_once(") ->")
-                .or_else(|| rest.rsplit_once(") !!"))
-                .unwrap_or_else(|| (rest.strip_suffix(')').unwrap_or(rest), "")),
-            None => (
-                "",
-                rest.trim_start()
-                    .trim_start_matches("-> ")
-                    .trim_start_matches("!! "),
-            ),
-        };
+    /// A line that is about no event.
+    pub(super) fn note(text: &'a str) -> Self {
         Self {
-            vm: vm.trim(),
-            kind,
-            function,
-            arguments,
-            outcome: outcome.trim(),
+            vm: "",
+            kind: "note",
+            function: text,
+            arguments: "",
+            outcome: String::new(),
         }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(line: &str, expected: (&str, &str, &str, &str, &str)) {
-        let TraceLine {
-            vm,
+    pub(super) fn of(event: &'a TraceEvent) -> Self {
+        let (kind, function, arguments, outcome) = match &event.kind {
+            TraceKind::Hostcall {
+                function,
+                arguments,
+                outcome,
+            } => (
+                "hostcall",
+                function.as_str(),
+                arguments.as_str(),
+                outcome.to_string(),
+            ),
+            TraceKind::Callback {
+                function,
+                arguments,
+            } => (
+                "callback",
+                function.as_str(),
+                arguments.as_str(),
+                String::new(),
+            ),
+            TraceKind::Return { function, result } => (
+                "return",
+                function.as_str(),
+                "",
+                result.clone().unwrap_or_default(),
+            ),
+            TraceKind::Failure { function, reason } => {
+                ("return", function.as_str(), "", reason.clone())
+            }
+            TraceKind::Request(request) => ("request", "", "", request.clone()),
+            TraceKind::Frame(frame) => ("backtrace", "", "", frame.trim().to_owned()),
+            _ => ("note", "", "", event.to_string()),
+        };
+        Self {
+            vm: &event.vm,
             kind,
             function,
             arguments,
             outcome,
-        } = TraceLine::parse(line);
-        assert_eq!((vm, kind, function, arguments, outcome), expected, "{line}");
-    }
-
-    #[test]
-    fn lines_are_taken_apart() {
-        check(
-            "worker 1 [vm->host] proxy_get_header_map_value(request_headers, \"a) -> b\") -> OK \"c\"",
-            (
-                "worker 1",
-                "hostcall",
-                "proxy_get_header_map_value",
-                "request_headers, \"a) -> b\"",
-                "OK \"c\"",
-            ),
-        );
-        check(
-            "[host->vm] proxy_on_request_headers(2, 5, true)",
-            ("", "callback", "proxy_on_request_headers", "2, 5, true", ""),
-        );
-        check(
-            "[host<-vm] proxy_on_request_headers -> Continue",
-            ("", "return", "proxy_on_request_headers", "", "Continue"),
-        );
-        check(
-            "[host<-vm] proxy_on_log",
-            ("", "return", "proxy_on_log", "", ""),
-        );
-        check("anything", ("", "note", "anything", "", ""));
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! A host that writes down its trace step by step.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -7,11 +8,27 @@ use host_sim::SimTarget;
 use host_sim::scenario::ConfigText;
 use host_sim::target::{
     Capability, Departure, Exchange, Holder, LogLine, Refusal, Request, Service, Session, Setup,
-    Started, Target, TargetError, UpstreamRequest,
+    Started, Target, TargetError, TraceEvent, UpstreamRequest,
 };
 
+/// What is written down.
+pub(super) enum Line {
+    /// A step of the scenario, under which stands what it set off.
+    Step(String),
+    Event(TraceEvent),
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Step(step) => f.write_str(step),
+            Self::Event(event) => event.fmt(f),
+        }
+    }
+}
+
 /// Where the lines go.
-pub(super) type Lines = Arc<Mutex<Vec<String>>>;
+pub(super) type Lines = Arc<Mutex<Vec<Line>>>;
 
 /// The simulator, writing down what it does.
 pub(super) struct Traced {
@@ -41,8 +58,8 @@ impl TracedSession {
     fn note<T>(&mut self, action: &str, outcome: T) -> T {
         let trace = self.session.trace();
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.push(format!("-- {action}"));
-        lines.extend(trace);
+        lines.push(Line::Step(format!("-- {action}")));
+        lines.extend(trace.into_iter().map(Line::Event));
         outcome
     }
 }
@@ -61,16 +78,16 @@ impl Target for Traced {
             Started::Running(session) => session,
             Started::Rejected(mut refusal) => {
                 let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-                lines.push("-- start".to_owned());
-                lines.append(&mut refusal.trace);
+                lines.push(Line::Step("-- start".to_owned()));
+                lines.extend(refusal.trace.drain(..).map(Line::Event));
                 return Ok(Started::Rejected(refusal));
             }
         };
         let trace = session.trace();
         if self.start {
             let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-            lines.push("-- start".to_owned());
-            lines.extend(trace);
+            lines.push(Line::Step("-- start".to_owned()));
+            lines.extend(trace.into_iter().map(Line::Event));
         }
         Ok(Started::Running(Box::new(TracedSession {
             session,
@@ -158,7 +175,7 @@ impl Session for TracedSession {
     }
 
     /// Everything has been written down already.
-    fn trace(&mut self) -> Vec<String> {
+    fn trace(&mut self) -> Vec<TraceEvent> {
         Vec::new()
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
         |caller: Caller<'_, VmState>, bytes: u32, length: u32| {
             answer(caller, "proxy_get_configuration", |call| {
                 let state = call.state();
-                let found = state.configuration.as_deref();
+                let found = state.running.configuration.as_deref();
                 let found = found.unwrap_or(&state.identity.vm_configuration).to_vec();
                 call.answered(quoted(&found));
                 call.give(&found, returned(bytes, length))

@@ -89,17 +89,23 @@ fn contents<'c>(call: &'c Hostcall<'_>, of: BufferType) -> Result<&'c [u8], Fail
         BufferType::HttpResponseBody => body(Side::Response).map_or(&[], Vec::as_slice),
         BufferType::VmConfiguration => &state.identity.vm_configuration,
         BufferType::PluginConfiguration => state
+            .running
             .configuration
             .as_deref()
             .ok_or(Refused::BufferAbsent(of))?,
         BufferType::HttpCallResponseBody => {
-            &state.reply.as_ref().ok_or(Refused::BufferAbsent(of))?.body
+            &state
+                .outbound
+                .reply
+                .as_ref()
+                .ok_or(Refused::BufferAbsent(of))?
+                .body
         }
-        BufferType::GrpcReceiveBuffer => match &state.grpc_event {
+        BufferType::GrpcReceiveBuffer => match &state.outbound.grpc_event {
             Some(GrpcEvent::Message(bytes)) => bytes,
             _ => &[],
         },
-        BufferType::CallData => &state.call_data,
+        BufferType::CallData => &state.running.at.call_data,
         BufferType::DownstreamData | BufferType::UpstreamData => &[],
     })
 }

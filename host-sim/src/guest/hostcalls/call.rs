@@ -1,6 +1,6 @@
 //! The frame around every hostcall: may it be made now, what are its arguments, what is answered, and the line in the trace.
 
-use std::fmt::{self, Display, Write as _};
+use std::fmt::{Display, Write as _};
 
 use wasmtime::{Caller, Extern, Memory};
 
@@ -8,6 +8,7 @@ use super::error::{Failure, Fatal, Refused};
 use super::quoted::quoted;
 use crate::abi::Status;
 use crate::guest::vm_state::{Phase, VmState};
+use crate::host::trace::{HostcallOutcome, TraceKind};
 
 /// A region of guest memory.
 #[derive(Clone, Copy, Debug)]
@@ -94,15 +95,11 @@ pub(super) fn answer(
         name == "proxy_log" || phase == Phase::Running
     })?;
     let outcome = body(&mut call);
-    if let Some(notes) = &call.notes {
-        match &outcome {
-            Ok(()) => call.trace(name, format_args!("-> {} {}", Status::Ok, notes.answer)),
-            Err(Failure::Refused(refused)) => {
-                call.trace(name, format_args!("-> {} ({refused})", refused.status()));
-            }
-            Err(Failure::Fatal(error)) => call.trace(name, format_args!("!! {error}")),
-        }
-    }
+    call.trace(name, |notes| match &outcome {
+        Ok(()) => answered(Status::Ok, &notes.answer),
+        Err(Failure::Refused(refused)) => answered(refused.status(), &format!("({refused})")),
+        Err(Failure::Fatal(error)) => HostcallOutcome::Fatal(error.to_string()),
+    });
     match outcome {
         Ok(()) => Ok(Status::Ok as u32),
         Err(Failure::Refused(refused)) => Ok(refused.status() as u32),
@@ -113,10 +110,18 @@ pub(super) fn answer(
 fn trace_refusal(caller: &Caller<'_, VmState>, name: &str, answer: impl Display) {
     let state = caller.data();
     state.host.count_hostcall();
-    state.host.trace(format_args!(
-        "{}[vm->host] {name}() -> {answer} (the plugin's capabilities do not allow it)",
-        state.label()
-    ));
+    state.host.trace(state.label(), || TraceKind::Hostcall {
+        function: name.to_owned(),
+        arguments: String::new(),
+        outcome: answered(answer, "(the plugin's capabilities do not allow it)"),
+    });
+}
+
+fn answered(status: impl Display, detail: &str) -> HostcallOutcome {
+    HostcallOutcome::Answered {
+        status: status.to_string(),
+        detail: detail.trim_end().to_owned(),
+    }
 }
 
 /// Runs a WASI function, whose answer is an error number of WASI's own: 21 is `EFAULT`, 76 is `ENOTCAPABLE`.
@@ -142,9 +147,7 @@ pub(super) fn wasi(
         Err(Failure::Refused(_)) => 21,
         Err(Failure::Fatal(error)) => return Err(error),
     };
-    if let Some(notes) = &call.notes {
-        call.trace(name, format_args!("-> {errno} {}", notes.answer));
-    }
+    call.trace(name, |notes| answered(errno, &notes.answer));
     Ok(errno)
 }
 
@@ -191,21 +194,20 @@ impl<'a> Hostcall<'a> {
             hostcall: name,
             phase,
         };
-        call.trace(name, format_args!("!! {fatal}"));
+        call.trace(name, |_| HostcallOutcome::Fatal(fatal.to_string()));
         Err(wasmtime::Error::new(fatal))
     }
 
-    fn trace(&self, name: &str, outcome: fmt::Arguments<'_>) {
+    fn trace(&self, name: &str, outcome: impl FnOnce(&Notes) -> HostcallOutcome) {
         let Some(notes) = &self.notes else {
             return;
         };
         let state = self.caller.data();
-        state.host.trace(format_args!(
-            "{}[vm->host] {name}({}) {}",
-            state.label(),
-            notes.arguments,
-            outcome.to_string().trim_end()
-        ));
+        state.host.trace(state.label(), || TraceKind::Hostcall {
+            function: name.to_owned(),
+            arguments: notes.arguments.clone(),
+            outcome: outcome(notes),
+        });
     }
 
     /// Whether arguments and answers are written down. Only worth asking where showing them takes work.
@@ -241,7 +243,7 @@ impl<'a> Hostcall<'a> {
     }
 
     fn memory(&mut self) -> Result<Memory, Fatal> {
-        if let Some(memory) = self.caller.data().memory {
+        if let Some(memory) = self.caller.data().memory.exported {
             return Ok(memory);
         }
         match self.caller.get_export("memory") {
@@ -388,12 +390,16 @@ impl<'a> Hostcall<'a> {
         let state = self.caller.data();
         state.host.count_callback();
         let label = state.label().to_owned();
-        state.host.trace(format_args!(
-            "{label}[host->vm] {name}({context}, {number}, {size})"
-        ));
+        state.host.trace(&label, || TraceKind::Callback {
+            function: name.to_owned(),
+            arguments: format!("{context}, {number}, {size}"),
+        });
         let outcome = function.call(&mut self.caller, (context, number, size));
         let state = self.caller.data_mut();
-        state.host.trace(format_args!("{label}[host<-vm] {name}"));
+        state.host.trace(&label, || TraceKind::Return {
+            function: name.to_owned(),
+            result: None,
+        });
         // In Envoy the callback that made the hostcall goes on, in a VM that has failed.
         if let Err(error) = outcome {
             state.poison.get_or_insert(error);
@@ -402,14 +408,14 @@ impl<'a> Hostcall<'a> {
     }
 
     fn allocate(&mut self, length: u32) -> Result<u32, Failure> {
-        let Some(allocator) = self.caller.data_mut().allocator.take() else {
+        let Some(allocator) = self.caller.data_mut().memory.allocator.take() else {
             return Err(Refused::NotAllocated(length).into());
         };
         let before = std::mem::replace(&mut self.caller.data_mut().phase, Phase::Allocating);
         let outcome = allocator.call(&mut self.caller, length);
         let state = self.caller.data_mut();
         state.phase = before;
-        state.allocator = Some(allocator);
+        state.memory.allocator = Some(allocator);
         match outcome {
             Ok(0) => Err(Refused::NotAllocated(length).into()),
             Ok(pointer) => Ok(pointer),

@@ -42,7 +42,14 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
                 call.read(region(trailers, trailers_length))?;
                 call.argument(timeout);
                 call.state().host.reach_out();
-                if !call.state().host.services.borrow().contains_key(&cluster) {
+                if !call
+                    .state()
+                    .host
+                    .outside
+                    .services
+                    .borrow()
+                    .contains_key(&cluster)
+                {
                     call.state().host.miss_service(&cluster);
                     return Err(Refused::UnknownCluster(cluster).into());
                 }
@@ -53,7 +60,7 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
                 let timeout = Duration::from_millis(timeout);
                 let state = call.state_mut();
                 let callout = Callout::new(state.root_id(), cluster, headers, body, timeout);
-                let id = state.add_callout(callout);
+                let id = state.outbound.add_callout(callout);
                 call.answered(id);
                 call.write(token, &id.to_le_bytes())
             })

@@ -16,10 +16,10 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
                 let name = call.text(region(name, length))?;
                 let name = String::from_utf8_lossy(&name);
                 let state = call.state_mut();
-                let (root, id) = (state.root_id(), state.take_dns_token());
+                let (root, id) = (state.root_id(), state.outbound.take_lookup_token());
                 call.answered(id);
                 call.write(token, &id.to_le_bytes())?;
-                let found = call.state().host.names.borrow().look_up(&name);
+                let found = call.state().host.outside.names.borrow().look_up(&name);
                 match found {
                     Found::Now(bytes) => tell(call, root, id, bytes),
                     Found::Later(answer) => {
@@ -29,7 +29,7 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
                             answer,
                         };
                         call.state().host.reach_out();
-                        call.state_mut().lookups.push(lookup);
+                        call.state_mut().outbound.lookups.push(lookup);
                         Ok(())
                     }
                 }

@@ -119,7 +119,7 @@ fn link_streams(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
                 if token & 3 != 2 {
                     return Err(Refused::NoGrpcStream(token).into());
                 }
-                let calls = &mut call.state_mut().grpc_calls;
+                let calls = &mut call.state_mut().outbound.grpc_calls;
                 let open = calls.get_mut(&token).ok_or(Refused::UnknownGrpc(token))?;
                 open.request.messages.push(message);
                 open.request.closed |= end != 0;
@@ -138,7 +138,7 @@ fn link_streams(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
                 open.request.closed = true;
                 // A call has only one side to close; of a stream the other side goes on.
                 if !open.streams || open.closed_there {
-                    call.state_mut().grpc_calls.remove(&token);
+                    call.state_mut().outbound.grpc_calls.remove(&token);
                 }
                 Ok(())
             })
@@ -151,7 +151,7 @@ fn link_streams(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
             answer(caller, "proxy_grpc_cancel", |call| {
                 call.argument(token);
                 open(call, token)?;
-                call.state_mut().grpc_calls.remove(&token);
+                call.state_mut().outbound.grpc_calls.remove(&token);
                 Ok(())
             })
         },
@@ -164,7 +164,7 @@ fn open<'c>(call: &'c mut Hostcall<'_>, token: u32) -> Result<&'c mut GrpcCall, 
     if token & 3 != 1 && token & 3 != 2 {
         return Err(Refused::NoGrpc(token));
     }
-    let calls = &mut call.state_mut().grpc_calls;
+    let calls = &mut call.state_mut().outbound.grpc_calls;
     calls.get_mut(&token).ok_or(Refused::UnknownGrpc(token))
 }
 
@@ -213,16 +213,21 @@ fn start(
     };
     let state = call.state_mut();
     state.host.reach_out();
-    let exists = state.host.grpc_services.borrow().contains_key(&cluster);
+    let exists = state
+        .host
+        .outside
+        .grpc_services
+        .borrow()
+        .contains_key(&cluster);
     if !exists && must_exist {
         return Err(Refused::NoGrpcService(cluster).into());
     }
     let started = make(cluster.clone());
     if !exists {
-        state.add_grpc_call(started.without_cluster());
+        state.outbound.add_grpc_call(started.without_cluster());
         return Err(Refused::NoGrpcCluster(cluster).into());
     }
-    let id = state.add_grpc_call(started);
+    let id = state.outbound.add_grpc_call(started);
     call.answered(id);
     call.write(token, &id.to_le_bytes())
 }

@@ -19,10 +19,11 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
                 let name =
                     String::from_utf8_lossy(&call.text(region(name, name_length))?).into_owned();
                 let state = call.state_mut();
-                let defined =
-                    state
-                        .metric_ids
-                        .define(kind, name, &mut state.host.metrics.borrow_mut());
+                let defined = state.metric_ids.define(
+                    kind,
+                    name,
+                    &mut state.host.process.metrics.borrow_mut(),
+                );
                 call.answered(defined);
                 call.write(id, &defined.to_le_bytes())
             })
@@ -38,9 +39,11 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
                 let state = call.state();
                 let name = state.metric_ids.name(id);
                 state.host.touch(|| Access::of_metric(name, Kind::Add));
-                Ok(state
-                    .metric_ids
-                    .increment(id, offset, &mut state.host.metrics.borrow_mut())?)
+                Ok(state.metric_ids.increment(
+                    id,
+                    offset,
+                    &mut state.host.process.metrics.borrow_mut(),
+                )?)
             })
         },
     )?;
@@ -53,9 +56,11 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
                 call.argument(value);
                 let state = call.state();
                 reach(state, id, Kind::Write);
-                Ok(state
-                    .metric_ids
-                    .record(id, value, &mut state.host.metrics.borrow_mut())?)
+                Ok(state.metric_ids.record(
+                    id,
+                    value,
+                    &mut state.host.process.metrics.borrow_mut(),
+                )?)
             })
         },
     )?;
@@ -67,7 +72,9 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
                 metric(call, id);
                 let state = call.state();
                 reach(state, id, Kind::Read);
-                let found = state.metric_ids.get(id, &state.host.metrics.borrow())?;
+                let found = state
+                    .metric_ids
+                    .get(id, &state.host.process.metrics.borrow())?;
                 call.answered(found);
                 call.write(value, &found.to_le_bytes())
             })

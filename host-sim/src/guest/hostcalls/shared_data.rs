@@ -24,7 +24,7 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
                     let number = call.texts([key], |[key], state| {
                         let vm_id = &state.identity.vm_id;
                         state.host.reach(|| Access::of_key(vm_id, key, Kind::Read));
-                        let data = state.host.shared_data.borrow();
+                        let data = state.host.process.data.borrow();
                         let entry = data.get(vm_id, key)?;
                         found.extend_from_slice(&entry.value);
                         Some(entry.cas)
@@ -51,7 +51,7 @@ pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
                 let outcome = call.texts(texts, |[key, value], state| {
                     let vm_id = &state.identity.vm_id;
                     state.host.reach(|| Access::of_key(vm_id, key, Kind::Write));
-                    let mut data = state.host.shared_data.borrow_mut();
+                    let mut data = state.host.process.data.borrow_mut();
                     state.host.miss_if(|| data.is_overtaken(vm_id, key, cas));
                     data.set(vm_id, key, value, cas)
                 });

@@ -25,7 +25,7 @@ fn link_names(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
                     vm: state.number,
                     root: state.root_id(),
                 };
-                let mut queues = state.host.shared_queues.borrow_mut();
+                let mut queues = state.host.process.queues.borrow_mut();
                 let given = queues.register(&state.identity.vm_id, &name, listener);
                 drop(queues);
                 call.answered(given);
@@ -51,7 +51,7 @@ fn link_names(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
                 } else {
                     String::from_utf8_lossy(&vm_id).into_owned()
                 };
-                let found = state.host.shared_queues.borrow().resolve(&vm_id, &name)?;
+                let found = state.host.process.queues.borrow().resolve(&vm_id, &name)?;
                 call.answered(found);
                 call.write(token, &found.to_le_bytes())
             })
@@ -71,7 +71,7 @@ fn link_items(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
                 let host = &call.state().host;
                 host.reach(|| Access::of_queue(token));
                 host.note_enqueued();
-                let mut queues = host.shared_queues.borrow_mut();
+                let mut queues = host.process.queues.borrow_mut();
                 Ok(queues.enqueue(token, item)?)
             })
         },
@@ -84,7 +84,7 @@ fn link_items(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
                 call.argument(token);
                 let host = &call.state().host;
                 host.reach(|| Access::of_queue(token));
-                let taken = host.shared_queues.borrow_mut().dequeue(token)?;
+                let taken = host.process.queues.borrow_mut().dequeue(token)?;
                 call.answered(quoted(&taken));
                 call.give(&taken, returned(item, item_length))
             })

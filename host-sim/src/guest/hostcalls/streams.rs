@@ -25,7 +25,7 @@ pub(super) fn resume(call: &mut Hostcall<'_>, side: Side) {
     let context = state.context();
     if let Some(stream) = state.stream_mut() {
         stream.forget_request();
-        state.deferred.push(Deferred::Resume(context, side));
+        state.running.deferred.push(Deferred::Resume(context, side));
     }
 }
 
@@ -55,7 +55,10 @@ fn link_streams(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
             answer(caller, "proxy_close_stream", |call| {
                 let of = stream_type(call, of)?;
                 let context = call.state().context();
-                call.state_mut().deferred.push(Deferred::Reset(context, of));
+                call.state_mut()
+                    .running
+                    .deferred
+                    .push(Deferred::Reset(context, of));
                 Ok(())
             })
         },
@@ -98,9 +101,10 @@ fn link_responses(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
                         .filter(|status| *status <= 16),
                 };
                 let state = call.state_mut();
-                state.responded = true;
+                state.running.responded = true;
                 if state.stream().is_some() {
                     state
+                        .running
                         .deferred
                         .push(Deferred::Respond(state.context(), local));
                 }
@@ -121,7 +125,7 @@ fn link_contexts(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
                 if id != 0 && !call.state().has_context(id) {
                     return Err(Refused::UnknownContext(id).into());
                 }
-                call.state_mut().effective = Some(id);
+                call.state_mut().running.at.effective = Some(id);
                 Ok(())
             })
         },
@@ -135,7 +139,10 @@ fn link_contexts(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {
                 .get_mut(&context)
                 .filter(|root| root.pending_done);
             root.ok_or(Refused::NothingPending)?.pending_done = false;
-            call.state_mut().deferred.push(Deferred::Delete(context));
+            call.state_mut()
+                .running
+                .deferred
+                .push(Deferred::Delete(context));
             Ok(())
         })
     })?;

@@ -1,52 +1,11 @@
 //! One stream on its way through the filters, of which there may be one or several.
 
 use super::filters::{Filters, Numbered};
+use super::progress::Progress;
 use crate::http::local_response::LocalResponse;
 use crate::http::message::Part;
 use crate::http::stream::{End, HttpStream, Links, Next, Relayed, Side};
-use crate::model::clock::Instant;
 use crate::proxy::worker::Worker;
-
-/// How far a stream came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Progress {
-    Complete,
-    /// This part is held; `moved` says whether anything happened before that.
-    Held {
-        side: Side,
-        part: Part,
-        moved: bool,
-    },
-    /// The upstream holds it, or the client the rest of its request.
-    Open {
-        moved: bool,
-    },
-    /// Something was posted that comes first.
-    Posted,
-    /// The router gives up waiting for the upstream then.
-    Waits {
-        until: Instant,
-        moved: bool,
-    },
-}
-
-impl Progress {
-    /// Whether anything happened.
-    pub(crate) fn moved(self) -> bool {
-        match self {
-            Self::Complete | Self::Posted => true,
-            Self::Held { moved, .. } | Self::Open { moved } | Self::Waits { moved, .. } => moved,
-        }
-    }
-
-    /// When the router gives up waiting for the upstream.
-    pub(crate) fn until(self) -> Option<Instant> {
-        match self {
-            Self::Waits { until, .. } => Some(until),
-            _ => None,
-        }
-    }
-}
 
 /// A stream on its way. Each filter has a part of it.
 #[derive(Debug)]

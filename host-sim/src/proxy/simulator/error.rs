@@ -2,6 +2,7 @@
 
 use crate::guest::module::LoadError;
 use crate::guest::vm::VmFailure;
+use crate::host::trace::TraceEvent;
 use crate::http::hidden_body::HiddenBody;
 use crate::http::message::Part;
 use crate::http::stream::Side;
@@ -19,7 +20,7 @@ pub enum StartError {
         /// What it logged.
         log: Vec<LogLine>,
         /// Hostcalls and callbacks of a start; those of a reconfiguration are the simulator's.
-        trace: Vec<String>,
+        trace: Vec<TraceEvent>,
     },
     /// The module failed before it was configured.
     #[error("{failure}")]
@@ -29,7 +30,7 @@ pub enum StartError {
         /// What it logged.
         log: Vec<LogLine>,
         /// Hostcalls and callbacks of a start; those of a reconfiguration are the simulator's.
-        trace: Vec<String>,
+        trace: Vec<TraceEvent>,
     },
 }
 
@@ -103,7 +104,7 @@ impl StartError {
     }
 
     /// Adds what was done until then.
-    pub(super) fn traced(mut self, done: Vec<String>) -> Self {
+    pub(super) fn traced(mut self, done: Vec<TraceEvent>) -> Self {
         match &mut self {
             Self::Rejected { trace, .. } | Self::Failed { trace, .. } => *trace = done,
             Self::Load(_) => {}

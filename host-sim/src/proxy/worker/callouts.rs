@@ -14,7 +14,7 @@ impl Worker {
     /// Whether anything that the plugin has called out is on its way, or a name is looked up for it.
     pub(crate) fn has_called_out(&self) -> bool {
         let state = self.vm.store.data();
-        !(state.callouts.is_empty() && state.grpc_calls.is_empty() && state.lookups.is_empty())
+        !state.outbound.is_empty()
     }
 
     /// Sends what the plugin has called out, and gives it every answer that is there. Says whether there was any.
@@ -24,7 +24,7 @@ impl Worker {
         }
         let state = self.vm.store.data_mut();
         let host = Rc::clone(&state.host);
-        for callout in state.callouts.values_mut() {
+        for callout in state.outbound.callouts.values_mut() {
             if matches!(callout.fate, Fate::Unsent) {
                 callout.send(&host);
             }
@@ -37,12 +37,13 @@ impl Worker {
         let state = self.vm.store.data_mut();
         let host = Rc::clone(&state.host);
         let now = host.clock.get();
-        for callout in state.callouts.values_mut() {
+        for callout in state.outbound.callouts.values_mut() {
             if callout.is_tried_again(now) {
                 callout.send(&host);
             }
         }
         let due: Vec<_> = state
+            .outbound
             .callouts
             .iter()
             .filter_map(|(token, callout)| Some((*token, callout.root, callout.outcome(now)?)))
@@ -50,7 +51,7 @@ impl Worker {
         let any = !due.is_empty();
         for (token, root, outcome) in due {
             let state = self.vm.store.data_mut();
-            state.callouts.remove(&token);
+            state.outbound.callouts.remove(&token);
             // Envoy cancels the callouts of a root context that is gone.
             if !state.roots.contains_key(&root) {
                 continue;
@@ -63,8 +64,8 @@ impl Worker {
                     message: "reset".to_owned(),
                 };
             }
-            state.reply = outcome.ok();
-            let (headers, body) = state.reply.as_ref().map_or((0, 0), |reply| {
+            state.outbound.reply = outcome.ok();
+            let (headers, body) = state.outbound.reply.as_ref().map_or((0, 0), |reply| {
                 let body = u32::try_from(reply.body.len()).unwrap_or(u32::MAX);
                 (reply.headers.len(), body)
             });
@@ -76,7 +77,7 @@ impl Worker {
                 format_args!("{token}, {headers}, {body}, 0"),
             );
             let state = self.vm.store.data_mut();
-            state.reply = None;
+            state.outbound.reply = None;
             if let Some(root) = state.roots.get_mut(&root) {
                 root.status.message.clear();
             }
@@ -90,7 +91,7 @@ impl Worker {
         if self.vm.failure().is_some() {
             return None;
         }
-        let callouts = self.vm.store.data().callouts.values();
+        let callouts = self.vm.store.data().outbound.callouts.values();
         callouts
             .filter_map(|callout| match callout.fate {
                 Fate::Hangs(until) | Fate::Stalls(until) => until,

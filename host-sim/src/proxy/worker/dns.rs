@@ -8,7 +8,7 @@ impl Worker {
         if self.vm.failure().is_some() {
             return false;
         }
-        let lookups = std::mem::take(&mut self.vm.store.data_mut().lookups);
+        let lookups = std::mem::take(&mut self.vm.store.data_mut().outbound.lookups);
         let any = !lookups.is_empty();
         for lookup in lookups {
             let state = self.vm.store.data_mut();
@@ -16,7 +16,7 @@ impl Worker {
                 continue;
             }
             let size = u32::try_from(lookup.answer.len()).unwrap_or(u32::MAX);
-            state.call_data = lookup.answer;
+            state.running.at.call_data = lookup.answer;
             // A VM that fails here is dead, which later streams will notice.
             let _ = self.vm.callback::<_, ()>(
                 "envoy_on_resolve_dns",
@@ -24,7 +24,7 @@ impl Worker {
                 (lookup.root, lookup.token, size),
                 format_args!("{}, {size}", lookup.token),
             );
-            self.vm.store.data_mut().call_data.clear();
+            self.vm.store.data_mut().running.at.call_data.clear();
             self.run_deferred();
         }
         any

@@ -16,13 +16,13 @@ impl Worker {
         let state = self.vm.store.data_mut();
         let host = Rc::clone(&state.host);
         let now = host.clock.get();
-        let services = host.grpc_services.borrow();
+        let services = host.outside.grpc_services.borrow();
         let mut due = Vec::new();
-        for (token, call) in &mut state.grpc_calls {
+        for (token, call) in &mut state.outbound.grpc_calls {
             if let Some(behaviour) = services.get(&call.cluster) {
                 call.go_on(behaviour, now);
                 if GrpcCall::reaches(behaviour) {
-                    let mut seen = host.grpc_calls.borrow_mut();
+                    let mut seen = host.outside.grpc_calls.borrow_mut();
                     let seen = seen.entry(call.cluster.clone()).or_default();
                     let key = (state.number, *token);
                     match seen.iter_mut().find(|(other, _)| *other == key) {
@@ -46,12 +46,12 @@ impl Worker {
     fn tell_grpc(&mut self, token: u32, root: u32, event: GrpcEvent) {
         let state = self.vm.store.data_mut();
         // The callback for another may have cancelled it, and Envoy cancels the calls of a root context that is gone.
-        let Some(call) = state.grpc_calls.get(&token) else {
+        let Some(call) = state.outbound.grpc_calls.get(&token) else {
             return;
         };
         let streams = call.streams;
         if !state.roots.contains_key(&root) {
-            state.grpc_calls.remove(&token);
+            state.outbound.grpc_calls.remove(&token);
             return;
         }
         let over = !streams || matches!(event, GrpcEvent::Close { .. });
@@ -76,7 +76,7 @@ impl Worker {
                 ("proxy_on_grpc_close", *status)
             }
         };
-        state.grpc_event = Some(event);
+        state.outbound.grpc_event = Some(event);
         // A VM that fails here is dead, which later streams will notice.
         let _ = self.vm.callback::<_, ()>(
             name,
@@ -85,15 +85,15 @@ impl Worker {
             format_args!("{token}, {number}"),
         );
         let state = self.vm.store.data_mut();
-        state.grpc_event = None;
+        state.outbound.grpc_event = None;
         if let Some(root) = state.roots.get_mut(&root) {
             root.status.message.clear();
         }
-        if let Some(call) = state.grpc_calls.get_mut(&token).filter(|_| over) {
+        if let Some(call) = state.outbound.grpc_calls.get_mut(&token).filter(|_| over) {
             call.closed_there = true;
             // Of a stream that the plugin has not closed, the plugin still has to do so.
             if !streams || call.closed_here {
-                state.grpc_calls.remove(&token);
+                state.outbound.grpc_calls.remove(&token);
             }
         }
         self.run_deferred();
@@ -104,7 +104,7 @@ impl Worker {
         if self.vm.failure().is_some() {
             return None;
         }
-        let calls = self.vm.store.data().grpc_calls.values();
+        let calls = self.vm.store.data().outbound.grpc_calls.values();
         calls.filter_map(GrpcCall::gives_up).min()
     }
 }

@@ -21,7 +21,7 @@ impl Worker {
         let state = self.vm.store.data_mut();
         let now = state.host.clock.get();
         let mut taken = Vec::new();
-        for (token, callout) in &mut state.callouts {
+        for (token, callout) in &mut state.outbound.callouts {
             if !matches!(callout.fate, Fate::Unsent) {
                 continue;
             }
@@ -46,7 +46,7 @@ impl Worker {
         let date = state.host.dates.of(state.host.clock.get());
         let version = state.host.version;
         // One that has timed out or was cancelled is gone.
-        let Some(callout) = state.callouts.get_mut(&token) else {
+        let Some(callout) = state.outbound.callouts.get_mut(&token) else {
             return;
         };
         callout.is_answered(answer, (&date, version));
@@ -55,7 +55,7 @@ impl Worker {
     /// The service of the simulation gets a callout, and its answer is there.
     pub(crate) fn send_callout(&mut self, token: u32) {
         let state = self.vm.store.data_mut();
-        if let Some(callout) = state.callouts.get_mut(&token) {
+        if let Some(callout) = state.outbound.callouts.get_mut(&token) {
             callout.send(&state.host);
         }
     }
@@ -63,10 +63,10 @@ impl Worker {
     /// Whether the service of the simulation never answers a callout. If so, it has seen it.
     pub(crate) fn hangs_callout(&mut self, token: u32) -> bool {
         let state = self.vm.store.data_mut();
-        let Some(callout) = state.callouts.get_mut(&token) else {
+        let Some(callout) = state.outbound.callouts.get_mut(&token) else {
             return false;
         };
-        let services = state.host.services.borrow();
+        let services = state.host.outside.services.borrow();
         let hangs = matches!(services.get(&callout.cluster), Some(ServiceBehaviour::Hang));
         drop(services);
         if hangs {
@@ -82,7 +82,7 @@ impl Worker {
 
     /// How much memory the VM has, in bytes.
     pub(crate) fn memory_bytes(&self) -> usize {
-        let memory = self.vm.store.data().memory;
+        let memory = self.vm.store.data().memory.exported;
         memory.map_or(0, |memory| memory.data_size(&self.vm.store))
     }
 

@@ -9,7 +9,7 @@ impl Worker {
     pub(crate) fn deliver_queues(&mut self) -> bool {
         let state = self.vm.store.data();
         let (host, number) = (Rc::clone(&state.host), state.number);
-        let ready = host.shared_queues.borrow_mut().take_ready(number);
+        let ready = host.process.queues.borrow_mut().take_ready(number);
         if self.vm.failure().is_some() {
             return false;
         }

@@ -55,9 +55,9 @@ impl Worker {
 
     /// The plugin's configuration can be read while the context is made and configured, but not while the VM starts.
     fn configure_root(&mut self, root: u32, configuration: &Arc<[u8]>) -> Result<bool, VmFailure> {
-        self.vm.store.data_mut().configuration = Some(Arc::clone(configuration));
+        self.vm.store.data_mut().running.configuration = Some(Arc::clone(configuration));
         let created = self.vm.on_context_create(root, 0);
-        self.vm.store.data_mut().configuration = None;
+        self.vm.store.data_mut().running.configuration = None;
         created?;
         self.run_deferred();
         let started = self.vm.on_vm_start(root)?;
@@ -66,9 +66,9 @@ impl Worker {
             return Ok(false);
         }
         let size = u32::try_from(configuration.len()).unwrap_or(u32::MAX);
-        self.vm.store.data_mut().configuration = Some(Arc::clone(configuration));
+        self.vm.store.data_mut().running.configuration = Some(Arc::clone(configuration));
         let accepted = self.vm.on_configure(root, size);
-        self.vm.store.data_mut().configuration = None;
+        self.vm.store.data_mut().running.configuration = None;
         self.run_deferred();
         accepted
     }

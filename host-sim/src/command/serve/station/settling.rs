@@ -62,7 +62,7 @@ impl Station {
         let trace = simulator.take_trace();
         let log = simulator.take_log();
         if self.trace {
-            for line in trace.iter().filter(|line| !Explanation::has(line)) {
+            for line in trace.iter().filter(|line| !line.is_of_crash()) {
                 say!("{line}");
             }
         }
