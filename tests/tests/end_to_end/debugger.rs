@@ -11,7 +11,8 @@ use crate::World;
 /// Stops at a line of a function that is inlined, says who called it, and goes on to the end.
 pub(crate) fn gdb_stops_in_the_source_of_a_filter(_: &World) -> anyhow::Result<()> {
     let gdb = Program::gdb()?;
-    let gdb = gdb.context("no gdb is installed, and there are no Debian packages to take it from")?;
+    let gdb =
+        gdb.context("no gdb is installed, and there are no Debian packages to take it from")?;
     let folder = tempfile::tempdir()?;
     let source = root().join("host-sim/tests/command/source/shop.rs");
     let module = compiled(
