@@ -2,6 +2,7 @@
 #
 #   make run            the filter in a real Envoy on 127.0.0.1:10000 (PORT=, ADMIN_PORT=, WORKERS=, ENVOY=, CONFIG=, ENVOY_YAML=)
 #   make headers        the module that reads no bodies, target/api_credits_headers.wasm: for policies that price nothing by them
+#   make responses      the module that reads responses behind their heads, target/api_credits_responses.wasm: for policies that settle by them
 #   make package        OCI images of both modules for Istio and Envoy Gateway, with bills of materials, in target/package
 #   make release        a static host-sim and both modules with checksums, in target/release-files (some minutes)
 #   make run-cluster    two Envoys that share one allotment in Valkey, on 127.0.0.1:10000 and :10001
@@ -14,7 +15,7 @@
 #                       BASE=COMMIT: beside the filter of another commit)
 #   make bench-cluster  what it costs to share an allotment among Envoys, in about two minutes; also in target/bench/
 
-.PHONY: run headers package release run-cluster test test-backends test-envoys test-languages fuzz bench bench-cluster
+.PHONY: run headers responses package release run-cluster test test-backends test-envoys test-languages fuzz bench bench-cluster
 .DEFAULT_GOAL := run
 
 # For developing: $(TARGET) follows CARGO_TARGET_DIR, as everything here does.
@@ -22,6 +23,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 # Apart, so that it is never taken for the other one.
 HEADERS := $(TARGET)/headers_only
+RESPONSES := $(TARGET)/responses
 
 run run-cluster:
 	@command -v cargo >/dev/null || { echo "make $@: needs Rust: install rustup" >&2; exit 2; }
@@ -35,6 +37,10 @@ run run-cluster:
 headers:
 	cargo build --locked --profile wasm --target wasm32-wasip1 -p api-credits --features headers_only --target-dir $(HEADERS)
 	@cp $(HEADERS)/wasm32-wasip1/wasm/api_credits.wasm $(TARGET)/api_credits_headers.wasm
+
+responses:
+	cargo build --locked --profile wasm --target wasm32-wasip1 -p api-credits --features responses --target-dir $(RESPONSES)
+	@cp $(RESPONSES)/wasm32-wasip1/wasm/api_credits.wasm $(TARGET)/api_credits_responses.wasm
 
 package: headers
 	cargo build --locked --profile wasm --target wasm32-wasip1 -p api-credits

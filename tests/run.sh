@@ -117,6 +117,7 @@ step check "formatting" cargo fmt --all --check
 step check "lints" cargo clippy "${native[@]}" --all-targets -- -D warnings
 step check "lints of the module for Envoy" cargo clippy --locked -p api-credits --target wasm32-wasip1 -- -D warnings
 step check "lints of the module that reads no bodies" cargo clippy --locked -p api-credits --features headers_only --target wasm32-wasip1 -- -D warnings
+step check "lints of the module that reads responses" cargo clippy --locked -p api-credits --features responses --target wasm32-wasip1 -- -D warnings
 step check "licences and sources of dependencies" tests/deny
 step check "the engine is compiled once" tests/one_engine.py
 step check "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc "${native[@]}" --no-deps

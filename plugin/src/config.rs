@@ -255,8 +255,10 @@ pub struct Accepted {
 /// Whether the module reads the bodies of calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bodies {
-    /// It does.
+    /// It reads those of requests.
     Read,
+    /// It reads those of requests, and of responses what is behind their heads.
+    ReadBoth,
     /// It does not, and refuses prices by records unless it is said how they are treated here.
     Unread,
 }
@@ -287,7 +289,7 @@ impl Policy {
     /// # Errors
     /// As [`read`].
     pub fn from_json(json: &[u8]) -> Result<Self, ConfigErrors> {
-        read(json, Bodies::Read).map(|accepted| accepted.policy)
+        read(json, Bodies::ReadBoth).map(|accepted| accepted.policy)
     }
 }
 

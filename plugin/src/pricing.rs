@@ -1,3 +1,4 @@
 //! What a call costs.
 
 pub mod cost_table;
+pub mod settling;

@@ -2,7 +2,7 @@
 //!
 //! All are made here and not by an earlier command, so that a test never runs on a stale module and never passes because
 //! a program is missing. Environment variables name others: `API_CREDITS_MODULE` a module, `API_CREDITS_HEADERS_MODULE`
-//! the one that reads no bodies, `API_CREDITS_OLDER_MODULE` an older one, `ENVOY` an Envoy.
+//! the one that reads no bodies, `API_CREDITS_RESPONSES_MODULE` the one that reads responses, `API_CREDITS_OLDER_MODULE` an older one, `ENVOY` an Envoy.
 
 use std::env;
 use std::ffi::OsStr;
@@ -178,6 +178,18 @@ pub fn headers_module() -> anyhow::Result<PathBuf> {
         return existing(PathBuf::from(path), "API_CREDITS_HEADERS_MODULE");
     }
     with_feature("headers_only")
+}
+
+/// The module that reads responses behind their heads, built as `make responses` builds it.
+///
+/// # Errors
+///
+/// When it does not compile.
+pub fn responses_module() -> anyhow::Result<PathBuf> {
+    if let Some(path) = env::var_os("API_CREDITS_RESPONSES_MODULE") {
+        return existing(PathBuf::from(path), "API_CREDITS_RESPONSES_MODULE");
+    }
+    with_feature("responses")
 }
 
 /// A module of one Rust source, built in this folder, by the compiler that builds the others.

@@ -3,7 +3,7 @@
 //! Those in `tests/scenarios` are about the module that ships. Those in `tests/guests/a` are about the hosts, which are to treat
 //! the guest `tests/guests/a.wat` alike; they are called `sim::guests/a/b` and `envoy::guests/a/b`. Those in `tests/crashes` are about
 //! the module with workers that crash when a call or its answer asks for it, in the header `x-crash-when`; those in `tests/headers`
-//! about the module that reads no bodies; those in `tests/scripted/scenarios` about the hosts, by what `tests/scripted` is told to do.
+//! about the module that reads no bodies, those in `tests/responses` about the one that reads responses behind their heads; those in `tests/scripted/scenarios` about the hosts, by what `tests/scripted` is told to do.
 //!
 //! With `ENVOY_VERSION=1.36` and an `ENVOY` of that version (`make test-envoys`), each scenario is one test: both hosts run it, the simulator with
 //! the rules of that version, and are to see the same, whether the scenario holds there or not; those that do not are named in the end.
@@ -19,7 +19,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::{env, fs, thread};
 
 use anyhow::Context as _;
-use api_credits_tests::artifacts::{Artifacts, crashing_module, headers_module, root, scripted};
+use api_credits_tests::artifacts::{
+    Artifacts, crashing_module, headers_module, responses_module, root, scripted,
+};
 use api_credits_tests::envoy::EnvoyTarget;
 use host_sim::report::{Mismatch, Report};
 use host_sim::runner::run;
@@ -56,6 +58,11 @@ fn main() -> anyhow::Result<ExitCode> {
         name: "headers/".to_owned(),
         folder: root().join("tests/headers"),
         module: headers_module()?,
+    });
+    suites.push(Suite {
+        name: "responses/".to_owned(),
+        folder: root().join("tests/responses"),
+        module: responses_module()?,
     });
     suites.push(Suite {
         name: "scripted/".to_owned(),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::body::BodyRule;
@@ -141,10 +141,18 @@ pub struct ConfigurationMapping {
     pub operations: Option<String>,
     /// The name of one, as the module tells it; a pointer into the array's element.
     pub operation_name: Option<String>,
-    /// What an element has whose calls are priced by their body; a pointer into it.
-    pub priced_by_body: Option<String>,
-    /// What an element has whose calls are settled by a header of their answer: its name; a pointer into it.
-    pub settled_by: Option<String>,
+    /// What an element has whose calls are priced by their body: an object; pointers into it.
+    #[serde(deserialize_with = "one_or_more")]
+    pub priced_by_body: Vec<String>,
+    /// What an element has whose calls are priced by their headers, or by what filters before the module say: an object or an array.
+    #[serde(deserialize_with = "one_or_more")]
+    pub priced_by_head: Vec<String>,
+    /// What an element has whose calls are settled by a header of their answer: its name; pointers into it.
+    #[serde(deserialize_with = "one_or_more")]
+    pub settled_by: Vec<String>,
+    /// What an element has whose calls are settled by something else of their answer; pointers into it.
+    #[serde(deserialize_with = "one_or_more")]
+    pub settled_unseen: Vec<String>,
     /// The operations of an element; a pointer into it.
     pub templates: Option<String>,
     /// Their price; a pointer into it.
@@ -183,39 +191,63 @@ impl Mapping {
         toml::from_str(text).map_err(|error: toml::de::Error| MappingError(error.to_string()))
     }
 
-    /// The kinds of calls that this configuration prices by their body.
+    /// The kinds of calls that this configuration prices by their body, and those among whose prices the body decides.
     #[must_use]
     pub fn priced_by_body(&self, configuration: &Value) -> BTreeSet<String> {
+        self.marked(configuration, &self.configuration.priced_by_body)
+    }
+
+    /// The kinds of calls among whose prices headers decide, or what filters before the module say.
+    #[must_use]
+    pub fn priced_by_head(&self, configuration: &Value) -> BTreeSet<String> {
+        self.marked(configuration, &self.configuration.priced_by_head)
+    }
+
+    /// The kinds of calls that have an object or an array at one of these places, or an operation in common with one that has.
+    fn marked(&self, configuration: &Value, marks: &[String]) -> BTreeSet<String> {
         let of = &self.configuration;
-        let (Some(all), Some(name), Some(mark)) =
-            (&of.operations, &of.operation_name, &of.priced_by_body)
-        else {
-            return BTreeSet::new();
+        let all = || self.kinds(configuration);
+        let is_marked = |kind: &&Value| {
+            let mut found = marks.iter().filter_map(|mark| kind.pointer(mark));
+            found.any(|found| found.is_object() || found.is_array())
         };
-        let all = configuration.pointer(all).and_then(Value::as_array);
-        let marked = all
-            .into_iter()
-            .flatten()
-            .filter(|operation| operation.pointer(mark).is_some());
-        let names = marked.filter_map(|operation| operation.pointer(name)?.as_str());
+        let operations = |kind: &Value| {
+            let operations = kind.pointer(of.templates.as_deref()?)?.as_array()?;
+            let texts = operations.iter().filter_map(Value::as_str);
+            Some(texts.map(str::to_owned).collect::<BTreeSet<_>>())
+        };
+        let marked = all().filter(is_marked);
+        let theirs: BTreeSet<String> = marked.filter_map(operations).flatten().collect();
+        let shares = |kind: &&Value| {
+            operations(kind).is_some_and(|operations| !operations.is_disjoint(&theirs))
+        };
+        let kinds = all().filter(|kind| is_marked(kind) || shares(kind));
+        let names = kinds.filter_map(|kind| kind.pointer(of.operation_name.as_deref()?)?.as_str());
         names.map(str::to_owned).collect()
     }
 
-    /// The kinds of calls that this configuration settles by a header of their answer, and that header in lower case.
+    /// The kinds of calls that this configuration settles by a header of their answer, and that header in lower case; none for something
+    /// else of the answer.
     #[must_use]
     pub fn settling(&self, configuration: &Value) -> BTreeMap<String, String> {
         let of = &self.configuration;
-        let (Some(all), Some(name), Some(by)) =
-            (&of.operations, &of.operation_name, &of.settled_by)
-        else {
-            return BTreeMap::new();
-        };
-        let all = configuration.pointer(all).and_then(Value::as_array);
-        let settled = all.into_iter().flatten().filter_map(|operation| {
-            let header = operation.pointer(by)?.as_str()?.to_ascii_lowercase();
-            Some((operation.pointer(name)?.as_str()?.to_owned(), header))
+        let settled = self.kinds(configuration).filter_map(|kind| {
+            let name = kind.pointer(of.operation_name.as_deref()?)?.as_str()?;
+            let mut headers = of.settled_by.iter();
+            let header = headers.find_map(|by| kind.pointer(by)?.as_str());
+            let mut others = of.settled_unseen.iter();
+            let unseen = others.any(|by| kind.pointer(by).is_some());
+            let header = header.or(unseen.then_some(""))?.to_ascii_lowercase();
+            Some((name.to_owned(), header))
         });
         settled.collect()
+    }
+
+    /// The elements of the array of all kinds of calls.
+    fn kinds<'c>(&self, configuration: &'c Value) -> impl Iterator<Item = &'c Value> {
+        let all = self.configuration.operations.as_deref();
+        let all = all.and_then(|all| configuration.pointer(all)?.as_array());
+        all.into_iter().flatten()
     }
 
     /// The fields that lines must have for it.
@@ -234,6 +266,20 @@ impl Mapping {
         wanted.dedup();
         wanted
     }
+}
+
+/// A text or a list of texts.
+fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OneOrMore {
+        One(String),
+        More(Vec<String>),
+    }
+    Ok(match OneOrMore::deserialize(deserializer)? {
+        OneOrMore::One(text) => vec![text],
+        OneOrMore::More(texts) => texts,
+    })
 }
 
 impl Default for Mapping {
@@ -265,9 +311,19 @@ mod tests {
         let configuration = serde_json::json!({ "costs": { "rules": [
             { "name": "one", "cost": 1 },
             { "name": "bulk", "cost": { "per_record": { "credits": 6 } } },
+            { "name": "rpc", "operations": ["POST /mcp"], "cost": 2, "settle_from": { "trailer": "x-used" } },
+            { "name": "tool", "operations": ["POST /mcp"], "when": { "body": { "/method": "x" } }, "cost": 5 },
+            { "name": "deep", "operations": ["GET /a"], "when": { "headers": { "x": "y" } }, "cost": 5, "settle_from": { "header": "X-Used" } },
+            { "name": "parameter", "operations": ["GET /b"], "when": { "headers": "y", "body": "z" }, "cost": 5, "settle_from": "x-old" },
         ] } });
-        let by_body = mapping.priced_by_body(&configuration);
-        assert_eq!(by_body, BTreeSet::from(["bulk".to_owned()]));
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let by_body: BTreeSet<String> = names(&["bulk", "rpc", "tool"]);
+        assert_eq!(mapping.priced_by_body(&configuration), by_body);
+        let by_head: BTreeSet<String> = names(&["deep"]);
+        assert_eq!(mapping.priced_by_head(&configuration), by_head);
+        let settling = [("deep", "x-used"), ("parameter", "x-old"), ("rpc", "")];
+        let settling = settling.map(|(kind, header)| (kind.to_owned(), header.to_owned()));
+        assert_eq!(mapping.settling(&configuration), BTreeMap::from(settling));
     }
 
     #[test]

@@ -58,6 +58,11 @@ impl Replay {
         if came.bare && property(2).is_some_and(|kind| self.priced_by_body.contains(kind)) {
             self.tally.without_body = self.tally.without_body.saturating_add(1);
         }
+        if self.without_headers
+            && property(2).is_some_and(|kind| self.priced_by_head.contains(kind))
+        {
+            self.tally.without_head = self.tally.without_head.saturating_add(1);
+        }
         if came.unsettled
             && reason.is_none()
             && property(2).is_some_and(|kind| self.settling.contains_key(kind))

@@ -40,6 +40,9 @@ pub struct Replay {
     /// The end of the last call, to be written over.
     ending: Ending,
     pub(super) priced_by_body: BTreeSet<String>,
+    pub(super) priced_by_head: BTreeSet<String>,
+    /// Whether calls are sent without any headers but those that say who calls.
+    pub(super) without_headers: bool,
     /// The header that settles a kind of calls.
     pub(super) settling: BTreeMap<String, String>,
     talk: Talk,
@@ -82,6 +85,8 @@ impl Replay {
             outgoing: Outgoing::new(&mapping.request, wanted),
             ending: Ending::default(),
             priced_by_body: BTreeSet::new(),
+            priced_by_head: BTreeSet::new(),
+            without_headers: mapping.request.headers.is_empty(),
             settling: BTreeMap::new(),
             talk: Talk::default(),
         }
@@ -100,6 +105,13 @@ impl Replay {
     #[must_use]
     pub fn with_kinds_priced_by_body(mut self, kinds: BTreeSet<String>) -> Self {
         self.priced_by_body = kinds;
+        self
+    }
+
+    /// Counts calls of these kinds that are sent without headers, which decide what they cost.
+    #[must_use]
+    pub fn with_kinds_priced_by_head(mut self, kinds: BTreeSet<String>) -> Self {
+        self.priced_by_head = kinds;
         self
     }
 

@@ -33,6 +33,8 @@ pub struct Forecast {
     pub nobody: Option<Prospect>,
     /// Calls that are priced by their body and were sent without one, so that the least was charged.
     pub without_body: u64,
+    /// Calls among whose prices headers or claims decide, and that were sent without any.
+    pub without_head: u64,
     /// Calls that were charged their estimate, because the log does not tell what their answer said of their cost.
     pub unsettled: u64,
     /// How many calls the module made to services of which nothing is known, by cluster. The host refused them.
@@ -146,6 +148,7 @@ impl Forecast {
             unit: tally.unit,
             organizations_refused: organizations.iter().filter(|of| of.refused > 0).count(),
             without_body: tally.without_body,
+            without_head: tally.without_head,
             unsettled: tally.unsettled,
             missing_services: tally.missing_services,
             words: tally.words,

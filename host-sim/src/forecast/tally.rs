@@ -35,6 +35,7 @@ pub struct Tally {
     pub(super) terms: BTreeSet<Arc<Terms>>,
     pub(super) series: Series,
     pub(super) without_body: u64,
+    pub(super) without_head: u64,
     pub(super) noted: u64,
     pub(super) unsettled: u64,
     /// How many calls the module made to each service of which nothing is known.
@@ -55,6 +56,7 @@ impl Tally {
             all.organizations.extend(part.organizations);
             all.series.add(&part.series);
             all.without_body = all.without_body.saturating_add(part.without_body);
+            all.without_head = all.without_head.saturating_add(part.without_head);
             all.noted = all.noted.saturating_add(part.noted);
             all.unsettled = all.unsettled.saturating_add(part.unsettled);
             for (service, calls) in part.missing_services {

@@ -46,9 +46,12 @@ impl Config {
         checks::mistakes(&self, &mut errors);
         let mut doubts = checks::doubts(&self);
         let unread = match bodies {
-            Bodies::Read => None,
+            Bodies::Read | Bodies::ReadBoth => None,
             Bodies::Unread => errors.take(self.costs.unread()),
         };
+        if bodies != Bodies::ReadBoth {
+            errors.take(self.costs.settled_by_heads());
+        }
         let costs = errors.take(CostTable::compile(&self.costs));
         let completed_on = self.transition.map(|transition| transition.completed_on);
         let default = calendar("day", &self.day.time_zone, &self.day.starts_at);

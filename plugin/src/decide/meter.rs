@@ -1,6 +1,6 @@
 //! The meter: the state machine of one call. It says what to do, and does nothing but charge the ledger it is given.
 //!
-//! A call is priced and charged before it is forwarded. One whose price is per record is held until its body is complete. A refused
+//! A call is priced and charged before it is forwarded. One whose price depends on its body is held until that is complete. A refused
 //! call changes no account. Whatever was decided is one [`Receipt`], from which everything that is shown is rendered.
 
 use std::rc::Rc;
@@ -32,7 +32,8 @@ use crate::{
         terms::{Model, Terms},
     },
     outbound::directory::Directory,
-    pricing::cost_table::{BodyKind, Charge, Hold, PerRecordQuote, Quote, RuleId},
+    pricing::cost_table::{BodyKind, BodyQuote, Charge, Facts, Hold, Quote, RuleId},
+    pricing::settling::{SettleFrom, SettleSource},
     show::{
         metrics::{Counts, Metric},
         receipt::{Outcome, Receipt},
@@ -86,6 +87,8 @@ pub struct RequestHead<'a> {
     pub decided_for: Option<&'a str>,
     /// What it says of the body.
     pub body: BodyKind<'a>,
+    /// What else is known of it that prices may depend on.
+    pub facts: Facts<'a>,
 }
 
 /// What to do with a call.
@@ -141,10 +144,10 @@ pub struct Meter {
 enum State {
     /// Nothing is known yet.
     New,
-    /// Waiting for the body, by whose records the call is priced.
+    /// Waiting for the body, by which the call is priced.
     Holding {
         holder: Rc<AccountHolder>,
-        quote: PerRecordQuote,
+        quote: Box<BodyQuote>,
     },
     /// Decided. A call that was charged has a permit until it ends.
     Decided {
@@ -197,12 +200,22 @@ impl Meter {
         self.needs_body && body.unread.is_none() && bytes <= body.max_bytes
     }
 
-    /// The response header in which the upstream states what the call did cost, if the rule that priced it has one.
+    /// The response header in which the upstream states what the call did cost, if the rule that priced it has one, or a trailer and the
+    /// response is over with its head.
     #[must_use]
-    pub fn settles_from(&self) -> Option<&str> {
+    pub fn settles_from(&self, end_of_stream: bool) -> Option<&str> {
+        match &self.settle_from()?.source {
+            SettleSource::Header(name) => Some(name.as_str()),
+            SettleSource::Trailer(name) if end_of_stream => Some(name.as_str()),
+            SettleSource::Trailer(_) | SettleSource::Body(_) => None,
+        }
+    }
+
+    /// Where the response states what the call did cost, if the rule that priced it says so.
+    #[must_use]
+    pub fn settle_from(&self) -> Option<&SettleFrom> {
         let rule = self.receipt()?.rule?;
-        let header = self.policy.costs.facts(rule)?.settle_from.as_ref()?;
-        Some(header.as_str())
+        self.policy.costs.facts(rule)?.settle_from.as_ref()
     }
 
     /// Decides by the head of a request.
@@ -212,14 +225,15 @@ impl Meter {
         now: Timestamp,
         data: &impl SharedData,
     ) -> Verdict {
-        let quote = self.policy.costs.quote(head.method, head.path);
+        let costs = &self.policy.costs;
+        let quote = costs.quote_with(head.method, head.path, head.facts);
         let quote = quote.with_body(head.body);
         let payer = self.policy.payer(head.identity, head.attributes, now);
         if head.decided_for.is_some() && head.decided_for == payer.label() {
             return Verdict::of(Step::Forward);
         }
         self.states_deadline = head.states_deadline;
-        self.needs_body = matches!(quote, Quote::PerRecord(_)) && !head.end_of_stream;
+        self.needs_body = matches!(quote, Quote::ByBody(_)) && !head.end_of_stream;
         if let Some(stated) = head.client
             && let Payer::Holder(holder) = &payer
             && let Err(invalid) = self.tell_client(stated, holder)
@@ -239,7 +253,7 @@ impl Meter {
             (_, Payer::Awaited(organization)) => Verdict::of(Step::HoldForDirectory(organization)),
             (quote, Payer::Nobody) => self.forward(None, Credits::ZERO, quote.rule(), None, None),
             (Quote::Known(charge), Payer::Holder(holder)) => self.charge(holder, charge, now, data),
-            (Quote::PerRecord(quote), Payer::Holder(holder))
+            (Quote::ByBody(quote), Payer::Holder(holder))
                 if holder.schedule.at(now).model == Model::Legacy =>
             {
                 // Its records do not matter, and it is not exempt, even if it has none.
@@ -247,10 +261,10 @@ impl Meter {
                 let cost = cost.max(Credits::ONE);
                 self.charge(holder, Charge { cost, rule }, now, data)
             }
-            (Quote::PerRecord(quote), Payer::Holder(holder)) if head.end_of_stream => {
-                self.charge(holder, quote.at_least(), now, data)
+            (Quote::ByBody(quote), Payer::Holder(holder)) if head.end_of_stream => {
+                self.charge(holder, quote.without_body(), now, data)
             }
-            (Quote::PerRecord(quote), Payer::Holder(holder)) => {
+            (Quote::ByBody(quote), Payer::Holder(holder)) => {
                 if head.upgrade {
                     self.refuse_endless(holder, quote, now, data)
                 } else if let Some(unread) = self.policy.costs.body().unread {

@@ -80,6 +80,32 @@ impl HeaderMap {
         Some(joined)
     }
 
+    /// All values of the fields that some backends take for the one called `name`, because they make the same variable of both: `x_mode`
+    /// for `x-mode` (RFC 3875, section 4.1.18).
+    #[must_use]
+    pub fn similar(&self, name: &str) -> Vec<&[u8]> {
+        let is_line = |byte: u8| matches!(byte, b'-' | b'_');
+        if !name.bytes().any(is_line) || bit(name.len()) & self.lengths == 0 {
+            return Vec::new();
+        }
+        let is_similar = |found: &[u8]| {
+            let same = |(a, b): (&u8, u8)| *a == b || is_line(*a) && is_line(b);
+            found.len() == name.len()
+                && found != name.as_bytes()
+                && found.iter().zip(name.bytes()).all(same)
+        };
+        let fields = self.fields(bit(name.len()));
+        let similar = fields.filter(|(found, _)| is_similar(found));
+        similar.map(|(_, value)| value).collect()
+    }
+
+    /// The names of all fields.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let fields = self.fields(u64::MAX);
+        fields.map(|(name, _)| text(name).into_owned()).collect()
+    }
+
     /// The fields whose names have one of these lengths, each with its value.
     fn fields(&self, wanted: u64) -> impl Iterator<Item = (&[u8], &[u8])> {
         let (lengths, fields) = self.parts();

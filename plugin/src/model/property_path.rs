@@ -108,6 +108,23 @@ impl PropertyPath {
         }
     }
 
+    /// The values of the property as texts: of a list in metadata, its elements; what is true or false as `true` or `false`. `ask` is the
+    /// host's answer about another property.
+    ///
+    /// A list comes as a header map whose names are its elements (Envoy, `serializeValue`), and so with a NUL in its first bytes, as no
+    /// text has.
+    #[must_use]
+    pub fn texts(&self, value: &[u8], ask: impl FnOnce(&str) -> Option<Vec<u8>>) -> Vec<String> {
+        match (self.encoding, value) {
+            (Encoding::Json, [0]) => vec!["false".to_owned()],
+            (Encoding::Json, [1]) => vec!["true".to_owned()],
+            (Encoding::Json, [_, _, _, 0, ..]) if value.len() > 8 => {
+                header_map::HeaderMap::new(value.to_vec()).names()
+            }
+            _ => vec![self.text(value, ask).into_owned()],
+        }
+    }
+
     /// Whether the bytes of a whole number are one in metadata.
     fn is_number(&self, bytes: &[u8], ask: impl FnOnce(&str) -> Option<Vec<u8>>) -> bool {
         let Ok(text) = std::str::from_utf8(bytes) else {

@@ -1,20 +1,24 @@
 //! The cost table: what each call costs.
 //!
 //! A call is priced by the most specific operation that fits its method and path; among the rules of that operation, by the one with
-//! the most conditions on query parameters that hold; if none holds, or no operation fits, by the default. Less specific operations
+//! the most conditions that hold; if none holds, or no operation fits, by the default. Less specific operations
 //! are not consulted once one is found, so the table says in one place what an operation costs.
 //!
 //! Invariant: wherever a backend might read a call differently from how it is written (escapes, dot segments, repeated slashes, case,
 //! repeated parameters, numbers that are none), all readings are priced and the most expensive counts. No spelling of a call is cheaper
 //! than the plain one. Where there are more readings than are worth looking at, the most expensive price of the table counts.
 
+mod alternatives;
 mod compile;
 mod config;
 mod folding;
 mod found;
+mod graphql;
+mod members;
 mod name;
 mod operation;
 mod path;
+mod pointer;
 mod price;
 mod queries;
 mod query;
@@ -23,22 +27,30 @@ mod readings;
 mod records;
 mod rewriting;
 mod rule;
+mod stated;
 mod target;
 mod trie;
+mod value;
+mod wanted;
 
 #[cfg(test)]
 mod tests;
 
 pub use config::{
-    BodyConfig, CostConfig, CostsConfig, Fallback, Hold, PerRecordConfig, RuleConfig, StepConfig,
-    TiersConfig, When,
+    BodyConfig, CostConfig, CostsConfig, Fallback, GraphqlCondition, Hold, MemberValue,
+    OperationType, PerRecordConfig, PropertyCondition, RuleConfig, SettleConfig, SettlePlace,
+    StepConfig, TiersConfig, When,
 };
-pub use quote::{BodyKind, Charge, PerRecordQuote, Quote};
+pub use quote::{BodyKind, BodyQuote, Charge, Quote};
 pub use records::UnreadableBody;
+pub use stated::{Facts, Stated};
 
 use std::sync::Arc;
 
+use self::alternatives::Alternatives;
 use self::found::Found;
+use self::graphql::InQuery;
+use self::members::Members;
 use self::name::Names;
 use self::path::{Slashes, segments};
 use self::queries::Queries;
@@ -50,7 +62,7 @@ use self::trie::{Matches, Node};
 use crate::document::config_error::ConfigErrors;
 use crate::model::credits::Credits;
 use crate::model::day::Seconds;
-use crate::model::header_name::HeaderName;
+use crate::pricing::settling::SettleFrom;
 
 /// What each call costs, ready to be asked.
 #[derive(Debug)]
@@ -64,6 +76,10 @@ pub struct CostTable {
     root: Node,
     /// The parameter that names another method.
     method: Names,
+    /// The members of bodies that rules are chosen by.
+    members: Arc<Members>,
+    /// Whether a rule has conditions on more than the query.
+    conditional: bool,
 }
 
 /// How the bodies of calls with a price per record are read.
@@ -94,8 +110,8 @@ pub struct RuleFacts {
     pub name: String,
     /// The group in which its calls are in progress.
     pub group: Option<String>,
-    /// The response header in which the upstream states what a call did cost.
-    pub settle_from: Option<HeaderName>,
+    /// Where a response states what its call did cost.
+    pub settle_from: Option<SettleFrom>,
 }
 
 impl RuleFacts {
@@ -126,9 +142,15 @@ impl CostTable {
         compile::compile(costs)
     }
 
-    /// What a call with this method and request target (path and query) costs.
+    /// What a call with this method and request target (path and query) costs, about which nothing else is stated.
     #[must_use]
     pub fn quote(&self, method: &str, target: &str) -> Quote {
+        self.quote_with(method, target, Facts::None)
+    }
+
+    /// What a call with this method and request target costs, of which this is known beside them.
+    #[must_use]
+    pub fn quote_with(&self, method: &str, target: &str, facts: Facts<'_>) -> Quote {
         let target = Target::read(target);
         let default = Charge {
             cost: self.default,
@@ -143,19 +165,32 @@ impl CostTable {
                 if found != Found::Surely {
                     highest.add(default);
                 }
-                let queries: Vec<&str> = queries.collect();
                 matches.for_each(|candidates| {
-                    let queries = queries.iter();
-                    queries.for_each(|query| candidates.quote(query, default, &mut highest));
+                    let queries = queries.clone();
+                    queries.for_each(|query| {
+                        candidates.quote(query, facts, default, &mut highest);
+                    });
                 });
             }
             _ => {
                 highest.add(default);
-                let all = self.all.iter();
-                all.for_each(|rule| rule.quote(None, target.query, &mut highest));
+                self.quote_all(target.query, default, &mut highest);
             }
         }
-        highest.into_quote()
+        highest.into_quote(&self.members)
+    }
+
+    /// Adds what every rule asks of a call that may be anything.
+    fn quote_all(&self, query: &str, otherwise: Charge, highest: &mut Highest) {
+        let all = self.all.iter();
+        if self.members.len() == 0 {
+            return all.for_each(|rule| rule.quote(None, query, highest));
+        }
+        // It may be a batch, of which each part may fall under any of them.
+        let choices = all.map(|rule| rule.choice(Found::Maybe, None, query, InQuery::unknown()));
+        // Any may hold and none surely does, so that their order does not matter.
+        let choices = choices.collect();
+        highest.add_alternatives(Alternatives { otherwise, choices });
     }
 
     /// Finds the operations that a call is in any reading; in how many of them it is one, and nothing if there are too many.
@@ -216,6 +251,12 @@ impl CostTable {
             }
         }
         least
+    }
+
+    /// Whether a price depends on more of a call than its method, its target and the records in its body.
+    #[must_use]
+    pub fn depends_on_more_than_targets(&self) -> bool {
+        self.conditional
     }
 
     /// How the bodies of calls with a price per record are read.

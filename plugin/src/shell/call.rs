@@ -2,6 +2,7 @@
 
 mod body;
 mod reporting;
+mod response;
 mod showing;
 
 use std::{borrow::Cow, rc::Rc};
@@ -18,7 +19,7 @@ use crate::{
         refunds::DEADLINES,
     },
     outbound::awaited::Awaited,
-    pricing::cost_table::BodyKind,
+    pricing::cost_table::{BodyKind, Facts, Stated},
     shell::{
         host::{self, HostSharedData, Level},
         plugin::Running,
@@ -27,6 +28,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use reporting::publish;
+use response::Rest;
 
 /// What the proxy is to do with a call, as the ABI numbers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +70,8 @@ pub(crate) struct Call {
     is_post: bool,
     /// The protocol in which its client reads its answer.
     protocol: Protocol,
+    /// What is looked for in the rest of its response.
+    rest: Option<Box<Rest>>,
 }
 
 impl Call {
@@ -88,6 +92,7 @@ impl Call {
             body_kept: false,
             is_post: false,
             protocol: Protocol::default(),
+            rest: None,
         }
     }
 
@@ -239,6 +244,7 @@ impl Call {
             value.map(|value| header_map::short_text(&value).into_owned())
         };
         let (content_type, content_encoding) = (field("content-type"), field("content-encoding"));
+        let ask = |path: &PropertyPath| facts(path, headers);
         let head = RequestHead {
             method: &method,
             path: &path,
@@ -254,6 +260,7 @@ impl Call {
                 content_type: content_type.as_deref(),
                 content_encoding: content_encoding.as_deref(),
             },
+            facts: Facts::Ask(&ask),
         };
         let looked_at = policy
             .usage
@@ -270,7 +277,7 @@ impl Call {
     }
 
     /// The head of the response is there. The filter sees its own refusals here too; they were sent with their headers.
-    pub(crate) fn on_response_head(&mut self) {
+    pub(crate) fn on_response_head(&mut self, end_of_stream: bool) {
         if self.head_gone && self.meter.is_holding() && !self.step_aside() {
             self.body_sealed = true;
             let verdict = self
@@ -293,7 +300,7 @@ impl Call {
         // All values of the field, joined: which of several is meant is not for the filter to guess.
         let stated = self
             .meter
-            .settles_from()
+            .settles_from(end_of_stream)
             .map(|name| format!("response\0headers\0{name}"));
         let stated = stated.as_deref().and_then(host::property);
         let status = status.iter().fold(0_u16, |status, digit| {
@@ -324,8 +331,12 @@ impl Call {
         head.details = details.as_deref();
         let told_cost = head.is_failure().then(|| self.told_cost()).flatten();
         head.told_cost = told_cost.as_deref();
+        let reads_rest = cfg!(feature = "responses") && !end_of_stream && head.succeeded();
         let counts = self.meter.on_response_headers(head, now, &HostSharedData);
         self.running.count(counts);
+        if reads_rest {
+            self.expect_rest();
+        }
         if let Some(receipt) = self.meter.receipt() {
             if counts != Counts::default() {
                 publish(receipt, &self.running.policy);
@@ -370,6 +381,9 @@ impl Call {
             self.running.count(verdict.counts);
         }
         self.awaits = None;
+        if self.rest.is_some() {
+            self.settle_rest(false, |_| None);
+        }
         let ending = if self.meter.is_unanswered() {
             host::ending()
         } else {
@@ -441,6 +455,28 @@ fn client(rules: &ClientRules, headers: &HeaderMap) -> StatedClient {
         credits: value(&rules.attributes.credits),
         percent: value(&rules.attributes.percent),
         concurrency: value(&rules.attributes.concurrency),
+    }
+}
+
+/// What a property says that a price depends on.
+#[inline(never)]
+fn facts(path: &PropertyPath, headers: &HeaderMap) -> Stated {
+    let text = |value: &[u8]| header_map::text(value).into_owned();
+    match path.header() {
+        Some(name) => Stated {
+            values: headers
+                .joined(name)
+                .iter()
+                .map(|value| text(value))
+                .collect(),
+            similar: headers.similar(name).into_iter().map(text).collect(),
+        },
+        None => Stated {
+            values: host::property(path.as_str())
+                .map(|value| path.texts(&value, host::property))
+                .unwrap_or_default(),
+            similar: Vec::new(),
+        },
     }
 }
 

@@ -6,7 +6,8 @@
 //! `source/extensions/common/wasm/context.cc`), and neither `proxy_on_log` nor `proxy_on_done` has to be entered for that.
 //!
 //! For policies that price no call by the records in its body there is a module without the callbacks of the body (the feature
-//! `headers_only`): an export cannot be switched off for some calls.
+//! `headers_only`), and for those that settle calls by the rest of their responses one with two callbacks more (`responses`): an export
+//! cannot be switched off for some calls.
 
 #![allow(
     unsafe_code,
@@ -97,9 +98,21 @@ impl HttpContext for Filter {
         self.tell(Call::on_trailers)
     }
 
-    fn on_http_response_headers(&mut self, _: usize, _: bool) -> types::Action {
-        self.call.borrow_mut().on_response_head();
+    fn on_http_response_headers(&mut self, _: usize, end_of_stream: bool) -> types::Action {
+        self.call.borrow_mut().on_response_head(end_of_stream);
         self.crash.at_answer();
+        types::Action::Continue
+    }
+
+    #[cfg(feature = "responses")]
+    fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> types::Action {
+        self.call.borrow_mut().on_response_body(size, end_of_stream);
+        types::Action::Continue
+    }
+
+    #[cfg(feature = "responses")]
+    fn on_http_response_trailers(&mut self, _: usize) -> types::Action {
+        self.call.borrow_mut().on_response_trailers();
         types::Action::Continue
     }
 }
@@ -146,6 +159,11 @@ extern "C" fn api_credits_on_request_body(context: u32, size: usize, end: bool) 
     unsafe { proxy_on_request_body(context, size, end) };
     RETURNED.get()
 }
+
+/// Tells the linker (`plugin/link`) that this module is to be shown the rest of responses. Nobody calls it.
+#[cfg(feature = "responses")]
+#[unsafe(no_mangle)]
+extern "C" fn api_credits_reads_responses() {}
 
 /// A crash of the worker at some point of a call, if a header asks for it: for tests of how the other calls end. No module that is
 /// shipped can do that.

@@ -6,8 +6,8 @@
 //! | call | where | what Envoy answers |
 //! |---|---|---|
 //! | `log`, `get_current_time`, `set_tick_period`, `define_metric` | anywhere | `Ok` |
-//! | `get_buffer` | for the configuration, a request's body and a callout's answer | `Ok`, or `NotFound` where there is none |
-//! | `get_map_value_bytes` | for a response at its head, for a callout only if it was answered | `Ok`, `NotFound`; elsewhere `BadArgument` |
+//! | `get_buffer` | for the configuration, a request's or a response's body and a callout's answer | `Ok`, or `NotFound` where there is none |
+//! | `get_map_value_bytes` | for a response at its head, for its trailers as they pass, for a callout only if it was answered | `Ok`, `NotFound`; elsewhere `BadArgument` |
 //! | `set_map_value` | for a request while it is held, for a response at its head | `Ok`; elsewhere `BadArgument` |
 //! | `increment_metric` | for what was defined | `Ok` |
 //! | `dispatch_http_call` | in the root context's callbacks | `Ok`; `BadArgument` for an unknown cluster, `InternalFailure` |
@@ -135,6 +135,16 @@ pub(crate) fn request_header(name: &str) -> Option<Vec<u8>> {
 /// The first value of a response header, at the head of the response.
 pub(crate) fn response_header(name: &str) -> Option<Vec<u8>> {
     header(MapType::HttpResponseHeaders, name)
+}
+
+/// The first value of a response trailer, while the trailers pass.
+pub(crate) fn response_trailer(name: &str) -> Option<Vec<u8>> {
+    header(MapType::HttpResponseTrailers, name)
+}
+
+/// The piece of a response's body that passes, at most `max` bytes of it.
+pub(crate) fn response_body(max: usize) -> Vec<u8> {
+    buffer(BufferType::HttpResponseBody, max)
 }
 
 /// A header of the answer to one of the filter's own calls, if there is an answer.

@@ -90,6 +90,8 @@ pub(crate) struct Running {
 /// Whether this module reads bodies.
 const BODIES: Bodies = if cfg!(feature = "headers_only") {
     Bodies::Unread
+} else if cfg!(feature = "responses") {
+    Bodies::ReadBoth
 } else {
     Bodies::Read
 };

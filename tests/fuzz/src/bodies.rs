@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use api_credits::pricing::cost_table::{BodyKind, CostTable, PerRecordQuote, Quote};
+use api_credits::pricing::cost_table::{BodyKind, BodyQuote, CostTable, Quote};
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
@@ -80,14 +80,14 @@ pub fn bodies(data: &[u8]) {
     assert!(charge.cost >= quote.at_least().cost);
 }
 
-fn quote(content_type: &str, query: &str) -> PerRecordQuote {
+fn quote(content_type: &str, query: &str) -> BodyQuote {
     let quote = TABLE.quote("POST", &format!("/bulk?{query}"));
     let kind = BodyKind {
         content_type: (!content_type.is_empty()).then_some(content_type),
         content_encoding: None,
     };
     match quote.with_body(kind) {
-        Quote::PerRecord(quote) => quote,
+        Quote::ByBody(quote) => *quote,
         Quote::Known(_) => unreachable!("all prices are per record"),
     }
 }

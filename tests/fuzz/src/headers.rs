@@ -171,7 +171,7 @@ fn preview(target: &str) {
         serde_json::from_str(&call.priced(&policy.costs, &details("7")).to_json()).unwrap();
     let charged = match policy.costs.quote(&call.method, &call.path) {
         Quote::Known(charge) => charge.cost,
-        Quote::PerRecord(quote) => quote.at_least().cost,
+        Quote::ByBody(quote) => quote.at_least().cost,
     };
     assert_eq!(told["cost"], charged.get());
     assert_eq!(

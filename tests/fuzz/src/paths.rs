@@ -43,7 +43,7 @@ pub fn paths(data: &[u8]) {
     let (method, target) = text.split_once(' ').unwrap_or(("GET", text));
     let charged = match TABLE.quote(method, target) {
         Quote::Known(charge) => charge.cost.get(),
-        Quote::PerRecord(_) => unreachable!("no price is per record"),
+        Quote::ByBody(_) => unreachable!("no price is per record"),
     };
     let end = target.find(['?', '#']).unwrap_or(target.len());
     let (path, rest) = target.split_at(end);

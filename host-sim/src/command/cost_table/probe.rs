@@ -100,10 +100,12 @@ pub(crate) fn entries(configuration: &Value) -> Vec<Entry> {
     let entries = rules.flat_map(|rule| {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let name = rule.get("name").map(text).unwrap_or_default();
+        // A text is a condition on the query, whatever its name; other conditions are in groups.
         let when = rule.get("when").and_then(Value::as_object);
-        let when = when.into_iter().flatten();
+        let query = when.and_then(|when| when.get("query")?.as_object());
+        let when = when.into_iter().chain(query).flatten();
         let when: Vec<_> = when
-            .map(|(name, value)| (name.clone(), text(value)))
+            .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
             .collect();
         let operations = rule.get("operations").and_then(Value::as_array);
         operations

@@ -116,6 +116,7 @@ impl Candidate {
         let path = self.configuration.details_path.clone();
         let replay = Replay::new(simulator, &self.mapping, wanted, path);
         let replay = replay.with_settling(self.configuration.settling.clone());
+        let replay = replay.with_kinds_priced_by_head(self.configuration.priced_by_head.clone());
         replay.with_kinds_priced_by_body(self.configuration.priced_by_body.clone())
     }
 

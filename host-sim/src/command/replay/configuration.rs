@@ -18,6 +18,8 @@ pub(super) struct Configuration {
     pub(super) details_path: Option<String>,
     /// The kinds of calls whose price depends on their body.
     pub(super) priced_by_body: BTreeSet<String>,
+    /// The kinds of calls among whose prices headers decide.
+    pub(super) priced_by_head: BTreeSet<String>,
     /// The header that settles a kind of calls.
     pub(super) settling: BTreeMap<String, String>,
     /// The organizations that it knows.
@@ -45,6 +47,7 @@ impl Configuration {
                 bytes: bytes.into(),
                 details_path: details.path.clone(),
                 priced_by_body: BTreeSet::new(),
+                priced_by_head: BTreeSet::new(),
                 settling: BTreeMap::new(),
                 organizations: Arc::default(),
                 zone: None,
@@ -75,6 +78,7 @@ impl Configuration {
         Self {
             details_path: stated.map(str::to_owned).or_else(|| details.path.clone()),
             priced_by_body: mapping.priced_by_body(&document),
+            priced_by_head: mapping.priced_by_head(&document),
             settling: mapping.settling(&document),
             zone: details
                 .zone_in_configuration

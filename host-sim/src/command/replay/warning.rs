@@ -134,6 +134,13 @@ pub(super) fn warnings(document: &ReplayReport) -> Vec<String> {
              told here (the field is request_body; see also request.bodies in --print-mapping)."
         ));
     }
+    if forecast.without_head > 0 {
+        let calls = count(forecast.without_head, "call is", "calls are");
+        warnings.push(format!(
+            "{calls} priced by headers or claims, which were not sent: they are charged what calls without them cost (see request.headers in \
+             --print-mapping)."
+        ));
+    }
     warnings
 }
 

@@ -1,4 +1,4 @@
-//! Bodies: how calls are decided that are priced by the records in them.
+//! Bodies: how calls are decided that are priced by them.
 //!
 //! Such a call is held until its body is complete, or has become longer than is read. Where no bodies are read, it is not held.
 
@@ -8,16 +8,17 @@ use jiff::Timestamp;
 
 use super::{Ending, Meter, Refused, State, Step, Verdict};
 use crate::{
-    accounts::{holder::AccountHolder, ledger::SharedData},
+    accounts::{holder::AccountHolder, ledger::SharedData, slots::Group, worker::Held},
     decide::policy::Payer,
     model::reason::Reason,
-    pricing::cost_table::{Fallback, PerRecordQuote},
+    pricing::cost_table::{BodyQuote, Charge, Fallback},
     show::{metrics::Counts, refusal::Answer},
 };
 
 /// What the client reads of a call whose body is not read.
 const NOT_COUNTED_HERE: &str =
     "This call is priced by the records in its body, which are not counted here.";
+const NOT_READ_HERE: &str = "This call is priced by its body, which is not read here.";
 
 impl Meter {
     /// Decides about a call in the module that reads no bodies.
@@ -25,21 +26,25 @@ impl Meter {
         &mut self,
         unread: Fallback,
         holder: Rc<AccountHolder>,
-        quote: PerRecordQuote,
+        quote: Box<BodyQuote>,
         now: Timestamp,
         data: &impl SharedData,
     ) -> Verdict {
         let rule = quote.at_least().rule;
+        let (message, records) = match quote.depends_on_members() {
+            true => (NOT_READ_HERE, ""),
+            false => (NOT_COUNTED_HERE, "the records in "),
+        };
         self.state = State::Holding { holder, quote };
         let answer = Answer {
-            message: Some(NOT_COUNTED_HERE.to_owned()),
+            message: Some(message.to_owned()),
             ..Answer::default()
         };
         let mut verdict = self.fall_back(unread, Reason::BodyUnreadable, answer, now, data);
         if self.worker.is_first_unread() {
             let name = self.policy.costs.rule_name(rule);
             verdict.warnings.push(format!(
-                "a call that the rule {name:?} prices by the records in its body came to the module that reads no bodies, and was \
+                "a call that the rule {name:?} prices by {records}its body came to the module that reads no bodies, and was \
                  decided by `costs.body.unread`: calls to such operations belong to the filter with api_credits.wasm"
             ));
         }
@@ -50,7 +55,7 @@ impl Meter {
     pub(super) fn refuse_endless(
         &mut self,
         holder: Rc<AccountHolder>,
-        quote: PerRecordQuote,
+        quote: Box<BodyQuote>,
         now: Timestamp,
         data: &impl SharedData,
     ) -> Verdict {
@@ -97,16 +102,16 @@ impl Meter {
         }
     }
 
-    /// Decides about a call whose upstream has answered before any of its body was let through: it costs as much as one without records,
-    /// and is decided at once, because nothing holds an answer back.
+    /// Decides about a call whose upstream has answered before any of its body was let through: it costs as much as one without a body, and
+    /// is decided at once, because nothing holds an answer back.
     #[inline(never)]
     pub fn on_answer_before_body(&mut self, now: Timestamp, data: &impl SharedData) -> Verdict {
         let State::Holding { holder, quote } = &self.state else {
             return Verdict::of(Step::Forward);
         };
-        let (holder, charge) = (Rc::clone(holder), quote.at_least());
+        let (holder, charge) = (Rc::clone(holder), quote.without_body());
         self.waits_until = Some(now);
-        let verdict = self.charge(Rc::clone(&holder), charge, now, data);
+        let verdict = self.charge_held(Rc::clone(&holder), charge, now, data);
         if !matches!(
             verdict.step,
             Step::HoldForDirectory(_) | Step::HoldForEngine(_)
@@ -156,7 +161,7 @@ impl Meter {
             return self.on_request_body_growing(body.len(), now, data);
         }
         match quote.settle(body) {
-            Ok(charge) => self.charge(Rc::clone(holder), charge, now, data),
+            Ok(charge) => self.charge_held(Rc::clone(holder), charge, now, data),
             Err(_) => {
                 let (fallback, answer) = (limits.unreadable, Answer::default());
                 self.fall_back(fallback, Reason::BodyUnreadable, answer, now, data)
@@ -164,7 +169,25 @@ impl Meter {
         }
     }
 
-    /// A body whose records cannot be counted costs what the configuration says.
+    /// Charges a call that is held. The slot that it was given before its rule was known goes back if that rule's calls are in another
+    /// group: then it is given one of those, or refused.
+    fn charge_held(
+        &mut self,
+        holder: Rc<AccountHolder>,
+        charge: Charge,
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> Verdict {
+        let group = self.group(charge.rule).map(|(group, _)| group);
+        let held = self.slot.as_ref();
+        let other = |held: &Held| held.group.filter(|held| *held != Group::NONE) != group;
+        if held.is_some_and(other) {
+            self.release(now, data);
+        }
+        self.charge(holder, charge, now, data)
+    }
+
+    /// A body that cannot be read costs what the configuration says.
     fn fall_back(
         &mut self,
         fallback: Fallback,
@@ -178,7 +201,7 @@ impl Meter {
         };
         let holder = Rc::clone(holder);
         if let Some(charge) = quote.fall_back(fallback) {
-            return self.charge(holder, charge, now, data);
+            return self.charge_held(holder, charge, now, data);
         }
         let rule = Some(quote.at_least().rule);
         let balance = self.peek(&holder, now, data);

@@ -27,7 +27,7 @@ use crate::{
         terms::Terms,
     },
     outbound::engine::EngineFallback,
-    pricing::cost_table::{Charge, PerRecordQuote, RuleId},
+    pricing::cost_table::{BodyQuote, Charge, RuleId},
     show::{
         refusal::Answer,
         usage::{
@@ -55,7 +55,7 @@ pub(super) enum Aim {
     /// To go on.
     Charge,
     /// To be held for its body: it takes its slot, and has to be able to pay what it costs at least, but pays when its price is known.
-    Hold(PerRecordQuote),
+    Hold(Box<BodyQuote>),
 }
 
 impl Meter {
@@ -428,6 +428,12 @@ impl Meter {
         )
     }
 
+    /// The group of a rule's calls in progress, and its limit.
+    pub(super) fn group(&self, rule: RuleId) -> Option<(Group, u32)> {
+        let facts = self.policy.costs.facts(rule)?;
+        self.policy.concurrency.group(facts.group.as_ref()?)
+    }
+
     /// The slot that a call asks for; `None` where its calls in progress are not limited, or if it has its slot.
     fn claim(
         &self,
@@ -440,11 +446,7 @@ impl Meter {
         if self.slot.is_some() {
             return Ok(None);
         }
-        let group = policy
-            .costs
-            .facts(rule)
-            .and_then(|facts| facts.group.as_ref());
-        let group = group.and_then(|name| policy.concurrency.group(name));
+        let group = self.group(rule);
         if holder.concurrency.is_none() && group.is_none() {
             return Ok(None);
         }

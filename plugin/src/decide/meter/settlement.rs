@@ -141,8 +141,11 @@ impl Meter {
         let policy = Rc::clone(&self.policy);
         let refunds = &policy.refunds;
         let status = head.http_status();
-        let stated = head.stated_cost.map(Credits::stated);
-        let Some((receipt, permit)) = self.permit() else {
+        let stated = head.stated_cost.map(|stated| match self.settle_from() {
+            Some(settle_from) => settle_from.cost(stated),
+            None => Credits::stated(stated),
+        });
+        let Some((_, permit)) = self.permit() else {
             return Counts::default();
         };
         if std::mem::replace(&mut permit.answered, true) {
@@ -157,13 +160,51 @@ impl Meter {
         let Some(stated) = stated else {
             return Counts::default();
         };
-        let Some(stated) = stated else {
-            return Counts {
-                unreadable_cost: true,
-                ..Counts::default()
-            };
+        match stated {
+            Some(stated) => self.settle(stated, true, now, data),
+            None => unreadable(),
+        }
+    }
+
+    /// Settles a call by what its response states behind its head, if it states anything there; `whole` unless the response broke off. Then the
+    /// call costs no less than its estimate, so that nobody pays less by going away.
+    pub fn on_response_end(
+        &mut self,
+        stated: Option<&str>,
+        whole: bool,
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> Counts {
+        let Some(settle_from) = self.settle_from() else {
+            return Counts::default();
+        };
+        let stated = stated.map(|stated| settle_from.cost(stated));
+        let receipt = self.permit().map(|(receipt, _)| receipt);
+        if receipt.is_none_or(|receipt| receipt.outcome != Outcome::Admitted) {
+            return Counts::default();
+        }
+        match stated {
+            Some(Some(stated)) => self.settle(stated, whole, now, data),
+            None if !whole => Counts::default(),
+            Some(None) | None => unreadable(),
+        }
+    }
+
+    /// Charges what the call did cost in place of its estimate; less only if `down`.
+    fn settle(
+        &mut self,
+        stated: Credits,
+        down: bool,
+        now: Timestamp,
+        data: &impl SharedData,
+    ) -> Counts {
+        let Some((receipt, permit)) = self.permit() else {
+            return Counts::default();
         };
         let actual = permit.holder.schedule.at(now).model.cost(stated);
+        if actual < receipt.cost && !down {
+            return Counts::default();
+        }
         let correction = match receipt.cost.checked_sub(actual) {
             Some(too_much) => Correction::Refund(too_much),
             None => Correction::ChargeMore(actual.saturating_sub(receipt.cost), permit.allotment),
@@ -305,7 +346,7 @@ impl Meter {
     }
 
     /// Releases the slot, if the call holds one; the races lost.
-    fn release(&mut self, now: Timestamp, data: &impl SharedData) -> u32 {
+    pub(super) fn release(&mut self, now: Timestamp, data: &impl SharedData) -> u32 {
         let lease = self.policy.concurrency.lease;
         let held = self.slot.take();
         held.map_or(0, |held| self.worker.ends(&held, lease, now, data))
@@ -319,5 +360,13 @@ impl Meter {
             } => Some((receipt, permit)),
             _ => None,
         }
+    }
+}
+
+/// A cost that is no whole number.
+fn unreadable() -> Counts {
+    Counts {
+        unreadable_cost: true,
+        ..Counts::default()
     }
 }

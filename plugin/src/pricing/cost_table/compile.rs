@@ -4,14 +4,19 @@ use std::collections::HashMap;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
+mod conditions;
+mod settle;
+
 use super::config::{
-    BodyConfig, CostConfig, CostsConfig, Fallback, PerRecordConfig, RuleConfig, TiersConfig, When,
+    BodyConfig, CostConfig, CostsConfig, Fallback, PerRecordConfig, RuleConfig, SettleConfig,
+    TiersConfig,
 };
+use super::members::Members;
 use super::name::{Name, Names};
 use super::operation::Operation;
 use super::price::{PerRecord, Price, Tiers};
 use super::records::Arrays;
-use super::rule::{Condition, Rule};
+use super::rule::Rule;
 use super::trie::{Conflict, Node};
 use super::{BodyLimits, CostTable, RuleFacts, RuleId};
 use crate::document::config_error::{ConfigError, ConfigErrors};
@@ -28,24 +33,56 @@ const MAX_BODY_SECONDS: u32 = 3600;
 const MAX_NAME: usize = 64;
 
 impl CostsConfig {
-    /// How calls with a price per record are treated where no bodies are read.
+    /// How calls that are priced by their body are treated where no bodies are read.
     ///
     /// # Errors
     ///
     /// There are such prices, and `body.unread` does not say it.
     pub fn unread(&self) -> Result<Fallback, ConfigError> {
         let per_record = |rule: &RuleConfig| matches!(rule.cost, CostConfig::PerRecord(_));
-        let Some(index) = self.rules.iter().position(per_record) else {
+        let by_body = |rule: &RuleConfig| {
+            per_record(rule) || !rule.when.body.is_empty() || rule.when.graphql.is_some()
+        };
+        let found = self.rules.iter().enumerate();
+        let Some((index, rule)) = { found }.find(|(_, rule)| by_body(rule)) else {
             return Ok(Fallback::Refuse);
+        };
+        let (place, value) = match per_record(rule) {
+            true => ("cost", "{\"per_record\": …}"),
+            false if rule.when.body.is_empty() => ("when.graphql", "{…}"),
+            false => ("when.body", "{…}"),
         };
         self.body.unread.ok_or_else(|| {
             ConfigError::invalid(
-                format!("costs.rules[{index}].cost"),
-                "{\"per_record\": …}",
+                format!("costs.rules[{index}].{place}"),
+                value,
                 "a price that needs no body, because this module (api_credits_headers.wasm) reads none: load api_credits.wasm, or say \
                  in `costs.body.unread` how such calls are treated here",
             )
         })
+    }
+}
+
+impl CostsConfig {
+    /// Whether responses are settled by their heads alone, where no more of them is read.
+    ///
+    /// # Errors
+    ///
+    /// A rule is settled by something behind them.
+    pub fn settled_by_heads(&self) -> Result<(), ConfigError> {
+        let behind = |rule: &RuleConfig| {
+            rule.settle_from
+                .as_ref()
+                .is_some_and(SettleConfig::is_behind_head)
+        };
+        let Some(index) = self.rules.iter().position(behind) else {
+            return Ok(());
+        };
+        Err(ConfigError::invalid(
+            format!("costs.rules[{index}].settle_from"),
+            "{…}",
+            "a header, because this module reads no more of responses than their heads: load api_credits_responses.wasm (`make responses`)",
+        ))
     }
 }
 
@@ -54,6 +91,7 @@ pub(super) fn compile(costs: &CostsConfig) -> Result<CostTable, ConfigErrors> {
     let mut errors = ConfigErrors::default();
     // A table may have thousands of rules.
     let mut names = HashMap::new();
+    let mut members = Members::default();
     let mut table = CostTable {
         default: costs.default,
         body: body_limits(&costs.body, &mut errors),
@@ -61,20 +99,27 @@ pub(super) fn compile(costs: &CostsConfig) -> Result<CostTable, ConfigErrors> {
         all: Vec::new(),
         root: Node::default(),
         method: Names::default(),
+        members: Arc::default(),
+        conditional: false,
     };
     table.method.add(&Name::new("_method"));
     for (index, rule) in costs.rules.iter().enumerate() {
         let path = format!("costs.rules[{index}]");
-        let conditions = errors.take(conditions(&rule.when, &format!("{path}.when")));
+        let conditions = conditions::compile(&rule.when, &format!("{path}.when"), &mut members);
+        let conditions = errors.take(conditions);
         let max_bytes = costs.body.max_bytes;
         let price = errors.take(price(&rule.cost, &format!("{path}.cost"), max_bytes));
         errors.take(name(&rule.name, &path, names.get(rule.name.as_str())));
         names.entry(rule.name.as_str()).or_insert(index);
+        let settle_from = rule.settle_from.as_ref();
+        let settle_from =
+            settle_from.map(|settle| settle::compile(settle, &format!("{path}.settle_from")));
+        let settle_from = errors.take(settle_from.transpose());
         let id = RuleId(u32::try_from(table.rules.len()).unwrap_or(u32::MAX));
         table.rules.push(RuleFacts {
             name: rule.name.clone(),
             group: rule.group.clone(),
-            settle_from: rule.settle_from.clone(),
+            settle_from: settle_from.flatten(),
         });
         let compiled = Arc::new(Rule {
             id,
@@ -117,6 +162,9 @@ pub(super) fn compile(costs: &CostsConfig) -> Result<CostTable, ConfigErrors> {
         table.all.push(compiled);
     }
     errors.into_result()?;
+    table.members = Arc::new(members);
+    let is_conditional = |rule: &Arc<Rule>| rule.conditions.depend_on_more_than_query();
+    table.conditional = table.all.iter().any(is_conditional);
     Ok(table)
 }
 
@@ -184,27 +232,6 @@ fn name(name: &str, path: &str, other: Option<&usize>) -> Result<(), ConfigError
         return invalid(&format!("another name than that of `costs.rules[{other}]`"));
     }
     Ok(())
-}
-
-fn conditions(when: &When, path: &str) -> Result<Vec<Condition>, ConfigError> {
-    let mut conditions = Vec::<Condition>::new();
-    for (name, value) in &when.0 {
-        if name.is_empty() {
-            return Err(ConfigError::invalid(
-                path,
-                json(name),
-                "the name of a query parameter",
-            ));
-        }
-        let condition = Condition::new(name, (value != "*").then_some(value));
-        let twice = |known: &Condition| known.name.is_same(&condition.name);
-        if conditions.iter().any(twice) {
-            let expected = "each query parameter once (names are compared without case)";
-            return Err(ConfigError::invalid(path, json(name), expected));
-        }
-        conditions.push(condition);
-    }
-    Ok(conditions)
 }
 
 fn price(cost: &CostConfig, path: &str, max_bytes: u32) -> Result<Price, ConfigError> {

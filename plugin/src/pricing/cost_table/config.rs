@@ -3,12 +3,17 @@
 //! These types only say what can be written down; whether it makes sense is checked when the table is compiled. Both report JSON
 //! paths, which is why the enums are externally tagged and why a `cost` is read by hand: serde's untagged and flattened forms lose the path.
 
+mod settle;
+mod when;
+
+pub use settle::{SettleConfig, SettlePlace};
+pub use when::{GraphqlCondition, MemberValue, OperationType, PropertyCondition, When};
+
 use std::num::NonZeroU64;
 
 use serde::{Deserialize, Deserializer, de};
 
 use crate::model::credits::Credits;
-use crate::model::header_name::HeaderName;
 
 /// What calls cost.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -90,28 +95,23 @@ pub struct RuleConfig {
         schemars(inner(regex(pattern = r"^(\*|[A-Z][A-Z0-9-]*) /[^\s?#]*$")))
     )]
     pub operations: Vec<String>,
-    /// Only for calls whose query parameters are like this: `"*"` is any value, anything else is the value itself. All must hold.
+    /// Only for calls that are like this: `"*"` is any value, anything else is the value itself. All must hold. A name with a string is a
+    /// query parameter; `headers` with an object are request headers, `properties` with a list are properties such as the claims of a
+    /// token, `body` with an object are members of a JSON body, and `graphql` is the operation of a GraphQL call. A header is only as true as whoever sets it: what clients can set must not make a call cheaper.
     #[serde(default)]
-    #[cfg_attr(
-        feature = "schema",
-        schemars(with = "std::collections::BTreeMap<String, String>")
-    )]
     pub when: When,
     /// What such a call costs.
     pub cost: CostConfig,
     /// The group in which such calls are in progress: a key of `concurrency.groups`, which gives it a limit of its own.
     #[serde(default)]
     pub group: Option<String>,
-    /// The response header in which the upstream states what the call did cost, in credits; `cost` is then the estimate that is charged
-    /// before the call is forwarded. A whole number in any notation (`5`, `5.0`, `5e0`); anything else, such as `5.5` or two values,
-    /// leaves the estimate and is counted by `api_credits.costs.unreadable`.
+    /// Where the upstream states what the call did cost: the name of a response header, or an object with `header`, `trailer` or `body`, and
+    /// `per_1000` for what is not stated in credits; `cost` is then the estimate that is charged before the call is forwarded. A whole
+    /// number in any notation (`5`, `5.0`, `5e0`); anything else, such as `5.5` or two values, leaves the estimate and is counted by
+    /// `api_credits.costs.unreadable`.
     #[serde(default)]
-    pub settle_from: Option<HeaderName>,
+    pub settle_from: Option<SettleConfig>,
 }
-
-/// Conditions on query parameters, in the order in which they are written. A repeated name is kept, so that it can be refused.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct When(pub Vec<(String, String)>);
 
 /// What a call costs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -194,30 +194,6 @@ impl Default for BodyConfig {
             unreadable: Fallback::Refuse,
             unread: None,
         }
-    }
-}
-
-impl<'de> Deserialize<'de> for When {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-
-        impl<'de> de::Visitor<'de> for Visitor {
-            type Value = When;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object of query parameters and their values")
-            }
-
-            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<When, A::Error> {
-                let mut conditions = Vec::new();
-                while let Some(condition) = map.next_entry()? {
-                    conditions.push(condition);
-                }
-                Ok(When(conditions))
-            }
-        }
-
-        deserializer.deserialize_map(Visitor)
     }
 }
 
@@ -418,6 +394,34 @@ mod tests {
         check(
             &rule(r#""when":{"include":1},"cost":1"#),
             "invalid configuration at `costs.rules[0].when.include` (line 1 column 86): 1: expected a string",
+        );
+        check(
+            &rule(r#""when":{"header":{"x":"1"}},"cost":1"#),
+            "invalid configuration at `costs.rules[0].when.header` (line 1 column 85): unknown key `header`: did you mean `headers`? expected one of `query`, `headers`, `properties`, `body`, `graphql`",
+        );
+        check(
+            &rule(r#""when":{"headers":["x"]},"cost":1"#),
+            "invalid configuration at `costs.rules[0].when.headers` (line 1 column 86): (not shown): expected an object of names and their values, or a string for the query parameter of this name",
+        );
+        check(
+            &rule(r#""when":{"properties":{"x":"1"}},"cost":1"#),
+            "invalid configuration at `costs.rules[0].when.properties` (line 1 column 89): an object: expected an array of conditions such as {\"property\": [\"metadata\", …], \"value\": …}, or a string for the query parameter of this name",
+        );
+        check(
+            &rule(r#""when":{"body":{"/a":1.5}},"cost":1"#),
+            "invalid configuration at `costs.rules[0].when.body[\"/a\"]` (line 1 column 89): 1.5: expected a string, a whole number, `true` or `false`",
+        );
+        check(
+            &rule(r#""when":{"graphql":{"type":"fragment"}},"cost":1"#),
+            "invalid configuration at `costs.rules[0].when.graphql.type` (line 1 column 94): \"fragment\": expected one of `query`, `mutation`, `subscription`",
+        );
+        check(
+            &rule(r#""cost":1,"settle_from":5"#),
+            "invalid configuration at `costs.rules[0].settle_from` (line 1 column 91): 5: expected the name of a response header, {\"header\": …}, {\"trailer\": …} or {\"body\": …}",
+        );
+        check(
+            &rule(r#""cost":1,"settle_from":{"trailers":"x"}"#),
+            "invalid configuration at `costs.rules[0].settle_from.trailers` (line 1 column 92): unknown key `trailers`: did you mean `trailer`? expected one of `header`, `trailer`, `body`, `per_1000`",
         );
     }
 }

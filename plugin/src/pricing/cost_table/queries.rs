@@ -55,7 +55,7 @@ impl<'t> Queries<'t> {
     /// # Errors
     ///
     /// There are more than are worth pricing.
-    pub(super) fn all(&self) -> Result<impl Iterator<Item = &str>, TooManyQueries> {
+    pub(super) fn all(&self) -> Result<impl Iterator<Item = &str> + Clone, TooManyQueries> {
         if self.others.len() > Self::MOST {
             return Err(TooManyQueries);
         }

@@ -4,7 +4,9 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use super::RuleId;
+use super::alternatives::{Alternatives, ByBody, Cost};
 use super::config::Fallback;
+use super::members::Members;
 use super::price::PerRecord;
 use super::records::UnreadableBody;
 use crate::model::credits::Credits;
@@ -23,16 +25,19 @@ pub struct Charge {
 pub enum Quote {
     /// The cost is known.
     Known(Charge),
-    /// The cost depends on the records in the body.
-    PerRecord(PerRecordQuote),
+    /// The cost depends on the body: on the records in it, or on other members.
+    ByBody(Box<BodyQuote>),
 }
 
 /// What a call will cost once its body is known.
 #[derive(Clone, Debug)]
-pub struct PerRecordQuote {
+pub struct BodyQuote {
+    /// What it costs whatever its body.
     at_least: Charge,
-    /// Not empty; more than one only where readings of the call differ.
+    /// More than one only where readings of the call differ.
     prices: Vec<RecordPrice>,
+    /// Where the body decides among rules.
+    by_body: Option<ByBody>,
     /// Whether the body is what records can be counted in, by what the call says of it.
     is_json: bool,
 }
@@ -51,6 +56,7 @@ struct RecordPrice {
 pub(super) struct Highest {
     known: Option<Charge>,
     prices: Vec<RecordPrice>,
+    readings: Vec<Alternatives>,
 }
 
 /// What a call says of its body.
@@ -104,16 +110,40 @@ impl Quote {
     /// The rule that prices the call, as far as its request headers tell.
     #[must_use]
     pub fn rule(&self) -> RuleId {
+        self.at_least().rule
+    }
+
+    /// What the call costs, or costs at least.
+    #[must_use]
+    pub fn at_least(&self) -> Charge {
         match self {
-            Self::Known(charge) => charge.rule,
-            Self::PerRecord(quote) => quote.at_least().rule,
+            Self::Known(charge) => *charge,
+            Self::ByBody(quote) => quote.at_least(),
+        }
+    }
+
+    /// What the call costs without a body.
+    #[must_use]
+    pub fn without_body(&self) -> Charge {
+        match self {
+            Self::Known(charge) => *charge,
+            Self::ByBody(quote) => quote.without_body(),
+        }
+    }
+
+    /// What the call costs at most, if its body has no records and is no batch.
+    #[must_use]
+    pub fn at_most(&self) -> Charge {
+        match self {
+            Self::Known(charge) => *charge,
+            Self::ByBody(quote) => quote.at_most(),
         }
     }
 
     /// The quote for a call that says this of its body: records are counted in JSON alone.
     #[must_use]
     pub fn with_body(mut self, kind: BodyKind<'_>) -> Self {
-        if let Self::PerRecord(quote) = &mut self {
+        if let Self::ByBody(quote) = &mut self {
             quote.is_json = kind.is_json();
         }
         self
@@ -121,8 +151,14 @@ impl Quote {
 }
 
 impl Charge {
+    /// Nothing, said by no rule.
+    pub(super) const NOTHING: Self = Self {
+        cost: Credits::ZERO,
+        rule: RuleId::DEFAULT,
+    };
+
     /// The higher of two charges; of two equal ones, that of a rule rather than the default.
-    fn or_higher(self, other: Self) -> Self {
+    pub(super) fn or_higher(self, other: Self) -> Self {
         let rank = |charge: Self| (charge.cost, charge.rule != RuleId::DEFAULT);
         if rank(other) > rank(self) {
             other
@@ -132,25 +168,46 @@ impl Charge {
     }
 }
 
-impl PerRecordQuote {
+impl BodyQuote {
     /// What the call costs at least, whatever its body.
     #[must_use]
     pub fn at_least(&self) -> Charge {
-        self.at_least
+        let by_body = self.by_body.as_ref().map(ByBody::least);
+        by_body.map_or(self.at_least, |least| self.at_least.or_higher(least))
+    }
+
+    /// What the call costs without a body.
+    #[must_use]
+    pub fn without_body(&self) -> Charge {
+        let by_body = self.by_body.as_ref().map(ByBody::without_body);
+        by_body.map_or(self.at_least, |cost| self.at_least.or_higher(cost))
+    }
+
+    /// What the call costs at most with a body that has no records and is no batch.
+    #[must_use]
+    pub fn at_most(&self) -> Charge {
+        let by_body = self.by_body.as_ref().map(|by_body| by_body.most(0));
+        by_body.map_or(self.at_least, |cost| self.at_least.or_higher(cost))
+    }
+
+    /// Whether the body decides by more than its records.
+    #[must_use]
+    pub fn depends_on_members(&self) -> bool {
+        self.by_body.is_some()
     }
 
     /// The prices that may apply, each as so many credits for each so many records.
     pub fn prices(&self) -> impl Iterator<Item = (Credits, NonZeroU64)> {
-        self.prices
-            .iter()
-            .map(|RecordPrice { price, .. }| (price.credits, price.records))
+        let prices = self.prices.iter();
+        let prices = prices.map(|RecordPrice { price, .. }| (price.credits, price.records));
+        prices.chain(self.by_body.iter().flat_map(ByBody::prices))
     }
 
     /// What the call costs with this body; an empty one has no records.
     ///
     /// # Errors
     ///
-    /// The records cannot be counted: the configured fallback applies, see [`PerRecordQuote::fall_back`].
+    /// The records cannot be counted: the configured fallback applies, see [`BodyQuote::fall_back`].
     pub fn settle(&self, body: &[u8]) -> Result<Charge, UnreadableBody> {
         if !self.is_json && !body.is_empty() {
             return Err(UnreadableBody::ContentType);
@@ -167,10 +224,13 @@ impl PerRecordQuote {
                 rule: *rule,
             });
         }
-        Ok(highest)
+        match &self.by_body {
+            Some(by_body) => Ok(highest.or_higher(by_body.cost(body)?)),
+            None => Ok(highest),
+        }
     }
 
-    /// What the call costs if its records cannot be counted: never less than with a body that has none. None if it is refused.
+    /// What the call costs if its body cannot be read: never less than any that has no records costs. None if it is refused.
     #[must_use]
     pub fn fall_back(&self, fallback: Fallback) -> Option<Charge> {
         match fallback {
@@ -180,7 +240,7 @@ impl PerRecordQuote {
                     .prices
                     .first()
                     .map_or(self.at_least.rule, |price| price.rule);
-                Some(self.at_least.or_higher(Charge { cost, rule }))
+                Some(self.at_most().or_higher(Charge { cost, rule }))
             }
         }
     }
@@ -190,6 +250,14 @@ impl Highest {
     /// The call may cost this.
     pub(super) fn add(&mut self, charge: Charge) {
         self.known = Some(self.known.map_or(charge, |known| known.or_higher(charge)));
+    }
+
+    /// The call may cost what this rule asks.
+    pub(super) fn add_cost(&mut self, rule: RuleId, cost: Cost) {
+        match cost {
+            Cost::Known(cost) => self.add(Charge { cost, rule }),
+            Cost::PerRecord(price, in_query) => self.add_per_record(rule, &price, in_query),
+        }
     }
 
     /// The call may cost this per record, and its query names so many.
@@ -209,20 +277,27 @@ impl Highest {
         });
     }
 
-    /// The most expensive of everything added; nothing added is the default at no cost.
-    pub(super) fn into_quote(self) -> Quote {
-        let at_least = self.known.unwrap_or(Charge {
-            cost: Credits::ZERO,
-            rule: RuleId::DEFAULT,
-        });
-        if self.prices.is_empty() {
+    /// The call may fall under these rules, among which its body decides.
+    pub(super) fn add_alternatives(&mut self, alternatives: Alternatives) {
+        self.readings.push(alternatives);
+    }
+
+    /// The most expensive of everything added; nothing added is the default at no cost. `members` are those by which rules are chosen.
+    pub(super) fn into_quote(self, members: &Arc<Members>) -> Quote {
+        let at_least = self.known.unwrap_or(Charge::NOTHING);
+        if self.prices.is_empty() && self.readings.is_empty() {
             return Quote::Known(at_least);
         }
-        Quote::PerRecord(PerRecordQuote {
+        let by_body = (!self.readings.is_empty()).then(|| ByBody {
+            members: Arc::clone(members),
+            readings: self.readings,
+        });
+        Quote::ByBody(Box::new(BodyQuote {
             at_least,
             prices: self.prices,
+            by_body,
             is_json: true,
-        })
+        }))
     }
 }
 
@@ -260,7 +335,7 @@ mod tests {
         for reading in [charge(1, 0), charge(3, 1), charge(2, 2), charge(3, 3)] {
             highest.add(reading);
         }
-        let Quote::Known(known) = highest.into_quote() else {
+        let Quote::Known(known) = highest.into_quote(&Arc::default()) else {
             panic!()
         };
         assert_eq!(known, charge(3, 1));
@@ -279,7 +354,7 @@ mod tests {
         highest.add(charge(10, 1));
         highest.add_per_record(RuleId(2), &per_record(6, 7), 0);
         highest.add_per_record(RuleId(3), &per_record(4, 30), 0);
-        let Quote::PerRecord(quote) = highest.into_quote() else {
+        let Quote::ByBody(quote) = highest.into_quote(&Arc::default()) else {
             panic!()
         };
         assert_eq!(quote.at_least(), charge(30, 3));
@@ -296,7 +371,7 @@ mod tests {
     fn records_in_the_query_count_too() {
         let mut highest = Highest::default();
         highest.add_per_record(RuleId(2), &per_record(6, 7), 3);
-        let Quote::PerRecord(quote) = highest.into_quote() else {
+        let Quote::ByBody(quote) = highest.into_quote(&Arc::default()) else {
             panic!()
         };
         assert_eq!(quote.at_least(), charge(18, 2));
@@ -350,7 +425,7 @@ mod tests {
     fn a_fallback_is_never_cheaper_than_no_records() {
         let mut highest = Highest::default();
         highest.add_per_record(RuleId(2), &per_record(6, 7), 0);
-        let Quote::PerRecord(quote) = highest.into_quote() else {
+        let Quote::ByBody(quote) = highest.into_quote(&Arc::default()) else {
             panic!()
         };
         assert_eq!(quote.fall_back(Fallback::Refuse), None);

@@ -7,45 +7,15 @@ use std::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Unexpected};
 
-use super::folding::{self, fold};
+use super::pointer::{self, InvalidPointer, Tree};
 use crate::document::json::Anything;
 
-/// The most keys in a pointer: no body that can be read is nested more deeply (the reader's own limit is 128).
-const MAX_DEPTH: usize = 100;
-
-/// Where records are: the arrays that some JSON Pointers (RFC 6901) name, as a tree.
+/// Where records are: the arrays that some JSON Pointers (RFC 6901) name.
 #[derive(Debug, Default)]
-pub(super) struct Arrays {
-    /// Whether the value here is one of the arrays.
-    counted: bool,
-    children: Vec<Child>,
-}
+pub(super) struct Arrays(Counted);
 
-#[derive(Debug)]
-struct Child {
-    /// As it is compared without case.
-    key: String,
-    /// The key as the index of an element.
-    index: Option<u64>,
-    arrays: Arrays,
-}
-
-/// Why a text names no array; reads as what was expected.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum InvalidPointer {
-    /// Neither empty nor absolute.
-    #[error("a JSON Pointer such as \"/ids\", or \"\" for the body itself")]
-    Relative,
-    /// `~` without `0` or `1`.
-    #[error("`~0` for `~` and `~1` for `/` in a JSON Pointer")]
-    Escape,
-    /// Deeper than [`MAX_DEPTH`].
-    #[error("at most {MAX_DEPTH} keys in a JSON Pointer, found {0}")]
-    TooDeep(usize),
-    /// The array is named already.
-    #[error("each array once (keys are compared without case)")]
-    Repeated,
-}
+/// Whether the value here is one of the arrays.
+type Counted = Tree<bool>;
 
 /// Why the records of a body cannot be counted.
 #[derive(Debug, thiserror::Error)]
@@ -64,46 +34,11 @@ pub enum UnreadableBody {
 impl Arrays {
     /// Also counts the elements of the array at `pointer`, to which the keys that are returned lead.
     pub(super) fn insert(&mut self, pointer: &str) -> Result<Vec<String>, InvalidPointer> {
-        if pointer.is_empty() {
-            self.insert_at(&[])?;
-            return Ok(Vec::new());
+        let keys = pointer::keys(pointer)?;
+        if std::mem::replace(self.0.at(&keys), true) {
+            return Err(InvalidPointer::Repeated);
         }
-        let path = pointer.strip_prefix('/').ok_or(InvalidPointer::Relative)?;
-        let keys = path
-            .split('/')
-            .map(unescape)
-            .collect::<Result<Vec<_>, _>>()?;
-        if keys.len() > MAX_DEPTH {
-            return Err(InvalidPointer::TooDeep(keys.len()));
-        }
-        self.insert_at(&keys)?;
         Ok(keys)
-    }
-
-    fn insert_at(&mut self, keys: &[String]) -> Result<(), InvalidPointer> {
-        let Some((key, keys)) = keys.split_first() else {
-            let repeated = std::mem::replace(&mut self.counted, true);
-            return if repeated {
-                Err(InvalidPointer::Repeated)
-            } else {
-                Ok(())
-            };
-        };
-        if let Some(child) = self.children.iter_mut().find(|child| child.is_at(key)) {
-            return child.arrays.insert_at(keys);
-        }
-        let index = key
-            .parse()
-            .ok()
-            .filter(|index: &u64| index.to_string() == *key);
-        let mut child = Child {
-            key: fold(key),
-            index,
-            arrays: Self::default(),
-        };
-        child.arrays.insert_at(keys)?;
-        self.children.push(child);
-        Ok(())
     }
 
     /// The number of records in `body`; an empty one has none.
@@ -113,27 +48,20 @@ impl Arrays {
         }
         std::str::from_utf8(body)?;
         let mut json = serde_json::Deserializer::from_slice(body);
-        let count = self.deserialize(&mut json)?;
+        let count = self.0.deserialize(&mut json)?;
         json.end()?;
         Ok(count)
     }
+}
 
-    fn at_key(&self, key: &str) -> Option<&Self> {
-        let found = self.children.iter().find(|child| child.is_at(key));
-        found.map(|child| &child.arrays)
-    }
-
-    fn at_index(&self, index: u64) -> Option<&Self> {
-        let found = self
-            .children
-            .iter()
-            .find(|child| child.index == Some(index));
-        found.map(|child| &child.arrays)
+impl Counted {
+    fn child(&self, place: Option<usize>) -> Option<&Self> {
+        self.children.get(place?).map(|child| &child.below)
     }
 
     /// There are no records in this, unless it is in place of an array.
     fn without_records<E: de::Error>(&self, found: Unexpected<'_>) -> Result<u64, E> {
-        if self.counted {
+        if self.here {
             return Err(E::invalid_type(found, &self));
         }
         Ok(0)
@@ -141,7 +69,7 @@ impl Arrays {
 }
 
 /// Reads a value, in which it finds so many records.
-impl<'de> DeserializeSeed<'de> for &Arrays {
+impl<'de> DeserializeSeed<'de> for &Counted {
     type Value = u64;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<u64, D::Error> {
@@ -149,7 +77,7 @@ impl<'de> DeserializeSeed<'de> for &Arrays {
     }
 }
 
-impl<'de> de::Visitor<'de> for &Arrays {
+impl<'de> de::Visitor<'de> for &Counted {
     type Value = u64;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -182,9 +110,9 @@ impl<'de> de::Visitor<'de> for &Arrays {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<u64, A::Error> {
-        let (mut count, mut index) = (0_u64, 0);
+        let (mut count, mut index) = (0_u64, 0_u64);
         loop {
-            let inside = match self.at_index(index) {
+            let inside = match self.child(self.index(index)) {
                 Some(arrays) => elements.next_element_seed(arrays)?,
                 None => elements.next_element::<Anything>()?.map(|_| 0),
             };
@@ -193,7 +121,7 @@ impl<'de> de::Visitor<'de> for &Arrays {
             };
             count = count
                 .saturating_add(inside)
-                .saturating_add(u64::from(self.counted));
+                .saturating_add(u64::from(self.here));
             index = index.saturating_add(1);
         }
     }
@@ -212,10 +140,10 @@ impl<'de> de::Visitor<'de> for &Arrays {
 }
 
 /// Reads a key, and finds the arrays in its value.
-struct Key<'a>(&'a Arrays);
+struct Key<'a>(&'a Counted);
 
 impl<'de, 'a> DeserializeSeed<'de> for Key<'a> {
-    type Value = Option<&'a Arrays>;
+    type Value = Option<&'a Counted>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_str(self)
@@ -223,37 +151,15 @@ impl<'de, 'a> DeserializeSeed<'de> for Key<'a> {
 }
 
 impl<'a> de::Visitor<'_> for Key<'a> {
-    type Value = Option<&'a Arrays>;
+    type Value = Option<&'a Counted>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a key")
     }
 
     fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
-        Ok(self.0.at_key(key))
+        Ok(self.0.child(self.0.key(key)))
     }
-}
-
-impl Child {
-    fn is_at(&self, key: &str) -> bool {
-        folding::is(key, &self.key)
-    }
-}
-
-/// A reference token of a JSON Pointer as the key that it stands for (RFC 6901, section 4).
-fn unescape(token: &str) -> Result<String, InvalidPointer> {
-    let mut parts = token.split('~');
-    let mut key = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let (character, rest) = match part.split_at_checked(1) {
-            Some(("0", rest)) => ('~', rest),
-            Some(("1", rest)) => ('/', rest),
-            _ => return Err(InvalidPointer::Escape),
-        };
-        key.push(character);
-        key.push_str(rest);
-    }
-    Ok(key)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The example's cost table against the published price list, and the table as a whole.
 
+mod bodies;
 #[cfg(not(target_arch = "wasm32"))]
 mod properties;
 #[cfg(not(target_arch = "wasm32"))]
@@ -96,7 +97,7 @@ impl Operation {
 fn cost<'t>(table: &'t CostTable, method: &str, target: &str, body: &str) -> (u64, &'t str) {
     let charge = match table.quote(method, target) {
         Quote::Known(charge) => charge,
-        Quote::PerRecord(quote) => quote.settle(body.as_bytes()).unwrap(),
+        Quote::ByBody(quote) => quote.settle(body.as_bytes()).unwrap(),
     };
     (charge.cost.get(), table.rule_name(charge.rule))
 }
@@ -144,7 +145,7 @@ fn only_operations_with_a_price_per_record_need_their_body() {
     for operation in operations() {
         let needs_body = matches!(
             table.quote(operation.method, &operation.path()),
-            Quote::PerRecord(_)
+            Quote::ByBody(_)
         );
         let expected =
             operation.bulk_array.is_some() && !operation.template.ends_with("/updateMany");
@@ -289,7 +290,7 @@ fn a_literal_in_another_case_may_be_a_parameter() {
 
 #[test]
 fn a_quote_outlives_its_table() {
-    let Quote::PerRecord(quote) = example().quote("POST", "/api/v1/tickets/moveToTrash") else {
+    let Quote::ByBody(quote) = example().quote("POST", "/api/v1/tickets/moveToTrash") else {
         panic!()
     };
     assert_eq!(quote.at_least().cost.get(), 6);

@@ -6,7 +6,7 @@ use super::{details::Details, json};
 use crate::{
     document::json::cut,
     model::{credits::Credits, terms::Model},
-    pricing::cost_table::{CostTable, Quote},
+    pricing::cost_table::{CostTable, Facts, Quote},
 };
 
 /// The call whose price is asked for.
@@ -64,8 +64,13 @@ pub struct Document<'a> {
     pub method: &'a str,
     /// The path with its query asked about.
     pub path: &'a str,
-    /// What the call would cost now; at least, where `perRecord` is there. Under the legacy model, 1 or nothing.
+    /// What the call would cost now; at least, where `perRecord` is there. Under the legacy model, 1 or nothing. Where `atMost` is there, as a
+    /// call to which nothing applies that `atMost` depends on.
     pub cost: u64,
+    /// What it costs at most by its headers, the claims of its token, and the members of its body, where its price depends on them; of a batch,
+    /// each part.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at_most: Option<u64>,
     /// The rule of the cost table that says so, `default` where no rule names the call.
     pub rule: &'a str,
     /// For a call that is priced by the records in its body.
@@ -131,19 +136,30 @@ impl Call {
         let quote = costs.quote(&self.method, &self.path);
         let (price, per_record) = match &quote {
             Quote::Known(charge) => (charge.cost, None),
-            Quote::PerRecord(quote) => {
-                let at_least = quote.at_least().cost;
+            Quote::ByBody(quote) => {
+                let at_least = quote.without_body().cost;
                 let prices = quote.prices();
                 // Of several that may apply, the most expensive first: what counts for one record more.
+                let prices = prices.filter(|_| !quote.depends_on_members());
                 let dearest = prices.max_by_key(|(credits, records)| credits.get() / *records);
                 let per_record = dearest
                     .map(|(credits, records)| PerRecord::new(credits, records.get(), at_least));
                 (at_least, per_record)
             }
         };
-        let rule = costs.rule_name(quote.rule());
+        let rule = costs.rule_name(quote.without_body().rule);
         let per_record = per_record.filter(|_| details.model != Model::Legacy);
-        self.document(details.model.cost(price), rule, per_record, details)
+        let price = details.model.cost(price);
+        let document = self.document(price, rule, per_record, details);
+        let most = costs.depends_on_more_than_targets().then(|| {
+            let most = costs.quote_with(&self.method, &self.path, Facts::Unknown);
+            details.model.cost(most.at_most().cost)
+        });
+        let at_most = most.filter(|most| *most > price).map(Credits::get);
+        Document {
+            at_most,
+            ..document
+        }
     }
 
     /// The answer for a call that costs nothing, whatever the cost table says.
@@ -163,6 +179,7 @@ impl Call {
             method: &self.method,
             path: &self.path,
             cost: cost.get(),
+            at_most: None,
             rule,
             per_record,
             model: details.model.name(),
@@ -253,6 +270,35 @@ mod tests {
                 "model": "credits", "remaining": 29_652, "affordable": true,
             }),
         );
+    }
+
+    #[test]
+    fn a_call_whose_price_depends_on_more_is_told_the_most() {
+        let config: CostsConfig = serde_json::from_value(serde_json::json!({
+            "default": 1,
+            "rules": [
+                {"name": "rpc", "operations": ["POST /mcp"], "cost": 2},
+                {"name": "ping", "operations": ["POST /mcp"], "when": {"body": {"/method": "ping"}}, "cost": 0},
+                {"name": "search", "operations": ["POST /mcp"], "when": {"body": {"/method": "search"}}, "cost": 50},
+                {"name": "deep", "operations": ["GET /a"], "when": {"headers": {"x-mode": "deep"}}, "cost": 9},
+            ],
+        }))
+        .unwrap();
+        let (costs, details) = (CostTable::compile(&config).unwrap(), ordinary());
+        let told = |query: &str| {
+            let call = Call::from_query(query).unwrap();
+            let document = call.priced(&costs, &details);
+            (document.cost, document.at_most, document.rule.to_owned())
+        };
+        assert_eq!(
+            told("method=POST&path=/mcp"),
+            (2, Some(50), "rpc".to_owned())
+        );
+        assert_eq!(
+            told("method=GET&path=/a"),
+            (1, Some(9), "default".to_owned())
+        );
+        assert_eq!(told("method=GET&path=/b"), (1, None, "default".to_owned()));
     }
 
     #[test]

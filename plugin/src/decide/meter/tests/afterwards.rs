@@ -155,7 +155,7 @@ fn a_call_is_settled_by_what_the_upstream_states_and_never_overspends() {
     });
     let settle = |stated: Option<&str>| {
         let (mut meter, _) = desk.head("POST /query", Some("7"), true);
-        assert_eq!(meter.settles_from(), Some("x-used"));
+        assert_eq!(meter.settles_from(false), Some("x-used"));
         let counts = answer(&mut meter, &desk, 200, stated);
         (
             words(&meter),

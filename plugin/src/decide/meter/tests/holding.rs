@@ -167,7 +167,7 @@ fn an_answer_before_the_body_is_charged_the_least_at_once() {
     held.state = State::Holding {
         holder: Rc::clone(holder),
         quote: match shared.policy.costs.quote("POST", "/bulk") {
-            Quote::PerRecord(quote) => quote,
+            Quote::ByBody(quote) => quote,
             Quote::Known(_) => panic!("a price per record"),
         },
     };

@@ -193,3 +193,133 @@ fn a_body_has_a_size_that_can_be_buffered() {
         );
     }
 }
+
+#[test]
+fn conditions_are_on_what_there_can_be() {
+    let when =
+        |when: &str| format!(r#""name":"b","operations":["POST /b"],"when":{when},"cost":1"#);
+    let check = |conditions: &str, expected: &str| {
+        check_rule(
+            &when(conditions),
+            &format!("invalid configuration at `costs.rules[1].when{expected}"),
+        );
+    };
+    check(
+        r#"{"headers":{"a b":"1"}}"#,
+        ".headers`: \"a b\": expected the name of a request header other than `host`, of which the property `request.host` tells",
+    );
+    check(
+        r#"{"headers":{"Host":"1"}}"#,
+        ".headers`: \"Host\": expected the name of a request header other than `host`, of which the property `request.host` tells",
+    );
+    check(
+        r#"{"headers":{"X-A":"1","x-a":"2"}}"#,
+        ".headers`: \"x-a\": expected each header once (names are compared without case)",
+    );
+    check(
+        r#"{"properties":[{"property":[],"value":"1"}]}"#,
+        ".properties[0].property`: []: expected the segments of a property's path, at least one, none empty and none with a NUL",
+    );
+    check(
+        r#"{"properties":[{"property":["a"],"value":"1"},{"property":["a"],"value":"2"}]}"#,
+        ".properties[1].property`: [\"a\"]: expected each property once",
+    );
+    check(
+        r#"{"body":{"method":"1"}}"#,
+        ".body`: \"method\": expected a JSON Pointer to a member of the body, such as \"/method\"",
+    );
+    check(
+        r#"{"body":{"":"1"}}"#,
+        ".body`: \"\": expected a JSON Pointer to a member of the body, such as \"/method\"",
+    );
+    check(
+        r#"{"body":{"/a~2":"1"}}"#,
+        ".body`: \"/a~2\": expected `~0` for `~` and `~1` for `/` in a JSON Pointer",
+    );
+    check(
+        r#"{"body":{"/a":"1","/A":true}}"#,
+        ".body`: \"/A\": expected each member once (keys are compared without case)",
+    );
+    check(
+        r#"{"graphql":{}}"#,
+        ".graphql`: {}: expected `operation`, `type`, or both",
+    );
+    check(
+        r#"{"graphql":{"operation":"a b"}}"#,
+        ".graphql.operation`: \"a b\": expected the name of a GraphQL operation, or \"*\" for any name",
+    );
+    let many: Vec<String> = (0..65).map(|at| format!("\"/m{at}\":1")).collect();
+    check(
+        &format!("{{\"body\":{{{}}}}}", many.join(",")),
+        ".body`: \"/m64\": expected at most 64 different members in the conditions of all rules",
+    );
+}
+
+#[test]
+fn rules_with_the_same_conditions_compete() {
+    for (one, other) in [
+        (r#"{"headers":{"X":"a"}}"#, r#"{"headers":{"x":"A"}}"#),
+        (r#"{"body":{"/a":"x"}}"#, r#"{"body":{"/A":"X"}}"#),
+        (r#"{"body":{"/a":1}}"#, r#"{"body":{"/a":1}}"#),
+        (
+            r#"{"graphql":{"operation":"A"}}"#,
+            r#"{"graphql":{"operation":"A"}}"#,
+        ),
+        (r#"{"a":"1"}"#, r#"{"query":{"A":"1"}}"#),
+    ] {
+        let rule = |name: &str, when: &str| {
+            format!(r#"{{"name":"{name}","operations":["POST /b"],"when":{when},"cost":1}}"#)
+        };
+        let rules = [rule("one", one), rule("other", other)].join(",");
+        check(
+            &format!(r#"{{"default":1,"rules":[{rules}]}}"#),
+            "invalid configuration at `costs.rules[1].operations[0]`: \"POST /b\": expected an operation with another \"when\" than \
+             `costs.rules[0].operations[0]` (rule \"one\"), which prices the same calls",
+        );
+    }
+    for (one, other) in [
+        (r#"{"headers":{"a":"1"}}"#, r#"{"a":"1"}"#),
+        (r#"{"body":{"/a":"1"}}"#, r#"{"body":{"/a":1}}"#),
+        (r#"{"body":{"/a":"1"}}"#, r#"{"body":{"/a":"*"}}"#),
+        (
+            r#"{"graphql":{"operation":"A"}}"#,
+            r#"{"graphql":{"operation":"*"}}"#,
+        ),
+        (
+            r#"{"graphql":{"type":"query"}}"#,
+            r#"{"graphql":{"operation":"A"}}"#,
+        ),
+    ] {
+        let rule = |name: &str, when: &str| {
+            format!(r#"{{"name":"{name}","operations":["POST /b"],"when":{when},"cost":1}}"#)
+        };
+        let rules = [rule("one", one), rule("other", other)].join(",");
+        assert!(compile_text(&format!(r#"{{"default":1,"rules":[{rules}]}}"#)).is_ok());
+    }
+}
+
+#[test]
+fn a_response_states_its_cost_in_one_place() {
+    let check = |settle: &str, expected: &str| {
+        check_rule(
+            &format!(r#""name":"b","operations":["POST /b"],"cost":1,"settle_from":{settle}"#),
+            &format!("invalid configuration at `costs.rules[1].settle_from{expected}"),
+        );
+    };
+    check(
+        "{}",
+        "`: {…}: expected one of `header`, `trailer` and `body`",
+    );
+    check(
+        r#"{"header":"x","body":"/a"}"#,
+        "`: {…}: expected one of `header`, `trailer` and `body`",
+    );
+    check(
+        r#"{"body":"usage"}"#,
+        ".body`: \"usage\": expected a JSON Pointer to a member of the body, such as \"/usage/total_tokens\"",
+    );
+    check(
+        r#"{"body":"/a~"}"#,
+        ".body`: \"/a~\": expected `~0` for `~` and `~1` for `/` in a JSON Pointer",
+    );
+}

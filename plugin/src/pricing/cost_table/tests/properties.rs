@@ -178,7 +178,7 @@ proptest! {
         EXAMPLE.with(|table| {
             for target in [target.clone(), format!("/api/v1/{target}"), tail.clone(), format!("/api/v1/tickets{tail}")] {
                 let _quote = table.quote(&method, &target);
-                if let super::Quote::PerRecord(quote) = table.quote("POST", "/api/v1/tickets/moveToTrash") {
+                if let super::Quote::ByBody(quote) = table.quote("POST", "/api/v1/tickets/moveToTrash") {
                     let _unreadable = quote.settle(body.as_bytes());
                 }
             }

@@ -2,6 +2,8 @@ use super::super::RuleId;
 use super::super::path::{Slashes, segments};
 use super::super::price::Price;
 use super::super::quote::{Charge, Highest, Quote};
+use super::super::rule::Conditions;
+use super::super::stated::Facts;
 use super::*;
 use crate::model::credits::Credits;
 #[cfg(target_arch = "wasm32")]
@@ -14,7 +16,7 @@ fn tree(operations: &[&str]) -> Node {
         let price = Price::Fixed(Credits::ZERO);
         let rule = Arc::new(Rule {
             id: RuleId(id),
-            conditions: Vec::new(),
+            conditions: Conditions::default(),
             price,
         });
         root.insert(&Operation::parse(operation).unwrap(), &rule)
@@ -34,8 +36,8 @@ fn find_all(root: &Node, method: &str, path: &str) -> (Found, Vec<u32>) {
             cost: Credits::ZERO,
             rule: RuleId::DEFAULT,
         };
-        candidates.quote("", otherwise, &mut highest);
-        let Quote::Known(charge) = highest.into_quote() else {
+        candidates.quote("", Facts::None, otherwise, &mut highest);
+        let Quote::Known(charge) = highest.into_quote(&Arc::default()) else {
             panic!()
         };
         charge.rule.0
@@ -211,7 +213,7 @@ fn one_segment_is_one_of_two_only_if_one_has_more_text() {
     let mut insert = |operation: &str| {
         let rule = Arc::new(Rule {
             id: RuleId(9),
-            conditions: Vec::new(),
+            conditions: Conditions::default(),
             price: Price::Fixed(Credits::ZERO),
         });
         root.insert(&Operation::parse(operation).unwrap(), &rule)
