@@ -91,8 +91,8 @@ impl Reader {
         all
     }
 
-    /// The segments that it sees.
-    fn read(&self, path: &str) -> Vec<String> {
+    /// The segments that it sees, and what they were before a format was taken off the last one.
+    fn read(&self, path: &str) -> (Vec<String>, Vec<String>) {
         let mut path = path.to_owned();
         self.rewrite(&mut path, When::BeforeDecoding);
         for _ in 0..self.decodings.0 {
@@ -121,13 +121,14 @@ impl Reader {
             }
         }
         segments.retain(|segment| !segment.is_empty());
+        let formatted = segments.clone();
         if self.lenient
             && let Some(last) = segments.last_mut()
             && let Some(plain) = last.strip_suffix(".json")
         {
             *last = plain.to_owned();
         }
-        segments
+        (segments, formatted)
     }
 
     fn rewrite(&self, path: &mut String, now: When) {
@@ -155,8 +156,8 @@ impl Reader {
     }
 }
 
-/// The cost of the most specific operation, found by comparing all.
-fn served(operations: &[(Vec<&str>, u64)], default: u64, segments: &[String]) -> u64 {
+/// The cost of the most specific operation, found by comparing all; `None` if there is none.
+fn served(operations: &[(Vec<&str>, u64)], segments: &[String]) -> Option<u64> {
     let rank = |template: &[&str]| -> Option<Vec<usize>> {
         let (fixed, rest) = match template.split_last() {
             Some((&"**", fixed)) => (fixed, true),
@@ -185,7 +186,7 @@ fn served(operations: &[(Vec<&str>, u64)], default: u64, segments: &[String]) ->
     let ranked = operations
         .iter()
         .filter_map(|(template, cost)| Some((rank(template)?, *cost)));
-    ranked.min().map_or(default, |(_, cost)| cost)
+    ranked.min().map(|(_, cost)| cost)
 }
 
 fn check(operations: &[(Vec<&str>, u64)], default: u64, path: &str) -> Result<(), String> {
@@ -217,9 +218,15 @@ fn check(operations: &[(Vec<&str>, u64)], default: u64, path: &str) -> Result<()
         rules.collect::<Vec<_>>().join(",")
     ));
     let (charged, _) = cost(&table, "GET", path, "");
+    let with_format = |(template, _): &&(Vec<&str>, u64)| {
+        template.last().is_some_and(|last| last.ends_with(".json"))
+    };
+    let named: Vec<_> = operations.iter().filter(with_format).cloned().collect();
     for reader in Reader::all(path) {
-        let segments = reader.read(path);
-        let served = served(operations, default, &segments);
+        let (segments, formatted) = reader.read(path);
+        // An operation that is named with its format is that one: `GET /openapi.json` may be free.
+        let served = served(&named, &formatted).or_else(|| served(operations, &segments));
+        let served = served.unwrap_or(default);
         if served > charged {
             return Err(format!(
                 "{path} is charged {charged}, and served for {served} as {segments:?} by {reader:?}"
@@ -264,6 +271,14 @@ proptest! {
         let checked = check(&unique, default, &path);
         prop_assert!(checked.is_ok(), "{:?} {unique:?}", checked);
     }
+}
+
+#[test]
+fn an_operation_that_is_named_with_its_format_costs_what_is_said() {
+    let named = (vec!["a.json"], 0);
+    assert_eq!(check(&[named.clone()], 1, "/a.json"), Ok(()));
+    let plain = (vec!["a"], 5);
+    assert_eq!(check(&[named, plain], 1, "/a.json"), Ok(()));
 }
 
 /// What real backends were seen to serve, and what was charged too little once.
