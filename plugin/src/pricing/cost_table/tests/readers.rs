@@ -276,7 +276,7 @@ proptest! {
 #[test]
 fn an_operation_that_is_named_with_its_format_costs_what_is_said() {
     let named = (vec!["a.json"], 0);
-    assert_eq!(check(&[named.clone()], 1, "/a.json"), Ok(()));
+    assert_eq!(check(std::slice::from_ref(&named), 1, "/a.json"), Ok(()));
     let plain = (vec!["a"], 5);
     assert_eq!(check(&[named, plain], 1, "/a.json"), Ok(()));
 }
