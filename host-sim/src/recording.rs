@@ -165,19 +165,34 @@ impl Recording {
     /// Joins what a tap behind the plugin saw, by `x-request-id`: a call of which it saw nothing was answered by the plugin.
     pub fn with_behind(&mut self, behind: Self) {
         let id = |call: &Call| call.request.header("x-request-id").map(str::to_owned);
-        let mut seen: std::collections::BTreeMap<_, _> = behind
-            .calls
-            .into_iter()
-            .filter_map(|call| Some((id(&call)?, call)))
-            .collect();
+        // Of retries and of ids that clients repeat, each call has its own, in their order.
+        let mut seen = std::collections::BTreeMap::<_, std::collections::VecDeque<_>>::new();
+        for call in behind.calls {
+            match id(&call) {
+                Some(id) => seen.entry(id).or_default().push_back(call),
+                None => self.skipped.push(format!(
+                    "{}: a call behind the plugin without `x-request-id`, by which calls are joined",
+                    call.source
+                )),
+            }
+        }
         for call in &mut self.calls {
-            let found = id(call).and_then(|id| seen.remove(&id));
+            let Some(id) = id(call) else {
+                self.skipped.push(format!(
+                    "{}: what is behind the plugin is not joined, as the call has no `x-request-id`",
+                    call.source
+                ));
+                continue;
+            };
+            let found = seen
+                .get_mut(&id)
+                .and_then(std::collections::VecDeque::pop_front);
             call.behind = Some(match found {
                 Some(found) => Behind::Upstream(Box::new((found.request, found.response))),
                 None => Behind::Nothing,
             });
         }
-        let left = seen.into_values();
+        let left = seen.into_values().flatten();
         self.skipped.extend(
             left.map(|call| format!("{}: no tap before the plugin saw this call", call.source)),
         );
@@ -204,10 +219,15 @@ impl Recording {
     /// Headers with secrets in them, which a scenario of these calls has as well.
     #[must_use]
     pub fn secrets(&self) -> Vec<&str> {
-        let messages = self
-            .calls
-            .iter()
-            .flat_map(|call| [Some(&call.request), call.response.as_ref()]);
+        let messages = self.calls.iter().flat_map(|call| {
+            let behind = match &call.behind {
+                Some(Behind::Upstream(seen)) => [Some(&seen.0), seen.1.as_ref()],
+                _ => [None, None],
+            };
+            [Some(&call.request), call.response.as_ref()]
+                .into_iter()
+                .chain(behind)
+        });
         let names = messages.flatten().flat_map(|message| &message.headers);
         let mut secrets: Vec<_> = names
             .map(|(name, _)| name.as_str())

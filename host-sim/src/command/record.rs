@@ -46,9 +46,9 @@ pub(crate) struct Record {
 impl Record {
     /// Whether the scenario holds, if it was run.
     pub(crate) fn execute(&self) -> anyhow::Result<bool> {
-        let mut recording = read(&self.recordings)?;
+        let mut recording = read(&self.recordings, false)?;
         if !self.behind.is_empty() {
-            recording.with_behind(read(&self.behind)?);
+            recording.with_behind(read(&self.behind, true)?);
         }
         for skipped in recording.skipped() {
             eprintln!("passed over: {skipped}");
@@ -112,11 +112,11 @@ impl Record {
     }
 }
 
-/// All calls of these files.
-fn read(paths: &[PathBuf]) -> anyhow::Result<Recording> {
+/// All calls of these files. Of calls that the plugin answered all, nothing is written `behind` it.
+fn read(paths: &[PathBuf], behind: bool) -> anyhow::Result<Recording> {
     let mut all = Recording::default();
     for path in paths {
-        for file in files(path)? {
+        for file in files(path, behind)? {
             let bytes = fs::read(&file).with_context(|| file.display().to_string())?;
             all.add(Recording::read(&bytes, &file)?);
         }
@@ -125,7 +125,7 @@ fn read(paths: &[PathBuf]) -> anyhow::Result<Recording> {
 }
 
 /// A file itself, or the recordings in a directory, in the order of their names.
-fn files(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
+fn files(path: &Path, may_be_none: bool) -> anyhow::Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
@@ -138,7 +138,7 @@ fn files(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
             files.push(file);
         }
     }
-    if files.is_empty() {
+    if files.is_empty() && !may_be_none {
         bail!("{}: no *.json and no *.har in this directory", place());
     }
     files.sort();

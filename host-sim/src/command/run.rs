@@ -162,6 +162,12 @@ impl Run {
             outcomes.push(outcome);
         }
         bar.finish_and_clear();
+        if outcomes.is_empty() {
+            match &self.filter {
+                Some(filter) => bail!("no test or scenario has `{filter}` in its name"),
+                None => bail!("there is no test in these files"),
+            }
+        }
         if let Some(file) = &self.junit {
             junit::write(file, &outcomes).with_context(|| file.display().to_string())?;
         }

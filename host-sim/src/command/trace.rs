@@ -43,7 +43,7 @@ pub(crate) struct Trace {
     #[arg(long)]
     json: bool,
     /// Wait for gdb or lldb, which then stops in the filter's source: it must have DWARF. Its machine code and scripts for both go to this folder
-    #[arg(long, value_name = "FOLDER", num_args = 0..=1, default_missing_value = ".")]
+    #[arg(long, value_name = "FOLDER", num_args = 0..=1, require_equals = true, default_missing_value = ".")]
     debugger: Option<PathBuf>,
 }
 

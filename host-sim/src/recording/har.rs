@@ -199,7 +199,7 @@ fn bytes_of(data: PostData) -> Result<Vec<u8>, String> {
 fn content(content: Content) -> Result<Option<Vec<u8>>, String> {
     match content.text {
         Some(text) => decoded(text, content.encoding.as_deref()).map(Some),
-        None if content.size.unwrap_or(0) <= 0 => Ok(Some(Vec::new())),
+        None if content.size == Some(0) => Ok(Some(Vec::new())),
         None => Ok(None),
     }
 }

@@ -150,7 +150,8 @@ fn expect(text: &mut String, call: &Call, options: &Options) {
         let gone = sent.keys().filter(|name| !passed.contains_key(*name));
         members.extend(gone.map(|name| format!("{} = false", key(name))));
         inline(text, "headers", &members);
-        if !seen.truncated && call.request.body.is_some() {
+        let is_whole = !seen.truncated && !call.request.truncated;
+        if is_whole && call.request.body.is_some() {
             whole(text, &seen.bytes());
         }
     }

@@ -66,10 +66,19 @@ pub(super) fn run(
     passage.go()?;
     let Passage {
         mut simulator,
-        check,
+        mut check,
         seen,
         ..
     } = passage;
+    if let Some(failure) = simulator.any_failure() {
+        let failure = failure.to_string();
+        check.differs(
+            "stream_destroy",
+            test.case.line,
+            "the plugin lives".to_owned(),
+            failure,
+        );
+    }
     let trace = simulator.take_trace();
     Ok(check.into_report(seen.exchange, simulator.log(), trace))
 }
@@ -137,7 +146,8 @@ impl Passage<'_> {
         self.check
             .side_effects("stream_init", &case.stream_init, &init)?;
         if let Some(invocation) = &case.request_headers {
-            let observed = self.observed(call, None);
+            let headers = self.simulator.request_headers(call);
+            let observed = self.observed(headers);
             self.check.phase("request_headers", invocation, &observed)?;
         }
         self.bodies("request_body", call, &case.request_body, body, filled)?;
@@ -199,7 +209,7 @@ impl Passage<'_> {
         self.simulator.respond(call, status, &headers, ended);
         self.settle()?;
         if let Some(invocation) = &case.response_headers {
-            let observed = self.observed(call, self.seen.answer.clone());
+            let observed = self.observed(self.seen.answer.clone());
             if observed.immediate.is_none()
                 && observed.headers.is_none()
                 && self.seen.held.is_none()
@@ -253,7 +263,11 @@ impl Passage<'_> {
                 let end = number == last && index.saturating_add(1) == all;
                 self.piece(phase, call, bytes, end)?;
             }
-            let mut observed = self.observed(call, None);
+            let headers = match phase {
+                "request_body" => self.simulator.request_headers(call),
+                _ => self.seen.answer.clone(),
+            };
+            let mut observed = self.observed(headers);
             if observed.immediate.is_none() {
                 let (all, before) = match phase {
                     "request_body" => (&self.seen.sent, sent),
@@ -339,11 +353,10 @@ impl Passage<'_> {
             .collect()
     }
 
-    /// What is seen now. The head of a request is looked at where it is.
-    fn observed(&mut self, call: CallId, answer: Option<Vec<(String, String)>>) -> Observed {
+    /// What is seen now, in a phase of which these headers have come out.
+    fn observed(&mut self, headers: Option<Vec<(String, String)>>) -> Observed {
         let trace = self.simulator.take_trace();
         let immediate = self.check.immediate(trace, self.seen.exchange.as_ref());
-        let headers = answer.or_else(|| self.simulator.request_headers(call));
         let answered = self.seen.exchange.as_ref().filter(|_| immediate.is_some());
         let headers = match answered {
             Some(exchange) => {

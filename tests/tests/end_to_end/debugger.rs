@@ -37,8 +37,8 @@ pub(crate) fn gdb_stops_in_the_source_of_a_filter(_: &World) -> anyhow::Result<(
         .arg(host_sim()?)
         .arg("trace")
         .arg(&module)
-        .args(["--path", "/a", "--debugger"])
-        .arg(&scripts)
+        .args(["--path", "/a"])
+        .arg(format!("--debugger={}", scripts.display()))
         .status()
         .context("cannot run gdb")?;
     let said = fs::read_to_string(folder.path().join("log"))?;
