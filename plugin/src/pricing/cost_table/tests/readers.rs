@@ -219,12 +219,14 @@ fn check(operations: &[(Vec<&str>, u64)], default: u64, path: &str) -> Result<()
     ));
     let (charged, _) = cost(&table, "GET", path, "");
     let with_format = |(template, _): &&(Vec<&str>, u64)| {
-        template.last().is_some_and(|last| last.ends_with(".json"))
+        template
+            .last()
+            .is_some_and(|last| !["*", "**"].contains(last))
     };
     let named: Vec<_> = operations.iter().filter(with_format).cloned().collect();
     for reader in Reader::all(path) {
         let (segments, formatted) = reader.read(path);
-        // An operation that is named with its format is that one: `GET /openapi.json` may be free.
+        // An operation whose template has the format is that one: `GET /openapi.json` and `GET /export.{format}` cost what they say.
         let served = served(&named, &formatted).or_else(|| served(operations, &segments));
         let served = served.unwrap_or(default);
         if served > charged {
