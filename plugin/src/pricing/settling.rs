@@ -133,6 +133,7 @@ mod tests {
             );
         };
         check(r#"{"usage":{"total_tokens":1234}}"#, Some("1234"));
+        check("\u{feff}{\"usage\":{\"total_tokens\":1234}}", Some("1234"));
         check(
             r#" { "a" : [ {"usage":{"total_tokens":1}}, "x\"}" ], "usage" : { "x" : { "total_tokens" : 2 } , "total_tokens" : 3.0e1 } , "b" : {} } "#,
             Some("3.0e1"),

@@ -137,9 +137,14 @@ pub(crate) fn response_header(name: &str) -> Option<Vec<u8>> {
     header(MapType::HttpResponseHeaders, name)
 }
 
-/// The first value of a response trailer, while the trailers pass.
+/// All values of a response trailer, joined, while the trailers pass: which of several is meant is not for the filter to guess.
 pub(crate) fn response_trailer(name: &str) -> Option<Vec<u8>> {
-    header(MapType::HttpResponseTrailers, name)
+    // SAFETY: the host writes to the two variables of `receive`.
+    let pairs = receive(|data, len| unsafe {
+        proxy_get_header_map_pairs(MapType::HttpResponseTrailers, data, len)
+    });
+    let trailers = HeaderMap::new(pairs?);
+    trailers.joined(name).map(std::borrow::Cow::into_owned)
 }
 
 /// The piece of a response's body that passes, at most `max` bytes of it.

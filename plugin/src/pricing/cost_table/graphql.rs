@@ -3,7 +3,8 @@
 //! A call has a document and may name one of its operations; without a name, the document has one operation (GraphQL, section 6.1). So the
 //! operations of the document are read, and the name is believed only if the document has it. A document that is not in the call, because
 //! the server knows it by a hash, cannot be read: then the name counts, which servers compare with their document. Without a name, or where
-//! the document cannot be read, the call may run anything.
+//! the document cannot be read, the call may run anything. A call that has both a document and what a server may know another one by is read in
+//! both ways.
 
 mod document;
 
@@ -29,6 +30,8 @@ pub(super) struct Graphql {
     pub(super) kind: Option<Kind>,
     /// The numbers of the members that have the document and the name.
     pub(super) members: [usize; 2],
+    /// The numbers of the members by which a server may know another document than the one in the call.
+    pub(super) persisted: [usize; 4],
     /// The query parameters that have them.
     pub(super) parameters: [Name; 2],
 }
@@ -36,12 +39,18 @@ pub(super) struct Graphql {
 /// Where the document of a call is, and where the name of its operation.
 pub(super) const PARTS: [&str; 2] = ["query", "operationName"];
 
+/// By what a server may know a document that is not in the call, or another one than is: Apollo's persisted queries have it in `extensions`,
+/// Relay's in `doc_id`, others in `documentId` (GraphQL over HTTP, persisted documents) or `id`.
+pub(super) const PERSISTED: [&str; 4] = ["extensions/persistedQuery", "doc_id", "documentId", "id"];
+
 /// What a query gives of a document and a name.
 #[derive(Clone, Debug, Default)]
 pub(super) struct InQuery {
     parts: [Part; 2],
     /// Whether there is a query at all, by which a server may know a document.
     any: bool,
+    /// Whether it has something by which a server may know another document than the one in the call.
+    persisted: bool,
 }
 
 /// All that a document or a name may be.
@@ -93,6 +102,7 @@ impl InQuery {
         Self {
             parts: parts.map(Part::of_values),
             any: !query.is_empty(),
+            persisted: names_document(query),
         }
     }
 
@@ -105,8 +115,22 @@ impl InQuery {
         Self {
             parts: [odd(), odd()],
             any: true,
+            persisted: true,
         }
     }
+}
+
+/// Whether a parameter of a query is called as what a server may know a document by, or begins as that does.
+fn names_document(query: &str) -> bool {
+    query.split(['&', ';']).any(|parameter| {
+        let name = parameter.split(['=', '[', '.']).next().unwrap_or_default();
+        let name = percent_encoding::percent_decode_str(name).decode_utf8_lossy();
+        let name = name.split(['[', '.']).next().unwrap_or_default().trim();
+        let roots = PERSISTED.iter().filter_map(|place| place.split('/').next());
+        roots
+            .into_iter()
+            .any(|root| root.eq_ignore_ascii_case(name))
+    })
 }
 
 impl Graphql {
@@ -126,7 +150,9 @@ impl Graphql {
         }
         let [document, name] = self.members.map(|number| body.member(number));
         let [in_query, name_in_query] = query.parts.clone();
-        let documents = in_query.with(document);
+        let mut documents = in_query.with(document);
+        let is_given = |number: &usize| body.member(*number).is_some_and(Member::is_given);
+        documents.missing |= query.persisted || self.persisted.iter().any(is_given);
         let names = name_in_query.with(name);
         let (mut least, mut most) = (Found::Surely, Found::No);
         let mut add = |found: Found| {

@@ -47,6 +47,15 @@ pub(super) enum Given {
     Odd,
 }
 
+impl Member {
+    /// Whether there may be something there.
+    pub(super) fn is_given(&self) -> bool {
+        self.values
+            .iter()
+            .any(|given| !matches!(given, Given::Null))
+    }
+}
+
 /// The members of a body.
 #[derive(Debug, Default)]
 pub(super) struct Read(Vec<Member>);

@@ -146,6 +146,8 @@ impl Numbers {
                 self.keep(byte, wanted);
                 state
             }
+            // A byte order mark, which some servers put before everything.
+            (State::Value(way), 0xef | 0xbb | 0xbf) if self.depth == 0 => State::Value(way),
             (State::Member, b'"') => self.begin(State::Key),
             (State::Member, b'}') => self.close(),
             (State::Colon(way), b':') => State::Value(way),

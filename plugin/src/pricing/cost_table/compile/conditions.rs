@@ -1,7 +1,7 @@
 //! From the conditions of a rule as they are written to those that a call is compared with.
 
 use super::super::config::{GraphqlCondition, MemberValue, OperationType, When};
-use super::super::graphql::{Graphql, Kind, PARTS};
+use super::super::graphql::{Graphql, Kind, PARTS, PERSISTED};
 use super::super::members::{MAX_MEMBERS, Members};
 use super::super::name::Name;
 use super::super::pointer::InvalidPointer;
@@ -143,6 +143,13 @@ fn graphql(
     }
     let mut member = |part: &str| of_table.insert(&format!("/{part}"));
     let [document, name] = PARTS.map(&mut member);
+    let persisted = PERSISTED.map(&mut member);
+    if of_table.len() > MAX_MEMBERS {
+        let expected = format!(
+            "at most {MAX_MEMBERS} different members in the conditions of all rules, of which GraphQL takes six"
+        );
+        return Err(ConfigError::invalid(path, "…", expected));
+    }
     let operation = condition.operation.as_deref();
     Ok(Graphql {
         operation: operation.and_then(wanted).map(Value::new),
@@ -153,6 +160,7 @@ fn graphql(
             OperationType::Subscription => Kind::Subscription,
         }),
         members: [document.unwrap_or_default(), name.unwrap_or_default()],
+        persisted: persisted.map(Result::unwrap_or_default),
         parameters: PARTS.map(Name::new),
     })
 }

@@ -26,6 +26,12 @@ pub(super) fn compile(settle: &SettleConfig, path: &str) -> Result<SettleFrom, C
                 return Err(invalid(relative));
             }
             let keys = pointer::keys(body).map_err(|expected| invalid(&expected.to_string()))?;
+            let is_index = |key: &String| key.bytes().all(|byte| byte.is_ascii_digit());
+            if keys.iter().any(is_index) {
+                let expected =
+                    "a JSON Pointer without elements of arrays, which are not told apart";
+                return Err(invalid(expected));
+            }
             SettleSource::Body(keys)
         }
         _ => {

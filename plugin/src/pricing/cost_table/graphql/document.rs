@@ -9,6 +9,9 @@ pub(in super::super) enum Kind {
     Subscription,
 }
 
+/// The most operations of a document that are looked at: one with more may run anything.
+const MOST: usize = 64;
+
 /// An operation of a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Operation<'d> {
@@ -42,6 +45,9 @@ pub(super) fn operations(text: &str) -> Option<Vec<Operation<'_>>> {
                     kind: Kind::Query,
                     name: None,
                 });
+                if operations.len() > MOST {
+                    return None;
+                }
                 tokens.skip_to_close(b'}')?;
                 continue;
             }
@@ -71,6 +77,9 @@ pub(super) fn operations(text: &str) -> Option<Vec<Operation<'_>>> {
             token = tokens.next()??;
         }
         operations.extend(kind.map(|kind| Operation { kind, name }));
+        if operations.len() > MOST {
+            return None;
+        }
     }
     (!operations.is_empty()).then_some(operations)
 }

@@ -356,6 +356,23 @@ mod graphql {
         check(r#"{"query":"query Viewer {"}"#, report);
         check(r#"{"query":["query Viewer { me }"]}"#, report);
         check(r#"{}"#, report);
+        // A document beside what a server may know another one by.
+        for known_by in [
+            r#""doc_id":"7""#,
+            r#""id":"7""#,
+            r#""documentId":"sha256:0""#,
+            r#""extensions":{"persistedQuery":{"sha256Hash":"0"}}"#,
+        ] {
+            let body = format!(r#"{{"query":"query Viewer {{ me }}",{known_by}}}"#);
+            check(&body, report);
+        }
+        let beside = |query: &str| {
+            let body = r#"{"query":"query Viewer { me }"}"#;
+            cost(&graphql(), "POST", &format!("/graphql?{query}"), body).0
+        };
+        assert_eq!(beside("doc%5fid=7"), 80);
+        assert_eq!(beside("extensions[persistedQuery][sha256Hash]=0"), 80);
+        assert_eq!(beside("client_id=7"), 1);
         let both = |target: &str, body: &str| cost(&graphql(), "POST", target, body).0;
         assert_eq!(
             both(
