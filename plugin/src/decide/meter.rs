@@ -47,6 +47,7 @@ mod charging;
 mod reserving;
 mod settlement;
 mod usage_query;
+mod warning;
 
 use charging::Aim;
 use settlement::Permit;
