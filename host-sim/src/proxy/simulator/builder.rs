@@ -218,7 +218,7 @@ impl Builder {
     ///
     /// simulator.take_trace();
     /// simulator.exchange(&Request::default())?;
-    /// let trace = simulator.take_trace();
+    /// let trace: Vec<_> = simulator.take_trace().iter().map(ToString::to_string).collect();
     /// assert_eq!(
     ///     trace.iter().filter(|line| line.contains("[host->vm]")).collect::<Vec<_>>(),
     ///     [
