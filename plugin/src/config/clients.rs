@@ -16,7 +16,7 @@ use crate::{
 #[serde(remote = "ClientsConfig", deny_unknown_fields)]
 pub struct ClientsConfig {
     /// Where an authentication filter states the client of a call. An id is 1 to 128 ASCII characters without `"`, `\` and control
-    /// characters; a text that is none counts with the `others`.
+    /// characters; any other text counts with the `others`.
     pub identity: SourceConfig,
     /// How much clients may use; an organization may have its own. Without any, they are counted and not limited.
     #[serde(default)]
