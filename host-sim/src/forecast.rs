@@ -44,6 +44,7 @@ mod body;
 mod bound;
 mod departure;
 mod details;
+mod directory;
 mod error;
 mod mapping;
 mod organization;
@@ -67,6 +68,7 @@ mod wish;
 
 pub use body::BodyRule;
 pub use details::{Details, Price, price_of};
+pub use directory::{Directory, DirectoryMapping};
 pub use error::ForecastError;
 pub use mapping::{
     ConfigurationMapping, DetailsMapping, Mapping, MappingError, PriceMapping, Properties, Refusal,

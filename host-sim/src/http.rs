@@ -84,12 +84,13 @@ pub(crate) fn is_upgrade(headers: &HeaderMap) -> bool {
 
 /// Whether a byte can be part of a name (RFC 9110, section 5.6.2).
 fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+    // One look at a mask of bits, where a search takes many.
+    matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
 }
 
 /// Whether a value can be sent: control characters other than the tab cannot.
 fn is_value(value: &[u8]) -> bool {
-    value
-        .iter()
-        .all(|byte| *byte == b'\t' || (*byte >= b' ' && *byte != 0x7f))
+    // All of them are looked at, many at once, which takes fewer instructions than to stop at the first.
+    let is_sent = |byte: &u8| (*byte == b'\t') | ((*byte >= b' ') & (*byte != 0x7f));
+    value.iter().fold(true, |all, byte| all & is_sent(byte))
 }

@@ -1,5 +1,9 @@
 //! Lines of text: values between what stands in every line.
 
+mod bare;
+mod piece;
+mod value;
+
 use std::borrow::Cow;
 
 use super::column::{Told, Values};
@@ -7,12 +11,11 @@ use super::entry::{Entry, WhyUnread};
 use super::fields::Fields;
 use super::known::Quotes;
 use super::part::Slot;
+use piece::{Manner, Piece};
+use value::{captured, column, named, unescaped};
 
 /// What stands behind a format's own values is called `extra1`, `extra2` and so on, unless it says its name, as `rt=0.04` does.
 const MOST_EXTRAS: usize = 16;
-
-/// Values that clients send, behind which nothing is sure where quotation marks are not escaped.
-const OF_CLIENTS: &[&str] = &["referer", "forwarded_for", "user_agent", "request_id"];
 
 /// What HAProxy has captured of a request and its answer: `{of the request|…} {of the answer}`.
 const CAPTURES: &str = "{}";
@@ -35,34 +38,8 @@ pub(super) struct Layout {
     named_slots: Vec<(String, Vec<Slot>)>,
 }
 
-/// A value, and what stands before it.
-#[derive(Clone, Debug)]
-struct Piece {
-    before: String,
-    name: String,
-    manner: Manner,
-    slots: Vec<Slot>,
-}
-
-/// How a value ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Manner {
-    /// Before a blank, or what stands behind it.
-    Word,
-    /// A word that is a number, or a dash.
-    Number,
-    /// Before what stands behind it.
-    Text,
-    /// Before a quotation mark.
-    Quoted,
-    Captures,
-}
-
 /// A value with its name.
 pub(super) type Pair<'l> = (Cow<'l, str>, Cow<'l, str>);
-
-/// The pieces of a line in order; `None` for those that were passed over.
-type Found<'l> = Vec<Option<Cow<'l, str>>>;
 
 impl Layout {
     /// A format whose lines look like this.
@@ -267,12 +244,6 @@ impl Layout {
         Some(pairs)
     }
 
-    /// How many values stand behind the format's own in this line; `None` if it is not of the format.
-    pub(super) fn count_extras(&self, line: &str) -> Option<usize> {
-        let (_, extras) = self.bare(line.trim_end(), None).ok()?;
-        Some(extras.len())
-    }
-
     /// Whether a line ends here, after a piece behind which none must come: only what closes that one is left.
     fn is_end(&self, number: usize, behind: &str) -> bool {
         let closes = |text: &str| matches!(text, "\"" | "]");
@@ -283,74 +254,6 @@ impl Layout {
     fn after(&self, number: usize) -> &str {
         let next = self.pieces.get(number.saturating_add(1));
         next.map_or(&self.end, |next| &next.before)
-    }
-
-    /// The pieces of a line in which quotation marks are not escaped, and what stands behind them. Where a line has more values than the
-    /// others, a client has sent some of them: what stands behind the values of clients is then read from the end.
-    fn bare<'l>(
-        &self,
-        line: &'l str,
-        extras_of_log: Option<usize>,
-    ) -> Result<(Found<'l>, Vec<Cow<'l, str>>), WhyUnread> {
-        let missing = |piece: &Piece| WhyUnread::NotOfFormat {
-            missing: piece.name.clone(),
-        };
-        let of_client = |piece: &Piece| OF_CLIENTS.contains(&piece.name.as_str());
-        let first = self.pieces.iter().position(of_client);
-        let first = first.unwrap_or(self.pieces.len());
-        let mut behind = line;
-        let mut found: Found<'l> = Vec::with_capacity(self.pieces.len());
-        for (number, piece) in self.pieces.iter().take(first).enumerate() {
-            let rest = behind.strip_prefix(piece.before.as_str());
-            let taken = rest.and_then(|rest| piece.taken(rest, self.after(number), self.quotes));
-            let (value, rest) = taken.ok_or_else(|| missing(piece))?;
-            found.push(Some(Cow::Borrowed(value)));
-            behind = rest;
-        }
-        let mut columns = Vec::with_capacity(16);
-        while let Some((value, rest)) = column(&mut behind, self.quotes) {
-            columns.push((value, was_quoted(behind, value)));
-            behind = rest;
-        }
-        if !behind.is_empty() {
-            return Err(WhyUnread::Ambiguous);
-        }
-        let own = self.pieces.len().saturating_sub(first);
-        let Some(extras) = columns.len().checked_sub(own) else {
-            let piece = self.pieces.get(first.saturating_add(columns.len()));
-            return Err(piece.map_or(WhyUnread::Ambiguous, missing));
-        };
-        let expected = extras_of_log.unwrap_or(extras);
-        if extras < expected {
-            return Err(WhyUnread::NotOfFormat {
-                missing: extra(extras.saturating_add(1)),
-            });
-        }
-        if extras > expected && expected > 1 {
-            return Err(WhyUnread::Ambiguous);
-        }
-        if extras == expected {
-            let own_pieces = self.pieces.iter().skip(first).zip(&columns);
-            are_as_expected(own_pieces)?;
-            let mut columns = columns.into_iter().map(|(value, _)| Cow::Borrowed(value));
-            found.extend(columns.by_ref().take(own).map(Some));
-            return Ok((found, columns.collect()));
-        }
-        // Of several values behind the format's own, a client may have sent the last one as well.
-        let tail = self
-            .pieces
-            .iter()
-            .rev()
-            .take_while(|piece| !of_client(piece));
-        let tail = tail.count();
-        let from_end =
-            last_columns(line, tail.saturating_add(expected)).ok_or(WhyUnread::Ambiguous)?;
-        let head = self.pieces.len().saturating_sub(tail);
-        are_as_expected(self.pieces.iter().skip(head).zip(&from_end))?;
-        found.resize(head, None);
-        let mut from_end = from_end.into_iter().map(|(value, _)| Cow::Borrowed(value));
-        found.extend(from_end.by_ref().take(tail).map(Some));
-        Ok((found, from_end.collect()))
     }
 
     fn unescaped<'l>(&self, manner: Manner, value: &'l str) -> (Cow<'l, str>, bool) {
@@ -371,136 +274,6 @@ impl Layout {
     }
 }
 
-impl Piece {
-    /// The value at the beginning of a text, and what is behind it.
-    fn taken<'l>(&self, text: &'l str, after: &str, quotes: Quotes) -> Option<(&'l str, &'l str)> {
-        let end = match self.manner {
-            Manner::Captures => return None,
-            Manner::Quoted => closing(text, quotes)?,
-            Manner::Text => {
-                // What stands before the next value is not always there behind the last one.
-                let whole = text.find(after).filter(|_| !after.is_empty());
-                whole.or_else(|| after.chars().next().and_then(|first| text.find(first)))?
-            }
-            Manner::Word | Manner::Number => {
-                let stop = after.bytes().next().unwrap_or(b' ');
-                let is_end = |byte: u8| byte == stop || byte == b' ';
-                let end = text.bytes().position(is_end).unwrap_or(text.len());
-                let ended = text.as_bytes().get(end).is_none_or(|byte| *byte == stop);
-                // A word is neither empty nor in quotation marks.
-                if !ended || end == 0 || text.starts_with('"') {
-                    return None;
-                }
-                let is_number =
-                    |text: &str| text == "-" || text.bytes().all(|byte| byte.is_ascii_digit());
-                if self.manner == Manner::Number && !is_number(text.get(..end)?) {
-                    return None;
-                }
-                end
-            }
-        };
-        text.split_at_checked(end)
-    }
-}
-
-/// Where the quotation mark is that ends a value.
-fn closing(text: &str, quotes: Quotes) -> Option<usize> {
-    let bytes = text.as_bytes();
-    match quotes {
-        Quotes::Escaped => {
-            let mut escaped = false;
-            bytes.iter().position(|byte| {
-                let closes = *byte == b'"' && !escaped;
-                escaped = *byte == b'\\' && !escaped;
-                closes
-            })
-        }
-        Quotes::Hashed => bytes.iter().position(|byte| *byte == b'"'),
-        Quotes::Bare => (0..bytes.len()).find(|at| {
-            let next = bytes.get(at.saturating_add(1));
-            bytes.get(*at) == Some(&b'"') && next.is_none_or(|next| *next == b' ')
-        }),
-    }
-}
-
-/// The next value of any kind, and what is behind it. What cannot be one stays where it is.
-fn column<'l>(text: &mut &'l str, quotes: Quotes) -> Option<(&'l str, &'l str)> {
-    *text = text.trim_start_matches(' ');
-    if let Some(inside) = text.strip_prefix('"') {
-        let end = closing(inside, quotes)?;
-        return Some((inside.get(..end)?, inside.get(end.saturating_add(1)..)?));
-    }
-    if let Some((value, behind)) = text.strip_prefix('[').and_then(|rest| rest.split_once(']'))
-        && (behind.is_empty() || behind.starts_with(' '))
-    {
-        return Some((value, behind));
-    }
-    let end = text.find(' ').unwrap_or(text.len());
-    // `uct="0.01"` is one value, whatever is inside.
-    let quoted = text.get(..end)?.find("=\"").map(|at| at.saturating_add(2));
-    if let Some(from) = quoted
-        && let Some(length) = closing(text.get(from..)?, quotes)
-    {
-        return text.split_at_checked(from.saturating_add(length).saturating_add(1));
-    }
-    text.split_at_checked(end).filter(|_| end > 0)
-}
-
-/// Whether a value, which stands first in a text, is in quotation marks.
-fn was_quoted(text: &str, value: &str) -> bool {
-    text.starts_with('"')
-        && text
-            .get(1..)
-            .is_some_and(|inside| inside.starts_with(value))
-}
-
-/// Whether those values are in quotation marks that should be, and no others.
-fn are_as_expected<'p>(
-    mut columns: impl Iterator<Item = (&'p Piece, &'p (&'p str, bool))>,
-) -> Result<(), WhyUnread> {
-    let found = columns.find(|(piece, (_, quoted))| *quoted != (piece.manner == Manner::Quoted));
-    match found {
-        Some((piece, _)) => Err(WhyUnread::NotOfFormat {
-            missing: piece.name.clone(),
-        }),
-        None => Ok(()),
-    }
-}
-
-/// So many values at the end of a line, in their order. Each of them that is quoted begins behind the last blank with a quotation mark.
-fn last_columns(line: &str, count: usize) -> Option<Vec<(&str, bool)>> {
-    let mut rest = line.trim_end();
-    let mut columns = Vec::with_capacity(count);
-    for _ in 0..count {
-        rest = rest.trim_end_matches(' ');
-        let (before, value, quoted) = match rest.strip_suffix('"') {
-            Some(inside) => {
-                let from = inside.rfind(" \"")?;
-                let value = inside.get(from.saturating_add(2)..)?;
-                (inside.get(..from)?, value, true)
-            }
-            None => {
-                let (before, value) = rest.rsplit_once(' ')?;
-                (before, value, false)
-            }
-        };
-        columns.push((value, quoted));
-        rest = before;
-    }
-    columns.reverse();
-    Some(columns)
-}
-
-/// A value that says its name.
-fn named(value: &str) -> Option<(&str, &str)> {
-    let (name, value) = value.split_once('=')?;
-    let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic())
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
-    is_name.then(|| (name, value.trim_matches('"')))
-}
-
 fn known_slots<'s>(
     known: &'s mut Vec<(String, Vec<Slot>)>,
     fields: &Fields,
@@ -518,56 +291,10 @@ fn known_slots<'s>(
     known.get(place).map_or(&[], |(_, slots)| slots)
 }
 
-/// Calls back with each captured value, and gives what is behind all of them.
-fn captured<'l>(text: &'l str, put: &mut dyn FnMut(&'l str)) -> &'l str {
-    let mut rest = text;
-    while let Some((inside, behind)) = rest.strip_prefix('{').and_then(|rest| rest.split_once('}'))
-    {
-        inside.split('|').for_each(&mut *put);
-        rest = behind.trim_start_matches(' ');
-    }
-    rest
-}
-
 fn capture(number: usize) -> String {
     format!("capture{number}")
 }
 
 fn extra(number: usize) -> String {
     format!("extra{number}")
-}
-
-/// A text without its escapes, and whether something in it was no UTF-8.
-fn unescaped(text: &str, mark: u8) -> (Cow<'_, str>, bool) {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    let hex = |digits: &[u8]| {
-        let digits = std::str::from_utf8(digits).ok()?;
-        u8::from_str_radix(digits, 16).ok()
-    };
-    while let [first, behind @ ..] = rest {
-        let (byte, length) = match (*first == mark, mark, behind) {
-            (false, _, _) => (Some(*first), 1),
-            (true, b'#', [a, b, ..]) => (hex(&[*a, *b]), 3),
-            (true, b'\\', [b'x', a, b, ..]) => (hex(&[*a, *b]), 4),
-            (true, b'\\', [b'n', ..]) => (Some(b'\n'), 2),
-            (true, b'\\', [b't', ..]) => (Some(b'\t'), 2),
-            (true, b'\\', [b'r', ..]) => (Some(b'\r'), 2),
-            (true, b'\\', [quoted, ..]) => (Some(*quoted), 2),
-            _ => (None, 1),
-        };
-        match byte {
-            Some(byte) => bytes.push(byte),
-            None => bytes.push(*first),
-        }
-        let length = if byte.is_none() { 1 } else { length };
-        rest = rest.get(length..).unwrap_or_default();
-    }
-    match String::from_utf8(bytes) {
-        Ok(text) => (Cow::Owned(text), false),
-        Err(error) => {
-            let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-            (Cow::Owned(text), true)
-        }
-    }
 }

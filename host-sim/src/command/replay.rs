@@ -74,7 +74,8 @@ impl Replay {
         let watchdog = Watchdog::begin(timeout);
         for candidate in &candidates {
             // What is refused is told before a long log is read.
-            let start = || candidate.builder(&module).start_workers();
+            let builder = || candidate.builder(&module, &candidate.configuration.bytes);
+            let start = || builder().start_workers();
             super::started(watchdog.watch(Work::Start, start), &candidate.plugin)?;
         }
         let wanted = fields_of(&candidates);
@@ -100,14 +101,14 @@ impl Replay {
         let mut forecasts = Vec::new();
         for (candidate, tally) in candidates.iter().zip(tallies) {
             let start = |configuration: &[u8], at: Timestamp| {
-                let builder = candidate.builder(&module).configuration(configuration);
+                let builder = candidate.builder(&module, &configuration.into());
                 watchdog.watch(Work::Remedy, || builder.clock(at).start_workers())
             };
             // What is tried concerns those alone who were refused.
             let refused = tally.organizations().iter();
             let refused = refused.filter(|organization| organization.refused() > 0);
             let names = refused.map(|organization| organization.name.as_str());
-            let configuration = candidate.configuration.document_of(&names.collect());
+            let configuration = candidate.document_of(&names.collect());
             let mut remedies = remedies(
                 tally.organizations(),
                 &candidate.mapping,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::body::BodyRule;
+use super::directory::DirectoryMapping;
 use super::sources::{IdentityMapping, MetadataValue};
 use super::template::Template;
 
@@ -18,6 +19,8 @@ pub struct Mapping {
     pub organization: Template,
     /// Where the configuration says that this and more is stated.
     pub identity: IdentityMapping,
+    /// The service that describes organizations which the configuration does not list.
+    pub directory: DirectoryMapping,
     /// What is sent.
     pub request: RequestMapping,
     /// Keys of the filter state.
@@ -288,6 +291,7 @@ impl Default for Mapping {
         Self {
             organization: Template::field("organization"),
             identity: IdentityMapping::default(),
+            directory: DirectoryMapping::default(),
             request: RequestMapping::default(),
             properties: Properties::default(),
             verdicts: Verdicts::default(),

@@ -21,6 +21,11 @@ static ENGINES: Mutex<Vec<EngineWeak>> = Mutex::new(Vec::new());
 /// the engine. Without a cache it compiles every time. One that is `watched` counts instructions, and stops callbacks.
 pub(crate) fn engine(watched: bool) -> Result<Engine, LoadError> {
     let mut config = configuration();
+    if !watched {
+        // For millions of calls: no memory is larger than what is reserved for it, and indirect calls need not look whether their table is filled.
+        config.memory_may_move(false);
+        config.table_lazy_init(false);
+    }
     config.consume_fuel(watched);
     config.epoch_interruption(watched);
     config.cache(Cache::new(CacheConfig::new()).ok());

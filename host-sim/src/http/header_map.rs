@@ -257,6 +257,12 @@ impl HeaderMap {
         entries.places.clear();
     }
 
+    /// Whether any name begins so.
+    pub(crate) fn has_any(&self, beginning: &[u8]) -> bool {
+        let mut places = self.0.places.iter();
+        places.any(|place| self.0.at(&place.name).starts_with(beginning))
+    }
+
     /// The number of entries.
     pub(crate) fn len(&self) -> u32 {
         u32::try_from(self.0.places.len()).unwrap_or(u32::MAX)

@@ -30,6 +30,15 @@ const PASSED_OVER: [&str; 3] = [
 impl ResponseTimeouts {
     /// Takes away what headers say of it, where the route would wait so long, and says to the upstream how long that is.
     pub(crate) fn take(headers: &mut HeaderMap, route: Self) -> Self {
+        // Hardly any request says something of it.
+        if !headers.has_any(b"x-envoy-") {
+            let route = Self {
+                is_silent: false,
+                hedges: false,
+                ..route
+            };
+            return route.told(headers);
+        }
         let mut asked = |name| {
             let milliseconds = headers.number(name);
             headers.remove(name);
@@ -45,12 +54,22 @@ impl ResponseTimeouts {
         for name in PASSED_OVER {
             headers.remove(name);
         }
-        let shorter = |one: &Duration| !one.is_zero() && (whole.is_zero() || *one < whole);
-        let timeouts = Self {
+        let asked = Self {
             whole,
-            per_try: per_try.filter(shorter),
+            per_try,
             is_silent,
             hedges,
+        };
+        asked.told(headers)
+    }
+
+    /// The same, of which the upstream is told.
+    fn told(self, headers: &mut HeaderMap) -> Self {
+        let whole = self.whole;
+        let shorter = |one: &Duration| !one.is_zero() && (whole.is_zero() || *one < whole);
+        let timeouts = Self {
+            per_try: self.per_try.filter(shorter),
+            ..self
         };
         timeouts.tell(headers);
         timeouts

@@ -72,6 +72,10 @@ impl Retries {
             retries.left = policy.num_retries.unwrap_or(1);
             retries.statuses.extend(&policy.retriable_status_codes);
         }
+        // Hardly any request says something of them.
+        if !headers.has_any(b"x-envoy-") {
+            return retries;
+        }
         let text = |name: &str| headers.text(name).map(|text| text.into_owned());
         for name in ["x-envoy-retry-on", "x-envoy-retry-grpc-on"] {
             retries.add(&text(name).unwrap_or_default());

@@ -169,23 +169,36 @@ fn what_is_given_back_is_missing_until_then() {
     }
 }
 
+/// The warnings that something was not replayed.
+fn unproven(document: &Value) -> Vec<String> {
+    let warnings = document["warnings"].as_array().unwrap().iter();
+    let warnings = warnings.map(|warning| warning.as_str().unwrap().to_owned());
+    warnings
+        .filter(|warning| warning.contains("not proven"))
+        .collect()
+}
+
 #[test]
-fn what_is_recommended_to_whom_a_directory_describes_is_said_to_be_computed_alone() {
+fn what_is_recommended_to_whom_a_directory_describes_is_replayed_with_what_it_would_say_then() {
     let small = json!({ "base": 10, "additional_max": 50 });
     let mut configuration = configuration(&small, &json!({ "edition": "Small" }));
-    let unproven = |document: &Value| {
-        let warnings = document["warnings"].as_array().unwrap().iter();
-        let warnings = warnings.map(|warning| warning.as_str().unwrap().to_owned());
-        warnings
-            .filter(|warning| warning.contains("not proven"))
-            .collect::<Vec<_>>()
-    };
     let listed = forecast(&configuration, &log(""));
     assert_eq!(of_a(&listed)["remedy"]["suffices"], true);
     assert_eq!(unproven(&listed), [""; 0]);
     configuration["organizations"] = json!({});
     configuration["directory"] = json!({ "cluster": "crm", "authority": "crm.internal" });
     let described = forecast_with(&configuration, &log(""), &["--service", "crm=crm"]);
+    assert_eq!(of_a(&described)["remedy"], of_a(&listed)["remedy"]);
+    assert_eq!(unproven(&described), [""; 0]);
+}
+
+#[test]
+fn what_is_recommended_to_whom_only_their_calls_describe_is_said_to_be_computed_alone() {
+    let small = json!({ "base": 10, "additional_max": 50 });
+    let mut configuration = configuration(&small, &json!({ "edition": "Small" }));
+    configuration["organizations"] = json!({});
+    configuration["attributes"] = json!({ "edition": { "header": "x-edition" } });
+    let described = forecast(&configuration, &log(",\"edition\":\"Small\""));
     let remedy = &of_a(&described)["remedy"];
     assert_eq!(
         (&remedy["additional"], &remedy["suffices"]),

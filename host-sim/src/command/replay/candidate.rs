@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::bail;
-use host_sim::forecast::{Mapping, Organization, Replay, Source, Tally};
+use host_sim::forecast::{Directory, Mapping, Organization, Replay, Source, Tally};
 use host_sim::target::{LogLevel, Service};
 use host_sim::{Builder, Module, Simulator};
+use serde_json::Value;
 
 use super::configuration::Configuration;
 use super::names::{self, Wanted};
@@ -19,6 +20,7 @@ pub(super) struct Candidate {
     pub(super) plugin: Plugin,
     pub(super) configuration: Configuration,
     services: Vec<Service>,
+    directory: Option<Directory>,
     pub(super) mapping: Mapping,
     /// Where its configuration says that facts are stated.
     sources: Vec<Source>,
@@ -64,6 +66,7 @@ impl Candidate {
         let sources = mapping.sources(&configuration.document);
         Self {
             name,
+            directory: Directory::of(mapping, &configuration.document, &services),
             configuration,
             plugin,
             services,
@@ -120,13 +123,32 @@ impl Candidate {
         replay.with_kinds_priced_by_body(self.configuration.priced_by_body.clone())
     }
 
-    /// What it is simulated with.
-    pub(super) fn builder(&self, module: &Module) -> Builder {
-        self.plugin
-            .builder(module)
-            .shared_configuration(&self.configuration.bytes)
-            .services(self.services.clone())
-            .untraced()
-            .log_level(LogLevel::Warn)
+    /// The configuration as a document, with these organizations alone: also those that a directory describes are listed there.
+    pub(super) fn document_of(&self, names: &BTreeSet<&str>) -> Value {
+        let mut document = self.configuration.document_of(names);
+        if let Some(directory) = &self.directory {
+            directory.list(&mut document, names);
+        }
+        document
+    }
+
+    /// What it is simulated with, under a configuration that may be such a document, changed.
+    pub(super) fn builder(&self, module: &Module, configuration: &Arc<[u8]>) -> Builder {
+        let builder = self.plugin.builder(module).untraced();
+        let builder = builder.log_level(LogLevel::Warn);
+        let mut services = self.services.clone();
+        if let Some(directory) = &self.directory
+            && !Arc::ptr_eq(configuration, &self.configuration.bytes)
+            && let Ok(mut document) = serde_json::from_slice(configuration)
+        {
+            let described = directory.unlist(&mut document, &self.configuration.organizations);
+            services.retain(|service| service.cluster != described.cluster);
+            services.push(described);
+            let configuration = document.to_string();
+            return builder.configuration(configuration).services(services);
+        }
+        builder
+            .shared_configuration(configuration)
+            .services(services)
     }
 }

@@ -75,8 +75,8 @@ impl<'m> Shift<'m> {
         let watchdog = Watchdog::begin(matter.timeout);
         let replays = matter.tried.iter().map(|tried| {
             let candidate = tried.candidate;
-            let builder = candidate.builder(matter.module).clock(first);
-            let builder = builder.shared_configuration(tried.configuration);
+            let builder = candidate.builder(matter.module, tried.configuration);
+            let builder = builder.clock(first);
             let pricing = builder.clone();
             let simulator = watchdog.watch(Work::Start, || builder.start_workers());
             let mut simulator = started(simulator, &candidate.plugin)?;

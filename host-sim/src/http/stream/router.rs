@@ -169,10 +169,11 @@ impl Router {
             per_try: policy.and_then(|policy| policy.per_try_timeout),
             ..self.timeouts()
         };
+        // Before the other, which puts in a header of its own.
+        self.retries = Retries::take(headers, policy);
         let timeouts = ResponseTimeouts::take(headers, by_route);
         self.is_asked = timeouts != self.timeouts();
         self.timeouts = Some(timeouts);
-        self.retries = Retries::take(headers, policy);
         self.attempts = 1;
         if let Some(refusal) = outgoing::refusal(headers) {
             self.contact = Contact::Connected;
