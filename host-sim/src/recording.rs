@@ -24,6 +24,7 @@
 mod har;
 mod headers;
 mod scenario;
+mod secrets;
 mod tap;
 
 use std::path::{Path, PathBuf};
@@ -216,26 +217,24 @@ impl Recording {
         &self.skipped
     }
 
-    /// Headers with secrets in them, which a scenario of these calls has as well.
-    #[must_use]
-    pub fn secrets(&self) -> Vec<&str> {
-        let messages = self.calls.iter().flat_map(|call| {
-            let behind = match &call.behind {
-                Some(Behind::Upstream(seen)) => [Some(&seen.0), seen.1.as_ref()],
+    /// Takes secrets out of headers and queries: passwords, tokens, keys and cookies become `secret-1` and so on, the same one each time. Says where
+    /// there were any: names of headers, and `the query`. Bodies stay as they are.
+    pub fn take_secrets_out(&mut self) -> Vec<String> {
+        let mut secrets = secrets::Secrets::new();
+        for call in &mut self.calls {
+            let behind = match &mut call.behind {
+                Some(Behind::Upstream(seen)) => {
+                    let (request, response) = &mut **seen;
+                    [Some(request), response.as_mut()]
+                }
                 _ => [None, None],
             };
-            [Some(&call.request), call.response.as_ref()]
-                .into_iter()
-                .chain(behind)
-        });
-        let names = messages.flatten().flat_map(|message| &message.headers);
-        let mut secrets: Vec<_> = names
-            .map(|(name, _)| name.as_str())
-            .filter(|name| headers::is_secret(name))
-            .collect();
-        secrets.sort_unstable();
-        secrets.dedup();
-        secrets
+            let before = [Some(&mut call.request), call.response.as_mut()];
+            for message in before.into_iter().chain(behind).flatten() {
+                secrets.take_out(message);
+            }
+        }
+        secrets.into_places()
     }
 
     /// The scenario of these calls, as the text of its file.

@@ -41,6 +41,9 @@ pub(crate) struct Record {
     /// Expect nothing of this response header, as of one that is another each time
     #[arg(long, value_name = "NAME")]
     without_header: Vec<String>,
+    /// Keep what is secret in headers and queries (Authorization, cookies, API keys, tokens), for which otherwise `secret-1` and so on stands
+    #[arg(long)]
+    keep_secrets: bool,
 }
 
 impl Record {
@@ -56,12 +59,14 @@ impl Record {
         if recording.is_empty() {
             bail!("there is no call in the recordings");
         }
-        let secrets = recording.secrets();
-        if !secrets.is_empty() {
-            eprintln!(
-                "the scenario holds secrets of the recording, in {}: take them out before you share it",
-                secrets.join(", ")
-            );
+        if !self.keep_secrets {
+            let places = recording.take_secrets_out();
+            if !places.is_empty() {
+                eprintln!(
+                    "took secrets out of {}: `secret-1` and so on stand for them (--keep-secrets leaves them); bodies are as they were",
+                    places.join(", ")
+                );
+            }
         }
         let path = self.output.as_deref().unwrap_or(Path::new("recorded.toml"));
         let lower = |name: &String| name.to_ascii_lowercase();

@@ -140,14 +140,20 @@ impl Trace {
             return plugin.load();
         };
         let name = plugin.name();
-        // What is wrong with the file is said as always.
+        // What is wrong with the files is said as always.
         if !plugin.load()?.has_source_lines() {
             anyhow::bail!(
                 "{name}: the module has no source lines (DWARF sections such as .debug_line): compile it with debug = true and strip = false"
             );
         }
-        let bytes = std::fs::read(&plugin.file).with_context(|| name.to_string())?;
-        let module = Module::debuggable(&bytes).with_context(|| name.to_string())?;
+        // A twin has the same code.
+        let file = match &self.symbols.symbols {
+            Some(twin) if !super::load(&plugin.file)?.has_source_lines() => twin,
+            _ => &plugin.file,
+        };
+        let place = || file.display().to_string();
+        let bytes = std::fs::read(file).with_context(place)?;
+        let module = Module::debuggable(&bytes).with_context(place)?;
         debugger::wait(&module, folder)?;
         Ok(module)
     }

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::{Call, Message, Recording, RecordingError, invalid};
 use crate::model::HttpVersion;
@@ -25,18 +25,22 @@ struct Log {
 #[serde(rename_all = "camelCase")]
 struct Entry {
     started_date_time: Option<String>,
+    #[serde(deserialize_with = "or_default")]
     request: Request,
+    #[serde(deserialize_with = "or_default")]
     response: Response,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Request {
+    #[serde(deserialize_with = "or_default")]
     method: String,
+    #[serde(deserialize_with = "or_default")]
     url: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     http_version: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     headers: Vec<Pair>,
     post_data: Option<PostData>,
 }
@@ -44,7 +48,7 @@ struct Request {
 #[derive(Deserialize)]
 struct Pair {
     name: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     value: String,
 }
 
@@ -52,16 +56,17 @@ struct Pair {
 struct PostData {
     text: Option<String>,
     encoding: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     params: Vec<Pair>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Response {
+    #[serde(deserialize_with = "or_default")]
     status: i64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     headers: Vec<Pair>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     content: Content,
 }
 
@@ -70,6 +75,15 @@ struct Content {
     size: Option<i64>,
     text: Option<String>,
     encoding: Option<String>,
+}
+
+/// What some programs write as null is as if it were not there.
+fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 /// Reads a file.

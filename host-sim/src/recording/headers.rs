@@ -34,13 +34,24 @@ pub(super) fn is_lasting(name: &str) -> bool {
 
 /// Whether it holds what nobody else should read.
 pub(super) fn is_secret(name: &str) -> bool {
-    [
+    let is_one = [
         "authorization",
         "cookie",
         "proxy-authorization",
         "set-cookie",
-        "x-api-key",
+        "token",
     ]
-    .contains(&name)
-        || name.ends_with("-token")
+    .contains(&name);
+    let parts = [
+        "access-key",
+        "api-key",
+        "api_key",
+        "apikey",
+        "password",
+        "secret",
+        "subscription-key",
+    ];
+    is_one
+        || parts.iter().any(|part| name.contains(part))
+        || ["-token", "_token"].iter().any(|end| name.ends_with(end))
 }

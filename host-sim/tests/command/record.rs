@@ -26,6 +26,28 @@ fn a_har_file_becomes_steps_in_the_order_of_their_times() {
 }
 
 #[test]
+fn members_of_a_har_file_that_are_null_are_as_if_they_were_not_there() {
+    let har = r#"{ "log": { "entries": [
+      { "startedDateTime": null,
+        "request": { "method": "GET", "url": "http://api.example/", "httpVersion": null, "headers": null, "postData": null },
+        "response": { "status": 200, "headers": [{ "name": "x-a", "value": null }], "content": null } },
+      { "request": null, "response": { "status": 200 } },
+      { "request": { "method": "GET", "url": "http://api.example/b" }, "response": null },
+      { "request": { "method": "GET", "url": "http://api.example/c" },
+        "response": { "status": 200, "content": { "size": null, "text": null, "encoding": null } } }
+    ] } }"#;
+    let folder = Folder::with(&[("calls.har", har)]);
+    let (status, said) = folder.run(&["record", "calls.har"]);
+    assert_eq!(status, Some(0), "{said}");
+    assert_eq!(said.matches("[step.request]").count(), 2, "{said}");
+    assert_eq!(said.matches("passed over: ").count(), 2, "{said}");
+    assert!(
+        said.contains("log.entries[2]: GET http://api.example/b: it was never answered"),
+        "{said}"
+    );
+}
+
+#[test]
 fn the_scenario_holds_with_the_filter_and_as_a_file() {
     // The filter holds bodies.
     let bodiless = HAR.replace("postData", "noPostData");
@@ -45,10 +67,10 @@ fn the_scenario_holds_with_the_filter_and_as_a_file() {
     let (status, said) = folder.run(&arguments);
     assert_eq!(status, Some(0), "{said}");
     assert!(said.starts_with("r.toml: 1 calls\n"), "{said}");
-    assert!(
-        said.contains("the scenario holds secrets of the recording, in cookie: "),
-        "{said}"
-    );
+    assert!(said.contains("took secrets out of cookie: "), "{said}");
+    let kept = folder.run(&[&arguments[..], &["--keep-secrets"]].concat());
+    assert_eq!(kept.0, Some(0), "{}", kept.1);
+    assert!(!kept.1.contains("secrets"), "{}", kept.1);
     assert!(said.ends_with("ok       r.toml\n"), "{said}");
     let (status, said) = folder.run(&["run", "filter.wasm", "r.toml"]);
     assert_eq!(

@@ -8,19 +8,32 @@ use api_credits_tests::engine::program::Program;
 
 use crate::World;
 
-/// Stops at a line of a function that is inlined, says who called it, and goes on to the end.
 pub(crate) fn gdb_stops_in_the_source_of_a_filter(_: &World) -> anyhow::Result<()> {
+    stops_in_the_source(false)
+}
+
+pub(crate) fn gdb_stops_in_the_source_of_a_stripped_filter_with_a_twin(
+    _: &World,
+) -> anyhow::Result<()> {
+    stops_in_the_source(true)
+}
+
+/// Stops at a line of a function that is inlined, says who called it, and goes on to the end.
+fn stops_in_the_source(stripped: bool) -> anyhow::Result<()> {
     let gdb = Program::gdb()?;
     let gdb =
         gdb.context("no gdb is installed, and there are no Debian packages to take it from")?;
     let folder = tempfile::tempdir()?;
     let source = root().join("host-sim/tests/command/source/shop.rs");
-    let module = compiled(
-        &source,
-        folder.path(),
-        "shop.wasm",
-        &["-Cdebuginfo=2", "-Copt-level=0"],
-    )?;
+    let compile = |name, strip| {
+        let flags = ["-Cdebuginfo=2", "-Copt-level=0", strip];
+        compiled(&source, folder.path(), name, &flags)
+    };
+    let twin = compile("twin.wasm", "-Cstrip=none")?;
+    let module = match stripped {
+        true => compile("shipped.wasm", "-Cstrip=symbols")?,
+        false => twin.clone(),
+    };
     let scripts = folder.path().join("scripts");
     let script = folder.path().join("session.gdb");
     fs::write(
@@ -37,7 +50,8 @@ pub(crate) fn gdb_stops_in_the_source_of_a_filter(_: &World) -> anyhow::Result<(
         .arg(host_sim()?)
         .arg("trace")
         .arg(&module)
-        .args(["--path", "/a"])
+        .args(["--path", "/a", "--symbols"])
+        .arg(&twin)
         .arg(format!("--debugger={}", scripts.display()))
         .status()
         .context("cannot run gdb")?;
