@@ -51,16 +51,16 @@ pub struct Config {
     pub identity: SourceConfig,
     /// Where an authentication filter states facts about the organization of a call that is not listed here.
     #[serde(default)]
-    pub attributes: Option<AttributesConfig>,
+    pub attributes: Option<Box<AttributesConfig>>,
     /// Who within an organization calls, and how much each may use; without it, clients are not told apart.
     #[serde(default)]
-    pub clients: Option<ClientsConfig>,
+    pub clients: Option<Box<ClientsConfig>>,
     /// An HTTP service that knows the organizations that are neither listed here nor described by their calls.
     #[serde(default)]
-    pub directory: Option<DirectoryConfig>,
+    pub directory: Option<Box<DirectoryConfig>>,
     /// The day in which credits are counted.
     #[serde(default)]
-    pub day: DayConfig,
+    pub day: Box<DayConfig>,
     /// The data centres, by name, for organizations in more than one.
     #[serde(default)]
     pub data_centers: UniqueMap<String, DataCenterConfig>,
@@ -73,45 +73,45 @@ pub struct Config {
     pub organizations: UniqueMap<OrganizationId, Organization>,
     /// How organizations that are not listed are treated.
     #[serde(default)]
-    pub strangers: StrangersConfig,
+    pub strangers: Box<StrangersConfig>,
     /// How calls that state no organization are treated.
     #[serde(default)]
-    pub anonymous: AnonymousConfig,
+    pub anonymous: Box<AnonymousConfig>,
     /// What calls cost.
-    pub costs: CostsConfig,
+    pub costs: Box<CostsConfig>,
     /// Which header fields tell clients what a call cost and what is left.
     #[serde(default)]
-    pub response_headers: ResponseHeaders,
+    pub response_headers: Box<ResponseHeaders>,
     /// What access logs can read of a call, beside the receipt.
     #[serde(default)]
     pub access_log: AccessLog,
     /// How refusals look.
     #[serde(default)]
-    pub refusals: Refusals,
+    pub refusals: Box<Refusals>,
     /// Which outcomes of a call give its credits back.
     #[serde(default)]
-    pub refunds: Refunds,
+    pub refunds: Box<Refunds>,
     /// How calls in progress are counted.
     #[serde(default)]
-    pub concurrency: ConcurrencyConfig,
+    pub concurrency: Box<ConcurrencyConfig>,
     /// A counter that several proxies share; without it, each counts for itself.
     #[serde(default)]
-    pub engine: Option<EngineConfig>,
+    pub engine: Option<Box<EngineConfig>>,
     /// Whether refusals are meant, where neither edition nor organization says so.
     #[serde(default)]
     pub enforcement: Enforcement,
     /// Where organizations see what they have used, answered by the filter; without it, nowhere.
     #[serde(default)]
-    pub usage: Option<UsageConfig>,
+    pub usage: Option<Box<UsageConfig>>,
     /// Who may look at all organizations at once; without it, nobody.
     #[serde(default)]
-    pub operators: Option<OperatorsConfig>,
+    pub operators: Option<Box<OperatorsConfig>>,
     /// Who is told what was charged; without it, nobody.
     #[serde(default)]
-    pub usage_events: Option<UsageEventsConfig>,
+    pub usage_events: Option<Box<UsageEventsConfig>>,
     /// At which shares of a day's credits the log warns, once a day for each organization and share.
     #[serde(default)]
-    pub warnings: WarningsConfig,
+    pub warnings: Box<WarningsConfig>,
 }
 
 /// The day in which credits are counted.

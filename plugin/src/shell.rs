@@ -5,6 +5,7 @@ mod allocator;
 mod call;
 mod filter;
 mod host;
+mod memcmp;
 mod plugin;
 
 proxy_wasm::main! {{

@@ -7,8 +7,7 @@ use std::{
 };
 
 use super::{
-    AnonymousConfig, AttributesConfig, Bodies, ClientsConfig, Config, ShareConfig, StrangersConfig,
-    checks,
+    AnonymousConfig, Bodies, Config, ShareConfig, StrangersConfig, checks,
     contradiction::{calendar, contradiction, expected},
 };
 use crate::{
@@ -108,11 +107,11 @@ impl Config {
                 )),
             }
         };
-        let strangers = errors.take(match &self.strangers {
+        let strangers = errors.take(match &*self.strangers {
             StrangersConfig::Refuse(answer) => Ok(Outsiders::Refuse(answer.clone())),
             StrangersConfig::Share(shared) => share("strangers", shared),
         });
-        let anonymous = errors.take(match &self.anonymous {
+        let anonymous = errors.take(match &*self.anonymous {
             AnonymousConfig::Refuse(answer) => Ok(Outsiders::Refuse(answer.clone())),
             AnonymousConfig::Share(shared) => share("anonymous", shared),
             AnonymousConfig::Allow => Ok(Outsiders::Allow),
@@ -132,7 +131,7 @@ impl Config {
                 }
             }
         }
-        let response_headers = errors.take(distinct(self.response_headers));
+        let response_headers = errors.take(distinct(*self.response_headers));
         let directory = self
             .directory
             .map(|directory| directory.into_directory(&subscriptions));
@@ -154,9 +153,9 @@ impl Config {
         let operators = errors.take(operators.transpose());
         let identity_header = self.identity.header().map(str::to_owned);
         let identity = errors.take(self.identity.into_path("identity"));
-        let attributes = self.attributes.map(AttributesConfig::into_sources);
+        let attributes = self.attributes.map(|attributes| attributes.into_sources());
         let attributes = errors.take(attributes.transpose());
-        let clients = self.clients.map(ClientsConfig::into_rules).transpose();
+        let clients = self.clients.map(|clients| clients.into_rules()).transpose();
         let clients = errors.take(clients);
         let (
             Some(identity),
@@ -207,8 +206,8 @@ impl Config {
             shadow_headers: response_headers.in_shadow(),
             response_headers,
             access_log: self.access_log,
-            refusals: self.refusals,
-            refunds: self.refunds,
+            refusals: *self.refusals,
+            refunds: *self.refunds,
             concurrency,
             engine,
             enforcement: self.enforcement,
@@ -220,7 +219,7 @@ impl Config {
             operators,
             usage: self
                 .usage
-                .map(|usage| Usage::new(usage, identity_header.as_deref())),
+                .map(|usage| Usage::new(*usage, identity_header.as_deref())),
         };
         doubts.extend(checks::unaffordable(&self.costs, &policy));
         Ok((policy, doubts))

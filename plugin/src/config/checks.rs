@@ -209,7 +209,7 @@ pub(super) fn doubts(config: &Config) -> Vec<ConfigError> {
             }
         }
     }
-    let refused = matches!(config.strangers, StrangersConfig::Refuse(_));
+    let refused = matches!(*config.strangers, StrangersConfig::Refuse(_));
     if config.organizations.is_empty() && !learned && refused {
         doubts.push(ConfigError::new(
             "organizations",

@@ -40,10 +40,10 @@ impl Config {
         also(self.attributes.is_some(), "others described by their calls");
         also(self.directory.is_some(), "others known to a directory");
         also(
-            matches!(self.strangers, StrangersConfig::Share(_)),
+            matches!(*self.strangers, StrangersConfig::Share(_)),
             "strangers share an account",
         );
-        match self.anonymous {
+        match *self.anonymous {
             AnonymousConfig::Refuse(_) => {}
             AnonymousConfig::Share(_) => also(true, "anonymous callers share an account"),
             AnonymousConfig::Allow => also(true, "anonymous calls are free"),

@@ -73,6 +73,7 @@ where
     K: Deserialize<'de> + Ord,
     V: Deserialize<'de>,
 {
+    #[inline(never)]
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Visitor<K, V>(PhantomData<(K, V)>);
 

@@ -28,15 +28,14 @@ impl HeaderMap {
     /// The first value of a field.
     #[must_use]
     pub fn first(&self, name: &str) -> Option<&[u8]> {
-        let [first] = self.firsts([name]);
-        first
+        self.named(name).next()
     }
 
     /// The first values of several fields, which are read in one pass: a call has twenty fields and asks for ten names.
     #[must_use]
     pub fn firsts<const N: usize>(&self, names: [&str; N]) -> [Option<&[u8]>; N] {
         let mut found = [None; N];
-        let wanted = names.iter().fold(0, |all, name| all | bit(name.len()));
+        let wanted = lengths(names.into_iter());
         if wanted & self.lengths == 0 {
             return found;
         }
@@ -64,20 +63,12 @@ impl HeaderMap {
     /// All values of a field, joined with commas, as Envoy has them in the property `request.headers`.
     #[must_use]
     pub fn joined(&self, name: &str) -> Option<Cow<'_, [u8]>> {
-        if bit(name.len()) & self.lengths == 0 {
-            return None;
-        }
-        let same = self.fields(bit(name.len()));
-        let mut values = same.filter_map(|(found, value)| {
-            (found.len() == name.len() && found == name.as_bytes()).then_some(value)
-        });
-        let mut joined = Cow::from(values.next()?);
-        for value in values {
-            let joined = joined.to_mut();
-            joined.push(b',');
-            joined.extend_from_slice(value);
-        }
-        Some(joined)
+        let mut values = self.named(name);
+        let first = values.next()?;
+        Some(match values.next() {
+            None => Cow::Borrowed(first),
+            Some(second) => Cow::Owned(joined(first, second, values)),
+        })
     }
 
     /// All values of the fields that some backends take for the one called `name`, because they make the same variable of both: `x_mode`
@@ -104,6 +95,41 @@ impl HeaderMap {
     pub fn names(&self) -> Vec<String> {
         let fields = self.fields(u64::MAX);
         fields.map(|(name, _)| text(name).into_owned()).collect()
+    }
+
+    /// The values of a field.
+    #[inline]
+    fn named<'a, 'n>(&'a self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
+        let (lengths, fields) = self.parts();
+        let lengths = if self.has_length_of(bit(name.len())) {
+            lengths
+        } else {
+            &[]
+        };
+        let mut next = 0_usize;
+        lengths.iter().filter_map(move |[length, value]| {
+            let length = u32::from_le_bytes(*length) as usize;
+            let start = next;
+            // A NUL is after each.
+            next = start
+                .wrapping_add(length)
+                .wrapping_add(u32::from_le_bytes(*value) as usize)
+                .wrapping_add(2);
+            if length != name.len() {
+                return None;
+            }
+            let (found, rest) = fields.get(start..next)?.split_at_checked(length)?;
+            let [_nul, value @ .., _other_nul] = rest else {
+                return None;
+            };
+            (found == name.as_bytes()).then_some(value)
+        })
+    }
+
+    /// Whether a name has one of these lengths.
+    #[must_use]
+    pub fn has_length_of(&self, lengths: u64) -> bool {
+        self.lengths & lengths != 0
     }
 
     /// The fields whose names have one of these lengths, each with its value.
@@ -140,6 +166,22 @@ impl HeaderMap {
     }
 }
 
+#[cold]
+fn joined<'a>(first: &[u8], second: &'a [u8], others: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
+    let mut joined = first.to_vec();
+    let behind = std::iter::once(second).chain(others);
+    behind.for_each(|value| {
+        joined.push(b',');
+        joined.extend_from_slice(value);
+    });
+    joined
+}
+
+/// The bits of the lengths of these names.
+pub fn lengths<'a>(names: impl Iterator<Item = &'a str>) -> u64 {
+    names.fold(0, |all, name| all | bit(name.len()))
+}
+
 /// The bit of a length; lengths of 64 and more share them.
 fn bit(length: usize) -> u64 {
     1_u64.rotate_left((length % 64) as u32)
@@ -165,20 +207,22 @@ pub fn short_text(bytes: &[u8]) -> Cow<'_, str> {
 /// Fields as hosts read them.
 #[must_use]
 pub fn serialize(fields: &[(&str, &str)]) -> Vec<u8> {
-    let length = |text: &str| u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes();
-    let mut bytes = Vec::with_capacity(256);
-    bytes.extend(
-        u32::try_from(fields.len())
-            .unwrap_or(u32::MAX)
-            .to_le_bytes(),
-    );
+    let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes();
+    let sizes = fields.iter().map(|(name, value)| {
+        let texts = name.len().saturating_add(value.len());
+        texts.saturating_add(10)
+    });
+    let mut bytes = Vec::with_capacity(sizes.fold(4, usize::saturating_add));
+    bytes.extend_from_slice(&number(fields.len()));
     for (name, value) in fields {
-        bytes.extend(length(name));
-        bytes.extend(length(value));
+        bytes.extend_from_slice(&number(name.len()));
+        bytes.extend_from_slice(&number(value.len()));
     }
-    for text in fields.iter().flat_map(|(name, value)| [name, value]) {
-        bytes.extend_from_slice(text.as_bytes());
-        bytes.push(0);
+    for (name, value) in fields {
+        for text in [name, value] {
+            bytes.extend_from_slice(text.as_bytes());
+            bytes.push(0);
+        }
     }
     bytes
 }

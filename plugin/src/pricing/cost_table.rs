@@ -64,6 +64,10 @@ use crate::model::credits::Credits;
 use crate::model::day::Seconds;
 use crate::pricing::settling::SettleFrom;
 
+/// The longest target that is found at once, in bytes, as those of nearly all calls are. What a longer one costs the proxy must not depend on
+/// how it is spelled by more than a small factor, so that none is taken apart much faster than the others.
+const LONGEST_FOUND_AT_ONCE: usize = 128;
+
 /// What each call costs, ready to be asked.
 #[derive(Debug)]
 pub struct CostTable {
@@ -151,15 +155,40 @@ impl CostTable {
     /// What a call with this method and request target costs, of which this is known beside them.
     #[must_use]
     pub fn quote_with(&self, method: &str, target: &str, facts: Facts<'_>) -> Quote {
-        let target = Target::read(target);
         let default = Charge {
             cost: self.default,
             rule: RuleId::DEFAULT,
         };
         let mut highest = Highest::default();
+        let is_short = target.len() <= LONGEST_FOUND_AT_ONCE;
+        let found = is_short.then(|| self.root.find_plainly(method, target));
+        match found.flatten() {
+            // By its query, a POST may stand for another method.
+            Some((candidates, query)) if is_upper(method) && (query == 0 || method != "POST") => {
+                let query = target::query(target, query);
+                candidates.quote(query, facts, default, &mut highest);
+            }
+            _ => {
+                let target = Target::read(target);
+                self.quote_closely(method, &target, facts, default, &mut highest);
+            }
+        }
+        highest.into_quote(&self.members)
+    }
+
+    /// Adds what a call costs that backends may read in several ways, or that may be more than one operation.
+    #[inline(never)]
+    fn quote_closely(
+        &self,
+        method: &str,
+        target: &Target<'_>,
+        facts: Facts<'_>,
+        default: Charge,
+        highest: &mut Highest,
+    ) {
         let mut matches = Matches::default();
         let mut queries = Queries::of(target.query);
-        let found = self.find(method, &target, &mut matches, &mut queries);
+        let found = self.find(method, target, &mut matches, &mut queries);
         match (found, matches.all(), queries.all()) {
             (Some(found), Ok(matches), Ok(queries)) => {
                 if found != Found::Surely {
@@ -168,16 +197,15 @@ impl CostTable {
                 matches.for_each(|candidates| {
                     let queries = queries.clone();
                     queries.for_each(|query| {
-                        candidates.quote(query, facts, default, &mut highest);
+                        candidates.quote(query, facts, default, highest);
                     });
                 });
             }
             _ => {
                 highest.add(default);
-                self.quote_all(target.query, default, &mut highest);
+                self.quote_all(target.query, default, highest);
             }
         }
-        highest.into_quote(&self.members)
     }
 
     /// Adds what every rule asks of a call that may be anything.
@@ -229,8 +257,7 @@ impl CostTable {
         matches: &mut Matches<'t>,
     ) -> Found {
         // Some backends do not mind the case of methods.
-        let is_upper = !method.bytes().any(|byte| byte.is_ascii_lowercase());
-        let upper = (!is_upper).then(|| method.to_ascii_uppercase());
+        let upper = (!is_upper(method)).then(|| method.to_ascii_uppercase());
         let mut find = |path: &[u8], slashes| {
             let (segments, empty) = segments(path, slashes);
             let found = self.root.find(method, &segments, matches);
@@ -293,4 +320,9 @@ impl CostTable {
     pub fn rule_names(&self) -> impl Iterator<Item = &str> {
         self.rules.iter().map(|rule| rule.name.as_str())
     }
+}
+
+/// Whether a method is in upper case, as all are that HTTP knows.
+fn is_upper(method: &str) -> bool {
+    !method.bytes().any(|byte| byte.is_ascii_lowercase())
 }

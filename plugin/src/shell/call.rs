@@ -129,14 +129,22 @@ impl Call {
     pub(crate) fn on_head(&mut self, end_of_stream: bool) -> Action {
         self.headers_only = end_of_stream;
         let headers = host::request_headers();
+        if headers.has_length_of(self.running.reserved_lengths) {
+            self.remove_reserved(&headers);
+        }
+        let action = self.decide(&headers);
+        let action = self.asked(action);
+        self.with_head(action)
+    }
+
+    /// Removes the fields from the request that only the filter may set.
+    #[inline(never)]
+    fn remove_reserved(&self, headers: &HeaderMap) {
         for name in self.running.policy.reserved_headers() {
             if headers.first(name.as_str()).is_some() {
                 host::remove_request_header(name.as_str());
             }
         }
-        let action = self.decide(&headers);
-        let action = self.asked(action);
-        self.with_head(action)
     }
 
     /// What the proxy is to do with the head of a call of which it is to do this: it goes on where the body alone is held.

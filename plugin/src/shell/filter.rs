@@ -32,12 +32,11 @@ use crate::shell::{
 /// A call. It is shared with the plugin while it waits for the directory or the engine, whose answers come to the plugin.
 pub(super) struct Filter {
     context: u32,
-    call: Rc<RefCell<Call>>,
+    /// `None` for a call to a plugin that has no configuration, which no host creates. (A context type of its own for it would bring a second
+    /// copy of all methods of the SDK's traits.)
+    call: Option<Rc<RefCell<Call>>>,
     crash: CrashOnDemand,
 }
-
-/// A call to a plugin that has no configuration, which no host creates.
-pub(super) struct Unconfigured;
 
 thread_local! {
     /// What the callback that was called last returns, which the SDK can say only in part.
@@ -54,8 +53,8 @@ fn returned(action: Action) -> types::Action {
 }
 
 impl Filter {
-    pub(super) fn new(context: u32, call: Call) -> Self {
-        let call = Rc::new(RefCell::new(call));
+    pub(super) fn new(context: u32, call: Option<Call>) -> Self {
+        let call = call.map(|call| Rc::new(RefCell::new(call)));
         let crash = CrashOnDemand::default();
         Self {
             context,
@@ -66,17 +65,27 @@ impl Filter {
 
     /// Tells the call, and has the plugin keep it if it now waits for the directory, the engine or its body.
     fn tell(&self, on: impl FnOnce(&mut Call) -> Action) -> types::Action {
-        let mut call = self.call.borrow_mut();
+        let Some(shared) = &self.call else {
+            return refuse_unconfigured();
+        };
+        let mut call = shared.borrow_mut();
         let action = on(&mut call);
         if let Some(awaited) = call.begins_to_await() {
             let running = call.running();
-            running.hold(awaited, self.context, Rc::downgrade(&self.call));
+            running.hold(awaited, self.context, Rc::downgrade(shared));
         }
         if call.begins_to_hold() {
             let running = call.running();
-            running.hold_for_body(self.context, Rc::downgrade(&self.call));
+            running.hold_for_body(self.context, Rc::downgrade(shared));
         }
         returned(action)
+    }
+
+    /// Tells the call of its response, or of its end.
+    fn note(&self, on: impl FnOnce(&mut Call)) {
+        if let Some(call) = &self.call {
+            on(&mut call.borrow_mut());
+        }
     }
 }
 
@@ -99,20 +108,20 @@ impl HttpContext for Filter {
     }
 
     fn on_http_response_headers(&mut self, _: usize, end_of_stream: bool) -> types::Action {
-        self.call.borrow_mut().on_response_head(end_of_stream);
+        self.note(|call| call.on_response_head(end_of_stream));
         self.crash.at_answer();
         types::Action::Continue
     }
 
     #[cfg(feature = "responses")]
     fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> types::Action {
-        self.call.borrow_mut().on_response_body(size, end_of_stream);
+        self.note(|call| call.on_response_body(size, end_of_stream));
         types::Action::Continue
     }
 
     #[cfg(feature = "responses")]
     fn on_http_response_trailers(&mut self, _: usize) -> types::Action {
-        self.call.borrow_mut().on_response_trailers();
+        self.note(Call::on_response_trailers);
         types::Action::Continue
     }
 }
@@ -120,20 +129,18 @@ impl HttpContext for Filter {
 impl Drop for Filter {
     fn drop(&mut self) {
         self.crash.at("over");
-        self.call.borrow_mut().end();
+        self.note(Call::end);
     }
 }
 
-impl Context for Unconfigured {}
-
-impl HttpContext for Unconfigured {
-    fn on_http_request_headers(&mut self, _: usize, _: bool) -> types::Action {
-        if let Err(refused) = host::send_local_response(503, "unconfigured", &[], &[], 14) {
-            let line = format!("an unconfigured plugin cannot answer: {refused}");
-            host::log(host::Level::Error, &line);
-        }
-        returned(Action::Pause)
+#[cold]
+#[inline(never)]
+fn refuse_unconfigured() -> types::Action {
+    if let Err(refused) = host::send_local_response(503, "unconfigured", &[], &[], 14) {
+        let line = format!("an unconfigured plugin cannot answer: {refused}");
+        host::log(host::Level::Error, &line);
     }
+    returned(Action::Pause)
 }
 
 unsafe extern "C" {

@@ -24,6 +24,7 @@ use crate::{
     accounts::worker::Worker,
     config::{self, Accepted, Bodies},
     decide::policy::Policy,
+    model::{header_map, header_name::HeaderName},
     outbound::{
         awaited::Awaited,
         callout::{CalloutId, Reply},
@@ -32,7 +33,7 @@ use crate::{
     },
     shell::{
         call::Call,
-        filter::{Filter, Unconfigured},
+        filter::Filter,
         host::{self, HostSharedData, Level, capabilities},
     },
     show::metrics::{Counts, Metric},
@@ -69,6 +70,8 @@ pub(crate) struct Running {
     context: u32,
     pub(crate) policy: Rc<Policy>,
     pub(crate) worker: Rc<Worker>,
+    /// The bits of the lengths of the fields that only the filter may set.
+    pub(crate) reserved_lengths: u64,
     /// When the host was last asked for the time: a tick ago at most.
     latest: Cell<Timestamp>,
     /// From when on the time has to be exact, because a day is about to begin; found anew after each tick.
@@ -163,10 +166,11 @@ impl RootContext for Plugin {
     }
 
     fn create_http_context(&self, context: u32) -> Option<Box<dyn HttpContext>> {
-        Some(match &self.running {
-            Some(running) => Box::new(Filter::new(context, Call::new(Rc::clone(running)))),
-            None => Box::new(Unconfigured),
-        })
+        let call = self
+            .running
+            .as_ref()
+            .map(|running| Call::new(Rc::clone(running)));
+        Some(Box::new(Filter::new(context, call)))
     }
 
     fn get_type(&self) -> Option<ContextType> {
@@ -213,7 +217,9 @@ impl Running {
     fn new(context: u32, policy: Policy) -> Self {
         // All of them are there from the first configuration on, and not only those that have counted something.
         tallies::define();
+        let reserved = policy.reserved_headers().map(HeaderName::as_str);
         Self {
+            reserved_lengths: header_map::lengths(reserved),
             context,
             policy: Rc::new(policy),
             worker: Rc::default(),

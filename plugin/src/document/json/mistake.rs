@@ -44,6 +44,7 @@ impl Mistake {
     }
 }
 
+#[inline(never)]
 fn what(message: &Message, place: &Place, rest: &[u8]) -> String {
     let words = message.words.as_str();
     if !message.is_data() {
@@ -88,6 +89,7 @@ fn is_secret(path: &[Segment]) -> bool {
 }
 
 /// The value at the beginning of a text, as it is written; of arrays and objects only those that have nothing in them.
+#[inline(never)]
 fn value(text: &[u8]) -> Cow<'_, str> {
     let end = match text {
         [b'{', rest @ ..] | [b'[', rest @ ..] => {
@@ -131,6 +133,7 @@ fn in_words(expected: &str) -> Cow<'_, str> {
 }
 
 /// What is wrong with a text that is not JSON, from the place on where it is wrong.
+#[inline(never)]
 fn syntax(what: &str, rest: &[u8], from_the_beginning: bool) -> String {
     let word = |b: &u8| !(b.is_ascii_alphanumeric() || *b == b'_');
     let length = rest.iter().position(word).unwrap_or(rest.len()).max(1);

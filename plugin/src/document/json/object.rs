@@ -21,6 +21,7 @@ struct Members<V> {
 macro_rules! objects {
     ($($object:ty),+ $(,)?) => {$(
         impl<'de> serde::Deserialize<'de> for $object {
+            #[inline(never)]
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 <$object>::deserialize($crate::document::json::Object(deserializer))
             }

@@ -169,6 +169,7 @@ pub(super) fn compile(costs: &CostsConfig) -> Result<CostTable, ConfigErrors> {
 }
 
 /// Where the first operation is that is looked for, and the name of its rule.
+#[inline(never)]
 fn place(costs: &CostsConfig, is_it: &dyn Fn(&RuleConfig, &Operation) -> bool) -> String {
     for (index, rule) in costs.rules.iter().enumerate() {
         let is_it =
@@ -188,6 +189,7 @@ impl RuleId {
     }
 }
 
+#[inline(never)]
 fn body_limits(body: &BodyConfig, errors: &mut ConfigErrors) -> BodyLimits {
     if !(1..=MAX_BODY_BYTES).contains(&body.max_bytes) {
         errors.add(ConfigError::invalid(
@@ -214,6 +216,7 @@ fn body_limits(body: &BodyConfig, errors: &mut ConfigErrors) -> BodyLimits {
 }
 
 /// Whether a rule can be called so; `other` is the rule before it that is called so too.
+#[inline(never)]
 fn name(name: &str, path: &str, other: Option<&usize>) -> Result<(), ConfigError> {
     let invalid = |expected: &str| {
         let path = format!("{path}.name");
@@ -234,6 +237,7 @@ fn name(name: &str, path: &str, other: Option<&usize>) -> Result<(), ConfigError
     Ok(())
 }
 
+#[inline(never)]
 fn price(cost: &CostConfig, path: &str, max_bytes: u32) -> Result<Price, ConfigError> {
     match cost {
         CostConfig::Fixed(cost) => Ok(Price::Fixed(*cost)),
@@ -245,6 +249,7 @@ fn price(cost: &CostConfig, path: &str, max_bytes: u32) -> Result<Price, ConfigE
     }
 }
 
+#[inline(never)]
 fn tiers(config: &TiersConfig, path: &str) -> Result<Tiers, ConfigError> {
     if config.query.is_empty() {
         return Err(ConfigError::invalid(
@@ -281,6 +286,7 @@ fn tiers(config: &TiersConfig, path: &str) -> Result<Tiers, ConfigError> {
     })
 }
 
+#[inline(never)]
 fn per_record(
     config: &PerRecordConfig,
     path: &str,

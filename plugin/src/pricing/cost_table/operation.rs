@@ -181,6 +181,7 @@ fn is_upper_case_token(byte: u8) -> bool {
     byte.is_ascii_uppercase() || byte.is_ascii_digit() || b"-_.!".contains(&byte)
 }
 
+#[inline(never)]
 fn check_characters(path: &str) -> Result<(), InvalidOperation> {
     for character in path.chars() {
         let reason = match character {
@@ -200,6 +201,7 @@ fn check_characters(path: &str) -> Result<(), InvalidOperation> {
 }
 
 /// One segment, and the name of the parameter that it is.
+#[inline(never)]
 fn parse_segment(text: &str) -> Result<(Segment, Option<&str>), InvalidOperation> {
     match text {
         "" => return Err(InvalidOperation::EmptySegment),

@@ -18,6 +18,15 @@ pub(super) struct Segment<'p> {
     pub(super) folded: Option<String>,
 }
 
+impl Segment<'_> {
+    /// As it is compared.
+    pub(super) fn compared(&self) -> &[u8] {
+        self.folded
+            .as_ref()
+            .map_or(self.text, |folded| folded.as_bytes())
+    }
+}
+
 /// What is made of empty segments, of `//`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Slashes {

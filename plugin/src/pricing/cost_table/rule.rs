@@ -275,6 +275,14 @@ impl Candidates {
         otherwise: Charge,
         highest: &mut Highest,
     ) {
+        // As most operations are priced.
+        if let [only] = self.rules.as_slice()
+            && let Price::Fixed(cost) = only.rule.price
+            && only.count == 0
+        {
+            let rule = only.rule.id;
+            return highest.add(Charge { cost, rule });
+        }
         if self.by_body {
             return self.quote_by_body(query, facts, otherwise, highest);
         }

@@ -72,12 +72,73 @@ const END: u8 = 2;
 /// It has to be looked at more closely.
 const CLOSER: u8 = 4;
 
+/// A segment of a path that all backends read alike.
+pub(super) struct Segment<'t> {
+    pub(super) text: &'t [u8],
+    /// Whether a `.` is in it.
+    pub(super) has_dot: bool,
+    /// What ends it.
+    pub(super) end: Option<u8>,
+    /// What is behind that.
+    pub(super) behind: &'t [u8],
+}
+
+/// The first segment of the rest of a target, if nobody reads it otherwise than it is written.
+#[inline]
+pub(super) fn segment(rest: &[u8]) -> Option<Segment<'_>> {
+    let end = rest.iter().position(|byte| bits(*byte) != 0);
+    let (text, behind) = rest.split_at_checked(end.unwrap_or(rest.len()))?;
+    let (end, behind) = match behind {
+        [] => (None, behind),
+        [b'.', ..] => return segment_with_dot(rest),
+        [end @ (b'/' | b'?'), behind @ ..] => (Some(*end), behind),
+        _ => return None,
+    };
+    (!text.is_empty()).then_some(Segment {
+        text,
+        has_dot: false,
+        end,
+        behind,
+    })
+}
+
+#[inline(never)]
+fn segment_with_dot(rest: &[u8]) -> Option<Segment<'_>> {
+    let is_end = |byte: &u8| *byte != b'.' && bits(*byte) != 0;
+    let end = rest.iter().position(is_end).unwrap_or(rest.len());
+    let (text, behind) = rest.split_at_checked(end)?;
+    let is_odd = text.starts_with(b".") || text.ends_with(b".") || is_script(text);
+    let end = behind.first().copied();
+    (!is_odd && matches!(end, None | Some(b'/' | b'?'))).then_some(Segment {
+        text,
+        has_dot: true,
+        end,
+        behind: behind.get(1..).unwrap_or_default(),
+    })
+}
+
+#[inline]
+fn bits(byte: u8) -> u8 {
+    BITS.get(usize::from(byte)).copied().unwrap_or(CLOSER)
+}
+
+/// The query at the end of a target, of which so many bytes are behind the `?`, without a fragment.
+pub(super) fn query(target: &str, length: usize) -> &str {
+    let start = target.len().saturating_sub(length);
+    without_fragment(target.get(start..).unwrap_or_default())
+}
+
+fn without_fragment(query: &str) -> &str {
+    let end = query.bytes().position(|byte| byte == b'#');
+    end.and_then(|end| query.get(..end)).unwrap_or(query)
+}
+
 impl<'t> Target<'t> {
     /// The target of a request; the fragment is dropped.
     pub(super) fn read(target: &'t str) -> Self {
         let (mut before, mut end) = (0, target.len());
         for (place, byte) in target.bytes().enumerate() {
-            let bits = BITS.get(usize::from(byte)).copied().unwrap_or(CLOSER);
+            let bits = bits(byte);
             if bits & (END | CLOSER | before) != 0 {
                 if bits != END {
                     return Self::read_closely(target);
@@ -100,7 +161,8 @@ impl<'t> Target<'t> {
                 Some(Kind::Letter) => {}
                 Some(Kind::Slash) => {
                     let drops = matches!(before, b'/' | b'.');
-                    is_plain &= !(drops || (has_dot && is_script(target, place)));
+                    let before = target.as_bytes().get(..place).unwrap_or_default();
+                    is_plain &= !(drops || (has_dot && is_script(before)));
                 }
                 Some(Kind::Dot) => {
                     has_dot = true;
@@ -122,22 +184,17 @@ impl<'t> Target<'t> {
     fn split(target: &'t str, end: usize, is_plain: bool) -> Self {
         let (path, rest) = target.split_at_checked(end).unwrap_or((target, ""));
         let query = rest.strip_prefix('?').unwrap_or_default();
-        let end = query.bytes().position(|byte| byte == b'#');
         Self {
             path,
-            query: end.and_then(|end| query.get(..end)).unwrap_or(query),
+            query: without_fragment(query),
             is_plain: is_plain && !path.ends_with('.'),
         }
     }
 }
 
-/// Whether the segment that ends there is the name of a script.
-fn is_script(target: &str, end: usize) -> bool {
-    let name = target.as_bytes().get(..end).unwrap_or_default();
-    let extension = name
-        .len()
-        .checked_sub(4)
-        .and_then(|start| name.get(start..));
+/// Whether the segment at the end is the name of a script.
+fn is_script(name: &[u8]) -> bool {
+    let extension = name.last_chunk::<4>();
     extension.is_some_and(|extension| extension.eq_ignore_ascii_case(b".php"))
 }
 

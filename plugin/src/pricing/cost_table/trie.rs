@@ -17,15 +17,17 @@ use super::found::Found;
 use super::operation::{Operation, Segment};
 use super::path;
 use super::rule::{Candidates, Rule};
+use super::target;
 use crate::model::spread::{BuildSpread, Spread};
 
 /// A node: the operations whose templates start with the segments that lead here.
 #[derive(Debug, Default)]
 pub(super) struct Node {
-    /// By the hash of their folded texts, or the next number that is free where two have the same hash. With a search among sorted
-    /// texts, which mostly have their beginnings in common, a table of 10,000 operations took 12 % more instructions for a call
+    literals: Vec<Literal>,
+    /// Their places by the hash of their folded texts, or the next number that is free where two have the same hash. With a search among
+    /// sorted texts, which mostly have their beginnings in common, a table of 10,000 operations took 12 % more instructions for a call
     /// than one of 10.
-    literals: HashMap<u64, Literal, BuildSpread>,
+    places: HashMap<u64, usize, BuildSpread>,
     /// Those with the most text first.
     affixed: Vec<Affixed>,
     parameter: Option<Box<Node>>,
@@ -147,6 +149,27 @@ impl Node {
             .map_err(Conflict::Rule)
     }
 
+    /// The most specific operation for a method in upper case and a target, and how long its query is, where all backends read the path
+    /// alike and no segment can be anything else than it is; otherwise nothing, and [`Node::find`] tells.
+    #[inline]
+    pub(super) fn find_plainly(&self, method: &str, target: &str) -> Option<(&Candidates, usize)> {
+        let mut node = self;
+        let mut rest = target.as_bytes().strip_prefix(b"/")?;
+        loop {
+            let segment = target::segment(rest)?;
+            node = match node.literal(segment.text, segment.text) {
+                Some((literal, true)) => &literal.node,
+                Some((_, false)) => return None,
+                None if segment.has_dot || !node.affixed.is_empty() => return None,
+                None => node.parameter.as_deref()?,
+            };
+            if segment.end != Some(b'/') {
+                return Some((node.here.get(method)?, segment.behind.len()));
+            }
+            rest = segment.behind;
+        }
+    }
+
     /// Adds the most specific operations for a method and the segments of a path.
     pub(super) fn find<'t>(
         &'t self,
@@ -177,7 +200,7 @@ impl Node {
             });
             found == Found::Surely
         };
-        if let Some((literal, surely)) = self.literal(segment)
+        if let Some((literal, surely)) = self.literal(segment.text, segment.compared())
             && descend(&literal.node, surely, lookup)
         {
             return Found::Surely;
@@ -192,7 +215,7 @@ impl Node {
         if below.is_empty()
             && let Some(plain) = without_format(segment)
         {
-            if let Some((literal, _)) = self.literal(&plain) {
+            if let Some((literal, _)) = self.literal(plain.text, plain.compared()) {
                 descend(&literal.node, false, lookup);
             }
             for affixed in &self.affixed {
@@ -209,37 +232,51 @@ impl Node {
         found.max(self.rest.find(lookup))
     }
 
-    /// The literal that a segment is, and whether it is surely.
-    fn literal(&self, segment: &path::Segment<'_>) -> Option<(&Literal, bool)> {
-        if self.literals.is_empty() {
-            return None;
-        }
-        let text = segment
-            .folded
-            .as_ref()
-            .map_or(segment.text, |folded| folded.as_bytes());
-        let mut key = hash(text);
-        loop {
-            let literal = self.literals.get(&key)?;
-            let spelled = literal.spells(segment.text);
-            if spelled || literal.folded.as_bytes().eq_ignore_ascii_case(text) {
-                return Some((literal, spelled));
+    /// The literal that a segment is, which is `compared` as this text, and whether it is surely.
+    #[inline]
+    fn literal(&self, text: &[u8], compared: &[u8]) -> Option<(&Literal, bool)> {
+        let found = |literal: &Literal| {
+            let spelled = literal.spells(text);
+            let is_same = || literal.folded.as_bytes().eq_ignore_ascii_case(compared);
+            (spelled || is_same()).then_some(spelled)
+        };
+        match self.literals.as_slice() {
+            [] => None,
+            [only] => Some((only, found(only)?)),
+            literals => {
+                let mut key = hash(compared);
+                loop {
+                    let literal = literals.get(*self.places.get(&key)?)?;
+                    if let Some(spelled) = found(literal) {
+                        return Some((literal, spelled));
+                    }
+                    key = key.wrapping_add(1);
+                }
             }
-            key = key.wrapping_add(1);
         }
     }
 
     fn literal_mut(&mut self, text: &str) -> &mut Self {
         let folded = fold(text);
         let mut key = hash(folded.as_bytes());
-        while self
-            .literals
-            .get(&key)
-            .is_some_and(|known| known.folded != folded)
-        {
+        let place = loop {
+            let new = self.literals.len();
+            let place = *self.places.entry(key).or_insert(new);
+            if place == new {
+                self.literals.push(Literal::default());
+            }
+            if place == new
+                || (self.literals.get(place)).is_some_and(|known| known.folded == folded)
+            {
+                break place;
+            }
             key = key.wrapping_add(1);
-        }
-        let literal = self.literals.entry(key).or_default();
+        };
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "the literal at `place` was found or pushed above"
+        )]
+        let literal = &mut self.literals[place];
         literal.folded = folded;
         if !literal.spells(text.as_bytes()) {
             literal.spellings.push(text.as_bytes().to_vec());
@@ -310,10 +347,7 @@ impl Literal {
 impl Affixed {
     /// Whether the segment begins and ends so: surely, or perhaps.
     fn matches(&self, segment: &path::Segment<'_>) -> Option<bool> {
-        let text = segment
-            .folded
-            .as_ref()
-            .map_or(segment.text, |folded| folded.as_bytes());
+        let text = segment.compared();
         let length = self.prefix.len().checked_add(self.suffix.len())?;
         let value = text.len().checked_sub(length)?;
         let (prefix, rest) = text.split_at_checked(self.prefix.len())?;
@@ -353,17 +387,22 @@ impl Affixed {
 }
 
 impl Methods {
-    /// Adds the candidates for the method, else for GET if it is HEAD, else for every method.
-    fn find<'t>(&'t self, lookup: &mut Lookup<'_, 't>) -> Found {
+    /// The candidates for the method, else for GET if it is HEAD, else for every method.
+    #[inline]
+    fn get(&self, method: &str) -> Option<&Candidates> {
         let named = |method: &str| self.named.iter().find(|(name, _)| name == method);
-        let found = named(lookup.method).or_else(|| {
-            let head = lookup.method == "HEAD";
+        let found = named(method).or_else(|| {
+            let head = method == "HEAD";
             head.then(|| named("GET")).flatten()
         });
-        match found
+        found
             .map(|(_, candidates)| candidates)
             .or(self.any.as_ref())
-        {
+    }
+
+    /// Adds the candidates for the method.
+    fn find<'t>(&'t self, lookup: &mut Lookup<'_, 't>) -> Found {
+        match self.get(lookup.method) {
             Some(candidates) => {
                 lookup.matches.add(candidates);
                 Found::Surely

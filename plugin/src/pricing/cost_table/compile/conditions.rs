@@ -14,6 +14,7 @@ use crate::document::config_error::ConfigError;
 use crate::model::property_path::PropertyPath;
 
 /// The conditions of a rule; errors are said at `path`. The members of bodies that it goes by come to those of the table.
+#[inline(never)]
 pub(super) fn compile(
     when: &When,
     path: &str,
@@ -73,6 +74,7 @@ fn add(
     Ok(())
 }
 
+#[inline(never)]
 fn members(
     body: &[(String, MemberValue)],
     path: &str,
@@ -117,6 +119,7 @@ fn members(
     Ok(conditions)
 }
 
+#[inline(never)]
 fn graphql(
     condition: &GraphqlCondition,
     path: &str,
@@ -165,6 +168,7 @@ fn graphql(
     })
 }
 
+#[inline(never)]
 fn query(query: &[(String, String)], path: &str) -> Result<Vec<Condition>, ConfigError> {
     let mut conditions = Vec::<Condition>::new();
     for (name, value) in query {

@@ -7,6 +7,7 @@ use crate::document::config_error::ConfigError;
 use crate::pricing::settling::{SettleFrom, SettleSource};
 
 /// Where it is looked for; errors are said at `path`.
+#[inline(never)]
 pub(super) fn compile(settle: &SettleConfig, path: &str) -> Result<SettleFrom, ConfigError> {
     let SettlePlace {
         header,

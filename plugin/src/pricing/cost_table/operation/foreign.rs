@@ -20,6 +20,7 @@ fn foreign(instead: impl Into<String>, found: &str) -> InvalidOperation {
 }
 
 /// The method, if it is one that other systems write.
+#[inline(never)]
 pub(super) fn check_method(method: &str) -> Result<(), InvalidOperation> {
     let is_word =
         |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphabetic() || b == b'-');
@@ -50,6 +51,7 @@ pub(super) fn check_method(method: &str) -> Result<(), InvalidOperation> {
 }
 
 /// The template as a whole, if other systems write more in one than a path.
+#[inline(never)]
 pub(super) fn check_template(template: &str) -> Result<(), InvalidOperation> {
     if starts(template, b"^~") {
         return Err(foreign(NO_EXPRESSION, template));
@@ -89,6 +91,7 @@ pub(super) fn check_template(template: &str) -> Result<(), InvalidOperation> {
 }
 
 /// A segment, if it is written as other systems do.
+#[inline(never)]
 pub(super) fn check_segment(text: &str) -> Result<(), InvalidOperation> {
     if let Some(inside) = text
         .strip_prefix('{')
@@ -168,6 +171,7 @@ pub(super) fn check_segment(text: &str) -> Result<(), InvalidOperation> {
 }
 
 /// What is in braces: a name here, and elsewhere also what it may be, whether it may be absent, or how far it reaches.
+#[inline(never)]
 fn check_name(inside: &str, text: &str) -> Result<(), InvalidOperation> {
     let name = word(inside.trim_start_matches(['+', '*', '/', '.', ';']));
     if inside == "$" {
@@ -207,6 +211,7 @@ fn check_name(inside: &str, text: &str) -> Result<(), InvalidOperation> {
 }
 
 /// `:id` and the like: a colon that is not between two texts, as in `{id}:archive` and `tickets:search`.
+#[inline(never)]
 fn check_colon(text: &str) -> Result<(), InvalidOperation> {
     let Some((before, after)) = split(text, b':') else {
         return Ok(());

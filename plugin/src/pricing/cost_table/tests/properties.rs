@@ -4,6 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
+use super::super::{Charge, Facts, Highest, RuleId, Target};
 use super::{CostTable, cost, example, operations, table};
 
 /// One way to spell a path differently without changing what a lenient backend reads.
@@ -171,6 +172,35 @@ proptest! {
         let target = format!("/{}", path.join("/"));
         let (_, found) = cost(&table, method, &target, "");
         prop_assert_eq!(found, expected, "{} {}", method, target);
+    }
+
+    #[test]
+    fn what_is_found_at_once_is_what_a_closer_look_finds(
+        operations in vec(operation(), 1..12),
+        literal in select(vec!["a", "a.b", "{x}.json", "b{x}", "A"]),
+        method in select(vec!["GET", "HEAD", "POST", "get"]),
+        path in vec(select(vec!["a", "A", "b", "c", "a.b", "bc", "c.json", ".", "a.", "a.php", "%61", ""]), 0..5),
+        query in select(vec!["", "?", "?a=1", "?_method=GET", "#a", "?a#b", "?a=1/b"]),
+    ) {
+        let rules: Vec<String> = operations
+            .iter()
+            .enumerate()
+            .map(|(cost, (method, segments))| {
+                let path = segments.join("/").replacen('b', literal, 1);
+                format!(r#"{{"name":"{cost}","operations":["{method} /{path}"],"cost":{cost}}}"#)
+            })
+            .collect();
+        let config = format!(r#"{{"default":3,"rules":[{}]}}"#, rules.join(","));
+        // Not every one is a table: operations may be the same.
+        if let Ok(table) = CostTable::compile(&serde_json::from_str(&config).unwrap()) {
+            let target = format!("/{}{query}", path.join("/"));
+            let default = Charge { cost: table.default, rule: RuleId::DEFAULT };
+            let mut highest = Highest::default();
+            let read = Target::read(&target);
+            table.quote_closely(method, &read, Facts::None, default, &mut highest);
+            let closely = highest.into_quote(&table.members).at_least();
+            prop_assert_eq!(table.quote(method, &target).at_least(), closely, "{} {}", method, target);
+        }
     }
 
     #[test]
