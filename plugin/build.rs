@@ -15,6 +15,9 @@ use std::{env, fs, path::Path};
 
 use unicode_normalization::{UnicodeNormalization as _, char::canonical_combining_class};
 
+#[path = "build/zones.rs"]
+mod zones;
+
 /// The most characters in a run of texts: to find the last one, all others are stepped over.
 const LONGEST_RUN: usize = 16;
 
@@ -84,6 +87,7 @@ fn fold(c: char) -> Fold {
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=build");
     let all: Vec<(u32, Fold)> = ('\u{80}'..=char::MAX)
         .map(|c| (u32::from(c), fold(c)))
         .collect();
@@ -159,5 +163,7 @@ fn main() {
         texts.len()
     );
     let folder = env::var("OUT_DIR").unwrap();
-    fs::write(Path::new(&folder).join("folding.rs"), source).unwrap();
+    let folder = Path::new(&folder);
+    fs::write(folder.join("folding.rs"), source).unwrap();
+    zones::write(folder);
 }

@@ -25,3 +25,4 @@ pub mod refunds;
 pub mod sorted;
 pub mod spread;
 pub mod terms;
+pub mod zone;

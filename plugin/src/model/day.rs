@@ -8,10 +8,10 @@ use std::{cell::Cell, time::Duration};
 use jiff::{
     SignedDuration, Timestamp,
     civil::{Date, Time, date},
-    tz::{TimeZone, TimeZoneDatabase},
+    tz::TimeZone,
 };
 
-use crate::model::credits::Credits;
+use crate::model::{credits::Credits, zone};
 
 /// The number of a day: days since 1970-01-01 of the local date on which it began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -153,10 +153,9 @@ impl Calendar {
     /// # Errors
     /// When there is no such zone, or `starts_at` is not a time of day.
     pub fn new(zone: &str, starts_at: &str) -> Result<Self, CalendarError> {
-        let unknown = |_| CalendarError::UnknownTimeZone {
+        let time_zone = zone::of(zone).ok_or_else(|| CalendarError::UnknownTimeZone {
             zone: zone.to_owned(),
-        };
-        let time_zone = TimeZoneDatabase::bundled().get(zone).map_err(unknown)?;
+        })?;
         let time = parse_time_of_day(starts_at).ok_or_else(|| CalendarError::NotATimeOfDay {
             starts_at: starts_at.to_owned(),
         })?;
