@@ -4,7 +4,7 @@ use std::borrow::Borrow;
 
 use serde::Deserialize;
 
-use crate::model::{credits::Credits, enforcement::Enforcement, legacy_limit::LegacyLimit};
+use crate::model::{credits::Credits, enforcement::Enforcement, scaled_limit::ScaledLimit};
 
 /// The name of an edition: a key of `editions`, such as `Professional`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -64,7 +64,7 @@ pub struct Edition {
     pub enforcement: Option<Enforcement>,
     /// The API limit of its organizations under the old model; without it, they never had one.
     #[serde(default)]
-    pub legacy_limit: Option<LegacyLimit>,
+    pub legacy_limit: Option<ScaledLimit>,
 }
 
 crate::document::json::objects!(Edition);

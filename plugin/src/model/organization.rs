@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::model::{
     agents::Agents, calendar_date::CalendarDate, client_limits::ClientLimits, credits::Credits,
-    edition::EditionName, enforcement::Enforcement, legacy_limit::LegacyLimit,
+    edition::EditionName, enforcement::Enforcement, scaled_limit::ScaledLimit,
 };
 
 /// The name of an organization as the authentication filter states it, and as metrics, logs and shared-data keys show it.
@@ -99,7 +99,7 @@ pub struct Organization {
     pub signed_up: Option<CalendarDate>,
     /// Its own API limit under the old model, in place of its edition's.
     #[serde(default)]
-    pub legacy_limit: Option<LegacyLimit>,
+    pub legacy_limit: Option<ScaledLimit>,
     /// How many of its calls may be in progress at the same time, at least 1, in place of its edition's limit.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]

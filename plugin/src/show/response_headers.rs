@@ -10,6 +10,7 @@ use crate::{
         credits::Credits,
         decimal::{Decimal, push_number},
         header_name::HeaderName,
+        policy_name::PolicyName,
     },
     show::receipt::Receipt,
 };
@@ -49,45 +50,8 @@ impl Default for ResponseHeaders {
             remaining: name("x-rate-limit-remaining-v3"),
             ratelimit: None,
             ratelimit_policy: None,
-            policy_name: PolicyName("daily".to_owned()),
+            policy_name: PolicyName::known("daily"),
             shadow_prefix: None,
-        }
-    }
-}
-
-/// A name that stands in a Structured Fields string without escapes: visible ASCII without `"` and `\` (RFC 9651, section 3.3.3).
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct PolicyName(String);
-
-/// A text that cannot name a policy.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "invalid policy name {name:?}, expected 1 to 64 visible ASCII characters without `\"` and `\\`"
-)]
-pub struct InvalidPolicyName {
-    /// The text.
-    pub name: String,
-}
-
-impl PolicyName {
-    /// The name as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl TryFrom<String> for PolicyName {
-    type Error = InvalidPolicyName;
-
-    fn try_from(name: String) -> Result<Self, InvalidPolicyName> {
-        let plain = |b: u8| b.is_ascii_graphic() && b != b'"' && b != b'\\';
-        let usable = (1..=64).contains(&name.len()) && name.bytes().all(plain);
-        if usable {
-            Ok(Self(name))
-        } else {
-            Err(InvalidPolicyName { name })
         }
     }
 }
@@ -211,25 +175,6 @@ fn add_client(items: &mut String, key: &str, first: Credits, second: (&str, u64)
         decimal.format(first.get()),
         second,
     );
-}
-
-#[cfg(feature = "schema")]
-mod schema {
-    use super::PolicyName;
-
-    impl schemars::JsonSchema for PolicyName {
-        fn inline_schema() -> bool {
-            true
-        }
-
-        fn schema_name() -> std::borrow::Cow<'static, str> {
-            "PolicyName".into()
-        }
-
-        fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-            schemars::json_schema!({"type": "string", "pattern": r#"^[!#-\[\]-~]{1,64}$"#})
-        }
-    }
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use crate::{
     document::json::{self, Anything},
     model::{
         agents::Agents, calendar_date::CalendarDate, client_limits::ClientLimits, credits::Credits,
-        edition::EditionName, enforcement::Enforcement, legacy_limit::LegacyLimit,
-        organization::Organization,
+        edition::EditionName, enforcement::Enforcement, organization::Organization,
+        scaled_limit::ScaledLimit,
     },
     outbound::callout::Reply,
 };
@@ -46,7 +46,7 @@ struct Answer {
     additional: Option<Credits>,
     data_center: Option<String>,
     signed_up: Option<CalendarDate>,
-    legacy_limit: Option<LegacyLimit>,
+    legacy_limit: Option<ScaledLimit>,
     concurrency: Option<u32>,
     enforcement: Option<Enforcement>,
     clients: Option<Box<ClientLimits>>,

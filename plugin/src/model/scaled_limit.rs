@@ -1,29 +1,29 @@
-//! The API limit of the old model, under which every call counts 1.
+//! Limits that may follow the size of an organization.
 
 use serde::{Deserialize, Deserializer, de, de::value::MapAccessDeserializer};
 
 use crate::model::{agents::Agents, credits::Credits};
 
-/// The calls a day that an organization was allowed under the old model: a number, or one that follows its agents.
+/// A limit of credits or of calls: a number, or one that follows the organization's agents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LegacyLimit {
-    /// So many calls.
+pub enum ScaledLimit {
+    /// So much.
     Fixed(Credits),
-    /// So many calls for each agent, within bounds.
+    /// So much for each agent, within bounds.
     PerAgent(PerAgentLimit),
 }
 
-/// Calls a day by the number of agents: `clamp(per_agent x agents, min, max)`.
+/// A limit by the number of agents: `clamp(per_agent x agents, min, max)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PerAgentLimit {
-    /// Calls for each agent that is not a light agent.
+    /// For each agent that is not a light agent.
     pub per_agent: Credits,
-    /// The fewest calls, however few agents there are.
+    /// The least, however few agents there are.
     #[serde(default)]
     pub min: Credits,
-    /// The most calls, however many agents there are; at least `min`.
+    /// The most, however many agents there are; at least `min`.
     #[serde(default = "unbounded")]
     pub max: Credits,
 }
@@ -32,7 +32,7 @@ fn unbounded() -> Credits {
     Credits::MAX
 }
 
-impl LegacyLimit {
+impl ScaledLimit {
     /// The limit of an organization with `agents`.
     #[must_use]
     pub fn of(self, agents: Agents) -> Credits {
@@ -50,26 +50,24 @@ impl LegacyLimit {
     }
 }
 
-impl<'de> Deserialize<'de> for LegacyLimit {
+impl<'de> Deserialize<'de> for ScaledLimit {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Visitor;
 
         impl<'de> de::Visitor<'de> for Visitor {
-            type Value = LegacyLimit;
+            type Value = ScaledLimit;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(
-                    "a whole number of calls a day or {\"per_agent\": …, \"min\": …, \"max\": …}",
-                )
+                f.write_str("a whole number or {\"per_agent\": …, \"min\": …, \"max\": …}")
             }
 
-            fn visit_u64<E: de::Error>(self, calls: u64) -> Result<LegacyLimit, E> {
-                Credits::new(calls)
-                    .map(LegacyLimit::Fixed)
-                    .ok_or_else(|| E::invalid_value(de::Unexpected::Unsigned(calls), &self))
+            fn visit_u64<E: de::Error>(self, limit: u64) -> Result<ScaledLimit, E> {
+                Credits::new(limit)
+                    .map(ScaledLimit::Fixed)
+                    .ok_or_else(|| E::invalid_value(de::Unexpected::Unsigned(limit), &self))
             }
 
-            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<LegacyLimit, A::Error> {
+            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<ScaledLimit, A::Error> {
                 let limit = PerAgentLimit::deserialize(MapAccessDeserializer::new(map))?;
                 if limit.min > limit.max {
                     let message = format!(
@@ -78,7 +76,7 @@ impl<'de> Deserialize<'de> for LegacyLimit {
                     );
                     return Err(de::Error::custom(message));
                 }
-                Ok(LegacyLimit::PerAgent(limit))
+                Ok(ScaledLimit::PerAgent(limit))
             }
         }
 
@@ -87,13 +85,13 @@ impl<'de> Deserialize<'de> for LegacyLimit {
 }
 
 #[cfg(feature = "schema")]
-impl schemars::JsonSchema for LegacyLimit {
+impl schemars::JsonSchema for ScaledLimit {
     fn inline_schema() -> bool {
         true
     }
 
     fn schema_name() -> std::borrow::Cow<'static, str> {
-        "LegacyLimit".into()
+        "ScaledLimit".into()
     }
 
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
@@ -110,7 +108,7 @@ mod tests {
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
     fn limit(json: &str, agents: u32) -> u64 {
-        let limit: LegacyLimit = serde_json::from_str(json).unwrap();
+        let limit: ScaledLimit = serde_json::from_str(json).unwrap();
         limit
             .of(serde_json::from_str(&agents.to_string()).unwrap())
             .get()
@@ -135,13 +133,13 @@ mod tests {
     #[test]
     fn what_is_no_limit_is_told_what_one_is() {
         let error = |json: &str| {
-            serde_json::from_str::<LegacyLimit>(json)
+            serde_json::from_str::<ScaledLimit>(json)
                 .unwrap_err()
                 .to_string()
         };
         assert_eq!(
             error("\"5000\""),
-            "invalid type: string \"5000\", expected a whole number of calls a day or {\"per_agent\": …, \"min\": …, \"max\": …} at line 1 column 6"
+            "invalid type: string \"5000\", expected a whole number or {\"per_agent\": …, \"min\": …, \"max\": …} at line 1 column 6"
         );
         assert_eq!(
             error(r#"{"per_agent": 1, "min": 2, "max": 1}"#),
