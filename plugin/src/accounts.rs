@@ -4,6 +4,7 @@ pub mod account;
 pub mod complaints;
 pub mod history;
 pub mod holder;
+pub mod lasting_terms;
 pub mod ledger;
 pub mod roster;
 pub mod shared_data;

@@ -24,6 +24,8 @@ use crate::{
         enforcement::Enforcement,
         namespace::Namespace,
         organization::{Organization, OrganizationId},
+        period::PeriodConfig,
+        policy_name::PolicyName,
         refunds::Refunds,
     },
     outbound::{directory::DirectoryConfig, engine::EngineConfig, usage_events::UsageEventsConfig},
@@ -61,6 +63,10 @@ pub struct Config {
     /// The day in which credits are counted.
     #[serde(default)]
     pub day: Box<DayConfig>,
+    /// Periods beside the day, by name, at most 8: a month, a week, any 5 hours, any minute. A call is admitted by the day and by every period
+    /// in which its organization has a limit, or not at all.
+    #[serde(default)]
+    pub periods: UniqueMap<PolicyName, PeriodConfig>,
     /// The data centres, by name, for organizations in more than one.
     #[serde(default)]
     pub data_centers: UniqueMap<String, DataCenterConfig>,
@@ -299,6 +305,7 @@ mod clients;
 mod concurrency;
 mod contradiction;
 mod operators;
+mod periods;
 #[cfg(feature = "schema")]
 pub mod schema;
 mod sources;

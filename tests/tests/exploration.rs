@@ -54,6 +54,15 @@ fn two_workers_keep_the_parts_of_clients() -> anyhow::Result<()> {
 }
 
 #[test]
+fn two_workers_use_exactly_what_a_period_and_a_purchase_allow() -> anyhow::Result<()> {
+    every_order_holds(
+        "calls_at_once_use_exactly_what_a_period_and_a_purchase_allow",
+        Bounds::default(),
+        64,
+    )
+}
+
+#[test]
 fn three_workers_give_back_once_what_the_upstream_failed() -> anyhow::Result<()> {
     every_order_holds(
         "refunds_at_once_conserve_the_credits",

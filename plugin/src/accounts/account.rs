@@ -8,6 +8,8 @@ use std::rc::Rc;
 
 use jiff::Timestamp;
 
+use lasting::Step;
+
 use crate::{
     accounts::slots::{Claim, Group, Limits, Slots, TooManyCalls, WorkerId},
     model::{
@@ -18,11 +20,17 @@ use crate::{
 };
 
 mod clients;
+mod lasting;
 mod lease;
+mod periods;
+mod purchases;
 mod record;
 
 pub use clients::{ClientAccount, ClientClaim, ClientTerms, Clients};
+pub use lasting::{Lasting, LastingClaim};
 pub use lease::{Asking, Granted, Lease, Moment};
+pub use periods::{PeriodClaim, PeriodShort, PeriodTime};
+pub use purchases::PurchaseClaim;
 pub use record::UnreadableRecord;
 
 /// What one organization has used on one day, and its calls in progress.
@@ -35,8 +43,17 @@ pub struct Account {
     slots: Slots,
     /// What is held of the day where several proxies share it. Most accounts have none, and an account is moved often.
     lease: Option<Rc<Lease>>,
+    /// What is counted beside the day. Most accounts have nothing, and pay nothing for it.
+    parts: Option<Rc<Parts>>,
+}
+
+/// What is counted beside an account's day.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Parts {
     /// What its clients have used. `None` where clients are not told apart.
     clients: Option<Rc<Clients>>,
+    /// What was used in its periods and of its purchases. `None` where it has neither.
+    lasting: Option<Rc<Lasting>>,
 }
 
 /// A call that the day's credits cannot pay for.
@@ -62,6 +79,17 @@ pub struct Admission<'a> {
     pub ceiling: Ceiling,
     /// What it asks for its client; `None` where clients are not told apart.
     pub client: Option<&'a ClientClaim>,
+    /// What it asks of the organization's periods and purchases; `None` where it has neither.
+    pub lasting: Option<&'a LastingClaim>,
+}
+
+/// As what a call was counted beside its organization's day, so that it can be corrected there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CountedAs {
+    /// Its client; `None` where clients are not told apart.
+    pub client: Option<ChargedClient>,
+    /// What it asked of periods and purchases; `None` where there are neither.
+    pub lasting: Option<Rc<LastingClaim>>,
 }
 
 /// As whom a client was charged.
@@ -95,6 +123,9 @@ pub enum NotAdmitted {
     /// What the client may use of them cannot.
     #[error("of what its client may use, {0}")]
     Client(InsufficientCredits),
+    /// What may be used in a period cannot.
+    #[error("a period has {} left, and the call needs {}", .0.remaining, .0.amount)]
+    Period(PeriodShort),
     /// Too many calls are in progress.
     #[error(transparent)]
     TooMany(#[from] TooManyCalls),
@@ -110,7 +141,7 @@ impl Account {
             warned: 0,
             slots: Slots::default(),
             lease: None,
-            clients: None,
+            parts: None,
         }
     }
 
@@ -122,7 +153,7 @@ impl Account {
             Self {
                 slots: self.slots,
                 lease: on_another_day(self.lease.as_deref()),
-                clients: self.clients.and_then(|clients| clients.on_another_day()),
+                parts: self.parts.and_then(|parts| parts.on_another_day()),
                 ..Self::opened(today)
             }
         } else {
@@ -144,36 +175,82 @@ impl Account {
         })
     }
 
-    /// Charges a call and gives it its slot, and its client's, all of it or nothing. Invariant: an account that pays has used at most the
-    /// allotment, and none of its clients more than its cap.
+    /// Charges a call and gives it its slot, in its day, to its client and in its periods, all of it or nothing. Invariant: an account that
+    /// pays has used at most the allotment and what purchases add to it, none of its clients more than its cap, and in no period more than
+    /// its limit.
     ///
     /// # Errors
     /// When the client's credits do not suffice or too many of its calls are in progress, or else the organization's.
     pub fn admit(&self, admission: &Admission<'_>) -> Result<Self, NotAdmitted> {
+        if admission.client.is_some() || admission.lasting.is_some() {
+            return self.admit_in_parts(admission);
+        }
+        let used = self.pay(admission, admission.allotment)?;
+        self.serve(admission, used, self.parts.clone())
+    }
+
+    /// The same for a call with a client, or in periods or with purchases.
+    #[inline(never)]
+    fn admit_in_parts(&self, admission: &Admission<'_>) -> Result<Self, NotAdmitted> {
         let cost = admission.cost;
+        let (known, none) = (self.parts.as_deref(), Parts::default());
+        let known = known.unwrap_or(&none);
         let clients = match admission.client {
-            None => self.clients.clone(),
+            None => known.clients.clone(),
             Some(claim) => {
-                let admitted = match &self.clients {
+                let admitted = match &known.clients {
                     Some(clients) => clients.admit(claim, cost)?,
                     None => Clients::default().admit(claim, cost)?,
                 };
                 Some(Rc::new(admitted))
             }
         };
-        let used = match (admission.allotment, self.used.checked_add(cost)) {
-            (None, used) => used.unwrap_or(Credits::MAX),
-            (Some(allotment), Some(used)) if used <= self.limit(allotment, admission.ceiling) => {
-                used
-            }
-            (Some(allotment), _) => {
-                return Err(InsufficientCredits {
-                    cost,
-                    remaining: self.remaining(allotment),
-                }
-                .into());
+        let purchased = |claim| self.purchased(claim);
+        let purchased = admission.lasting.map_or(Credits::ZERO, purchased);
+        let allotment = admission.allotment;
+        let allotment = allotment.map(|allotment| allotment.saturating_add(purchased));
+        let used = self.pay(admission, allotment)?;
+        let lasting = match admission.lasting {
+            None => known.lasting.clone(),
+            Some(claim) => {
+                let admitted = match &known.lasting {
+                    Some(lasting) => lasting.admit(claim, cost)?,
+                    None => Lasting::default().admit(claim, cost)?,
+                };
+                Some(Rc::new(admitted.paying(claim, used)))
             }
         };
+        self.serve(admission, used, Parts::some(clients, lasting))
+    }
+
+    /// What is used once the call has paid of this allotment.
+    #[inline(always)]
+    fn pay(
+        &self,
+        admission: &Admission<'_>,
+        allotment: Option<Credits>,
+    ) -> Result<Credits, InsufficientCredits> {
+        let cost = admission.cost;
+        match (allotment, self.used.checked_add(cost)) {
+            (None, used) => Ok(used.unwrap_or(Credits::MAX)),
+            (Some(allotment), Some(used)) if used <= self.limit(allotment, admission.ceiling) => {
+                Ok(used)
+            }
+            (Some(allotment), _) => Err(InsufficientCredits {
+                cost,
+                remaining: self.remaining(allotment),
+            }),
+        }
+    }
+
+    /// The account once a call that has paid has its slot.
+    #[inline(always)]
+    fn serve(
+        &self,
+        admission: &Admission<'_>,
+        used: Credits,
+        parts: Option<Rc<Parts>>,
+    ) -> Result<Self, NotAdmitted> {
         // Without an engine, nothing is held any more.
         let lease = self
             .lease
@@ -184,7 +261,7 @@ impl Account {
                 used,
                 slots: self.slots.clone(),
                 lease: lease.cloned(),
-                clients,
+                parts,
                 ..*self
             });
         };
@@ -201,7 +278,7 @@ impl Account {
             used,
             slots,
             lease,
-            clients,
+            parts,
             ..*self
         })
     }
@@ -246,64 +323,111 @@ impl Account {
         }
     }
 
-    /// Gives back what was charged on `day`, to `client` as well; nothing if that day has passed.
+    /// Gives back what was charged on `day`, wherever it was counted; nothing of a day, week or month that has passed.
     #[must_use]
-    pub fn refund(&self, day: DayNumber, amount: Credits, client: Option<&ChargedClient>) -> Self {
+    pub fn refund(&self, day: DayNumber, amount: Credits, counted_as: &CountedAs) -> Self {
+        let corrected = self.corrected(counted_as, Step::Less(amount));
         if self.day != day {
-            return self.clone();
+            return corrected;
         }
         Self {
             used: self.used.saturating_sub(amount),
-            ..self.clone()
+            ..corrected
         }
-        .with_client(client.map(|client| &client.id), |account| {
-            account.used = account.used.saturating_sub(amount);
-        })
+        .paying(counted_as)
+        .with_client(
+            counted_as.client.as_ref().map(|client| &client.id),
+            |account| {
+                account.used = account.used.saturating_sub(amount);
+            },
+        )
     }
 
-    /// Charges more for a call of `day` that was charged already: as much of `amount` as is left of the allotment and to its client; nothing
-    /// if that day has passed.
+    /// Charges more for a call of `day` that was charged already: as much of `amount` as is left of the allotment, to its client and in its
+    /// periods; nothing if that day has passed.
     #[must_use]
     pub fn charge_more(
         &self,
         day: DayNumber,
         amount: Credits,
         allotment: Option<Credits>,
-        client: Option<&ChargedClient>,
+        counted_as: &CountedAs,
     ) -> Self {
         if self.day != day {
             return self.clone();
         }
+        let claim = counted_as.lasting.as_deref();
         let left = allotment.map_or(Credits::MAX, |allotment| {
             let ceiling = match &self.lease {
                 Some(_) => Ceiling::Lease,
                 None => Ceiling::Allotment,
             };
-            self.limit(allotment, ceiling).saturating_sub(self.used)
+            let purchased = claim.map_or(Credits::ZERO, |claim| self.purchased(claim));
+            self.limit(allotment.saturating_add(purchased), ceiling)
+                .saturating_sub(self.used)
         });
+        let client = counted_as.client.as_ref();
         let left_to_client = client.and_then(|client| {
             let used = self.client(client.id.as_str())?.used;
             Some(client.cap?.saturating_sub(used))
         });
-        let more = amount.min(left).min(left_to_client.unwrap_or(Credits::MAX));
-        let add = |used: Credits| used.checked_add(more).unwrap_or(Credits::MAX);
+        let in_periods = claim.zip(self.lasting());
+        let in_periods = in_periods.map_or(Credits::MAX, |(claim, lasting)| lasting.left(claim));
+        let more = amount
+            .min(left)
+            .min(left_to_client.unwrap_or(Credits::MAX))
+            .min(in_periods);
         Self {
-            used: add(self.used),
-            ..self.clone()
+            used: self.used.saturating_add(more),
+            ..self.corrected(counted_as, Step::More(more))
         }
+        .paying(counted_as)
         .with_client(client.map(|client| &client.id), |account| {
-            account.used = add(account.used);
+            account.used = account.used.saturating_add(more);
         })
+    }
+
+    /// The account after a correction, in its periods, of what a call has cost.
+    fn corrected(&self, counted_as: &CountedAs, step: Step) -> Self {
+        let corrected = self.lasting().zip(counted_as.lasting.as_deref());
+        match corrected.map(|(lasting, claim)| lasting.corrected(claim, step)) {
+            None => self.clone(),
+            Some(lasting) => self.clone().with_lasting(lasting),
+        }
+    }
+
+    fn with_lasting(self, lasting: Lasting) -> Self {
+        let clients = self.parts.as_ref().and_then(|parts| parts.clients.clone());
+        Self {
+            parts: Parts::some(clients, Some(Rc::new(lasting))),
+            ..self
+        }
+    }
+
+    /// The account after purchases pay for what of its day they have to.
+    #[must_use]
+    fn paying(self, counted_as: &CountedAs) -> Self {
+        match (self.lasting(), &counted_as.lasting) {
+            (Some(lasting), Some(claim)) => {
+                let lasting = lasting.clone().paying(claim, self.used);
+                self.with_lasting(lasting)
+            }
+            _ => self,
+        }
     }
 
     /// The account after a step of one of its clients.
     #[must_use]
     fn with_client(self, id: Option<&ClientId>, step: impl FnOnce(&mut ClientAccount)) -> Self {
-        let (Some(id), Some(clients)) = (id, &self.clients) else {
+        let (Some(id), Some(clients)) = (id, self.clients()) else {
             return self;
         };
         let clients = Some(Rc::new(clients.changed(id.as_str(), step)));
-        Self { clients, ..self }
+        let lasting = self.parts.as_ref().and_then(|parts| parts.lasting.clone());
+        Self {
+            parts: Parts::some(clients, lasting),
+            ..self
+        }
     }
 
     /// The account with these calls in progress.
@@ -312,7 +436,7 @@ impl Account {
         Self {
             slots,
             lease: self.lease.clone(),
-            clients: self.clients.clone(),
+            parts: self.parts.clone(),
             ..*self
         }
     }
@@ -347,27 +471,42 @@ impl Account {
     /// What its clients have used; `None` where clients were not told apart.
     #[must_use]
     pub fn clients(&self) -> Option<&Clients> {
-        self.clients.as_deref()
+        self.parts.as_ref()?.clients.as_deref()
     }
 
     /// What a client has used, if it is counted apart.
     #[must_use]
     pub fn client(&self, id: &str) -> Option<ClientAccount> {
-        self.clients.as_ref()?.get(id)
+        self.clients()?.get(id)
     }
 
     /// As whom a client is counted that asks for this, and what that one has used.
     #[must_use]
     pub fn counted(&self, claim: &ClientClaim) -> (ChargedClient, Option<ClientAccount>) {
         let none = Clients::default();
-        self.clients.as_deref().unwrap_or(&none).counted(claim)
+        self.clients().unwrap_or(&none).counted(claim)
     }
 
     /// As whom the client was charged that asked for this, and what that one has used, in the account right after that.
     #[must_use]
     pub fn charged(&self, claim: &ClientClaim) -> (ChargedClient, ClientAccount) {
         let none = Clients::default();
-        self.clients.as_deref().unwrap_or(&none).charged(claim)
+        self.clients().unwrap_or(&none).charged(claim)
+    }
+
+    /// What was used in its periods and of its purchases; `None` where it has neither.
+    #[must_use]
+    pub fn lasting(&self) -> Option<&Lasting> {
+        self.parts.as_ref()?.lasting.as_deref()
+    }
+
+    /// What purchases add to the credits of the day: what was left of them when it began.
+    #[must_use]
+    pub fn purchased(&self, claim: &LastingClaim) -> Credits {
+        match self.lasting() {
+            Some(lasting) => lasting.purchased(&claim.purchases),
+            None => Lasting::default().purchased(&claim.purchases),
+        }
     }
 
     /// The day on which `used` was used.
@@ -402,6 +541,22 @@ impl Account {
             .as_ref()
             .map_or(Credits::ZERO, |lease| lease.others_held);
         allotment.saturating_sub(others).saturating_sub(self.used)
+    }
+}
+
+impl Parts {
+    /// These parts; `None` where there are none.
+    fn some(clients: Option<Rc<Clients>>, lasting: Option<Rc<Lasting>>) -> Option<Rc<Self>> {
+        let is_nothing = clients.is_none() && lasting.is_none();
+        (!is_nothing).then(|| Rc::new(Self { clients, lasting }))
+    }
+
+    /// The parts on another day.
+    fn on_another_day(&self) -> Option<Rc<Self>> {
+        let clients = self.clients.as_ref();
+        let clients = clients.and_then(|clients| clients.on_another_day());
+        let lasting = self.lasting.as_ref();
+        Self::some(clients, lasting.map(|lasting| lasting.on_another_day()))
     }
 }
 

@@ -2,12 +2,20 @@
 
 use std::rc::Rc;
 
+use jiff::Timestamp;
+
 use crate::{
-    accounts::ledger::AccountKey,
+    accounts::{account::LastingClaim, lasting_terms::LastingTerms, ledger::AccountKey},
     model::{
-        allotment::Allotment, client_limits::ClientLimits, credits::Credits,
-        data_center::DataCenter, edition::EditionName, enforcement::Enforcement, plan::Plan,
-        terms::Schedule,
+        allotment::Allotment,
+        client_limits::ClientLimits,
+        credits::Credits,
+        data_center::DataCenter,
+        day::Day,
+        edition::EditionName,
+        enforcement::Enforcement,
+        plan::Plan,
+        terms::{Schedule, Terms},
     },
 };
 
@@ -34,6 +42,24 @@ pub struct AccountHolder {
     pub concurrency: Option<u32>,
     /// How much its clients may use, in place of what holds for all organizations.
     pub client_limits: Option<Box<ClientLimits>>,
+    /// Its limits in periods and its purchases; `None` where it has neither.
+    pub lasting: Option<Box<LastingTerms>>,
     /// Whether refusals are meant.
     pub enforcement: Enforcement,
+}
+
+impl AccountHolder {
+    /// What a call at `now`, on this day and under these terms of it, asks of periods and purchases; `None` where there are neither.
+    #[must_use]
+    pub fn lasting_claim(
+        &self,
+        terms: Terms,
+        day: Day,
+        now: Timestamp,
+    ) -> Option<Rc<LastingClaim>> {
+        let lasting = self.lasting.as_deref()?;
+        let enforced = self.enforcement != Enforcement::NeverRefuse;
+        let calendar = &self.data_center.calendar;
+        Some(Rc::new(lasting.claim(terms, day, calendar, now, enforced)))
+    }
 }

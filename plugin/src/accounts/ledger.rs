@@ -207,7 +207,7 @@ impl<'a, S: SharedData> Ledger<'a, S> {
 
     /// The same where the clock says that it is `today`: an account is [brought back](Account::brought_back_to) that is far ahead. What
     /// comes late for a day that has passed must not do that.
-    // Called in one place, with a step that is too large for the compiler to do this by itself: 400 instructions of each call.
+    // Called in one place, with a step that is too large for the compiler to do this by itself: 400 instructions of each call each.
     #[inline(always)]
     pub fn post_now<E>(
         &self,
@@ -228,6 +228,7 @@ impl<'a, S: SharedData> Ledger<'a, S> {
         self.take(key, AsOf::Posted(day), step)
     }
 
+    #[inline(always)]
     fn take<E>(
         &self,
         key: &AccountKey,

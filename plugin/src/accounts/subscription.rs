@@ -5,17 +5,23 @@
 use std::{collections::BTreeMap, rc::Rc};
 
 use crate::{
-    accounts::{holder::AccountHolder, ledger::AccountKey},
-    document::{choice::expected_one_of, json::cut},
+    accounts::{holder::AccountHolder, lasting_terms::LastingTerms, ledger::AccountKey},
+    document::{choice::expected_one_of, json::cut, unique_map::UniqueMap},
     model::{
+        agents::Agents,
         allotment::{Allotment, AllotmentError},
         client_limits::InvalidClientLimits,
+        credits::Credits,
         data_center::DataCenter,
         edition::{Edition, EditionName},
         enforcement::Enforcement,
         namespace::Namespace,
         organization::{Organization, OrganizationId},
+        period::Period,
         plan::Plan,
+        policy_name::PolicyName,
+        purchase::{InvalidPurchases, Purchases},
+        scaled_limit::ScaledLimit,
         terms::{Model, Schedule, Standing, Terms},
     },
 };
@@ -33,6 +39,10 @@ pub struct Subscriptions {
     pub default_data_center: Rc<DataCenter>,
     /// Whether refusals are meant where neither organization nor edition says so.
     pub enforcement: Enforcement,
+    /// The periods in which there are limits, beside the day.
+    pub periods: Vec<Rc<Period>>,
+    /// Whether several proxies share the accounts.
+    pub is_shared: bool,
 }
 
 /// Facts about an organization that contradict each other or the configuration.
@@ -54,6 +64,22 @@ pub enum SubscriptionError {
         /// Which there are, and which one was probably meant.
         expected: String,
     },
+    /// No such period.
+    #[error("{name:?}: {expected}", name = cut(name))]
+    UnknownPeriod {
+        /// The name given.
+        name: String,
+        /// Which there are, and which one was probably meant.
+        expected: String,
+    },
+    /// Purchases that cannot be.
+    #[error(transparent)]
+    Purchases(#[from] InvalidPurchases),
+    /// Purchases whose use several proxies would have to count together.
+    #[error(
+        "what is used of a purchase is counted by each Envoy for itself, expected none where `engine` is set"
+    )]
+    SharedPurchases,
     /// Limits of clients that cannot be.
     #[error(transparent)]
     Clients(#[from] InvalidClientLimits),
@@ -87,6 +113,7 @@ impl Subscriptions {
         if let Some(limits) = &organization.clients {
             limits.check()?;
         }
+        let lasting = self.lasting(organization, edition)?;
         let limit = organization.legacy_limit.or(edition.legacy_limit);
         let legacy_limit = limit.map(|limit| limit.of(organization.agents));
         let standing = Standing {
@@ -116,7 +143,58 @@ impl Subscriptions {
             data_center: Rc::clone(data_center),
             concurrency: organization.concurrency.or(edition.concurrency),
             client_limits: organization.clients.clone(),
+            lasting,
             enforcement,
+        })
+    }
+
+    /// The limits of an organization in periods, and its purchases.
+    fn lasting(
+        &self,
+        organization: &Organization,
+        edition: &Edition,
+    ) -> Result<Option<Box<LastingTerms>>, SubscriptionError> {
+        if let Some(unknown) = self.unknown_period(&organization.period_limits) {
+            return Err(unknown);
+        }
+        let purchases = Purchases::new(organization.purchases.iter())?;
+        if self.is_shared && !purchases.is_empty() {
+            return Err(SubscriptionError::SharedPurchases);
+        }
+        let limits = self.period_limits(organization.agents, |name| {
+            let own = organization.period_limits.get(name);
+            own.or_else(|| edition.period_limits.get(name)).copied()
+        });
+        Ok(LastingTerms::of(limits, purchases))
+    }
+
+    /// The limit in each period that has one, of a holder of so many agents for which `stated` says what it is.
+    fn period_limits(
+        &self,
+        agents: Agents,
+        stated: impl Fn(&PolicyName) -> Option<ScaledLimit>,
+    ) -> Vec<(Rc<Period>, Credits)> {
+        let periods = self.periods.iter();
+        let limits = periods.filter_map(|period| {
+            let limit = stated(&period.name).or(period.limit)?;
+            Some((Rc::clone(period), limit.of(agents)))
+        });
+        limits.collect()
+    }
+
+    /// The first name among these limits that no period has.
+    #[must_use]
+    pub fn unknown_period(
+        &self,
+        limits: &UniqueMap<PolicyName, ScaledLimit>,
+    ) -> Option<SubscriptionError> {
+        let known = || self.periods.iter().map(|period| period.name.as_str());
+        let (name, _) = limits
+            .iter()
+            .find(|(name, _)| known().all(|known| known != name.as_str()))?;
+        Some(SubscriptionError::UnknownPeriod {
+            name: name.to_string(),
+            expected: expected_one_of(name.as_str(), "`periods`", known()),
         })
     }
 
@@ -146,6 +224,12 @@ impl Subscriptions {
             data_center: Rc::clone(&self.default_data_center),
             concurrency: edition.concurrency,
             client_limits: None,
+            lasting: LastingTerms::of(
+                self.period_limits(Agents::default(), |name| {
+                    edition.period_limits.get(name).copied()
+                }),
+                Purchases::default(),
+            ),
             enforcement,
         })
     }

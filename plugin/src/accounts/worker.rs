@@ -15,7 +15,7 @@ use jiff::Timestamp;
 
 use crate::{
     accounts::{
-        account::{Account, ChargedClient},
+        account::{Account, CountedAs},
         complaints::Complaints,
         history::History,
         holder::AccountHolder,
@@ -74,8 +74,8 @@ pub struct Owed {
     pub key: AccountKey,
     /// The day of the charge that it corrects.
     pub day: DayNumber,
-    /// As whose the charge was counted.
-    pub client: Option<ChargedClient>,
+    /// As what the charge was counted.
+    pub counted_as: CountedAs,
     /// How.
     pub correction: Correction,
 }
@@ -90,18 +90,13 @@ pub enum Correction {
 }
 
 impl Correction {
-    /// The account after the correction of a charge on `day`, which was counted for this client.
+    /// The account after the correction of a charge on `day`, which was counted as this.
     #[must_use]
-    pub fn apply(
-        self,
-        account: &Account,
-        day: DayNumber,
-        client: Option<&ChargedClient>,
-    ) -> Account {
+    pub fn apply(self, account: &Account, day: DayNumber, counted_as: &CountedAs) -> Account {
         match self {
-            Self::Refund(amount) => account.refund(day, amount, client),
+            Self::Refund(amount) => account.refund(day, amount, counted_as),
             Self::ChargeMore(amount, allotment) => {
-                account.charge_more(day, amount, allotment, client)
+                account.charge_more(day, amount, allotment, counted_as)
             }
         }
     }
@@ -261,8 +256,8 @@ impl Worker {
     fn settle(&self, data: &impl SharedData) {
         for owed in self.owed.take() {
             let posting = Ledger::new(data).amend(&owed.key, owed.day, |account| {
-                let client = owed.client.as_ref();
-                Ok::<_, Infallible>(owed.correction.apply(account, owed.day, client))
+                let after = owed.correction.apply(account, owed.day, &owed.counted_as);
+                Ok::<_, Infallible>(after)
             });
             if posting.result.is_err() {
                 self.owes(owed);
@@ -422,7 +417,7 @@ mod tests {
                 store.put(
                     key,
                     &account
-                        .charge_more(TODAY, Credits::ONE, None, None)
+                        .charge_more(TODAY, Credits::ONE, None, &CountedAs::default())
                         .to_record(),
                 );
             }
@@ -445,14 +440,14 @@ mod tests {
         worker.owes(Owed {
             key: key(),
             day: TODAY,
-            client: None,
+            counted_as: CountedAs::default(),
             correction: charge,
         });
         let refund = Correction::Refund(Credits::new(4).unwrap());
         worker.owes(Owed {
             key: key(),
             day: TODAY,
-            client: None,
+            counted_as: CountedAs::default(),
             correction: refund,
         });
         tick(&worker, at(0), &data);

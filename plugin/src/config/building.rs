@@ -79,13 +79,25 @@ impl Config {
         for name in broken {
             data_centers.insert(name, Rc::clone(&default));
         }
+        let periods = self.periods.into_inner();
+        let policy_name = &self.response_headers.policy_name;
+        let is_shared = self.engine.is_some();
+        let periods = errors.take(super::periods::periods(periods, policy_name, is_shared));
         let subscriptions = Subscriptions {
+            periods: periods.unwrap_or_default(),
+            is_shared,
             namespace: self.namespace,
             editions: self.editions.into_inner(),
             data_centers,
             default_data_center: default,
             enforcement: self.enforcement,
         };
+        for (name, edition) in &subscriptions.editions {
+            if let Some(unknown) = subscriptions.unknown_period(&edition.period_limits) {
+                let path = member("editions", name.as_str()) + ".period_limits";
+                errors.add(ConfigError::new(path, unknown.to_string()));
+            }
+        }
         let mut organizations = HashMap::default();
         for (id, organization) in self.organizations.into_inner() {
             let holder = subscriptions

@@ -41,6 +41,8 @@ pub(super) fn contradiction(
         SubscriptionError::UnknownEdition { .. } => ".edition",
         SubscriptionError::UnknownDataCenter { .. } => ".data_center",
         SubscriptionError::Clients(_) => ".clients",
+        SubscriptionError::UnknownPeriod { .. } => ".period_limits",
+        SubscriptionError::Purchases(_) | SubscriptionError::SharedPurchases => ".purchases",
         SubscriptionError::Allotment(AllotmentError::AdditionalAboveMaximum { .. }) => {
             ".additional"
         }
@@ -58,6 +60,9 @@ pub(super) fn expected(error: &SubscriptionError) -> String {
     match error {
         SubscriptionError::UnknownEdition { .. }
         | SubscriptionError::UnknownDataCenter { .. }
+        | SubscriptionError::UnknownPeriod { .. }
+        | SubscriptionError::Purchases(_)
+        | SubscriptionError::SharedPurchases
         | SubscriptionError::Clients(_) => error.to_string(),
         SubscriptionError::Allotment(AllotmentError::AdditionalAboveMaximum {
             additional,

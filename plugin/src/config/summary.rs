@@ -52,6 +52,10 @@ impl Config {
             !self.concurrency.groups.is_empty(),
             &count(self.concurrency.groups.len(), "concurrency group"),
         );
+        also(
+            !self.periods.is_empty(),
+            &count(self.periods.len(), "period"),
+        );
         also(self.engine.is_some(), "counted with other proxies");
         also(
             self.enforcement == Enforcement::Shadow,

@@ -87,12 +87,12 @@ fn keys_that_are_unknown_missing_or_given_twice() {
     check(
         "/orgs",
         serde_json::json!(1),
-        "invalid configuration at `orgs`: unknown key `orgs`: did you mean `organizations`? expected one of `$schema`, `namespace`, `identity`, `attributes`, `clients`, `directory`, `day`, `data_centers`, `transition`, `editions`, `organizations`, `strangers`, `anonymous`, `costs`, `response_headers`, `access_log`, `refusals`, `refunds`, `concurrency`, `engine`, `enforcement`, `usage`, `operators`, `usage_events`, `warnings`",
+        "invalid configuration at `orgs`: unknown key `orgs`: did you mean `organizations`? expected one of `$schema`, `namespace`, `identity`, `attributes`, `clients`, `directory`, `day`, `periods`, `data_centers`, `transition`, `editions`, `organizations`, `strangers`, `anonymous`, `costs`, `response_headers`, `access_log`, `refusals`, `refunds`, `concurrency`, `engine`, `enforcement`, `usage`, `operators`, `usage_events`, `warnings`",
     );
     check(
         "/organizations/7",
         serde_json::json!({"edition": "Free", "agent": 3}),
-        "invalid configuration at `organizations.7.agent`: unknown key `agent`: did you mean `agents`? expected one of `edition`, `agents`, `light_agents`, `additional`, `data_center`, `signed_up`, `legacy_limit`, `concurrency`, `enforcement`, `clients`",
+        "invalid configuration at `organizations.7.agent`: unknown key `agent`: did you mean `agents`? expected one of `edition`, `agents`, `light_agents`, `additional`, `data_center`, `signed_up`, `legacy_limit`, `concurrency`, `enforcement`, `clients`, `period_limits`, `purchases`",
     );
     assert_eq!(
         error("{}"),

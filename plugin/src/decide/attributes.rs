@@ -77,8 +77,12 @@ impl InvalidAttributes {
             Self::Contradiction(SubscriptionError::UnknownEdition { .. }) => "edition",
             Self::Contradiction(SubscriptionError::UnknownDataCenter { .. }) => "data_center",
             Self::Contradiction(SubscriptionError::Allotment(_)) => "additional",
-            // No call states the limits of all clients.
+            // No call states the limits of all clients, those in periods, or purchases.
             Self::Contradiction(SubscriptionError::Clients(_)) => "clients",
+            Self::Contradiction(SubscriptionError::UnknownPeriod { .. }) => "period_limits",
+            Self::Contradiction(
+                SubscriptionError::Purchases(_) | SubscriptionError::SharedPurchases,
+            ) => "purchases",
         }
     }
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::{
     accounts::{
-        account::Account,
+        account::{Account, LastingClaim},
         holder::AccountHolder,
         ledger::{AccountKey, Ledger, PostingFailure, SharedData},
         slots::TooManyCalls,
@@ -22,7 +22,7 @@ use crate::{
         policy::{Payer, Policy},
     },
     model::{
-        balance::Balance,
+        balance::{Balance, BesideDay},
         client::{ClientBalance, ClientId},
         credits::Credits,
         day::Day,
@@ -37,7 +37,7 @@ use crate::{
     show::{
         metrics::{Counts, Metric},
         receipt::{Outcome, Receipt},
-        refusal::{Answer, Refusal},
+        refusal::{Answer, Refusal, ShortPeriod},
         usage::answer,
     },
 };
@@ -49,7 +49,8 @@ mod settlement;
 mod usage_query;
 mod warning;
 
-use charging::Aim;
+pub(super) use charging::of_account;
+use charging::{Aim, periods_of};
 use settlement::Permit;
 pub use settlement::{Ending, ResponseHead};
 pub(super) use usage_query::in_progress;
@@ -308,14 +309,23 @@ impl Meter {
         }
     }
 
-    /// What is left of `day` in `account`, to its holder and to the call's client.
-    fn balance(&self, account: &Account, terms: Terms, day: Day) -> Balance {
+    /// What is left of `day` in `account`, to its holder and to the call's client, and in periods. The terms include what purchases add.
+    fn balance(
+        &self,
+        account: &Account,
+        terms: Terms,
+        day: Day,
+        lasting: Option<&LastingClaim>,
+    ) -> Balance {
         let client = self.client.as_ref();
         Balance {
             allotment: terms.total,
             remaining: account.remaining(terms.total),
             day,
-            client: client.map(|client| Box::new(client.balance(account, terms.total))),
+            beside: BesideDay::of(
+                client.map(|client| client.balance(account, terms.total)),
+                periods_of(account, lasting),
+            ),
         }
     }
 
@@ -328,7 +338,11 @@ impl Meter {
     ) -> Option<Balance> {
         let day = holder.data_center.calendar.day(now);
         let account = Ledger::new(data).peek(&holder.key, day.number).ok()?;
-        Some(self.balance(&account, holder.schedule.at(now), day))
+        let terms = holder.schedule.at(now);
+        let lasting = holder.lasting_claim(terms, day, now);
+        let lasting = lasting.as_deref();
+        let terms = of_account(terms, &account, lasting);
+        Some(self.balance(&account, terms, day, lasting))
     }
 
     /// A call that costs nothing needs no account. If it has one, its holder is told what is left.
@@ -386,6 +400,7 @@ impl Meter {
             at_least,
             balance,
             calls,
+            period,
         } = refused;
         let enforcement = self.enforcement(holder.as_ref());
         let enforced = enforcement.refuses();
@@ -395,8 +410,7 @@ impl Meter {
             (Outcome::NotRefused(reason), Metric::CallsNotRefused(reason))
         };
         if let (Some(holder), Some(balance)) = (&holder, &balance) {
-            let client = balance.client.as_ref();
-            let client = client.map(|client| self.refused_as(client));
+            let client = balance.client().map(|client| self.refused_as(client));
             let event = Event::Refused(reason);
             self.worker
                 .counts(holder, balance.day.number, client.as_ref(), event);
@@ -420,6 +434,7 @@ impl Meter {
             at_least,
             balance,
             calls,
+            period,
             directory_rests: directory.map(Directory::retry),
             answer,
         };
@@ -476,6 +491,7 @@ struct Refused {
     at_least: bool,
     balance: Option<Balance>,
     calls: Option<TooManyCalls>,
+    period: Option<ShortPeriod>,
 }
 
 impl Verdict {

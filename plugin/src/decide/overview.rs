@@ -9,14 +9,14 @@ use jiff::Timestamp;
 
 use crate::{
     accounts::{
-        account::Account,
+        account::{Account, LastingClaim},
         holder::AccountHolder,
         ledger::{AccountKey, Ledger, SharedData},
         roster::Entry,
         worker::Worker,
     },
     decide::{
-        meter::in_progress,
+        meter::{in_progress, of_account},
         policy::{Outsiders, Policy},
     },
     model::{
@@ -37,6 +37,7 @@ struct Known {
     edition: String,
     data_center: Rc<DataCenter>,
     terms: Terms,
+    lasting: Option<Rc<LastingClaim>>,
     concurrency: Option<u32>,
     enforced: bool,
 }
@@ -158,6 +159,7 @@ impl Policy {
                 Model::named(&entry.model)?,
                 Credits::saturating(entry.total),
             ),
+            lasting: None,
             concurrency: entry.concurrency,
             enforced: entry.enforced,
         })
@@ -187,7 +189,7 @@ impl Policy {
             }
         };
         let center = known.data_center.name.as_str();
-        let total = known.terms.total;
+        let total = of_account(known.terms, &account, known.lasting.as_deref()).total;
         Found {
             row: Row {
                 organization: label.to_owned(),
@@ -210,11 +212,13 @@ impl Policy {
 
 impl Known {
     fn of(holder: &AccountHolder, now: Timestamp) -> Self {
+        let terms = holder.schedule.at(now);
         Self {
             key: holder.key.clone(),
             edition: holder.edition.to_string(),
             data_center: Rc::clone(&holder.data_center),
-            terms: holder.schedule.at(now),
+            lasting: holder.lasting_claim(terms, holder.day(now), now),
+            terms,
             concurrency: holder.concurrency,
             enforced: holder.enforcement.refuses(),
         }

@@ -106,6 +106,12 @@ impl Credits {
         }
     }
 
+    /// The sum, [`Credits::MAX`] where it would be more.
+    #[must_use]
+    pub const fn saturating_add(self, other: Self) -> Self {
+        Self::saturating(self.0.saturating_add(other.0))
+    }
+
     /// The difference, nothing where `other` is more.
     #[must_use]
     pub const fn saturating_sub(self, other: Self) -> Self {

@@ -4,7 +4,13 @@ use std::borrow::Borrow;
 
 use serde::Deserialize;
 
-use crate::model::{credits::Credits, enforcement::Enforcement, scaled_limit::ScaledLimit};
+use crate::{
+    document::unique_map::UniqueMap,
+    model::{
+        credits::Credits, enforcement::Enforcement, policy_name::PolicyName,
+        scaled_limit::ScaledLimit,
+    },
+};
 
 /// The name of an edition: a key of `editions`, such as `Professional`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -39,7 +45,7 @@ impl std::fmt::Display for EditionName {
 }
 
 /// What an edition gives an organization each day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(remote = "Edition", deny_unknown_fields)]
 pub struct Edition {
@@ -65,6 +71,9 @@ pub struct Edition {
     /// The API limit of its organizations under the old model; without it, they never had one.
     #[serde(default)]
     pub legacy_limit: Option<ScaledLimit>,
+    /// How much its organizations may use in periods, by their names, in place of the limits for all.
+    #[serde(default)]
+    pub period_limits: UniqueMap<PolicyName, ScaledLimit>,
 }
 
 crate::document::json::objects!(Edition);

@@ -4,9 +4,13 @@ use std::borrow::Borrow;
 
 use serde::Deserialize;
 
-use crate::model::{
-    agents::Agents, calendar_date::CalendarDate, client_limits::ClientLimits, credits::Credits,
-    edition::EditionName, enforcement::Enforcement, scaled_limit::ScaledLimit,
+use crate::{
+    document::unique_map::UniqueMap,
+    model::{
+        agents::Agents, calendar_date::CalendarDate, client_limits::ClientLimits, credits::Credits,
+        edition::EditionName, enforcement::Enforcement, policy_name::PolicyName,
+        purchase::Purchase, scaled_limit::ScaledLimit,
+    },
 };
 
 /// The name of an organization as the authentication filter states it, and as metrics, logs and shared-data keys show it.
@@ -110,6 +114,13 @@ pub struct Organization {
     /// How much its clients may use, in place of `clients.limits`.
     #[serde(default)]
     pub clients: Option<Box<ClientLimits>>,
+    /// How much it may use in periods, by their names, in place of its edition's limits and of those for all.
+    #[serde(default)]
+    pub period_limits: UniqueMap<PolicyName, ScaledLimit>,
+    /// Credits that it bought once, by a name for each, such as the number of the order; at most 32. They are used when the day's own
+    /// credits are used up, those first that began first.
+    #[serde(default)]
+    pub purchases: UniqueMap<String, Purchase>,
 }
 
 crate::document::json::objects!(Organization);
@@ -129,6 +140,8 @@ impl Organization {
             concurrency: None,
             enforcement: None,
             clients: None,
+            period_limits: UniqueMap::default(),
+            purchases: UniqueMap::default(),
         }
     }
 }

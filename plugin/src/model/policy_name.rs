@@ -1,11 +1,13 @@
 //! What a policy is called where clients read of it: in the IETF header fields, and in problem details.
 
+use std::rc::Rc;
+
 use serde::Deserialize;
 
-/// The name of a policy. It stands in a Structured Fields string without escapes: visible ASCII without `"` and `\` (RFC 9651, section 3.3.3).
+/// The name of a policy, cheap to clone. It stands in a Structured Fields string without escapes: visible ASCII without `"` and `\` (RFC 9651, section 3.3.3).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
-pub struct PolicyName(String);
+pub struct PolicyName(Rc<str>);
 
 /// A text that cannot name a policy.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,7 +23,7 @@ impl PolicyName {
     /// A name that this filter gives itself.
     #[must_use]
     pub fn known(name: &'static str) -> Self {
-        Self(name.to_owned())
+        Self(Rc::from(name))
     }
 
     /// The name as text.
@@ -38,7 +40,7 @@ impl TryFrom<String> for PolicyName {
         let plain = |b: u8| b.is_ascii_graphic() && b != b'"' && b != b'\\';
         let usable = (1..=64).contains(&name.len()) && name.bytes().all(plain);
         if usable {
-            Ok(Self(name))
+            Ok(Self(Rc::from(name)))
         } else {
             Err(InvalidPolicyName { name })
         }

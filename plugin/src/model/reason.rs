@@ -37,11 +37,15 @@ pub enum Reason {
     ExceedsClientCredits,
     /// Too many calls of the client are in progress.
     ClientTooManyRequests,
+    /// What is left in a period, such as a month or any minute, cannot pay for it.
+    PeriodLimit,
+    /// Not even all that may be used in a period could pay for it.
+    ExceedsPeriodLimit,
 }
 
 impl Reason {
     /// Every reason, in the order of their numbers.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::DailyCredits,
         Self::ExceedsAllotment,
         Self::TooManyRequests,
@@ -59,6 +63,8 @@ impl Reason {
         Self::ClientCredits,
         Self::ExceedsClientCredits,
         Self::ClientTooManyRequests,
+        Self::PeriodLimit,
+        Self::ExceedsPeriodLimit,
     ];
 
     /// The reason's name in metrics and access logs.
@@ -82,6 +88,8 @@ impl Reason {
             Self::ClientCredits => "client_credits",
             Self::ExceedsClientCredits => "exceeds_client_credits",
             Self::ClientTooManyRequests => "client_too_many_requests",
+            Self::PeriodLimit => "period_limit",
+            Self::ExceedsPeriodLimit => "exceeds_period_limit",
         }
     }
 }

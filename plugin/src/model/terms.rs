@@ -86,6 +86,15 @@ impl Terms {
         }
     }
 
+    /// With so many credits of purchases beside the day's own.
+    #[must_use]
+    pub fn with_purchased(self, purchased: Credits) -> Self {
+        Self {
+            total: self.total.saturating_add(purchased),
+            ..self
+        }
+    }
+
     /// How much of what was used, from `before` to `after`, is overage.
     #[must_use]
     pub fn overage_between(&self, before: Credits, after: Credits) -> Credits {

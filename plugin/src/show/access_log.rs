@@ -6,7 +6,10 @@
 use serde::Deserialize;
 
 use crate::{
-    model::decimal::{Decimal, push_number},
+    model::{
+        balance::Balance,
+        decimal::{Decimal, push_number},
+    },
     show::receipt::Receipt,
 };
 
@@ -94,10 +97,7 @@ impl Property {
             }
             Self::Cost => Some(decimal.format(receipt.cost.get())),
             Self::Client => {
-                let client = receipt
-                    .balance
-                    .as_ref()
-                    .and_then(|balance| balance.client.as_ref());
+                let client = receipt.balance.as_ref().and_then(Balance::client);
                 client.map(|client| client.id.as_str())
             }
             Self::Verdict => return tell(&receipt.outcome.name()),
@@ -126,10 +126,7 @@ pub fn line(receipt: &Receipt, rule: Option<&str>, namespace: Option<&str>) -> S
         line.push_str(" edition=");
         push_text(&mut line, holder.edition.as_str());
     }
-    let client = receipt
-        .balance
-        .as_ref()
-        .and_then(|balance| balance.client.as_ref());
+    let client = receipt.balance.as_ref().and_then(Balance::client);
     if let Some(client) = client {
         line.push_str(" client=");
         push_text(&mut line, client.id.as_str());

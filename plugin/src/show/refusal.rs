@@ -18,6 +18,8 @@ use crate::{
         client::{ClientBalance, ClientId},
         credits::Credits,
         day::Seconds,
+        period::Unit,
+        period_balance::PeriodBalance,
         reason::Reason,
     },
     show::response_headers::CLIENT_POLICY,
@@ -45,6 +47,18 @@ const fn usual_answer(reason: Reason) -> (u16, &'static str, GrpcStatus, &'stati
             "CLIENT_THRESHOLD_EXCEEDED",
             GrpcStatus::ResourceExhausted,
             QUOTA,
+        ),
+        Reason::PeriodLimit => (
+            429,
+            "PERIOD_LIMIT_EXCEEDED",
+            GrpcStatus::ResourceExhausted,
+            QUOTA,
+        ),
+        Reason::ExceedsPeriodLimit => (
+            402,
+            "COST_EXCEEDS_PERIOD_LIMIT",
+            GrpcStatus::FailedPrecondition,
+            BLANK,
         ),
         Reason::ExceedsClientCredits => (
             402,
@@ -132,10 +146,21 @@ pub struct Refusal {
     pub balance: Option<Balance>,
     /// The calls in progress, where there are too many.
     pub calls: Option<TooManyCalls>,
+    /// The period in which too little is left, and when enough will be.
+    pub period: Option<ShortPeriod>,
     /// How long the directory is not asked again, where it does not answer.
     pub directory_rests: Option<Seconds>,
     /// What the configuration wants said instead of the usual.
     pub answer: Answer,
+}
+
+/// A period in which too little is left for a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShortPeriod {
+    /// What is left in it.
+    pub balance: PeriodBalance,
+    /// When enough will be left for the call, if nothing else is used; `None` if its limit is less than the call needs.
+    pub enough_at: Option<Timestamp>,
 }
 
 /// A response that the filter gives itself.
@@ -168,6 +193,8 @@ struct Body<'a> {
     balance: Option<BalanceMembers<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     client: Option<ClientMembers<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    period: Option<PeriodMembers<'a>>,
 }
 
 #[derive(Serialize)]
@@ -207,6 +234,18 @@ struct ClientMembers<'a> {
     remaining: Option<u64>,
 }
 
+/// The period in which too little is left.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PeriodMembers<'a> {
+    name: &'a str,
+    unit: &'static str,
+    limit: u64,
+    remaining: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    enough_at: Option<String>,
+}
+
 impl Refusal {
     /// The time after which the call may succeed; `None` where waiting does not help.
     #[must_use]
@@ -216,12 +255,17 @@ impl Refusal {
                 let balance = self.balance.as_ref();
                 balance.map(|balance| balance.resets_in(now))
             }
+            Reason::PeriodLimit => {
+                let enough_at = self.period.as_ref()?.enough_at?;
+                Some(Seconds::between(now, enough_at))
+            }
             Reason::DirectoryUnavailable => self.directory_rests.or(Some(Seconds::new(1))),
             Reason::Contended | Reason::AccountUnavailable | Reason::EngineUnavailable => {
                 Some(Seconds::new(1))
             }
             Reason::ExceedsAllotment
             | Reason::ExceedsClientCredits
+            | Reason::ExceedsPeriodLimit
             | Reason::TooManyRequests
             | Reason::ClientTooManyRequests
             | Reason::UnknownOrganization
@@ -266,6 +310,10 @@ impl Refusal {
                     Reason::TooManyRequests => Some(["concurrency"]),
                     Reason::ClientCredits => Some([CLIENT_POLICY]),
                     Reason::ClientTooManyRequests => Some(["client-concurrency"]),
+                    Reason::PeriodLimit => {
+                        let period = self.period.as_ref();
+                        period.map(|period| [period.balance.name.as_str()])
+                    }
                     _ => None,
                 };
                 let detail = &message;
@@ -295,6 +343,13 @@ impl Refusal {
                 cap: client.cap.map(Credits::get),
                 remaining: client.remaining().map(Credits::get),
             }),
+            period: self.period.as_ref().map(|period| PeriodMembers {
+                name: period.balance.name.as_str(),
+                unit: period.balance.unit.name(),
+                limit: period.balance.limit,
+                remaining: period.balance.remaining(),
+                enough_at: period.enough_at.map(|at| at.to_string()),
+            }),
         };
         let mut headers = vec![("content-type", content_type.to_owned())];
         if let Some(seconds) = self.retry_after(now) {
@@ -312,7 +367,7 @@ impl Refusal {
     }
 
     fn client(&self) -> Option<&ClientBalance> {
-        self.balance.as_ref()?.client.as_deref()
+        self.balance.as_ref()?.client()
     }
 
     fn title(&self) -> &'static str {
@@ -321,6 +376,8 @@ impl Refusal {
             Reason::ExceedsAllotment => "The call costs more than a day's API credits",
             Reason::ClientCredits => "The client's part of the day's API credits is used up",
             Reason::ExceedsClientCredits => "The call costs more than its client may use in a day",
+            Reason::PeriodLimit => "A limit beside the day's API credits is used up",
+            Reason::ExceedsPeriodLimit => "The call costs more than a limit beside the day's",
             Reason::TooManyRequests => "Too many calls in progress",
             Reason::ClientTooManyRequests => "Too many calls of the client in progress",
             Reason::UnknownOrganization => "Unknown organization",
@@ -360,6 +417,7 @@ impl Refusal {
                     "This call costs {at_least}{price} credits, which is more than the {cap} that the client {id} may use in a whole day."
                 )
             }
+            (Reason::PeriodLimit | Reason::ExceedsPeriodLimit, ..) => self.period_message(at_least),
             (Reason::TooManyRequests | Reason::ClientTooManyRequests, ..) => match self.calls {
                 Some(calls) => format!(
                     "{} calls of this {} are in progress, and {} may be at the same time.",
@@ -410,9 +468,35 @@ impl Refusal {
     }
 }
 
+impl Refusal {
+    /// What the call lacks in a period.
+    fn period_message(&self, at_least: &str) -> String {
+        let Some(ShortPeriod { balance, enough_at }) = &self.period else {
+            return "A limit beside the day's API credits does not allow this call.".to_owned();
+        };
+        let PeriodBalance { name, limit, .. } = balance;
+        let left = balance.remaining();
+        let price = self.price.unwrap_or(Credits::ZERO);
+        match (balance.unit, enough_at) {
+            (Unit::Credits, Some(at)) => format!(
+                "This call costs {at_least}{price} credits, and {left} of the {limit} of the period \"{name}\" are left until {at}."
+            ),
+            (Unit::Credits, None) => format!(
+                "This call costs {at_least}{price} credits, which is more than the {limit} of the whole period \"{name}\"."
+            ),
+            (Unit::Requests, Some(at)) => {
+                format!("The {limit} requests of the period \"{name}\" are used up until {at}.")
+            }
+            (Unit::Requests, None) => {
+                format!("The period \"{name}\" allows no requests.")
+            }
+        }
+    }
+}
+
 /// The client of a call, what it may use in a day, and what is left of that.
 fn of_client(balance: &Balance) -> (&str, Credits, Credits) {
-    let client = balance.client.as_deref();
+    let client = balance.client();
     let id = client.map_or(ClientId::NONE, |client| client.id.as_str());
     let cap = client.and_then(|client| client.cap);
     let left = client.and_then(ClientBalance::remaining);

@@ -7,7 +7,6 @@ use serde::Deserialize;
 
 use crate::{
     model::{
-        credits::Credits,
         decimal::{Decimal, push_number},
         header_name::HeaderName,
         policy_name::PolicyName,
@@ -25,11 +24,11 @@ pub const CLIENT_POLICY: &str = "client";
 pub struct ResponseHeaders {
     /// What the call cost, in credits.
     pub cost: Option<HeaderName>,
-    /// What is left of the day's credits: to the organization, or to the client if that is less.
+    /// What is left of the day's credits: to the organization, or to the client or in a period that counts credits if that is less.
     pub remaining: Option<HeaderName>,
     /// The IETF field with what is left and the seconds until the reset: `"daily";r=50;t=30`
-    /// (draft-ietf-httpapi-ratelimit-headers-10; usually `RateLimit`). Where the client has a cap, a second item tells of it, under the
-    /// name `client`; in the next field as well.
+    /// (draft-ietf-httpapi-ratelimit-headers-10; usually `RateLimit`). Where the client has a cap, a further item tells of it, under the
+    /// name `client`, and one of each period in which the organization has a limit, under the period's name; in the next field as well.
     pub ratelimit: Option<HeaderName>,
     /// The IETF field with the day's credits and the length of the day in seconds: `"daily";q=105000;w=86400`
     /// (draft-ietf-httpapi-ratelimit-headers-10; usually `RateLimit-Policy`).
@@ -116,23 +115,32 @@ impl ResponseHeaders {
         };
         let mut decimal = Decimal::default();
         let remaining = decimal.format(left.remaining.get());
-        let client = left.client.as_ref();
-        let client = client.and_then(|client| Some((client.cap?, client.remaining()?)));
+        let client = left
+            .client()
+            .and_then(|client| Some((client.cap?, client.remaining()?)));
+        let is_only_of_day = left.beside.is_none();
         if let Some(name) = &self.remaining {
-            match client {
-                Some((_, client)) if client < left.remaining => {
-                    let mut decimal = Decimal::default();
-                    tell(name.as_str(), Some(decimal.format(client.get())));
-                }
-                _ => tell(name.as_str(), Some(remaining)),
+            if is_only_of_day {
+                tell(name.as_str(), Some(remaining));
+            } else {
+                let mut decimal = Decimal::default();
+                tell(name.as_str(), Some(decimal.format(left.spendable().get())));
             }
         }
         let mut items = String::new();
+        if !left.periods().is_empty() {
+            items.reserve(LONGEST_ITEM.saturating_mul(left.periods().len().saturating_add(2)));
+        }
         if let Some(name) = &self.ratelimit {
             let resets_in = (";t=", left.resets_in(now).get());
             write_item(&mut items, policy, ";r=", remaining, resets_in);
             if let Some((_, remaining)) = client {
-                add_client(&mut items, ";r=", remaining, resets_in);
+                add_item(&mut items, CLIENT_POLICY, ";r=", remaining.get(), resets_in);
+            }
+            for period in left.periods() {
+                let resets_in = (";t=", period.resets_in(now).get());
+                let (name, remaining) = (period.name.as_str(), period.remaining());
+                add_item(&mut items, name, ";r=", remaining, resets_in);
             }
             tell(name.as_str(), Some(&items));
         }
@@ -143,17 +151,30 @@ impl ResponseHeaders {
             let quota = decimal.format(left.allotment.get());
             write_item(&mut items, policy, ";q=", quota, window);
             if let Some((cap, _)) = client {
-                add_client(&mut items, ";q=", cap, window);
+                add_item(&mut items, CLIENT_POLICY, ";q=", cap.get(), window);
+            }
+            for period in left.periods() {
+                let window = (";w=", period.length.get());
+                add_item(
+                    &mut items,
+                    period.name.as_str(),
+                    ";q=",
+                    period.limit,
+                    window,
+                );
             }
             tell(name.as_str(), Some(&items));
         }
     }
 }
 
+/// The longest item of a list, in bytes: a name of 64 bytes and two numbers.
+const LONGEST_ITEM: usize = 112;
+
 /// Writes an item of a Structured Fields list behind `items`: a string with two numbers as parameters (RFC 9651, section 3.1). Put together
 /// by hand, which takes a third of the instructions that the formatting of the standard library does.
 fn write_item(items: &mut String, name: &str, key: &str, first: &str, second: (&str, u64)) {
-    items.reserve(112);
+    items.reserve(LONGEST_ITEM);
     items.push('"');
     items.push_str(name);
     items.push('"');
@@ -163,18 +184,12 @@ fn write_item(items: &mut String, name: &str, key: &str, first: &str, second: (&
     push_number(items, second.1);
 }
 
-/// Writes a further item, of the client.
+/// Writes a further item.
 #[inline(never)]
-fn add_client(items: &mut String, key: &str, first: Credits, second: (&str, u64)) {
+fn add_item(items: &mut String, name: &str, key: &str, first: u64, second: (&str, u64)) {
     let mut decimal = Decimal::default();
     items.push_str(", ");
-    write_item(
-        items,
-        CLIENT_POLICY,
-        key,
-        decimal.format(first.get()),
-        second,
-    );
+    write_item(items, name, key, decimal.format(first), second);
 }
 
 #[cfg(test)]
@@ -195,7 +210,7 @@ mod tests {
             remaining: Credits::new(remaining).unwrap(),
             allotment: Credits::new(allotment).unwrap(),
             day,
-            client: None,
+            beside: None,
         });
         let cost = Credits::new(3).unwrap();
         let receipt = Receipt {

@@ -215,6 +215,8 @@ fn details(name: &str) -> Details {
         concurrency: None,
         enforced: true,
         clients: None,
+        periods: Vec::new(),
+        purchases: Vec::new(),
     };
     Details::new(
         &facts,

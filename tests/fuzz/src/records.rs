@@ -37,6 +37,7 @@ fn spend(account: &Account, data: &[u8]) {
         slot: None,
         ceiling: [Ceiling::Allotment, Ceiling::Lease, Ceiling::Alone][data.len() % 3],
         client: None,
+        lasting: None,
     };
     match account.admit(&admission) {
         Ok(charged) => {
@@ -45,7 +46,11 @@ fn spend(account: &Account, data: &[u8]) {
                 charged.used().get(),
                 account.used().get() + admission.cost.get()
             );
-            let refunded = charged.refund(charged.day(), admission.cost, None);
+            let refunded = charged.refund(
+                charged.day(),
+                admission.cost,
+                &api_credits::accounts::account::CountedAs::default(),
+            );
             assert_eq!(refunded.used(), account.used());
         }
         Err(_) if admission.ceiling == Ceiling::Allotment => {

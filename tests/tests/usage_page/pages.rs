@@ -8,11 +8,16 @@ use api_credits::{
     },
     model::{
         allotment::Allotment,
+        client::{ClientBalance, ClientId},
         credits::Credits,
-        day::Calendar,
+        day::{Calendar, Seconds},
         edition::Edition,
         organization::Organization,
+        period::Unit,
+        period_balance::PeriodBalance,
         plan::Plan,
+        policy_name::PolicyName,
+        purchase::PurchaseBalance,
         reason::Reason,
         terms::{Model, Terms},
     },
@@ -23,6 +28,7 @@ use api_credits::{
         details::{Concurrency, Details, Facts},
     },
 };
+use jiff::Timestamp;
 use serde_json::json;
 
 /// A page and what must be read on it.
@@ -59,6 +65,8 @@ struct Account {
     operations: &'static [(&'static str, u32, u64)],
     refusals: &'static [Reason],
     refund: Option<u64>,
+    /// Whether it has clients, limits in periods, and purchases.
+    beside: bool,
 }
 
 const HOSTILE: &str = r#"</title><script>alert("1")</script><b style='color:red'>&amp;"#;
@@ -87,6 +95,7 @@ pub(crate) const PAGES: &[Page] = &[
             ],
             refusals: &[Reason::BodyTooLarge],
             refund: Some(10),
+            beside: false,
         },
         title: "65.1 % of today’s credits used · 2389290",
         header: "Helpdesk\nAPI credits\nOrganization 2389290 · Professional",
@@ -115,6 +124,7 @@ pub(crate) const PAGES: &[Page] = &[
             operations: &[("list", 29_000, 3), ("single action", 1_500, 1)],
             refusals: &[],
             refund: None,
+            beside: false,
         },
         title: "88.5 % of today’s credits used · 1009",
         header: "API credits\nOrganization 1009 · Professional",
@@ -143,6 +153,7 @@ pub(crate) const PAGES: &[Page] = &[
             operations: &[("list", 1_100, 1), ("single action", 340, 1)],
             refusals: &[],
             refund: None,
+            beside: false,
         },
         title: "9.6 % of today’s calls used · 42",
         header: "Helpdesk\nAPI calls\nOrganization 42 · Standard",
@@ -174,6 +185,7 @@ pub(crate) const PAGES: &[Page] = &[
                 Reason::ExceedsAllotment,
             ],
             refund: None,
+            beside: false,
         },
         title: "100.0 % of today’s credits used · 7",
         header: "Helpdesk\nAPI credits\nOrganization 7 · Professional",
@@ -201,6 +213,7 @@ pub(crate) const PAGES: &[Page] = &[
             operations: &[],
             refusals: &[],
             refund: None,
+            beside: false,
         },
         title: "0.0 % of today’s credits used · 8",
         header: "Helpdesk\nAPI credits\nOrganization 8 · Professional",
@@ -235,6 +248,7 @@ pub(crate) const PAGES: &[Page] = &[
             ],
             refusals: &[],
             refund: Some(999_999_999_999_999),
+            beside: false,
         },
         title: "99.9 % of today’s credits used · </title><script>alert(\"1\")</script><b style='color:red'>&amp;",
         header: "AVeryLongProductNameWithoutAnyBlankInItThatWouldNotFitOnTheScreenOfAPhone\nAPI credits\n\
@@ -252,6 +266,35 @@ pub(crate) const PAGES: &[Page] = &[
         may_scroll: true,
         image: "999,999,999,999,998 of 999,999,999,999,999 credits used, 99.9 percent",
     },
+    Page {
+        name: "beside",
+        account: Account {
+            organization: "2389290",
+            edition: "Professional",
+            product: "Helpdesk",
+            model: Model::Credits,
+            total: 145_000,
+            legacy_limit: None,
+            used: 91_000,
+            additional: 4_000,
+            enforced: true,
+            zone: "America/Los_Angeles",
+            operations: &[("list", 30_000, 3), ("single action", 1_000, 1)],
+            refusals: &[Reason::PeriodLimit],
+            refund: None,
+            beside: true,
+        },
+        title: "62.7 % of today’s credits used · 2389290",
+        header: "Helpdesk\nAPI credits\nOrganization 2389290 · Professional",
+        notes: "",
+        today: "62.7 %\n54,000 credits left 91,000 of 145,000 used\n\
+            Resets in 5 h 12 min, on Monday, 23 November 2026 at 00:00 (America/Los_Angeles, UTC−08:00)",
+        parts: "Base Professional | 75,000 | 75,000\nAgents 12 × 500 | 6,000 | 6,000\nAdditional | 4,000 | 4,000\n\
+            Purchased | 6,000 | 60,000\nTotal | 91,000 | 145,000",
+        operations: "list | 30,000 | 90,000\nsingle action | 1,000 | 1,000",
+        may_scroll: false,
+        image: "91,000 of 145,000 credits used, 62.7 percent",
+    },
 ];
 
 impl Page {
@@ -260,6 +303,10 @@ impl Page {
         match self.account.model {
             Model::Legacy => {
                 "1 API calls\n2 Used today\n2 By operation\n2 Plan\n2 Refused and refunded today"
+            }
+            _ if self.account.beside => {
+                "1 API credits\n2 Used today\n2 By operation\n2 Limits beside the day’s\n2 Purchased credits\n2 By client\n2 Plan\n\
+                 2 Refused and refunded today"
             }
             Model::Credits | Model::Grandfathered => {
                 "1 API credits\n2 Used today\n2 By operation\n2 Plan\n2 Refused and refunded today"
@@ -297,7 +344,7 @@ impl Account {
             json!({"edition": "Professional", "agents": 12, "additional": self.additional}),
         )?;
         let calendar = Calendar::new(self.zone, "00:00")?;
-        let now = "2026-11-23T02:48:00Z".parse()?;
+        let now: Timestamp = "2026-11-23T02:48:00Z".parse()?;
         let day = calendar.day(now);
         let credits = |amount| Credits::new(amount).context("too many credits");
         let facts = Facts {
@@ -323,7 +370,17 @@ impl Account {
                 in_progress: 2,
             }),
             enforced: self.enforced,
-            clients: None,
+            clients: self.beside.then(|| clients()),
+            periods: if self.beside {
+                periods(now)
+            } else {
+                Vec::new()
+            },
+            purchases: if self.beside {
+                purchases()?
+            } else {
+                Vec::new()
+            },
         };
         let mut statistics = Statistics::opened(day.number);
         for &(rule, calls, cost) in self.operations {
@@ -344,4 +401,65 @@ impl Account {
             rules,
         ))
     }
+}
+
+/// Two clients, of which one has used up its part.
+fn clients() -> Vec<ClientBalance> {
+    let client = |id, cap: Option<u64>, used| ClientBalance {
+        id: ClientId::stated(Some(id)),
+        cap: cap.map(Credits::saturating),
+        used: Credits::saturating(used),
+    };
+    vec![
+        client("nightly importer", Some(80_000), 80_000),
+        client("ann@acme.example", None, 11_000),
+    ]
+}
+
+/// A month, and a short-term limit that is used up.
+fn periods(now: Timestamp) -> Vec<PeriodBalance> {
+    let period = |name, unit, limit, used, seconds, length| PeriodBalance {
+        name: PolicyName::known(name),
+        unit,
+        limit,
+        used,
+        resets_at: Seconds::new(seconds).after(now),
+        length: Seconds::new(length),
+    };
+    vec![
+        period(
+            "monthly",
+            Unit::Credits,
+            2_500_000,
+            1_806_000,
+            623_000,
+            2_592_000,
+        ),
+        period("any minute", Unit::Requests, 600, 600, 12, 60),
+    ]
+}
+
+/// One that is used up, one in use, and one that is over.
+fn purchases() -> anyhow::Result<Vec<PurchaseBalance>> {
+    let bought = |name: &str, credits, from, until, used, today| {
+        let purchase = json!({"credits": credits, "from": from, "until": until});
+        anyhow::Ok(PurchaseBalance {
+            name: name.to_owned(),
+            purchase: serde_json::from_value(purchase)?,
+            used: Credits::saturating(used),
+            today: Credits::saturating(today),
+            is_usable: until > "2026-11-22",
+        })
+    };
+    Ok(vec![
+        bought("order-977", 50_000, "2026-01-01", "2026-06-30", 12_000, 0)?,
+        bought(
+            "order-1042",
+            100_000,
+            "2026-10-01",
+            "2026-12-31",
+            46_000,
+            6_000,
+        )?,
+    ])
 }

@@ -3,18 +3,19 @@
 //! | bytes | what |
 //! |---|---|
 //! | 0-2 | version |
-//! | 3 | 1 if clients are counted |
+//! | 3 | 1 if clients are counted, and 2 if something outlasts the day |
 //! | 4-7 | day |
 //! | 8-15 | credits used |
 //! | 16 | thresholds warned of |
 //! | 17 | number of holdings |
 //! | 18 … | 11 bytes each: worker (4), renewed (4), calls (2), group (1) |
 //! | after them | where clients are counted, the length of what follows (4), and the clients |
+//! | after them | where something outlasts the day, the length of what follows (4), and periods and purchases |
 //! | after them | where several proxies share the day, the lease: 70 bytes in the order of its fields |
 
 use std::rc::Rc;
 
-use super::{Account, Clients, Lease, Moment};
+use super::{Account, Clients, Lasting, Lease, Moment, Parts};
 use crate::{
     accounts::slots::{Group, Holding, Slots, WorkerId},
     model::{credits::Credits, day::DayNumber},
@@ -23,6 +24,9 @@ use crate::{
 const HEAD: usize = 18;
 const HOLDING: usize = 11;
 const LEASE: usize = 70;
+/// The parts that byte 3 tells of.
+const CLIENTS: u8 = 1;
+const LASTING: u8 = 2;
 
 /// Bytes that are not an account's record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -59,12 +63,16 @@ impl Account {
     pub fn to_record(&self) -> Vec<u8> {
         let holdings = self.slots.holdings();
         let holdings = holdings.get(..Slots::MOST).unwrap_or(holdings);
-        let clients = self.clients.as_deref();
+        let (clients, lasting) = (self.clients(), self.lasting());
         let others = clients.map_or(0, |clients| clients.bytes().len().saturating_add(4));
+        let others = lasting.map_or(others, |lasting| {
+            lasting.length().saturating_add(4).saturating_add(others)
+        });
         let size = HEAD.saturating_add(HOLDING.saturating_mul(holdings.len()));
         let mut record = Vec::with_capacity(size.saturating_add(others));
         let [v0, v1, v2, _] = Self::VERSION.to_le_bytes();
-        let v3 = u8::from(clients.is_some());
+        let v3 = if clients.is_some() { CLIENTS } else { 0 }
+            | if lasting.is_some() { LASTING } else { 0 };
         let [d0, d1, d2, d3] = self.day.get().to_le_bytes();
         let [u0, u1, u2, u3, u4, u5, u6, u7] = self.used.get().to_le_bytes();
         let count = u8::try_from(holdings.len()).unwrap_or(u8::MAX);
@@ -96,10 +104,12 @@ impl Account {
             record.extend_from_slice(&[w0, w1, w2, w3, r0, r1, r2, r3, c0, c1, group]);
         }
         if let Some(clients) = clients {
-            let bytes = clients.bytes();
-            let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-            record.extend_from_slice(&length.to_le_bytes());
-            record.extend_from_slice(bytes);
+            put_length(&mut record, clients.bytes().len());
+            record.extend_from_slice(clients.bytes());
+        }
+        if let Some(lasting) = lasting {
+            put_length(&mut record, lasting.length());
+            lasting.write(&mut record);
         }
         if let Some(lease) = &self.lease {
             put_lease(&mut record, lease);
@@ -139,7 +149,7 @@ impl Account {
             warned,
             count,
         ] = *head;
-        let version = u32::from_le_bytes([v0, v1, v2, v3 & !1]);
+        let version = u32::from_le_bytes([v0, v1, v2, v3 & !(CLIENTS | LASTING)]);
         if version != Self::VERSION {
             return Err(UnreadableRecord::Version { version });
         }
@@ -150,12 +160,12 @@ impl Account {
         else {
             return Err(length);
         };
-        let (clients, lease) = if v3 == 0 {
+        let (parts, rest) = if v3 == 0 {
             (None, lease)
         } else {
-            read_clients(lease).ok_or(length)?
+            read_parts(v3, lease).ok_or(length)?
         };
-        let lease = match lease {
+        let lease = match rest {
             [] => None,
             lease => Some(read_lease(lease).ok_or(length)??),
         };
@@ -171,18 +181,37 @@ impl Account {
             warned,
             slots: Slots::of(slots),
             lease: lease.map(Rc::new),
-            clients,
+            parts,
         })
     }
 }
 
-/// The clients, and what follows them; `None` if they are not as long as they state.
+/// The parts that byte 3 tells of, and what follows them; `None` if they are something else.
 #[inline(never)]
-fn read_clients(bytes: &[u8]) -> Option<(Option<Rc<Clients>>, &[u8])> {
+fn read_parts(kinds: u8, mut bytes: &[u8]) -> Option<(Option<Rc<Parts>>, &[u8])> {
+    let mut parts = Parts::default();
+    if kinds & CLIENTS != 0 {
+        parts.clients = Some(Rc::new(Clients::of(take_part(&mut bytes)?)));
+    }
+    if kinds & LASTING != 0 {
+        parts.lasting = Some(Rc::new(Lasting::of(take_part(&mut bytes)?)?));
+    }
+    Some((Some(Rc::new(parts)), bytes))
+}
+
+/// Writes how long the part of the record is that follows.
+fn put_length(record: &mut Vec<u8>, bytes: usize) {
+    let length = u32::try_from(bytes).unwrap_or(u32::MAX);
+    record.extend_from_slice(&length.to_le_bytes());
+}
+
+/// The part that comes first in the bytes; `None` if it is not as long as it states.
+fn take_part<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
     let (length, rest) = bytes.split_first_chunk::<4>()?;
     let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
-    let (clients, rest) = rest.split_at_checked(length)?;
-    Some((Some(Rc::new(Clients::of(clients))), rest))
+    let (part, rest) = rest.split_at_checked(length)?;
+    *bytes = rest;
+    Some(part)
 }
 
 fn put_lease(record: &mut Vec<u8>, lease: &Lease) {

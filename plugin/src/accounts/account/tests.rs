@@ -27,6 +27,7 @@ fn charge(account: &Account, cost: u64, allotment: u64) -> Result<Account, NotAd
         slot: None,
         ceiling: Ceiling::Allotment,
         client: None,
+        lasting: None,
     })
 }
 
@@ -64,6 +65,7 @@ fn who_is_never_refused_is_counted_all_the_same() {
         slot: None,
         ceiling: Ceiling::Allotment,
         client: None,
+        lasting: None,
     };
     assert_eq!(account(1, 9).admit(&admission), Ok(account(1, 59)));
     let full = Account {
@@ -103,6 +105,7 @@ fn a_call_without_a_slot_is_not_charged_and_one_without_credits_takes_no_slot() 
         slot: Some(claim),
         ceiling: Ceiling::Allotment,
         client: None,
+        lasting: None,
     };
     let too_many = TooManyCalls {
         in_progress: 1,
@@ -141,6 +144,7 @@ fn calls_in_progress_outlast_the_day() {
         slot: Some(claim),
         ceiling: Ceiling::Allotment,
         client: None,
+        lasting: None,
     };
     let next_day = account(1, 0)
         .admit(&admission)
@@ -155,28 +159,37 @@ fn calls_in_progress_outlast_the_day() {
 #[test]
 fn a_refund_gives_back_what_was_charged_on_the_same_day_alone() {
     let day = DayNumber::new(1);
-    assert_eq!(account(1, 9).refund(day, credits(3), None), account(1, 6));
-    assert_eq!(account(1, 2).refund(day, credits(3), None), account(1, 0));
-    assert_eq!(account(2, 9).refund(day, credits(3), None), account(2, 9));
+    assert_eq!(
+        account(1, 9).refund(day, credits(3), &CountedAs::default()),
+        account(1, 6)
+    );
+    assert_eq!(
+        account(1, 2).refund(day, credits(3), &CountedAs::default()),
+        account(1, 0)
+    );
+    assert_eq!(
+        account(2, 9).refund(day, credits(3), &CountedAs::default()),
+        account(2, 9)
+    );
 }
 
 #[test]
 fn what_a_call_costs_more_in_the_end_is_taken_as_far_as_there_are_credits() {
     let (day, ten) = (DayNumber::new(1), Some(credits(10)));
     assert_eq!(
-        account(1, 5).charge_more(day, credits(3), ten, None),
+        account(1, 5).charge_more(day, credits(3), ten, &CountedAs::default()),
         account(1, 8)
     );
     assert_eq!(
-        account(1, 5).charge_more(day, credits(30), ten, None),
+        account(1, 5).charge_more(day, credits(30), ten, &CountedAs::default()),
         account(1, 10)
     );
     assert_eq!(
-        account(1, 5).charge_more(day, credits(30), None, None),
+        account(1, 5).charge_more(day, credits(30), None, &CountedAs::default()),
         account(1, 35)
     );
     assert_eq!(
-        account(2, 5).charge_more(day, credits(3), ten, None),
+        account(2, 5).charge_more(day, credits(3), ten, &CountedAs::default()),
         account(2, 5)
     );
 }

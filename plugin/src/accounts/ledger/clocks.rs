@@ -2,7 +2,7 @@
 
 use super::{fake::FakeSharedData, *};
 use crate::{
-    accounts::account::{Admission, Ceiling, NotAdmitted},
+    accounts::account::{Admission, Ceiling, CountedAs, NotAdmitted},
     model::credits::Credits,
 };
 #[cfg(target_arch = "wasm32")]
@@ -26,6 +26,7 @@ fn charge(store: &FakeSharedData, day: i32, cost: u64) -> Result<Account, NotPos
         slot: None,
         ceiling: Ceiling::Allotment,
         client: None,
+        lasting: None,
     };
     let today = DayNumber::new(day);
     let posting = Ledger::new(store).post_now(&key(), today, |account| account.admit(&admission));
@@ -70,7 +71,7 @@ fn what_comes_late_moves_no_account() {
     let refund = |day| {
         let day = DayNumber::new(day);
         let posting = Ledger::new(&store).amend(&key(), day, |account| {
-            Ok::<_, NotAdmitted>(account.refund(day, credits(5), None))
+            Ok::<_, NotAdmitted>(account.refund(day, credits(5), &CountedAs::default()))
         });
         posting.result.unwrap();
     };

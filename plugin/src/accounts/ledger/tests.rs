@@ -31,6 +31,7 @@ fn charge(
         slot: None,
         ceiling: Ceiling::Allotment,
         client: None,
+        lasting: None,
     };
     let posting = Ledger::new(store).post(&key(), TODAY, |account| account.admit(&admission));
     (
@@ -47,6 +48,7 @@ fn rival(used: u64) -> Vec<u8> {
         slot: None,
         ceiling: Ceiling::Allotment,
         client: None,
+        lasting: None,
     };
     Account::opened(TODAY)
         .admit(&admission)

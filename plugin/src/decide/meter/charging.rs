@@ -11,7 +11,8 @@ use super::{
 use crate::{
     accounts::{
         account::{
-            Account, Admission, Ceiling, ChargedClient, ClientAccount, ClientClaim, NotAdmitted,
+            Account, Admission, Ceiling, ChargedClient, ClientAccount, ClientClaim, CountedAs,
+            Lasting, LastingClaim, NotAdmitted,
         },
         holder::AccountHolder,
         ledger::{Ledger, NotPosted, PostingFailure, SharedData},
@@ -20,12 +21,22 @@ use crate::{
     },
     decide::clients,
     model::{
-        balance::Balance, client::ClientId, credits::Credits, day::Day, enforcement::Enforcement,
-        organization::OrganizationId, reason::Reason, terms::Terms,
+        balance::{Balance, BesideDay},
+        client::ClientId,
+        credits::Credits,
+        day::Day,
+        enforcement::Enforcement,
+        organization::OrganizationId,
+        period_balance::PeriodBalance,
+        reason::Reason,
+        terms::Terms,
     },
     outbound::engine::EngineFallback,
     pricing::cost_table::{BodyQuote, Charge, RuleId},
-    show::{refusal::Answer, usage::warnings::Told},
+    show::{
+        refusal::{Answer, ShortPeriod},
+        usage::warnings::Told,
+    },
 };
 
 /// A call that its account did not admit.
@@ -36,6 +47,7 @@ pub(super) struct Attempt {
     pub(super) day: Day,
     pub(super) claim: Option<Claim>,
     pub(super) client: Option<Box<ClientClaim>>,
+    pub(super) lasting: Option<Rc<LastingClaim>>,
     pub(super) aim: Aim,
     /// The account as it declined.
     pub(super) seen: Option<Account>,
@@ -85,6 +97,7 @@ impl Meter {
             Err(failure) => return self.refuse_failed(failure, holder, charge),
         };
         let ceiling = self.ceiling(&holder, terms);
+        let lasting = holder.lasting_claim(terms, day, now);
         let attempt = Attempt {
             holder,
             charge,
@@ -92,6 +105,7 @@ impl Meter {
             day,
             claim,
             client,
+            lasting,
             aim,
             seen: None,
         };
@@ -113,16 +127,19 @@ impl Meter {
             day,
             claim,
             client,
+            lasting,
             aim,
             ..
         } = attempt;
         let enforced = holder.enforcement != Enforcement::NeverRefuse;
+        let allotment = enforced.then_some(terms.most());
         let admission = Admission {
             cost: charge.cost,
-            allotment: enforced.then_some(terms.most()),
+            allotment,
             slot: claim,
             ceiling,
             client: client.as_deref(),
+            lasting: lasting.as_deref(),
         };
         let thresholds = &self.policy.warnings;
         let seen = RefCell::new(None);
@@ -135,7 +152,11 @@ impl Meter {
             }
             let charged = account.admit(&admission).inspect_err(|_| note(account))?;
             let used = charged.used_by_all();
-            let told = thresholds.told_at(used, terms.total, Told(charged.warned()));
+            let total = match admission.lasting {
+                None => terms.total,
+                Some(claim) => of_account(terms, &charged, Some(claim)).total,
+            };
+            let told = thresholds.told_at(used, total, Told(charged.warned()));
             let charged = charged.with_warned(told.0);
             match admission.client {
                 None => Ok(charged),
@@ -146,7 +167,7 @@ impl Meter {
             Ok(posted) => {
                 let charged = client.as_deref().map(|claim| posted.after.charged(claim));
                 self.begin(&holder, claim, client.as_deref(), charged.as_ref());
-                self.tell_engine(&holder, &posted, admission.allotment, now);
+                self.tell_engine(&holder, &posted, allotment, now);
                 if let Aim::Hold(quote) = aim {
                     self.state = State::Holding { holder, quote };
                     let mut verdict = Verdict::of(Step::HoldForBody);
@@ -154,22 +175,31 @@ impl Meter {
                     return verdict;
                 }
                 let (client, of_client) = charged.unzip();
+                let terms = match &lasting {
+                    None => terms,
+                    Some(claim) => of_account(terms, &posted.after, Some(claim)),
+                };
+                let told = client.clone().zip(of_client);
+                let warnings = self.warnings(&holder, terms, day, &posted, told.as_ref(), now);
+                let beside = if told.is_none() && lasting.is_none() {
+                    None
+                } else {
+                    let client = told.map(|(client, known)| clients::of(client, &known));
+                    BesideDay::of(client, periods_of(&posted.after, lasting.as_deref()))
+                };
+                let counted_as = CountedAs { client, lasting };
                 let permit = Permit {
                     holder: Rc::clone(&holder),
-                    client: client.clone(),
+                    counted_as,
                     day: posted.after.day(),
                     charged: charge.cost,
-                    allotment: admission.allotment,
+                    allotment,
                     terms,
                     answered: false,
                     states_deadline: self.states_deadline,
                 };
-                let of_client = client.zip(of_client);
-                let told = of_client.as_ref();
-                let warnings = self.warnings(&holder, terms, day, &posted, told, now);
-                let of_client = of_client.map(|(client, known)| clients::of(client, &known));
                 let balance = Some(Balance {
-                    client: of_client.map(Box::new),
+                    beside,
                     allotment: terms.total,
                     remaining: posted.after.remaining(terms.total),
                     day,
@@ -196,6 +226,7 @@ impl Meter {
                     day,
                     claim,
                     client,
+                    lasting,
                     aim,
                     seen: seen.take(),
                 };
@@ -228,10 +259,15 @@ impl Meter {
             terms,
             day,
             claim,
+            lasting,
             aim,
             seen,
             ..
         } = attempt;
+        let lasting = lasting.as_deref();
+        let terms = seen
+            .as_ref()
+            .map_or(terms, |seen| of_account(terms, seen, lasting));
         if !matches!(declined, NotAdmitted::TooMany(_))
             && holder.enforcement.refuses()
             && let Some(organization) = self.must_hear_directory(&holder, now)
@@ -239,16 +275,29 @@ impl Meter {
             return Verdict::of(Step::HoldForDirectory(organization));
         }
         let balance = match &seen {
-            Some(seen) => Some(self.balance(seen, terms, day)),
+            Some(seen) => Some(self.balance(seen, terms, day, lasting)),
             None => self.peek(&holder, now, data),
         };
+        let mut period = None;
         let (reason, calls) = match declined {
+            NotAdmitted::Period(short) => {
+                let known = balance.as_ref().map(Balance::periods);
+                let known = known.and_then(|periods| periods.get(short.index));
+                period = known.map(|balance| ShortPeriod {
+                    balance: balance.clone(),
+                    enough_at: short.enough_at,
+                });
+                match short.enough_at {
+                    Some(_) => (Reason::PeriodLimit, None),
+                    None => (Reason::ExceedsPeriodLimit, None),
+                }
+            }
             NotAdmitted::Insufficient(_) if charge.cost > terms.most() => {
                 (Reason::ExceedsAllotment, None)
             }
             NotAdmitted::Insufficient(_) => (Reason::DailyCredits, None),
             NotAdmitted::Client(_) => {
-                let client = balance.as_ref().and_then(|balance| balance.client.as_ref());
+                let client = balance.as_ref().and_then(Balance::client);
                 let cap = client.and_then(|client| client.cap);
                 if cap.is_some_and(|cap| charge.cost > cap) {
                     (Reason::ExceedsClientCredits, None)
@@ -275,10 +324,11 @@ impl Meter {
             at_least: matches!(aim, Aim::Hold(_)),
             balance,
             calls,
+            period,
         };
         let answer = match reason {
             Reason::ExceedsAllotment => self.policy.refusals.exceeds_allotment.clone(),
-            Reason::ExceedsClientCredits => Answer {
+            Reason::ExceedsClientCredits | Reason::ExceedsPeriodLimit => Answer {
                 status: self.policy.refusals.exceeds_allotment.status,
                 ..Answer::default()
             },
@@ -426,6 +476,29 @@ impl Meter {
     }
 }
 
+/// The terms of a day with what purchases add to it, by the account on that day.
+#[inline(never)]
+pub(in crate::decide) fn of_account(
+    terms: Terms,
+    account: &Account,
+    lasting: Option<&LastingClaim>,
+) -> Terms {
+    match lasting {
+        Some(claim) => terms.with_purchased(account.purchased(claim)),
+        None => terms,
+    }
+}
+
+/// What is left in periods, by the account.
+#[inline(never)]
+pub(super) fn periods_of(account: &Account, lasting: Option<&LastingClaim>) -> Vec<PeriodBalance> {
+    match (lasting, account.lasting()) {
+        (None, _) => Vec::new(),
+        (Some(claim), Some(lasting)) => lasting.balances(claim),
+        (Some(claim), None) => Lasting::default().balances(claim),
+    }
+}
+
 /// The account after a call took its slots that has to be able to pay what it costs at least, and pays later.
 #[inline(never)]
 fn hold(account: &Account, admission: &Admission<'_>) -> Result<Account, NotAdmitted> {
@@ -434,6 +507,7 @@ fn hold(account: &Account, admission: &Admission<'_>) -> Result<Account, NotAdmi
         cost: Credits::ZERO,
         allotment: None,
         client: client.as_deref(),
+        lasting: None,
         ..*admission
     };
     if !admission.cost.is_zero() {

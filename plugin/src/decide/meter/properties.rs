@@ -88,6 +88,7 @@ fn store(
             slot: None,
             ceiling: Ceiling::Allotment,
             client: None,
+            lasting: None,
         };
         if let Ok(charged) = account.admit(&one) {
             store.put(key, &charged.to_record());

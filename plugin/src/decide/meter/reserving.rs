@@ -4,7 +4,10 @@ use std::rc::Rc;
 
 use jiff::Timestamp;
 
-use super::{Meter, Refused, Step, Verdict, charging::Attempt};
+use super::{
+    Meter, Refused, Step, Verdict,
+    charging::{Attempt, of_account},
+};
 use crate::{
     accounts::{
         account::{Account, Ceiling, NotAdmitted},
@@ -47,13 +50,13 @@ impl Meter {
         else {
             return EngineFallback::Refuse;
         };
-        // What a client may use is counted here.
-        let of_client = match declined {
-            NotAdmitted::Client(_) => true,
+        // What a client may use, and what may be used in a period, is counted here.
+        let is_counted_here = match declined {
+            NotAdmitted::Client(_) | NotAdmitted::Period(_) => true,
             NotAdmitted::TooMany(calls) => calls.of == CallsOf::Client,
             NotAdmitted::Insufficient(_) => false,
         };
-        if of_client {
+        if is_counted_here {
             return EngineFallback::Refuse;
         }
         let short = Short {
@@ -84,9 +87,14 @@ impl Meter {
             terms,
             day,
             seen,
+            lasting,
             ..
         } = attempt;
-        let balance = seen.map(|account| self.balance(&account, terms, day));
+        let lasting = lasting.as_deref();
+        let balance = seen.map(|account| {
+            let terms = of_account(terms, &account, lasting);
+            self.balance(&account, terms, day, lasting)
+        });
         let refused = Refused {
             holder: Some(holder),
             rule: Some(charge.rule),

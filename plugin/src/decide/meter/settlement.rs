@@ -5,10 +5,10 @@ use std::rc::Rc;
 
 use jiff::Timestamp;
 
-use super::{Meter, State};
+use super::{Meter, State, charging::periods_of};
 use crate::{
     accounts::{
-        account::ChargedClient,
+        account::CountedAs,
         holder::AccountHolder,
         ledger::{Ledger, SharedData},
         statistics::Event,
@@ -25,8 +25,8 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Permit {
     pub(super) holder: Rc<AccountHolder>,
-    /// As whose it was counted.
-    pub(super) client: Option<ChargedClient>,
+    /// As what it was counted beside its organization's day.
+    pub(super) counted_as: CountedAs,
     /// The day on which it was charged.
     pub(super) day: DayNumber,
     /// What it was charged before it was forwarded.
@@ -273,22 +273,26 @@ impl Meter {
             engine.watch(&permit.holder);
         }
         let (key, day, terms) = (permit.holder.key.clone(), permit.day, permit.terms);
-        let client = permit.client.clone();
+        let counted_as = permit.counted_as.clone();
         let posting = Ledger::new(data).amend(&key, day, |account| {
-            Ok::<_, std::convert::Infallible>(correction.apply(account, day, client.as_ref()))
+            Ok::<_, std::convert::Infallible>(correction.apply(account, day, &counted_as))
         });
         let after = posting.result.ok();
         if after.is_none() {
             worker.owes(Owed {
                 key,
                 day,
-                client,
+                counted_as: counted_as.clone(),
                 correction,
             });
         }
         if let (Some(posted), Some(balance)) = (&after, &mut receipt.balance) {
             balance.remaining = posted.after.remaining(balance.allotment);
-            if let Some(client) = &mut balance.client {
+            if let Some(beside) = &mut balance.beside {
+                beside.periods = periods_of(&posted.after, counted_as.lasting.as_deref());
+            }
+            let beside = balance.beside.as_mut();
+            if let Some(client) = beside.and_then(|beside| beside.client.as_mut()) {
                 let known = posted.after.client(client.id.as_str());
                 client.used = known.map_or(Credits::ZERO, |known| known.used);
             }
@@ -340,7 +344,8 @@ impl Meter {
             }
             (_, None) => return,
         };
-        let client = permit.client.as_ref().map(|client| &client.id);
+        let client = permit.counted_as.client.as_ref();
+        let client = client.map(|client| &client.id);
         self.worker
             .counts(&permit.holder, permit.day, client, event);
     }

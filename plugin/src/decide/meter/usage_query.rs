@@ -4,21 +4,26 @@ use std::rc::Rc;
 
 use jiff::Timestamp;
 
-use super::{Meter, Refused, RequestHead, State, Step, Verdict};
+use super::{
+    Meter, Refused, RequestHead, State, Step, Verdict,
+    charging::{of_account, periods_of},
+};
 use crate::{
     accounts::{
-        account::{Account, Clients},
+        account::{Account, Clients, LastingClaim},
         holder::AccountHolder,
+        lasting_terms::purchase_id,
         ledger::{Ledger, SharedData},
     },
     decide::policy::Payer,
     model::{
-        balance::Balance,
+        balance::{Balance, BesideDay},
         client::{ClientBalance, ClientId},
         credits::Credits,
         data_center::DEFAULT_NAME,
         day::Seconds,
         enforcement::Enforcement,
+        purchase::{NamedPurchase, PurchaseBalance},
         reason::Reason,
     },
     show::{
@@ -79,7 +84,7 @@ impl Meter {
             allotment: details.total,
             remaining: details.remaining,
             day: holder.data_center.calendar.day(now),
-            client: None,
+            beside: BesideDay::of(None, details.period_balances()),
         };
         let enforcement = holder.enforcement;
         let receipt = Receipt {
@@ -125,6 +130,9 @@ impl Meter {
     ) -> Option<Details> {
         let day = holder.data_center.calendar.day(now);
         let account = Ledger::new(data).peek(&holder.key, day.number).ok()?;
+        let terms = holder.schedule.at(now);
+        let lasting = holder.lasting_claim(terms, day, now);
+        let lasting = lasting.as_deref();
         let data_center = holder.data_center.name.as_str();
         let lease = self.policy.concurrency.lease;
         let facts = Facts {
@@ -133,7 +141,9 @@ impl Meter {
             data_center: (data_center != DEFAULT_NAME).then_some(data_center),
             plan: holder.plan,
             allotment: holder.allotment,
-            terms: holder.schedule.at(now),
+            terms: of_account(terms, &account, lasting),
+            purchases: purchases(holder, &account, lasting),
+            periods: periods_of(&account, lasting),
             legacy_limit: holder.legacy_limit,
             used: account.used_by_all(),
             elsewhere: self
@@ -189,6 +199,31 @@ impl Meter {
         });
         Some(balances.collect())
     }
+}
+
+/// What was used of each purchase of `holder`.
+fn purchases(
+    holder: &AccountHolder,
+    account: &Account,
+    claim: Option<&LastingClaim>,
+) -> Vec<PurchaseBalance> {
+    let all = holder
+        .lasting
+        .iter()
+        .flat_map(|lasting| lasting.purchases().iter());
+    let balances = all.map(|NamedPurchase { name, purchase }| {
+        let id = purchase_id(name);
+        let known = account.lasting().map(|lasting| lasting.purchase(id));
+        let usable = claim.into_iter().flat_map(|claim| &claim.purchases);
+        PurchaseBalance {
+            name: name.clone(),
+            purchase: *purchase,
+            used: known.map_or(Credits::ZERO, |known| known.used()),
+            today: known.map_or(Credits::ZERO, |known| known.today),
+            is_usable: usable.into_iter().any(|usable| usable.id == id),
+        }
+    });
+    balances.collect()
 }
 
 /// What is known of other proxies that share the account's day.

@@ -23,7 +23,12 @@ fn now() -> Timestamp {
 fn spend(data: &FakeSharedData, holder: &AccountHolder, amount: u64) {
     let (day, amount) = (holder.day(now()).number, Credits::new(amount).unwrap());
     let posting = Ledger::new(data).post(&holder.key, day, |account| {
-        Ok::<_, std::convert::Infallible>(account.charge_more(day, amount, None, None))
+        Ok::<_, std::convert::Infallible>(account.charge_more(
+            day,
+            amount,
+            None,
+            &crate::accounts::account::CountedAs::default(),
+        ))
     });
     posting.result.unwrap();
 }

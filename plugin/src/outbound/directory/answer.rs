@@ -4,11 +4,14 @@ use serde::Deserialize;
 
 use crate::{
     accounts::{ledger::HostRefused, subscription::SubscriptionError},
-    document::json::{self, Anything},
+    document::{
+        json::{self, Anything},
+        unique_map::UniqueMap,
+    },
     model::{
         agents::Agents, calendar_date::CalendarDate, client_limits::ClientLimits, credits::Credits,
         edition::EditionName, enforcement::Enforcement, organization::Organization,
-        scaled_limit::ScaledLimit,
+        policy_name::PolicyName, purchase::Purchase, scaled_limit::ScaledLimit,
     },
     outbound::callout::Reply,
 };
@@ -50,6 +53,8 @@ struct Answer {
     concurrency: Option<u32>,
     enforcement: Option<Enforcement>,
     clients: Option<Box<ClientLimits>>,
+    period_limits: Option<UniqueMap<PolicyName, ScaledLimit>>,
+    purchases: Option<UniqueMap<String, Purchase>>,
 }
 
 json::objects!(Answer);
@@ -67,6 +72,8 @@ impl From<Answer> for Organization {
             concurrency: answer.concurrency,
             enforcement: answer.enforcement,
             clients: answer.clients,
+            period_limits: answer.period_limits.unwrap_or_default(),
+            purchases: answer.purchases.unwrap_or_default(),
         }
     }
 }

@@ -156,7 +156,12 @@ mod tests {
     }
 
     fn uses(account: &Account, amount: u64) -> Account {
-        account.charge_more(DAY, credits(amount), Some(credits(81_000)), None)
+        account.charge_more(
+            DAY,
+            credits(amount),
+            Some(credits(81_000)),
+            &crate::accounts::account::CountedAs::default(),
+        )
     }
 
     #[test]

@@ -254,7 +254,12 @@ fn what_there_is_to_say_depends_on_what_was_said() {
     let account = leased();
     assert_eq!(says(&account, 5_000), DueReport::Later);
     assert_eq!(says(&account, 10_001), DueReport::GiveBack);
-    let used = account.charge_more(DAY, credits(5), Some(credits(500)), None);
+    let used = account.charge_more(
+        DAY,
+        credits(5),
+        Some(credits(500)),
+        &crate::accounts::account::CountedAs::default(),
+    );
     assert_eq!(says(&used, 500), DueReport::Later);
     let spare = |least| account.due_report(at(1_001), idle, lease, credits(least));
     assert_eq!(
@@ -310,7 +315,12 @@ fn a_share_of_the_calls_in_progress_is_kept_as_far_as_it_was_needed_since_the_la
     let share = |account: &Account| account.lease().unwrap().share;
     assert_eq!(share(&account), 5);
     assert_eq!(share(&account.ask(&counting(1, 1_000))), 1, "no calls");
-    let called = account.charge_more(DAY, credits(1), Some(credits(500)), None);
+    let called = account.charge_more(
+        DAY,
+        credits(1),
+        Some(credits(500)),
+        &crate::accounts::account::CountedAs::default(),
+    );
     assert_eq!(share(&called.ask(&counting(1, 1_000))), 3, "some calls");
     let late = called.ask(&counting(1, 40_000));
     assert_eq!(share(&late), 1, "the engine keeps no share for so long");

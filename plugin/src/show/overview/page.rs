@@ -14,7 +14,7 @@ use crate::{
 
 /// The value of `Content-Security-Policy` for the page: as that of the usage page, and a form that leads back here.
 pub(super) const SECURITY_POLICY: &str = "default-src 'none'; \
-     style-src 'sha256-akJ2/2UZM9PGVX85H84LubBcRXu1WGEVd86a8XtIziM='; \
+     style-src 'sha256-EMj+n10Y5/l2tOcz9gjhitgYJn+jcEYZu9j6oOffiHQ='; \
      base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /// The page, with everything as it is shown.

@@ -1,7 +1,7 @@
 //! Refusals as their readers get them.
 
 use super::*;
-use crate::model::day::Calendar;
+use crate::model::{balance::BesideDay, day::Calendar};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -15,7 +15,7 @@ fn refusal(reason: Reason, price: Option<u64>, left: Option<(u64, u64)>) -> Refu
         remaining: Credits::new(remaining).unwrap(),
         allotment: Credits::new(allotment).unwrap(),
         day,
-        client: None,
+        beside: None,
     });
     let price = price.and_then(Credits::new);
     let calls = (reason == Reason::TooManyRequests).then_some(TooManyCalls {
@@ -29,6 +29,7 @@ fn refusal(reason: Reason, price: Option<u64>, left: Option<(u64, u64)>) -> Refu
         at_least: false,
         balance,
         calls,
+        period: None,
         directory_rests: None,
         answer: Answer::default(),
     }
@@ -177,6 +178,8 @@ fn every_reason_has_a_status_a_code_and_a_grpc_status() {
             "client_credits 429 CLIENT_THRESHOLD_EXCEEDED ResourceExhausted",
             "exceeds_client_credits 402 COST_EXCEEDS_CLIENT_CREDITS FailedPrecondition",
             "client_too_many_requests 429 CLIENT_TOO_MANY_REQUESTS ResourceExhausted",
+            "period_limit 429 PERIOD_LIMIT_EXCEEDED ResourceExhausted",
+            "exceeds_period_limit 402 COST_EXCEEDS_PERIOD_LIMIT FailedPrecondition",
         ]
     );
     for (index, reason) in Reason::ALL.into_iter().enumerate() {
@@ -263,11 +266,14 @@ fn each_protocol_says_the_same_in_its_own_form() {
 fn a_client_without_credits_reads_whose_they_are() {
     let mut short = refusal(Reason::ClientCredits, Some(3), Some((50, 100)));
     short.balance = short.balance.map(|balance| Balance {
-        client: Some(Box::new(ClientBalance {
-            id: ClientId::stated(Some("importer")),
-            cap: Credits::new(20),
-            used: Credits::new(19).unwrap(),
-        })),
+        beside: BesideDay::of(
+            Some(ClientBalance {
+                id: ClientId::stated(Some("importer")),
+                cap: Credits::new(20),
+                used: Credits::new(19).unwrap(),
+            }),
+            Vec::new(),
+        ),
         ..balance
     });
     let body = |format| {

@@ -15,7 +15,10 @@ use crate::model::{
     client::ClientBalance,
     credits::Credits,
     day::{Day, Seconds},
+    period::Unit,
+    period_balance::PeriodBalance,
     plan::Plan,
+    purchase::PurchaseBalance,
     reason::Reason,
     sorted::sorted,
     terms::{Model, Terms},
@@ -54,6 +57,10 @@ pub struct Facts<'a> {
     pub enforced: bool,
     /// Its clients, as its account has them; `None` where clients are not told apart.
     pub clients: Option<Vec<ClientBalance>>,
+    /// What is left in each period in which it has a limit.
+    pub periods: Vec<PeriodBalance>,
+    /// What was used of its purchases, those first that are used first.
+    pub purchases: Vec<PurchaseBalance>,
 }
 
 /// What other proxies that share an organization's day do with it.
@@ -136,6 +143,21 @@ pub struct Details {
     pub clients: Option<Vec<ClientDetails>>,
     /// The days before today on which anything was counted, the first one first.
     pub history: Vec<DayDetails>,
+    /// What is used in each period in which it has a limit.
+    pub periods: Vec<PeriodDetails>,
+    /// What was used of its purchases, those first that are used first.
+    pub purchases: Vec<PurchaseBalance>,
+}
+
+/// What is used in a period.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeriodDetails {
+    /// What is left in it.
+    pub balance: PeriodBalance,
+    /// When something of it is free again.
+    pub resets_at: LocalTime,
+    /// How long that is from now.
+    pub resets_in: Seconds,
 }
 
 /// What one client did today.
@@ -188,6 +210,8 @@ pub enum PartKind {
     Additional,
     /// By how much the API limit of the old model is higher than the credits.
     Grandfathered,
+    /// Purchases that are used up once.
+    Purchased,
     /// The API limit itself, under the legacy model.
     Limit,
     /// What may be used beyond all that.
@@ -247,6 +271,7 @@ impl PartKind {
             Self::Variable => "variable",
             Self::Additional => "additional",
             Self::Grandfathered => "grandfathered",
+            Self::Purchased => "purchased",
             Self::Overage => "overage",
             Self::Limit => "limit",
         }
@@ -285,9 +310,7 @@ impl Details {
             total,
             used: facts.used,
             remaining: total.saturating_sub(facts.used).saturating_sub(reserved),
-            spendable: (facts.terms.most())
-                .saturating_sub(facts.used)
-                .saturating_sub(reserved),
+            spendable: spendable_by_call(facts, reserved),
             elsewhere: facts.elsewhere,
             percentage: Percentage::of(facts.used, total),
             parts: parts(facts),
@@ -303,8 +326,42 @@ impl Details {
             operations,
             refunds: statistics.refunds(),
             refusals: refusals(statistics.refusals()),
+            periods: periods(facts),
+            purchases: facts.purchases.clone(),
         }
     }
+
+    /// What is left in each period.
+    #[must_use]
+    pub fn period_balances(&self) -> Vec<PeriodBalance> {
+        let periods = self.periods.iter();
+        periods.map(|period| period.balance.clone()).collect()
+    }
+}
+
+/// What may still be used before calls are refused, where so much of the day is reserved for other proxies.
+fn spendable_by_call(facts: &Facts<'_>, reserved: Credits) -> Credits {
+    let day = facts.terms.most();
+    let day = day.saturating_sub(facts.used).saturating_sub(reserved);
+    let periods = facts.periods.iter();
+    periods.fold(day, |left, period| {
+        match (period.unit, period.remaining()) {
+            (Unit::Credits, remaining) => left.min(Credits::saturating(remaining)),
+            (Unit::Requests, 0) => Credits::ZERO,
+            (Unit::Requests, _) => left,
+        }
+    })
+}
+
+/// What is used in each period.
+fn periods(facts: &Facts<'_>) -> Vec<PeriodDetails> {
+    let periods = facts.periods.iter();
+    let details = periods.map(|balance| PeriodDetails {
+        resets_at: LocalTime::new(balance.resets_at, facts.time_zone),
+        resets_in: balance.resets_in(facts.now),
+        balance: balance.clone(),
+    });
+    details.collect()
 }
 
 /// What is used here beyond what `operations` add up to.
@@ -327,7 +384,16 @@ fn parts(facts: &Facts<'_>) -> Vec<Part> {
         Model::Legacy => vec![(PartKind::Limit, total)],
         Model::Credits | Model::Grandfathered => {
             let credits = &facts.allotment;
-            let more = total.saturating_sub(credits.total());
+            let bought = facts.purchases.iter();
+            let bought = bought.filter(|purchase| purchase.is_usable || !purchase.today.is_zero());
+            let purchased = bought.fold(Credits::ZERO, |sum, bought| {
+                let before = bought.used.saturating_sub(bought.today);
+                let left = bought.purchase.credits.saturating_sub(before);
+                sum.saturating_add(if bought.is_usable { left } else { bought.today })
+            });
+            let more = total
+                .saturating_sub(purchased)
+                .saturating_sub(credits.total());
             let mut allotted = vec![
                 (PartKind::Base, credits.base()),
                 (PartKind::Variable, credits.variable()),
@@ -335,6 +401,9 @@ fn parts(facts: &Facts<'_>) -> Vec<Part> {
             ];
             if !more.is_zero() {
                 allotted.push((PartKind::Grandfathered, more));
+            }
+            if !purchased.is_zero() {
+                allotted.push((PartKind::Purchased, purchased));
             }
             allotted
         }

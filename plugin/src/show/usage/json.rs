@@ -5,8 +5,14 @@
 
 use serde::{Serialize, Serializer};
 
-use super::details::{ClientDetails, DayDetails, Details, Operation, Part, PartKind, Percentage};
-use crate::model::{credits::Credits, day::Seconds};
+use super::details::{
+    ClientDetails, DayDetails, Details, Operation, Part, PartKind, Percentage, PeriodDetails,
+};
+use crate::model::{
+    credits::Credits,
+    day::Seconds,
+    purchase::{Purchase, PurchaseBalance},
+};
 
 /// The document.
 #[derive(Debug, Serialize)]
@@ -71,8 +77,57 @@ pub struct Document<'a> {
     /// The days before today on which anything was counted, at most 31, the first one first; counted by the proxy that answers. Of each, 16
     /// operations and 16 clients are told apart.
     pub history: Vec<PastDayMember<'a>>,
+    /// The periods beside the day in which it has a limit, if there are any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub periods: Vec<PeriodMember<'a>>,
+    /// Credits that it bought once, those first that are used first, if there are any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub purchases: Vec<PurchaseMember<'a>>,
     /// When these numbers were read: RFC 3339.
     pub as_of: &'a str,
+}
+
+/// A period beside the day.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PeriodMember<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// What it counts: `credits` or `requests`.
+    pub unit: &'static str,
+    /// The most that may be used in it.
+    pub limit: u64,
+    /// What is used in it. More than `limit` only if that was lowered, or calls are never refused.
+    pub used: u64,
+    /// What is left.
+    pub remaining: u64,
+    /// When something of it is free again: RFC 3339. That is the end of a week or month, and of a rolling period when what was used first is
+    /// over.
+    pub resets_at: &'a str,
+    /// The seconds from `asOf` until then, rounded up.
+    pub resets_in_seconds: u64,
+    /// How long the period is.
+    pub length_seconds: u64,
+}
+
+/// Credits that were bought once.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PurchaseMember<'a> {
+    /// Their name.
+    pub name: &'a str,
+    /// How many were bought.
+    pub credits: u64,
+    /// How many of them are used.
+    pub used: u64,
+    /// How many are left.
+    pub remaining: u64,
+    /// The first day on which they can be used.
+    pub from: String,
+    /// The last one.
+    pub until: String,
+    /// Whether they can be used today: only then are they part of the document's `limit`.
+    pub usable: bool,
 }
 
 /// What one client did on a day.
@@ -141,7 +196,8 @@ pub struct DayMember<'a> {
 }
 
 /// The limit by where it comes from. A part is used up before the next one is touched, in this order. Under the legacy model there is
-/// `limit` alone; otherwise there are `base`, `variable` and `additional`, and `grandfathered` where the former API limit is higher.
+/// `limit` alone; otherwise there are `base`, `variable` and `additional`, `grandfathered` where the former API limit is higher, and
+/// `purchased` where there are purchases.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AllotmentMember {
@@ -157,6 +213,9 @@ pub struct AllotmentMember {
     /// By how much the former API limit is higher.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grandfathered: Option<PartMember>,
+    /// What was left of purchases when the day began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub purchased: Option<PartMember>,
     /// The API limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<PartMember>,
@@ -293,6 +352,41 @@ impl<'a> From<&'a DayDetails> for PastDayMember<'a> {
     }
 }
 
+impl<'a> From<&'a PeriodDetails> for PeriodMember<'a> {
+    fn from(period: &'a PeriodDetails) -> Self {
+        let balance = &period.balance;
+        Self {
+            name: balance.name.as_str(),
+            unit: balance.unit.name(),
+            limit: balance.limit,
+            used: balance.used,
+            remaining: balance.remaining(),
+            resets_at: &period.resets_at.rfc3339,
+            resets_in_seconds: period.resets_in.get(),
+            length_seconds: balance.length.get(),
+        }
+    }
+}
+
+impl<'a> From<&'a PurchaseBalance> for PurchaseMember<'a> {
+    fn from(bought: &'a PurchaseBalance) -> Self {
+        let Purchase {
+            credits,
+            from,
+            until,
+        } = bought.purchase;
+        Self {
+            name: &bought.name,
+            credits: credits.get(),
+            used: bought.used.get(),
+            remaining: credits.saturating_sub(bought.used).get(),
+            from: from.to_string(),
+            until: until.to_string(),
+            usable: bought.is_usable,
+        }
+    }
+}
+
 impl<'a> From<&'a Details> for Document<'a> {
     fn from(details: &'a Details) -> Self {
         let plan = details.plan;
@@ -347,6 +441,8 @@ impl<'a> From<&'a Details> for Document<'a> {
             clients: (details.clients.as_ref())
                 .map(|clients| clients.iter().map(Into::into).collect()),
             history: details.history.iter().map(Into::into).collect(),
+            periods: details.periods.iter().map(Into::into).collect(),
+            purchases: details.purchases.iter().map(Into::into).collect(),
             as_of: &details.as_of.rfc3339,
         }
     }
@@ -361,6 +457,7 @@ impl AllotmentMember {
                 PartKind::Variable => &mut members.variable,
                 PartKind::Additional => &mut members.additional,
                 PartKind::Grandfathered => &mut members.grandfathered,
+                PartKind::Purchased => &mut members.purchased,
                 PartKind::Limit => &mut members.limit,
                 PartKind::Overage => &mut members.overage,
             };

@@ -96,6 +96,13 @@ pub fn in_words(length: Seconds) -> String {
     let minutes = length.get().div_ceil(60);
     match (minutes / 60, minutes % 60) {
         (0, minutes) => format!("{minutes} min"),
+        (hours @ 48.., _) => {
+            let hours = hours.saturating_add(u64::from(!minutes.is_multiple_of(60)));
+            match hours % 24 {
+                0 => format!("{} days", hours / 24),
+                rest => format!("{} days {rest} h", hours / 24),
+            }
+        }
         (hours, 0) => format!("{hours} h"),
         (hours, minutes) => format!("{hours} h {minutes} min"),
     }
@@ -168,6 +175,18 @@ mod tests {
             (90_000, "25 h"),
         ] {
             assert_eq!(in_words(Seconds::new(seconds)), words, "{seconds} s");
+        }
+    }
+
+    #[test]
+    fn a_long_time_is_told_in_days() {
+        for (seconds, expected) in [
+            (47 * 3_600 + 59 * 60, "47 h 59 min"),
+            (48 * 3_600, "2 days"),
+            (623_000, "7 days 6 h"),
+            (7 * 86_400 - 60, "7 days"),
+        ] {
+            assert_eq!(in_words(Seconds::new(seconds)), expected);
         }
     }
 }

@@ -4,9 +4,11 @@
 //! enforce applies. The template escapes whatever it fills in. Bars are SVG, because that policy forbids `style` attributes.
 
 mod breakdown;
+mod lasting;
 
 use askama::Template;
 use breakdown::{ClientRow, DayBar, client_rows, day_bars};
+use lasting::{PeriodRow, PurchaseRow};
 
 use super::{
     details::{Details, Elsewhere, Operation, Part, PartKind},
@@ -19,7 +21,7 @@ pub(in crate::show) const STYLE: &str = include_str!("page.css");
 
 /// The value of `Content-Security-Policy` for the page: its own style by hash, and nothing else from anywhere. A test computes the hash.
 pub const SECURITY_POLICY: &str = "default-src 'none'; \
-     style-src 'sha256-akJ2/2UZM9PGVX85H84LubBcRXu1WGEVd86a8XtIziM='; \
+     style-src 'sha256-EMj+n10Y5/l2tOcz9gjhitgYJn+jcEYZu9j6oOffiHQ='; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The page, with everything as it is shown.
@@ -54,6 +56,8 @@ pub struct Page<'a> {
     clients: Option<Vec<ClientRow<'a>>>,
     /// The days before today and today; nothing where there are none before it.
     days: Vec<DayBar>,
+    periods: Vec<PeriodRow<'a>>,
+    purchases: Vec<PurchaseRow<'a>>,
     plan: Vec<(&'static str, String)>,
     outcomes: Vec<(String, String)>,
     elsewhere: Option<String>,
@@ -166,6 +170,8 @@ impl<'a> Page<'a> {
             } else {
                 day_bars(details)
             },
+            periods: details.periods.iter().map(PeriodRow::of).collect(),
+            purchases: details.purchases.iter().map(PurchaseRow::of).collect(),
             plan: plan(details),
             outcomes: outcomes(details),
             elsewhere: details.elsewhere.map(|other| elsewhere(other, unit)),
@@ -258,6 +264,7 @@ fn row(part: &Part, details: &Details) -> Row {
         PartKind::Variable => "Agents",
         PartKind::Additional => "Additional",
         PartKind::Grandfathered => "Former API limit",
+        PartKind::Purchased => "Purchased",
         PartKind::Limit => "API limit",
         PartKind::Overage => "Overage",
     };
@@ -363,6 +370,8 @@ fn reason(name: &str) -> String {
         "daily_credits" => "Not enough credits left",
         "exceeds_allotment" => "Cost more than a whole day’s credits",
         "client_credits" => "Client’s credits used up",
+        "period_limit" => "A limit beside the day’s used up",
+        "exceeds_period_limit" => "Cost more than a limit beside the day’s",
         "exceeds_client_credits" => "Cost more than its client may use in a day",
         "too_many_requests" => "Too many calls in progress",
         "client_too_many_requests" => "Too many calls of one client in progress",

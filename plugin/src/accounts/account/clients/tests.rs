@@ -1,6 +1,7 @@
 //! The clients of one account, step by step.
 
 use super::*;
+use crate::accounts::account::CountedAs;
 use crate::{
     accounts::account::{Account, Admission, Ceiling},
     model::day::{DayNumber, Seconds},
@@ -36,6 +37,7 @@ fn charge(account: &Account, claim: &ClientClaim, cost: u64) -> Result<Account, 
         slot: None,
         ceiling: Ceiling::Allotment,
         client: Some(claim),
+        lasting: None,
     })
 }
 
@@ -110,19 +112,22 @@ fn a_million_invented_names_take_no_more_room_than_a_few() {
 #[test]
 fn a_refund_and_a_higher_price_are_the_clients_too() {
     let account = charge(&Account::opened(DAY), &claim("a", 8), 5).unwrap();
-    let client = ChargedClient {
-        id: ClientId::stated(Some("a")),
-        cap: Some(credits(10)),
+    let client = CountedAs {
+        client: Some(ChargedClient {
+            id: ClientId::stated(Some("a")),
+            cap: Some(credits(10)),
+        }),
+        lasting: None,
     };
-    let less = account.refund(DAY, credits(2), Some(&client));
+    let less = account.refund(DAY, credits(2), &client);
     assert_eq!((less.used(), used(&less)), (credits(3), named(&[("a", 3)])));
-    let more = account.charge_more(DAY, credits(90), Some(credits(25)), Some(&client));
+    let more = account.charge_more(DAY, credits(90), Some(credits(25)), &client);
     assert_eq!(
         (more.used(), used(&more)),
         (credits(10), named(&[("a", 10)]))
     );
     let tomorrow = DayNumber::new(2);
-    assert_eq!(account.refund(tomorrow, credits(2), Some(&client)), account);
+    assert_eq!(account.refund(tomorrow, credits(2), &client), account);
 }
 
 #[test]

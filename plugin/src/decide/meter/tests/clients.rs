@@ -62,7 +62,7 @@ impl Desk {
 
 fn words_of(meter: &Meter) -> String {
     let balance = meter.receipt().unwrap().balance.as_ref();
-    let client = balance.and_then(|balance| balance.client.as_ref());
+    let client = balance.and_then(|balance| balance.client());
     let client = client.map(|client| {
         let left = client.remaining().map(|left| left.to_string());
         format!(" as {} left {}", client.id, left.unwrap_or_default())

@@ -56,6 +56,8 @@ fn facts(zone: &TimeZone) -> Facts<'_> {
         }),
         enforced: true,
         clients: None,
+        periods: Vec::new(),
+        purchases: Vec::new(),
     }
 }
 

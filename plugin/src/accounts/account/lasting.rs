@@ -1,0 +1,265 @@
+//! What of an account outlasts its day: what was used in its periods, and of its purchases.
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 0 | number of periods |
+//! | then of each | its id (4), 0 for a week or month or 1 for a rolling period, and: |
+//! | a week or month | its first second since 1970 (8), what was used in it (8) |
+//! | a rolling period | its latest step (8), how many steps follow (1), what was used in each, the latest first (8 each) |
+//! | then 1 | number of purchases |
+//! | then of each | its id (4), what was used of it before the day (8), and on the day (8) |
+
+use std::rc::Rc;
+
+use super::{
+    NotAdmitted,
+    periods::{Counter, PeriodAccount, PeriodClaim},
+    purchases::{PurchaseAccount, PurchaseClaim},
+};
+use crate::model::{credits::Credits, period_balance::PeriodBalance};
+
+/// The most entries of each kind that a record holds. Those that no call asks for any more make room first.
+const MOST: usize = 64;
+
+/// What of an account outlasts its day.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lasting {
+    periods: Vec<PeriodAccount>,
+    purchases: Vec<PurchaseAccount>,
+}
+
+/// What a call asks of the periods and purchases of its organization.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LastingClaim {
+    /// The periods that count it.
+    pub periods: Vec<PeriodClaim>,
+    /// The purchases that may pay for it, those first that are used first.
+    pub purchases: Vec<PurchaseClaim>,
+    /// The credits of the day that are used before any purchase is.
+    pub day: Credits,
+}
+
+impl Lasting {
+    /// What was used in a period, as of the time at which `claim` is made.
+    #[must_use]
+    pub fn period(&self, claim: &PeriodClaim) -> Counter {
+        let known = self.periods.iter().find(|known| known.id == claim.id);
+        let Some(known) = known else {
+            return Counter::unused(&claim.time);
+        };
+        let mut counter = known.counter.clone();
+        counter.roll_to(&claim.time);
+        counter
+    }
+
+    /// What is left in the periods that count a call.
+    #[must_use]
+    pub fn balances(&self, claim: &LastingClaim) -> Vec<PeriodBalance> {
+        let periods = claim.periods.iter();
+        let balance = |period: &PeriodClaim| period.balance(&self.period(period));
+        periods.map(balance).collect()
+    }
+
+    /// What was used of a purchase.
+    #[must_use]
+    pub fn purchase(&self, id: u32) -> PurchaseAccount {
+        let known = self.purchases.iter().find(|known| known.id == id);
+        known.copied().unwrap_or(PurchaseAccount::unused(id))
+    }
+
+    /// What purchases add to the day's credits: what was left of them when it began, and what was used today of those that cannot be used
+    /// any more.
+    #[must_use]
+    pub fn purchased(&self, claims: &[PurchaseClaim]) -> Credits {
+        let usable = claims.iter().fold(Credits::ZERO, |sum, claim| {
+            let left = claim.credits.saturating_sub(self.purchase(claim.id).before);
+            sum.saturating_add(left)
+        });
+        usable.saturating_add(self.used_elsewhere(claims))
+    }
+
+    /// What was used today of purchases other than these.
+    fn used_elsewhere(&self, claims: &[PurchaseClaim]) -> Credits {
+        let others = self.purchases.iter();
+        let others = others.filter(|known| claims.iter().all(|claim| claim.id != known.id));
+        others.fold(Credits::ZERO, |sum, known| sum.saturating_add(known.today))
+    }
+
+    /// Counts a call that costs so much in each period.
+    pub(super) fn admit(&self, claim: &LastingClaim, cost: Credits) -> Result<Self, NotAdmitted> {
+        let mut admitted = self.clone();
+        for (index, period) in claim.periods.iter().enumerate() {
+            let amount = period.amount(cost);
+            admitted.begin(claim, period);
+            let mut known = admitted.periods.iter_mut();
+            let Some(known) = known.find(|known| known.id == period.id) else {
+                continue;
+            };
+            known.counter.roll_to(&period.time);
+            if let Some(short) = period.lacks(&known.counter, index, amount) {
+                return Err(NotAdmitted::Period(short));
+            }
+            known.counter.add(amount);
+        }
+        Ok(admitted)
+    }
+
+    /// Begins to count a period, if that was not counted.
+    fn begin(&mut self, claim: &LastingClaim, period: &PeriodClaim) {
+        let id = period.id;
+        if self.periods.iter().any(|known| known.id == id) {
+            return;
+        }
+        let is_asked = |id| claim.periods.iter().any(|period| period.id == id);
+        make_room(&mut self.periods, |known| is_asked(known.id));
+        let counter = Counter::unused(&period.time);
+        self.periods.push(PeriodAccount { id, counter });
+    }
+
+    /// After a call that was counted by `claim` has cost so much more, or less. What it was counted in and is over stays.
+    #[must_use]
+    pub(super) fn corrected(&self, claim: &LastingClaim, step: Step) -> Self {
+        let mut corrected = self.clone();
+        for period in claim.periods.iter().filter(|period| period.is_corrected()) {
+            let known = corrected.periods.iter_mut();
+            let mut known = known.filter(|known| known.id == period.id);
+            if let Some(used) = known.find_map(|known| known.counter.at(&period.time)) {
+                *used = match step {
+                    Step::More(amount) => used.saturating_add(amount.get()),
+                    Step::Less(amount) => used.saturating_sub(amount.get()),
+                };
+            }
+        }
+        corrected
+    }
+
+    /// How much more a call can cost that was counted by `claim`.
+    #[must_use]
+    pub(super) fn left(&self, claim: &LastingClaim) -> Credits {
+        let corrected = claim.periods.iter().filter(|period| period.is_corrected());
+        let left = corrected.filter_map(|period| {
+            let mut known = self
+                .periods
+                .iter()
+                .find(|known| known.id == period.id)?
+                .clone();
+            known.counter.at(&period.time)?;
+            (period.enforced).then(|| period.limit.saturating_sub(known.counter.used()))
+        });
+        left.min().map_or(Credits::MAX, Credits::saturating)
+    }
+
+    /// With so much of the day used, of which purchases pay what is beyond the day's own credits.
+    pub(super) fn paying(mut self, claim: &LastingClaim, used: Credits) -> Self {
+        let mut beyond = used
+            .saturating_sub(claim.day)
+            .saturating_sub(self.used_elsewhere(&claim.purchases));
+        for purchase in &claim.purchases {
+            let known = self.purchase(purchase.id);
+            let left = purchase.credits.saturating_sub(known.before);
+            let today = beyond.min(left);
+            beyond = beyond.saturating_sub(today);
+            if today != known.today {
+                self.put_purchase(claim, PurchaseAccount { today, ..known });
+            }
+        }
+        self
+    }
+
+    fn put_purchase(&mut self, claim: &LastingClaim, account: PurchaseAccount) {
+        let same = self
+            .purchases
+            .iter_mut()
+            .find(|known| known.id == account.id);
+        if let Some(known) = same {
+            *known = account;
+            return;
+        }
+        let is_asked = |id| claim.purchases.iter().any(|purchase| purchase.id == id);
+        make_room(&mut self.purchases, |known| is_asked(known.id));
+        self.purchases.push(account);
+    }
+
+    /// On another day: what was used of purchases was used before it.
+    #[must_use]
+    pub(super) fn on_another_day(&self) -> Rc<Self> {
+        Rc::new(Self {
+            periods: self.periods.clone(),
+            purchases: self
+                .purchases
+                .iter()
+                .map(PurchaseAccount::on_another_day)
+                .collect(),
+        })
+    }
+
+    /// How many bytes it takes in a record.
+    pub(super) fn length(&self) -> usize {
+        let periods = self.periods.iter().map(PeriodAccount::length);
+        let purchases = self.purchases.len().saturating_mul(PurchaseAccount::LENGTH);
+        periods
+            .sum::<usize>()
+            .saturating_add(purchases)
+            .saturating_add(2)
+    }
+
+    /// Writes it as a part of a record.
+    pub(super) fn write(&self, record: &mut Vec<u8>) {
+        record.push(count(self.periods.len()));
+        for period in &self.periods {
+            period.write(record);
+        }
+        record.push(count(self.purchases.len()));
+        for purchase in &self.purchases {
+            purchase.write(record);
+        }
+    }
+
+    /// What a record holds; `None` if the bytes are something else.
+    pub(super) fn of(mut bytes: &[u8]) -> Option<Self> {
+        let mut lasting = Self::default();
+        for _ in 0..take::<1>(&mut bytes)?[0] {
+            lasting.periods.push(PeriodAccount::read(&mut bytes)?);
+        }
+        for _ in 0..take::<1>(&mut bytes)?[0] {
+            lasting.purchases.push(PurchaseAccount::read(&mut bytes)?);
+        }
+        bytes.is_empty().then_some(lasting)
+    }
+}
+
+/// By how much what a call has cost is corrected.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Step {
+    /// So much more.
+    More(Credits),
+    /// So much less.
+    Less(Credits),
+}
+
+fn count(entries: usize) -> u8 {
+    u8::try_from(entries).unwrap_or(u8::MAX)
+}
+
+/// Of as many entries as there may be, the first one goes that is not kept.
+fn make_room<T>(entries: &mut Vec<T>, is_kept: impl Fn(&T) -> bool) {
+    if entries.len() >= MOST {
+        let place = entries.iter().position(|entry| !is_kept(entry));
+        entries.remove(place.unwrap_or_default());
+    }
+}
+
+/// The first `N` of the bytes, which the others follow.
+pub(super) fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
+    let (first, rest) = bytes.split_first_chunk::<N>()?;
+    *bytes = rest;
+    Some(*first)
+}
+
+/// A number of eight bytes, which others follow.
+pub(super) fn take_number(bytes: &mut &[u8]) -> Option<u64> {
+    take(bytes).map(u64::from_le_bytes)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,381 @@
+//! Periods and purchases, step by step and against plain lists of what was charged when.
+
+use jiff::Timestamp;
+
+use super::*;
+use crate::{
+    accounts::account::{Account, Admission, Ceiling, CountedAs, InsufficientCredits, PeriodTime},
+    model::{
+        day::DayNumber,
+        period::{Span, Unit, Window},
+        policy_name::PolicyName,
+    },
+};
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+const MONTH: u32 = 1;
+const MINUTE: u32 = 2;
+const DAY: DayNumber = DayNumber::new(20_000);
+
+fn credits(amount: u64) -> Credits {
+    Credits::new(amount).unwrap()
+}
+
+fn at(milliseconds: i64) -> Timestamp {
+    Timestamp::from_millisecond(1_700_000_000_000 + milliseconds).unwrap()
+}
+
+/// The month of so many days from the beginning of this one.
+fn month(number: i64) -> PeriodTime {
+    let start = |number: i64| at(number * 30 * 86_400_000);
+    PeriodTime::Calendar(Span {
+        start: start(number),
+        end: start(number + 1),
+    })
+}
+
+fn minute(milliseconds: i64) -> PeriodTime {
+    let window = Window::of_seconds(60).unwrap();
+    PeriodTime::Rolling(window, window.step_at(at(milliseconds)))
+}
+
+fn period(id: u32, unit: Unit, limit: u64, time: PeriodTime) -> PeriodClaim {
+    PeriodClaim {
+        id,
+        name: PolicyName::known("p"),
+        limit,
+        enforced: true,
+        unit,
+        time,
+    }
+}
+
+fn periods(periods: Vec<PeriodClaim>) -> LastingClaim {
+    LastingClaim {
+        periods,
+        day: credits(1_000),
+        ..LastingClaim::default()
+    }
+}
+
+fn bought(day: u64, purchases: &[(u32, u64)]) -> LastingClaim {
+    let claim = |(id, amount): &(u32, u64)| PurchaseClaim {
+        id: *id,
+        credits: credits(*amount),
+    };
+    LastingClaim {
+        periods: Vec::new(),
+        purchases: purchases.iter().map(claim).collect(),
+        day: credits(day),
+    }
+}
+
+fn charge(account: &Account, claim: &LastingClaim, cost: u64) -> Result<Account, NotAdmitted> {
+    let charged = account.admit(&Admission {
+        cost: credits(cost),
+        allotment: Some(claim.day),
+        slot: None,
+        ceiling: Ceiling::Allotment,
+        client: None,
+        lasting: Some(claim),
+    })?;
+    // As the next call reads it.
+    let read = Account::from_record(&charged.to_record()).unwrap();
+    assert_eq!(read, charged);
+    Ok(read)
+}
+
+fn short(result: Result<Account, NotAdmitted>) -> (u64, Option<Timestamp>) {
+    match result {
+        Err(NotAdmitted::Period(short)) => (short.remaining, short.enough_at),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn as_counted(claim: &LastingClaim) -> CountedAs {
+    CountedAs {
+        client: None,
+        lasting: Some(Rc::new(claim.clone())),
+    }
+}
+
+/// What is used of each purchase.
+fn used_of(account: &Account, ids: [u32; 2]) -> [u64; 2] {
+    let lasting = account.lasting().unwrap();
+    ids.map(|id| lasting.purchase(id).used().get())
+}
+
+#[test]
+fn a_month_holds_more_than_a_day_and_begins_anew() {
+    let claim = |number| periods(vec![period(MONTH, Unit::Credits, 10, month(number))]);
+    let account = charge(&Account::opened(DAY), &claim(0), 6).unwrap();
+    let tomorrow = account.on(DayNumber::new(20_001));
+    assert_eq!(tomorrow.used(), Credits::ZERO);
+    let PeriodTime::Calendar(span) = month(0) else {
+        panic!();
+    };
+    let left = (4, Some(span.end));
+    assert_eq!(short(charge(&tomorrow, &claim(0), 5)), left);
+    assert_eq!(short(charge(&tomorrow, &claim(0), 11)), (4, None));
+    let full = charge(&tomorrow, &claim(0), 4).unwrap();
+    assert_eq!(short(charge(&full, &claim(0), 1)).0, 0);
+    charge(&full, &claim(1), 10).unwrap();
+}
+
+#[test]
+fn a_call_is_counted_in_the_day_and_in_each_period_or_in_none() {
+    let claim = periods(vec![
+        period(MONTH, Unit::Credits, 100, month(0)),
+        period(MINUTE, Unit::Requests, 2, minute(0)),
+    ]);
+    let account = charge(&Account::opened(DAY), &claim, 7).unwrap();
+    let account = charge(&account, &claim, 7).unwrap();
+    // What was used is free a minute and a twentieth after the step in which it was used.
+    let (left, enough_at) = short(charge(&account, &claim, 7));
+    assert_eq!((left, enough_at > Some(at(60_000))), (0, true));
+    assert!(enough_at <= Some(at(63_000)));
+    let used = |claim: &PeriodClaim| account.lasting().unwrap().period(claim).used();
+    let counted: Vec<_> = claim.periods.iter().map(used).collect();
+    assert_eq!((account.used(), counted), (credits(14), vec![14, 2]));
+}
+
+#[test]
+fn a_refund_comes_back_where_it_was_counted_and_a_request_stays_one() {
+    let claim = |milliseconds, number| {
+        periods(vec![
+            period(MONTH, Unit::Credits, 100, month(number)),
+            period(MINUTE, Unit::Credits, 100, minute(milliseconds)),
+            period(3, Unit::Requests, 100, minute(milliseconds)),
+        ])
+    };
+    let (then, now) = (claim(0, 0), claim(30_000, 0));
+    let account = charge(&Account::opened(DAY), &then, 7).unwrap();
+    let account = charge(&account, &now, 5).unwrap();
+    let used = |account: &Account, claim: &LastingClaim| -> Vec<u64> {
+        let lasting = account.lasting().unwrap();
+        let periods = claim.periods.iter();
+        periods.map(|claim| lasting.period(claim).used()).collect()
+    };
+    let refunded = account.refund(DAY, credits(4), &as_counted(&then));
+    assert_eq!(used(&refunded, &now), [8, 8, 2]);
+    assert_eq!(refunded.used(), credits(8));
+    // What was used first is over now, so that nothing of it is given back; the day is over as well, and the month is not.
+    let later = claim(64_000, 0);
+    let tomorrow = charge(&account.clone().on(DayNumber::new(20_001)), &later, 1).unwrap();
+    let refunded = tomorrow.refund(DAY, credits(4), &as_counted(&then));
+    assert_eq!(used(&refunded, &later), [9, 6, 2]);
+    assert_eq!(refunded.used(), credits(1));
+    let next = claim(64_000, 1);
+    let refunded = charge(&account, &next, 1).unwrap();
+    let refunded = refunded.refund(DAY, credits(4), &as_counted(&then));
+    assert_eq!(used(&refunded, &next)[0], 1, "of a month that is over");
+}
+
+#[test]
+fn a_higher_price_is_charged_as_far_as_every_period_has_it() {
+    let claim = periods(vec![period(MONTH, Unit::Credits, 10, month(0))]);
+    let account = charge(&Account::opened(DAY), &claim, 4).unwrap();
+    let more = account.charge_more(DAY, credits(90), Some(credits(1_000)), &as_counted(&claim));
+    assert_eq!(more.used(), credits(10));
+    assert_eq!(short(charge(&more, &claim, 1)).0, 0);
+}
+
+#[test]
+fn a_limit_that_changes_counts_at_once_and_resets_nothing() {
+    let claim = |limit| periods(vec![period(MONTH, Unit::Credits, limit, month(0))]);
+    let account = charge(&Account::opened(DAY), &claim(10), 10).unwrap();
+    assert_eq!(short(charge(&account, &claim(5), 1)).0, 0);
+    assert_eq!(short(charge(&account, &claim(11), 2)).0, 1);
+    // A call that another configuration decides, which knows no periods, leaves what is counted.
+    let elsewhere = charge(&account, &periods(Vec::new()), 1).unwrap();
+    assert_eq!(short(charge(&elsewhere, &claim(10), 1)).0, 0);
+}
+
+#[test]
+fn a_clock_that_steps_back_gives_nothing_back_and_one_that_ran_ahead_is_forgiven() {
+    let claim = |milliseconds, number| {
+        periods(vec![
+            period(MONTH, Unit::Credits, 10, month(number)),
+            period(MINUTE, Unit::Credits, 10, minute(milliseconds)),
+        ])
+    };
+    let account = charge(&Account::opened(DAY), &claim(6_000, 1), 6).unwrap();
+    let back = charge(&account, &claim(0, 0), 3).unwrap();
+    assert_eq!(short(charge(&back, &claim(6_000, 1), 2)).0, 1);
+    // Ahead by years: all that was used counts now, and is over when the month and the minute are.
+    let ahead = charge(&Account::opened(DAY), &claim(4_000_000_000, 50), 6).unwrap();
+    assert_eq!(short(charge(&ahead, &claim(0, 0), 5)).0, 4);
+    let right = charge(&ahead, &claim(0, 0), 4).unwrap();
+    charge(&right, &claim(64_000, 1), 10).unwrap();
+}
+
+#[test]
+fn purchases_are_used_after_the_day_the_first_one_first() {
+    let claim = bought(10, &[(7, 5), (8, 20)]);
+    let account = charge(&Account::opened(DAY), &claim, 8).unwrap();
+    assert_eq!(account.purchased(&claim), credits(25));
+    assert_eq!(used_of(&account, [7, 8]), [0, 0]);
+    let account = charge(&account, &claim, 9).unwrap();
+    assert_eq!(
+        (account.used(), used_of(&account, [7, 8])),
+        (credits(17), [5, 2])
+    );
+    let refused = charge(&account, &claim, 19).unwrap_err();
+    let lacks = InsufficientCredits {
+        cost: credits(19),
+        remaining: credits(18),
+    };
+    assert_eq!(refused, lacks.into());
+    // A refund gives back to what was used last.
+    let refunded = account.refund(DAY, credits(4), &as_counted(&claim));
+    assert_eq!(used_of(&refunded, [7, 8]), [3, 0]);
+    let more = account.charge_more(DAY, credits(90), Some(credits(10)), &as_counted(&claim));
+    assert_eq!(
+        (more.used(), used_of(&more, [7, 8])),
+        (credits(35), [5, 20])
+    );
+    // On the next day, the day's own credits are there again, and what was used of purchases is gone.
+    let tomorrow = account.on(DayNumber::new(20_001));
+    assert_eq!(tomorrow.purchased(&claim), credits(18));
+    let tomorrow = charge(&tomorrow, &claim, 28).unwrap();
+    assert_eq!(used_of(&tomorrow, [7, 8]), [5, 20]);
+    charge(&tomorrow, &claim, 1).unwrap_err();
+}
+
+#[test]
+fn a_day_that_is_raised_gives_back_to_purchases_and_one_that_is_over_keeps_what_it_paid() {
+    let account = charge(&Account::opened(DAY), &bought(10, &[(7, 50)]), 30).unwrap();
+    assert_eq!(used_of(&account, [7, 8]), [20, 0]);
+    let raised = charge(&account, &bought(25, &[(7, 50)]), 1).unwrap();
+    assert_eq!(used_of(&raised, [7, 8]), [6, 0]);
+    // It cannot be used any more, and has paid for what it paid.
+    let over = bought(10, &[(8, 5)]);
+    assert_eq!(account.purchased(&over), credits(25));
+    let other = charge(&account, &over, 5).unwrap();
+    assert_eq!(used_of(&other, [7, 8]), [20, 5]);
+    charge(&other, &over, 1).unwrap_err();
+}
+
+#[test]
+fn a_record_keeps_what_is_asked_for_however_many_there_have_been() {
+    let all = |from: u32| -> Vec<PeriodClaim> {
+        let ids = from..from + 8;
+        ids.map(|id| period(id, Unit::Credits, 1_000, month(0)))
+            .collect()
+    };
+    let mut account = Account::opened(DAY);
+    for from in (0..400).step_by(8) {
+        account = charge(&account, &periods(all(from)), 1).unwrap();
+    }
+    assert!(account.to_record().len() < 2_000);
+    let used = |claim: &PeriodClaim| account.lasting().unwrap().period(claim).used();
+    assert_eq!(all(392).iter().map(used).collect::<Vec<_>>(), [1; 8]);
+}
+
+#[test]
+fn bytes_that_are_something_else_are_no_record() {
+    let claim = LastingClaim {
+        purchases: bought(0, &[(7, 50)]).purchases,
+        day: Credits::ZERO,
+        ..periods(vec![
+            period(MONTH, Unit::Credits, 100, month(0)),
+            period(MINUTE, Unit::Requests, 100, minute(0)),
+        ])
+    };
+    let account = charge(&Account::opened(DAY), &claim, 7).unwrap();
+    let lasting = account.lasting().unwrap();
+    let mut bytes = Vec::new();
+    lasting.write(&mut bytes);
+    assert_eq!(bytes.len(), lasting.length());
+    assert!(Lasting::of(&bytes).is_some());
+    for length in 0..bytes.len() {
+        assert_eq!(Lasting::of(&bytes[..length]), None, "{length}");
+    }
+    let mut other = bytes.clone();
+    other.push(0);
+    assert_eq!(Lasting::of(&other), None);
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+mod properties {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// After how many milliseconds the next call comes, what it costs, and whether it is refunded then.
+    fn calls() -> impl Strategy<Value = Vec<(i64, u64, bool)>> {
+        let gap = prop_oneof![0_i64..2_000, 2_000_i64..70_000];
+        prop::collection::vec((gap, 0_u64..6, prop::bool::weighted(0.2)), 1..120)
+    }
+
+    proptest! {
+        #[test]
+        fn no_minute_ever_holds_more_than_its_limit_and_what_is_over_is_free(calls in calls()) {
+            const LIMIT: u64 = 10;
+            let mut account = Account::opened(DAY);
+            let mut charged = Vec::<(i64, u64)>::new();
+            let mut now = 0;
+            for (gap, cost, refunded) in calls {
+                now += gap;
+                let claim = periods(vec![period(MINUTE, Unit::Credits, LIMIT, minute(now))]);
+                let within = |length: i64| -> u64 {
+                    let late = charged.iter().filter(|(then, _)| now - then < length);
+                    late.map(|(_, cost)| cost).sum()
+                };
+                match charge(&account, &claim, cost) {
+                    Ok(after) => {
+                        prop_assert!(within(60_000) + cost <= LIMIT);
+                        account = after;
+                        if refunded {
+                            account = account.refund(DAY, credits(cost), &as_counted(&claim));
+                        } else {
+                            charged.push((now, cost));
+                        }
+                    }
+                    Err(NotAdmitted::Period(short)) => {
+                        prop_assert!(within(63_000) + cost > LIMIT);
+                        let enough_at = short.enough_at.unwrap();
+                        prop_assert!(at(now) < enough_at);
+                        // One who comes again then is admitted.
+                        let then = enough_at.as_millisecond() - at(0).as_millisecond();
+                        let claim = periods(vec![period(MINUTE, Unit::Credits, LIMIT, minute(then))]);
+                        prop_assert!(charge(&account, &claim, cost).is_ok());
+                    }
+                    Err(other) => prop_assert!(false, "{other:?}"),
+                }
+            }
+            prop_assert_eq!(account.used().get(), charged.iter().map(|(_, cost)| cost).sum::<u64>());
+        }
+
+        #[test]
+        fn purchases_pay_exactly_what_the_days_do_not(days in prop::collection::vec(prop::collection::vec(0_u64..12, 0..6), 1..8)) {
+            const OWN: u64 = 10;
+            let claim = bought(OWN, &[(7, 15), (8, 12)]);
+            let mut account = Account::opened(DAY);
+            let mut left = 27;
+            for (day, costs) in (20_000..).zip(days) {
+                account = account.on(DayNumber::new(day));
+                let mut used = 0;
+                for cost in costs {
+                    let before = account.clone();
+                    match charge(&account, &claim, cost) {
+                        Ok(after) => {
+                            account = after;
+                            used += cost;
+                        }
+                        Err(_) => {
+                            prop_assert!(used + cost > OWN + left);
+                            prop_assert_eq!(&account, &before);
+                        }
+                    }
+                    prop_assert!(used <= OWN + left);
+                }
+                left -= used.saturating_sub(OWN);
+                let spent = account.lasting().map_or([0, 0], |_| used_of(&account, [7, 8]));
+                prop_assert_eq!(spent[0] + spent[1], 27 - left);
+                prop_assert!(spent[1] == 0 || spent[0] == 15);
+            }
+        }
+    }
+}
