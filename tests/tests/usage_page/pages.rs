@@ -370,7 +370,7 @@ impl Account {
                 in_progress: 2,
             }),
             enforced: self.enforced,
-            clients: self.beside.then(|| clients()),
+            clients: self.beside.then(clients),
             periods: if self.beside {
                 periods(now)
             } else {
