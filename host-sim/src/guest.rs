@@ -10,6 +10,7 @@ mod instrument;
 pub(crate) mod limits;
 pub(crate) mod module;
 mod property;
+mod refused;
 pub mod symbols;
 pub(crate) mod vm;
 pub(crate) mod vm_state;

@@ -1,7 +1,8 @@
 //! `host-sim serve`: the filter in a real proxy, in front of a real upstream, so that one can call it without Envoy.
 //!
 //! Each worker has a thread, and on it its VM, its clients and its connections to the upstream, as in Envoy; what workers share is shared.
-//! Bodies come and go piece by piece, no faster than the other side takes them. WebSockets are not for this proxy.
+//! Bodies come and go piece by piece, no faster than the other side takes them. WebSockets
+//! and other upgrades that the listener allows go over HTTP/1.1 on either side.
 
 mod fleet;
 mod http1;
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
+use h2::Reason;
 use http::Uri;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -117,6 +119,10 @@ impl Serve {
             outside: Arc::new(move || Outside::new(upstream.clone(), Arc::clone(&clusters))),
             upstream_http: upstream_http.flatten(),
             trace: self.trace,
+            resets_with: match plugin.envoy.resets_with_errors() {
+                true => Reason::INTERNAL_ERROR,
+                false => Reason::NO_ERROR,
+            },
             stopping,
         };
         let clusters = self.cluster.iter().map(|(name, _)| name.clone()).collect();

@@ -9,7 +9,7 @@ use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 use prost::Message as _;
 
-use crate::guest::hostcalls::Refused;
+use crate::guest::refused::Refused;
 use crate::guest::vm_state::VmState;
 
 /// What Envoy 1.40 has and this crate has not.

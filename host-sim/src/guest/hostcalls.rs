@@ -6,7 +6,6 @@ mod buffers;
 mod call;
 mod callouts;
 mod dns;
-mod error;
 mod foreign_functions;
 mod grpc;
 mod header_maps;
@@ -25,7 +24,6 @@ use wasmtime::Linker;
 
 use crate::abi::AbiVersion;
 use crate::guest::vm_state::VmState;
-pub(crate) use error::{Fatal, Refused};
 
 /// The functions of `env` that only some versions of the ABI have.
 const OF_SOME_VERSIONS: &[(&str, &[AbiVersion])] = &[

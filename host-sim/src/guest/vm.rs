@@ -9,10 +9,10 @@ use wasmtime::{Caller, Func, Instance, Store, Trap, TypedFunc, WasmParams, WasmR
 
 use crate::guest::crash;
 use crate::guest::engine::ticks;
-use crate::guest::hostcalls::Fatal;
 use crate::guest::instrument::counters::{COUNTERS, WIDTH};
 use crate::guest::instrument::hook::HOOK;
 use crate::guest::module::{LoadError, Module, Source};
+use crate::guest::refused::Fatal;
 use crate::guest::vm_state::{Identity, Phase, Plugin, VmState};
 use crate::host::Host;
 use crate::host::trace::TraceKind;

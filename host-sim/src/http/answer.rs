@@ -156,7 +156,7 @@ pub(crate) fn on_the_wire(
 ) -> Vec<(String, String)> {
     let mut sent = framed_once(headers);
     let status = status(headers);
-    let bodiless = status == Some(204) || status == Some(304);
+    let bodiless = status.is_some_and(|status| status < 200 || matches!(status, 204 | 304));
     if http == HttpVersion::One && headers.get("content-length").is_none() && !bodiless {
         let (name, value) = if only && !head {
             ("content-length", "0")

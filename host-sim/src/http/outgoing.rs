@@ -3,7 +3,7 @@
 use super::answer::framed_once;
 use super::header_map::HeaderMap;
 use super::local_response::LocalResponse;
-use super::{is_token_byte, is_value};
+use super::{is_token_byte, is_upgrade, is_value};
 use crate::model::{HttpVersion, UpstreamRequest};
 
 /// Whether the route's prefix `/` matches. Without `x-forwarded-proto` no virtual host does.
@@ -61,8 +61,10 @@ pub(crate) fn upstream_request(
     let mut sent = framed_once(headers);
     let method = headers.text(":method").unwrap_or_default().into_owned();
     let bodiless = ["GET", "HEAD", "DELETE", "TRACE", "CONNECT"].contains(&method.as_str());
-    let framed =
-        headers.get("content-length").is_some() || headers.get("transfer-encoding").is_some();
+    // What comes behind the headers of a request for another protocol is no body.
+    let framed = headers.get("content-length").is_some()
+        || headers.get("transfer-encoding").is_some()
+        || is_upgrade(headers);
     if http == HttpVersion::One && !framed && !(only && bodiless) {
         let (name, value) = if only {
             ("content-length", "0")

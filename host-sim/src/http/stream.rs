@@ -106,6 +106,8 @@ pub(crate) struct HttpStream {
     refused: bool,
     /// Whether filters log it.
     is_logged: bool,
+    /// Whether its client goes on in another protocol.
+    is_upgraded: bool,
     /// Of the first filter's part.
     deadlines: Option<Deadlines>,
     /// Whether all of the request has passed the filters.
@@ -173,6 +175,7 @@ impl HttpStream {
             redirected: None,
             refused: false,
             is_logged: true,
+            is_upgraded,
             request_passed: false,
             closes: (!kept).then_some(closes),
             limit,
@@ -214,6 +217,11 @@ impl HttpStream {
             Some(response) => Some((Side::Response, response.held()?)),
             None => Some((Side::Request, self.request.held()?)),
         }
+    }
+
+    /// Whether its client goes on in another protocol, so that what comes behind the headers is no body.
+    pub(crate) fn is_upgraded(&self) -> bool {
+        self.is_upgraded
     }
 
     /// Whether nothing of it matters any more.

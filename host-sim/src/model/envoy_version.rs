@@ -72,7 +72,8 @@ impl EnvoyVersion {
 
     /// Whether streams of HTTP/2 that Envoy resets are told the client as failed (`INTERNAL_ERROR`), and not by `NO_ERROR`, which most clients take
     /// for the end of the answer.
-    pub(crate) fn resets_with_errors(self) -> bool {
+    #[must_use]
+    pub fn resets_with_errors(self) -> bool {
         self.0 >= 37
     }
 

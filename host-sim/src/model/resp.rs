@@ -50,8 +50,12 @@ impl RespBehaviour {
 }
 
 /// The reply to one command.
-fn reply(replies: &[RespReply], words: &[String]) -> String {
-    let word = |place: usize| words.get(place).map(String::as_str);
+fn reply(replies: &[RespReply], words: &[&[u8]]) -> String {
+    let words: Vec<_> = words
+        .iter()
+        .map(|word| String::from_utf8_lossy(word))
+        .collect();
+    let word = |place: usize| words.get(place).map(AsRef::as_ref);
     let fits = |reply: &&RespReply| {
         let mut patterns = reply.words.iter();
         patterns.all(|(place, pattern)| pattern.allows(word(*place).as_slice()))
@@ -68,14 +72,23 @@ fn reply(replies: &[RespReply], words: &[String]) -> String {
 }
 
 /// Bytes that are no command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct NoCommand;
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no command, which is an array of bulk strings")]
+pub struct NoCommand;
 
-/// The commands in a body, up to the first that is none.
-fn commands(mut body: &[u8]) -> Vec<Result<Vec<String>, NoCommand>> {
+/// The commands in what a client sends, each with its words, up to the first that is none.
+///
+/// ```
+/// use host_sim::resp::{NoCommand, commands};
+///
+/// let sent = b"*2\r\n$3\r\nGET\r\n$1\r\na\r\nnonsense";
+/// assert_eq!(commands(sent), [Ok(vec![&b"GET"[..], b"a"]), Err(NoCommand)]);
+/// ```
+#[must_use]
+pub fn commands(mut sent: &[u8]) -> Vec<Result<Vec<&[u8]>, NoCommand>> {
     let mut commands = Vec::new();
-    while !body.is_empty() {
-        let command = command(&mut body).ok_or(NoCommand);
+    while !sent.is_empty() {
+        let command = command(&mut sent).ok_or(NoCommand);
         let ends = command.is_err();
         commands.push(command);
         if ends {
@@ -86,13 +99,13 @@ fn commands(mut body: &[u8]) -> Vec<Result<Vec<String>, NoCommand>> {
 }
 
 /// The words of one command, which are taken from the bytes.
-fn command(bytes: &mut &[u8]) -> Option<Vec<String>> {
+fn command<'a>(bytes: &mut &'a [u8]) -> Option<Vec<&'a [u8]>> {
     let count: usize = line(bytes)?.strip_prefix('*')?.parse().ok()?;
     let mut words = Vec::new();
     for _ in 0..count {
         let length: usize = line(bytes)?.strip_prefix('$')?.parse().ok()?;
         let (word, rest) = bytes.split_at_checked(length)?;
-        words.push(String::from_utf8_lossy(word).into_owned());
+        words.push(word);
         *bytes = rest.strip_prefix(b"\r\n")?;
     }
     Some(words)

@@ -384,6 +384,51 @@ fn an_answer_that_breaks_off_breaks_off_for_the_client() {
     assert_eq!(rest, b"");
 }
 
+/// What a client of HTTP/2 sees of an answer behind where it breaks off.
+fn end_of_half(folder: &Folder, flags: &[&str]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    let arguments = [&["--plugin", "filter.wasm", "--upstream", &origin], flags].concat();
+    let (_server, address) = serving(folder, &arguments);
+    let (half_is_there, wait) = std::sync::mpsc::channel();
+    let upstream = thread::spawn(move || {
+        let (mut upstream, _) = listener.accept().unwrap();
+        until(&mut upstream, "\r\n\r\n");
+        upstream
+            .write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n")
+            .unwrap();
+        wait.recv().unwrap();
+    });
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let end = runtime.block_on(async {
+        let connection = tokio::net::TcpStream::connect(address).await.unwrap();
+        let io = hyper_util::rt::TokioIo::new(connection);
+        let (mut sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), io)
+                .await
+                .unwrap();
+        tokio::spawn(connection);
+        let request = http::Request::get("http://me/");
+        let request = request.body(Full::new(Bytes::new())).unwrap();
+        let mut body = sender.send_request(request).await.unwrap().into_body();
+        let half = body.frame().await.unwrap().unwrap().into_data().unwrap();
+        assert_eq!(half, "half");
+        half_is_there.send(()).unwrap();
+        format!("{:?}", body.frame().await)
+    });
+    upstream.join().unwrap();
+    end
+}
+
+#[test]
+fn streams_that_break_off_are_reset_as_the_version_of_envoy_does() {
+    let folder = Folder::with(&[]);
+    let newest = end_of_half(&folder, &[]);
+    assert!(newest.contains("INTERNAL_ERROR"), "{newest}");
+    // The client takes it for the end.
+    assert_eq!(end_of_half(&folder, &["--envoy", "1.36"]), "None");
+}
+
 #[test]
 fn the_upstream_may_be_unreachable() {
     let folder = Folder::with(&[]);

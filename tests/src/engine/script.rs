@@ -5,13 +5,13 @@
 
 #![expect(
     clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
     reason = "numbers of tests; one that overflows fails its test"
 )]
 
 use std::collections::HashMap;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail};
+use host_sim::resp;
 
 /// An engine in memory.
 #[derive(Clone, Debug, Default)]
@@ -67,9 +67,8 @@ impl Script {
     /// When they are not commands that the filter sends.
     pub fn answer(&mut self, commands: &[u8], now: i64) -> Result<Vec<u8>> {
         let mut replies = Vec::new();
-        for command in read(commands)? {
-            let parts: Vec<&[u8]> = command.iter().map(Vec::as_slice).collect();
-            match parts.as_slice() {
+        for command in resp::commands(commands) {
+            match command?.as_slice() {
                 [b"AUTH", ..] | [b"SELECT", _] => replies.extend(*b"+OK\r\n"),
                 [b"EVAL", _, b"3", day, calls, birth, arguments @ ..] => {
                     let numbers = self.run([*day, *calls, *birth], arguments, now)?;
@@ -246,30 +245,4 @@ impl Script {
         let grant = if now < quiet_until { -1 } else { grant };
         Ok([message, grant, sums.0, sums.1, granted, others, birth])
     }
-}
-
-/// The commands of a connection (RESP arrays of bulk strings).
-fn read(mut bytes: &[u8]) -> Result<Vec<Vec<Vec<u8>>>> {
-    let mut commands = Vec::new();
-    while !bytes.is_empty() {
-        let mut command = Vec::new();
-        for _ in 0..length(&mut bytes, b'*')? {
-            let size = length(&mut bytes, b'$')?;
-            let (argument, rest) = bytes.split_at_checked(size).context("half a command")?;
-            ensure!(rest.starts_with(b"\r\n"), "an argument without an end");
-            bytes = &rest[2..];
-            command.push(argument.to_vec());
-        }
-        commands.push(command);
-    }
-    Ok(commands)
-}
-
-/// The number of a line that begins with `kind`.
-fn length(bytes: &mut &[u8], kind: u8) -> Result<usize> {
-    let end = bytes.windows(2).position(|pair| pair == b"\r\n");
-    let (line, rest) = bytes.split_at(end.context("half a line")?);
-    *bytes = &rest[2..];
-    let digits = line.strip_prefix(&[kind]).context("another kind of line")?;
-    Ok(std::str::from_utf8(digits)?.parse()?)
 }

@@ -21,6 +21,17 @@ const PASSING: &str = r#"(module
     (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32) i32.const 0)
     (func (export "proxy_on_response_body") (param i32 i32 i32) (result i32) i32.const 0))"#;
 
+/// How a host is set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Setting {
+    /// With an upstream of HTTP/1.
+    One,
+    /// With one of HTTP/2.
+    Two,
+    /// With one of HTTP/1, and for clients that go on in another protocol.
+    Upgrades,
+}
+
 /// A host that runs until this is dropped.
 pub(crate) struct Host {
     pub(crate) address: SocketAddr,
@@ -44,9 +55,13 @@ impl Drop for Process {
 }
 
 impl Host {
-    pub(crate) fn envoy(envoy: &Path, upstream: SocketAddr, two: bool) -> anyhow::Result<Self> {
+    pub(crate) fn envoy(
+        envoy: &Path,
+        upstream: SocketAddr,
+        setting: Setting,
+    ) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
-        let bootstrap = bootstrap(folder.path(), upstream, two)?;
+        let bootstrap = bootstrap(folder.path(), upstream, setting)?;
         let runtime = tokio::runtime::Runtime::new()?;
         let server = runtime.block_on(Server::start(envoy, &bootstrap, 1))?;
         Ok(Self {
@@ -56,9 +71,9 @@ impl Host {
         })
     }
 
-    pub(crate) fn sim(upstream: SocketAddr, two: bool) -> anyhow::Result<Self> {
+    pub(crate) fn sim(upstream: SocketAddr, setting: Setting) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
-        let bootstrap = bootstrap(folder.path(), upstream, two)?;
+        let bootstrap = bootstrap(folder.path(), upstream, setting)?;
         let file = folder.path().join("envoy.yaml");
         fs::write(&file, bootstrap.to_string())?;
         let mut child = Command::new(artifacts::host_sim()?)
@@ -83,14 +98,23 @@ impl Host {
     }
 }
 
-/// A listener with one route, to a cluster of HTTP/1 or `two`.
-fn bootstrap(folder: &Path, upstream: SocketAddr, two: bool) -> anyhow::Result<Value> {
+/// A listener with one route, set up so.
+fn bootstrap(folder: &Path, upstream: SocketAddr, setting: Setting) -> anyhow::Result<Value> {
     let module = folder.join("pending.wasm");
     fs::write(&module, wat::parse_str(PASSING)?)?;
     let anywhere = json!({ "socket_address": { "address": "127.0.0.1", "port_value": 0 } });
+    let protocol = match setting {
+        Setting::Two => "http2_protocol_options",
+        Setting::One | Setting::Upgrades => "http_protocol_options",
+    };
+    let upgrades = match setting {
+        Setting::Upgrades => json!([{ "upgrade_type": "websocket" }]),
+        Setting::One | Setting::Two => json!([]),
+    };
     let manager = json!({
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "odd",
+        "upgrade_configs": upgrades,
         "http_filters": [
             { "name": "pending", "typed_config": {
                 "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
@@ -112,10 +136,6 @@ fn bootstrap(folder: &Path, upstream: SocketAddr, two: bool) -> anyhow::Result<V
             } }],
         }] },
     });
-    let protocol = match two {
-        true => "http2_protocol_options",
-        false => "http_protocol_options",
-    };
     let endpoint =
         json!({ "socket_address": { "address": "127.0.0.1", "port_value": upstream.port() } });
     Ok(json!({

@@ -9,6 +9,7 @@
 mod cases;
 mod host;
 mod two;
+mod upgrade;
 mod upstream;
 mod wire;
 
@@ -16,7 +17,7 @@ use anyhow::ensure;
 use api_credits_tests::artifacts::Artifacts;
 
 use cases::{ANSWERS, Case, cases};
-use host::Host;
+use host::{Host, Setting};
 use upstream::Upstream;
 
 /// What a client and an upstream saw of a call.
@@ -42,8 +43,8 @@ fn serve_treats_odd_requests_and_answers_as_envoy_does() -> anyhow::Result<()> {
     let artifacts = Artifacts::obtain()?;
     let behind_envoy = Upstream::start(ANSWERS)?;
     let behind_sim = Upstream::start(ANSWERS)?;
-    let envoy = Host::envoy(&artifacts.envoy, behind_envoy.address, false)?;
-    let sim = Host::sim(behind_sim.address, false)?;
+    let envoy = Host::envoy(&artifacts.envoy, behind_envoy.address, Setting::One)?;
+    let sim = Host::sim(behind_sim.address, Setting::One)?;
     // What was asked to find out whether it serves.
     behind_envoy.take();
     let mut different = Vec::new();
@@ -75,9 +76,10 @@ async fn serve_speaks_http2_on_either_side_as_envoy_does() -> anyhow::Result<()>
     let envoy_address = behind_envoy.address;
     let program = artifacts.envoy.clone();
     let envoy =
-        tokio::task::spawn_blocking(move || Host::envoy(&program, envoy_address, true)).await??;
+        tokio::task::spawn_blocking(move || Host::envoy(&program, envoy_address, Setting::Two))
+            .await??;
     let address = behind_sim.address;
-    let sim = tokio::task::spawn_blocking(move || Host::sim(address, true)).await??;
+    let sim = tokio::task::spawn_blocking(move || Host::sim(address, Setting::Two)).await??;
     behind_envoy.take();
     behind_sim.take();
     let mut different = Vec::new();
@@ -140,9 +142,9 @@ async fn serve_gives_clients_of_http2_what_an_upstream_of_http1_says_as_envoy_do
     let behind_sim = Upstream::start(ANSWERS)?;
     let (program, address) = (artifacts.envoy.clone(), behind_envoy.address);
     let envoy =
-        tokio::task::spawn_blocking(move || Host::envoy(&program, address, false)).await??;
+        tokio::task::spawn_blocking(move || Host::envoy(&program, address, Setting::One)).await??;
     let address = behind_sim.address;
-    let sim = tokio::task::spawn_blocking(move || Host::sim(address, false)).await??;
+    let sim = tokio::task::spawn_blocking(move || Host::sim(address, Setting::One)).await??;
     behind_envoy.take();
     behind_sim.take();
     let mut different = Vec::new();
@@ -160,6 +162,29 @@ async fn serve_gives_clients_of_http2_what_an_upstream_of_http1_says_as_envoy_do
                     "{path} {body:?}\n  Envoy: {expected:#?}\n  serve: {found:#?}"
                 ));
             }
+        }
+    }
+    ensure!(different.is_empty(), "{}", different.join("\n"));
+    Ok(())
+}
+
+#[test]
+fn serve_lets_clients_go_on_in_another_protocol_as_envoy_does() -> anyhow::Result<()> {
+    let artifacts = Artifacts::obtain()?;
+    let behind_envoy = upgrade::Upstream::start()?;
+    let behind_sim = upgrade::Upstream::start()?;
+    let envoy = Host::envoy(&artifacts.envoy, behind_envoy.address, Setting::Upgrades)?;
+    let sim = Host::sim(behind_sim.address, Setting::Upgrades)?;
+    behind_envoy.take();
+    behind_sim.take();
+    let mut different = Vec::new();
+    for path in upgrade::PATHS {
+        let expected = (upgrade::call(envoy.address, path)?, behind_envoy.take());
+        let found = (upgrade::call(sim.address, path)?, behind_sim.take());
+        if expected != found {
+            different.push(format!(
+                "{path}\n  Envoy: {expected:#?}\n  serve: {found:#?}"
+            ));
         }
     }
     ensure!(different.is_empty(), "{}", different.join("\n"));

@@ -32,9 +32,11 @@ pub(crate) const PATHS: &[&str] = &[
     "/close",
     "/head.200/data/reset.cancel",
     "/head.200/data/reset.internal",
+    "/head.200/data/reset.no_error",
     "/head.200/data/close",
     "/hop.200/data",
     "/early/head.200/data",
+    "/trailing/head.200/data",
 ];
 
 /// An upstream of HTTP/2.
@@ -216,8 +218,15 @@ async fn answer(host: SocketAddr, path: &str, body: Option<bool>) -> anyhow::Res
         .method(method)
         .uri(format!("http://a{path}"));
     let (response, mut stream) = sender.send_request(request.body(())?, body.is_none())?;
+    // Some requests end with trailers.
+    let trails = path.starts_with("/trailing");
     if let Some(ends) = body {
-        stream.send_data(Bytes::from("hi"), ends)?;
+        stream.send_data(Bytes::from("hi"), ends && !trails)?;
+        if ends && trails {
+            let mut trailers = HeaderMap::new();
+            trailers.insert("x-last", HeaderValue::from_static("1"));
+            stream.send_trailers(trailers)?;
+        }
     }
     let response = match response.await {
         Ok(response) => response,

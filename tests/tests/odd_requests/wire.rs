@@ -64,10 +64,23 @@ impl Connection {
     }
 
     /// This many bytes, or as many as come.
-    fn some(&mut self, count: usize) -> std::io::Result<Vec<u8>> {
+    pub(crate) fn some(&mut self, count: usize) -> std::io::Result<Vec<u8>> {
         while self.ahead.len() < count && self.fill()? {}
         let rest = self.ahead.split_off(count.min(self.ahead.len()));
         Ok(std::mem::replace(&mut self.ahead, rest))
+    }
+
+    /// What has been read ahead, or comes next; `None` at the end.
+    pub(crate) fn any(&mut self) -> std::io::Result<Option<Vec<u8>>> {
+        if self.ahead.is_empty() && !self.fill()? {
+            return Ok(None);
+        }
+        Ok(Some(std::mem::take(&mut self.ahead)))
+    }
+
+    /// What has been read ahead.
+    pub(crate) fn ahead(&self) -> &[u8] {
+        &self.ahead
     }
 
     /// The next message; `None` if there is no whole head.

@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
+use h2::Reason;
 use host_sim::target::{HttpVersion, Service, ServiceBehaviour};
 use host_sim::{Builder, Module, Simulator, StartError, WorkerSeed};
 use jiff::Timestamp;
@@ -81,6 +82,8 @@ pub(super) struct Equipment {
     /// The version of HTTP that the upstream speaks, if not that of each client.
     pub(super) upstream_http: Option<HttpVersion>,
     pub(super) trace: bool,
+    /// Why streams of HTTP/2 are reset that break off.
+    pub(super) resets_with: Reason,
     pub(super) stopping: watch::Receiver<bool>,
 }
 
@@ -233,12 +236,13 @@ impl Post {
         let Equipment {
             outside,
             trace,
+            resets_with,
             mut stopping,
             ..
         } = self.equipment;
         let until = stopping.clone();
         let has_clients = self.listener.is_some();
-        let station = Rc::new(Station::new(outside(), self.wakers, trace));
+        let station = Rc::new(Station::new(outside(), self.wakers, trace, resets_with));
         let ticking = tokio::task::spawn_local(Rc::clone(&station).tick());
         let serving = async {
             match self.listener {

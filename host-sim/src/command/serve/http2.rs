@@ -108,6 +108,10 @@ impl Response {
     /// The next piece of it; an error if it breaks off.
     pub(super) async fn piece(&mut self) -> Result<Piece, BrokenOff> {
         let Some(frame) = self.body.frame().await else {
+            // What was reset without an error, hyper takes for whole.
+            if !self.body.is_end_stream() {
+                return Err(BrokenOff::Reset);
+            }
             return Ok(Piece::Data {
                 bytes: Vec::new(),
                 end: true,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
+use h2::Reason;
 use http::{HeaderMap, HeaderName};
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use tokio::sync::Notify;
@@ -79,9 +80,9 @@ impl Outlet {
         let _ = self.pieces.send(Ok(Frame::trailers(header_map(fields))));
     }
 
-    /// It breaks off, which resets the stream.
-    pub(super) fn break_off(&self) {
-        let reset = io::Error::new(io::ErrorKind::ConnectionReset, "the stream is reset");
+    /// It breaks off, which resets the stream for this reason.
+    pub(super) fn break_off(&self, reason: Reason) {
+        let reset = io::Error::new(io::ErrorKind::ConnectionReset, h2::Error::from(reason));
         let _ = self.pieces.send(Err(reset));
     }
 

@@ -58,32 +58,38 @@ impl Drop for Waiting {
     }
 }
 
+/// Why a stream is reset; an error of HTTP/2 says with which code.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
 /// The body of an answer, and who reads it.
 struct Read {
     body: OutletBody,
     /// How it breaks off, which is told once what came before it has been sent.
-    broken: Option<io::Error>,
+    broken: Option<Failure>,
     _by: Waiting,
 }
 
 impl Body for Read {
     type Data = Bytes;
-    type Error = io::Error;
+    type Error = Failure;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
         if let Some(error) = self.broken.take() {
             return Poll::Ready(Some(Err(error)));
         }
         match Pin::new(&mut self.body).poll_frame(context) {
             Poll::Ready(Some(Err(error))) => {
-                self.broken = Some(error);
+                let inner = error.into_inner();
+                self.broken = Some(inner.unwrap_or_else(|| "the stream is reset".into()));
                 context.waker().wake_by_ref();
                 Poll::Pending
             }
-            other => other,
+            Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(Ok(frame))),
+            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
         }
     }
 
@@ -164,18 +170,18 @@ async fn speaks_two(connection: &TcpStream) -> bool {
 async fn call(
     request: http::Request<Incoming>,
     station: Rc<Station>,
-) -> io::Result<Response<Read>> {
+) -> Result<Response<Read>, Failure> {
     let (head, body) = request.into_parts();
     let ended = body.is_end_stream();
     let request = read(&head);
     station.runs().await;
-    let (call, answer) = station.begin(&request, ended).map_err(io::Error::other)?;
+    let (call, answer) = station.begin(&request, ended)?;
     let waiting = Waiting::new(&station, call);
     if !ended {
-        spawn_local(take(body, station, call));
+        spawn_local(take(body, Rc::clone(&station), call));
     }
-    let reset = || io::Error::new(io::ErrorKind::ConnectionReset, "the stream is reset");
-    let answer = answer.await.map_err(|_| reset())?;
+    let reset = |_| h2::Error::from(station.resets_with);
+    let answer = answer.await.map_err(reset)?;
     let mut response = Response::builder().status(answer.status);
     for (name, value) in &answer.headers {
         response = response.header(name, &*octets::bytes(value));
@@ -185,7 +191,7 @@ async fn call(
         broken: None,
         _by: waiting,
     };
-    response.body(body).map_err(io::Error::other)
+    Ok(response.body(body)?)
 }
 
 /// Takes the rest of a request in the pieces in which it comes, as fast as they are wanted.

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use h2::Reason;
 use host_sim::target::{BrokenOff, Departure, HttpVersion, Request, Upstream, UpstreamBehaviour};
 use host_sim::{CallId, CalloutId, Piece, Simulator};
 use jiff::Timestamp;
@@ -40,6 +41,8 @@ pub(super) struct Station {
     /// Other threads, whose filters may have to be told of shared queues.
     others: Wakers,
     trace: bool,
+    /// Why streams of HTTP/2 are reset that break off.
+    pub(super) resets_with: Reason,
     /// When something happens by itself.
     due: Cell<Option<Timestamp>>,
     /// That has changed.
@@ -71,12 +74,13 @@ struct Ends {
 }
 
 impl Station {
-    pub(super) fn new(outside: Outside, others: Wakers, trace: bool) -> Self {
+    pub(super) fn new(outside: Outside, others: Wakers, trace: bool, resets_with: Reason) -> Self {
         Self {
             generations: RefCell::default(),
             outside,
             others,
             trace,
+            resets_with,
             due: Cell::default(),
             replanned: Notify::new(),
             starts: Notify::new(),
@@ -148,6 +152,13 @@ impl Station {
         let call = CallKey { generation, id };
         self.settle_call(call);
         Ok((call, answer))
+    }
+
+    /// Whether a client goes on in another protocol.
+    pub(super) fn is_upgraded(&self, call: CallKey) -> bool {
+        let mut generations = self.generations.borrow_mut();
+        let generation = generations.get_mut(&call.generation);
+        generation.is_some_and(|generation| generation.simulator.is_upgraded(call.id))
     }
 
     /// More of a request has come.

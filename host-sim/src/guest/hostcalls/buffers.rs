@@ -3,9 +3,9 @@
 use wasmtime::{Caller, Linker};
 
 use super::call::{Hostcall, answer, region, returned};
-use super::error::{Failure, Refused};
 use super::quoted::quoted;
 use crate::abi::BufferType;
+use crate::guest::refused::{Failure, Refused};
 use crate::guest::vm_state::VmState;
 use crate::host::grpc_call::GrpcEvent;
 use crate::http::body;

@@ -4,9 +4,9 @@ use std::fmt::{Display, Write as _};
 
 use wasmtime::{Caller, Extern, Memory};
 
-use super::error::{Failure, Fatal, Refused};
 use super::quoted::quoted;
 use crate::abi::Status;
+use crate::guest::refused::{Failure, Fatal, Refused};
 use crate::guest::vm_state::{Phase, VmState};
 use crate::host::trace::{HostcallOutcome, TraceKind};
 

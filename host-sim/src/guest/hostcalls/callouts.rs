@@ -5,9 +5,9 @@ use std::time::Duration;
 use wasmtime::{Caller, Linker};
 
 use super::call::{answer, region};
-use super::error::Refused;
 use super::quoted::quoted;
 use crate::abi::pairs;
+use crate::guest::refused::Refused;
 use crate::guest::vm_state::VmState;
 use crate::host::callout::Callout;
 use crate::http::header_map::HeaderMap;

@@ -3,7 +3,7 @@
 use wasmtime::{Caller, Linker};
 
 use super::call::{Hostcall, answer, region};
-use super::error::Failure;
+use crate::guest::refused::Failure;
 use crate::guest::vm_state::VmState;
 use crate::model::dns::{Found, Lookup};
 

@@ -3,9 +3,9 @@
 use wasmtime::{Caller, Linker};
 
 use super::call::{answer, region};
-use super::error::{Failure, Refused};
 use super::quoted::quoted;
 use crate::guest::foreign_function;
+use crate::guest::refused::{Failure, Refused};
 use crate::guest::vm_state::VmState;
 
 pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {

@@ -6,9 +6,9 @@ use prost::Message as _;
 use wasmtime::{Caller, Linker};
 
 use super::call::{Hostcall, Region, answer, region};
-use super::error::{Failure, Refused};
 use super::quoted::quoted;
 use crate::abi::pairs;
+use crate::guest::refused::{Failure, Refused};
 use crate::guest::vm_state::VmState;
 use crate::host::grpc_call::GrpcCall;
 use crate::model::grpc::GrpcRequest;

@@ -3,10 +3,10 @@
 use wasmtime::{Caller, Linker};
 
 use super::call::{Hostcall, answer, region, returned};
-use super::error::{Failure, Refused};
 use super::quoted::quoted;
 use crate::abi::pairs;
 use crate::abi::{AbiVersion, MapType};
+use crate::guest::refused::{Failure, Refused};
 use crate::guest::vm_state::VmState;
 use crate::http::header_map::HeaderMap;
 

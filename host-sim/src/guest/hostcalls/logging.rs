@@ -3,8 +3,8 @@
 use wasmtime::{Caller, Linker};
 
 use super::call::{answer, region};
-use super::error::Refused;
 use crate::abi::AbiVersion;
+use crate::guest::refused::Refused;
 use crate::guest::vm_state::VmState;
 use crate::model::LogLevel;
 

@@ -3,8 +3,8 @@
 use wasmtime::{Caller, Linker};
 
 use super::call::{Hostcall, Region, answer, region, returned};
-use super::error::{Failure, Refused};
 use super::quoted::quoted;
+use crate::guest::refused::{Failure, Refused};
 use crate::guest::vm_state::VmState;
 
 pub(super) fn link(linker: &mut Linker<VmState>) -> wasmtime::Result<()> {

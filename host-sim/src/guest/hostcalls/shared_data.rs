@@ -3,8 +3,8 @@
 use wasmtime::{Caller, Linker};
 
 use super::call::{answer, region, returned};
-use super::error::Refused;
 use super::quoted::quoted;
+use crate::guest::refused::Refused;
 use crate::guest::vm_state::VmState;
 use crate::host::access::{Access, Kind};
 

@@ -3,10 +3,10 @@
 use wasmtime::{Caller, Linker};
 
 use super::call::{Hostcall, answer, region};
-use super::error::Refused;
 use super::quoted::quoted;
 use crate::abi::pairs;
 use crate::abi::{AbiVersion, StreamType};
+use crate::guest::refused::Refused;
 use crate::guest::vm_state::{Deferred, VmState};
 use crate::http::local_response::LocalResponse;
 use crate::http::stream::Side;

@@ -23,6 +23,8 @@ pub(crate) struct PassedOn {
     /// The request without its body, if it has not been asked for yet.
     pub(crate) request: Option<UpstreamRequest>,
     pub(crate) bytes: Vec<u8>,
+    /// What comes behind the body, once that is over.
+    pub(crate) trailers: Vec<(String, String)>,
     pub(crate) end: bool,
 }
 
@@ -79,10 +81,14 @@ impl HttpStream {
         let request = router.request.as_mut()?;
         let bytes = request.take_body();
         let (headers, ended) = router.told;
+        let trailers = request.trailers.as_ref();
+        let trailers = trailers.filter(|_| router.request_ended && !ended);
+        let trailers = trailers.map(HeaderMap::without_pseudo).unwrap_or_default();
         router.told = (true, router.request_ended);
         let forwarded = PassedOn {
             request: (!headers).then(|| request.request()),
             bytes,
+            trailers,
             end: router.request_ended,
         };
         let new = !headers || !forwarded.bytes.is_empty() || ended != forwarded.end;

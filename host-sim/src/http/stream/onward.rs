@@ -57,7 +57,12 @@ impl HttpStream {
                 }
             }
             Passed::Data { bytes, end } => self.router.forward_data(bytes, end),
-            Passed::Trailers => self.router.forward_data(Vec::new(), true),
+            Passed::Trailers => {
+                if let Some(forwarded) = &mut self.router.request {
+                    forwarded.trailers = self.request.trailers.clone();
+                }
+                self.router.forward_data(Vec::new(), true);
+            }
         }
         self.request_passed = self.router.request_ended;
     }

@@ -92,6 +92,7 @@ impl HttpStream {
             redirected: None,
             refused: false,
             is_logged: true,
+            is_upgraded: self.is_upgraded,
             deadlines: None,
             request_passed: false,
             http: self.http,

@@ -85,6 +85,8 @@ pub(super) struct Forwarded {
     /// Whether the headers are all of it.
     only: bool,
     body: Vec<u8>,
+    /// What comes behind the body.
+    pub(super) trailers: Option<HeaderMap>,
     /// What has been taken of the body, if the upstream may be asked again.
     taken: Option<Vec<u8>>,
 }
@@ -184,6 +186,7 @@ impl Router {
             http,
             only: end,
             body: Vec::new(),
+            trailers: None,
             taken: (self.outside && self.retries.may_come()).then(Vec::new),
         });
         self.framing = Some(Framing::of(headers, http));

@@ -5,6 +5,7 @@ use super::live::{CallId, Event};
 use super::{SimulationError, Simulator};
 use crate::http::header_map::HeaderMap;
 use crate::http::message::Frame;
+use crate::http::stream::PassedOn;
 use crate::model::{BrokenOff, HttpVersion, Request, UpstreamRequest, octets};
 use crate::proxy::chain::{Chain, Progress};
 
@@ -89,6 +90,17 @@ impl Simulator {
             });
         });
         headers
+    }
+
+    /// Whether the client of a call goes on in another protocol, which the listener allows, so that what comes behind its head is no body.
+    pub fn is_upgraded(&mut self, call: CallId) -> bool {
+        let mut upgraded = false;
+        self.on_live(call, |worker, id| {
+            upgraded = worker
+                .first_part(id)
+                .is_some_and(|stream| stream.is_upgraded());
+        });
+        upgraded
     }
 
     /// More of a request has come, over this version of HTTP.
@@ -176,23 +188,35 @@ impl Simulator {
 /// Tells what the upstream and the client are to get now.
 pub(super) fn tell(call: CallId, chain: &mut Chain, id: u32, events: &mut Vec<Event>) {
     if let Some(forwarded) = chain.take_forwarded(id) {
-        let end = forwarded.end;
-        match forwarded.request {
+        let PassedOn {
+            request,
+            bytes,
+            trailers,
+            end,
+        } = forwarded;
+        let ends_here = end && trailers.is_empty();
+        match request {
             Some(request) => events.push(Event::Forward {
                 call,
                 request: UpstreamRequest {
-                    body: forwarded.bytes,
+                    body: bytes,
                     ..request
                 },
-                ended: end,
+                ended: ends_here,
             }),
+            // Nothing may be left but trailers.
+            None if bytes.is_empty() && !ends_here => {}
             None => events.push(Event::ForwardMore {
                 call,
                 piece: Piece::Data {
-                    bytes: forwarded.bytes,
-                    end,
+                    bytes,
+                    end: ends_here,
                 },
             }),
+        }
+        if !trailers.is_empty() {
+            let piece = Piece::Trailers(trailers);
+            events.push(Event::ForwardMore { call, piece });
         }
     }
     let Some(sent) = chain.take_sent(id) else {

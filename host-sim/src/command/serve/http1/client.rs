@@ -122,7 +122,7 @@ fn headers(request: &UpstreamRequest, bodiless: bool) -> Vec<(String, String)> {
     let framed = |name| head::last(&headers, name).is_some();
     let method = request.method.as_str();
     let never = ["GET", "HEAD", "DELETE", "TRACE", "CONNECT"].contains(&method);
-    let needs_none = bodiless && never;
+    let needs_none = bodiless && never || framed("upgrade");
     if !needs_none && !framed("content-length") && !framed("transfer-encoding") {
         let (name, value) = match bodiless {
             true => ("content-length", "0"),

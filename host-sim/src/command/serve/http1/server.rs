@@ -75,11 +75,14 @@ async fn exchange(
     station: &Rc<Station>,
 ) -> io::Result<bool> {
     let request = head::request(head);
-    let body = head::body_of_request(&request.headers);
+    let mut body = head::body_of_request(&request.headers);
     station.runs().await;
     let begun = station.begin(&request, body.is_over());
     let (call, answer) = begun.map_err(io::Error::other)?;
     let _waiting = Waiting::new(station, call);
+    if station.is_upgraded(call) {
+        body = Decoder::UntilEnd;
+    }
     let taken = Cell::new(body.is_over());
     let taking = take(source, body, station, call, &taken);
     let to_head = request.method == "HEAD";

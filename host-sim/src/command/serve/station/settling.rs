@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use h2::Reason;
+use host_sim::target::HttpVersion;
 use host_sim::{CallId, Event, Explanation, Piece, SimulationError};
 use jiff::Timestamp;
 use tokio::sync::oneshot;
@@ -144,11 +146,15 @@ impl Station {
                 put(ends.map(|ends| &mut ends.to_client), piece);
             }
             Event::Ended { call, exchange } => {
-                let ends = calls.remove(&call);
-                if let Some(to_client) = ends.and_then(|ends| ends.to_client)
-                    && exchange.aborted
+                let Some(ends) = calls.remove(&call) else {
+                    return;
+                };
+                // What a client of HTTP/2 takes for the end, as a reset without an error, the simulation takes for the end as well.
+                let silent = ends.http == HttpVersion::Two && self.resets_with == Reason::NO_ERROR;
+                if let Some(to_client) = ends.to_client
+                    && (exchange.aborted || silent)
                 {
-                    to_client.break_off();
+                    to_client.break_off(self.resets_with);
                 }
             }
             Event::Callout {

@@ -5,7 +5,7 @@ use wasmtime::{Caller, Linker};
 
 use super::{BADF, FAULT, NOENT, NOSYS, NOTSUP, SUCCESS, always};
 use crate::guest::hostcalls::call::{Hostcall, region, wasi};
-use crate::guest::hostcalls::error::{Failure, Refused};
+use crate::guest::refused::{Failure, Refused};
 use crate::guest::vm_state::VmState;
 use crate::model::LogLevel;
 

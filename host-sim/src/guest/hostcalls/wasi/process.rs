@@ -4,7 +4,7 @@ use wasmtime::{Caller, Linker};
 
 use super::{INVAL, NOTSUP, SUCCESS, always};
 use crate::guest::hostcalls::call::{Hostcall, wasi};
-use crate::guest::hostcalls::error::Failure;
+use crate::guest::refused::Failure;
 use crate::guest::vm_state::VmState;
 
 /// `random_get` gives no more than this.

@@ -160,8 +160,12 @@ impl HttpStream {
         self.status = Some(answer.status);
         self.response_details = Some("via_upstream".to_owned());
         // Over HTTP/1 such an answer is over with its headers, while over HTTP/2 its end may come later.
+        let is_cut = self.is_cut(answer.status, &mut headers);
+        if is_cut {
+            frames.clear();
+        }
         let bodiless = self.upstream_http() == HttpVersion::One
-            && (self.head || answer.status == 204 || answer.status == 304);
+            && (self.head || answer.status == 204 || answer.status == 304 || is_cut);
         if !streams || bodiless {
             self.response = Some(Message::new(headers, frames, self.limit));
             return;
@@ -207,6 +211,7 @@ impl HttpStream {
             (&self.date, self.proxy.version),
         );
         self.leave_out_time(&mut headers);
+        let end = self.is_cut(status, &mut headers) || end;
         // Servers need not send one.
         if upstream.headers.iter().all(|(name, _)| name != "date") {
             headers.remove("date");
@@ -219,6 +224,17 @@ impl HttpStream {
             Message::streaming
         };
         self.response = Some(message(headers, Vec::new(), self.limit));
+    }
+
+    /// Whether an answer ends with its headers, which then do not say otherwise: a success or a redirect for a client that asked for another
+    /// protocol, as observed on Envoy 1.40.
+    fn is_cut(&self, status: u16, headers: &mut HeaderMap) -> bool {
+        let is_cut = self.is_upgraded && (200..400).contains(&status);
+        if is_cut {
+            headers.remove("content-length");
+            headers.remove("transfer-encoding");
+        }
+        is_cut
     }
 
     /// How long the upstream took is only known once it has all of the request.
