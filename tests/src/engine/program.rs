@@ -63,6 +63,15 @@ impl Program {
         debian::program("gdb", &["gdb"])
     }
 
+    /// The debugger lldb, in the same way.
+    ///
+    /// # Errors
+    ///
+    /// When Debian's package is there and does not have it.
+    pub fn lldb() -> anyhow::Result<Option<Self>> {
+        debian::program("lldb-19", &["lldb-19", "python3-lldb-19"])
+    }
+
     /// Any program: the installed one, or that of Debian's packages. There is none where neither is to be had.
     ///
     /// # Errors
@@ -73,7 +82,7 @@ impl Program {
     }
 
     /// The folder that `usr` is in, of a program from Debian's packages.
-    pub(crate) fn root(&self) -> Option<&Path> {
+    pub fn root(&self) -> Option<&Path> {
         self.path.ancestors().nth(3)
     }
 

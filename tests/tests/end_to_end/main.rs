@@ -213,6 +213,10 @@ const TESTS: &[(&str, Test)] = &[
         debugger::gdb_stops_in_the_source_of_a_filter,
     ),
     (
+        "debugger::lldb_stops_in_the_source_of_a_filter",
+        debugger::lldb_stops_in_the_source_of_a_filter,
+    ),
+    (
         "debugger::gdb_stops_in_the_source_of_a_stripped_filter_with_a_twin",
         debugger::gdb_stops_in_the_source_of_a_stripped_filter_with_a_twin,
     ),
