@@ -54,6 +54,15 @@ fn two_workers_keep_the_parts_of_clients() -> anyhow::Result<()> {
 }
 
 #[test]
+fn two_workers_share_the_day_between_two_clients() -> anyhow::Result<()> {
+    every_order_holds(
+        "two_clients_at_once_share_what_the_day_has",
+        Bounds::default(),
+        11,
+    )
+}
+
+#[test]
 fn two_workers_use_exactly_what_a_period_and_a_purchase_allow() -> anyhow::Result<()> {
     every_order_holds(
         "calls_at_once_use_exactly_what_a_period_and_a_purchase_allow",
