@@ -88,8 +88,48 @@ pub struct Admission<'a> {
 pub struct CountedAs {
     /// Its client; `None` where clients are not told apart.
     pub client: Option<ChargedClient>,
-    /// What it asked of periods and purchases; `None` where there are neither.
+    /// What it asked of periods and purchases, and where that was counted; `None` where there are neither.
     pub lasting: Option<Rc<LastingClaim>>,
+    /// What of its cost purchases paid.
+    pub purchased: Credits,
+}
+
+impl CountedAs {
+    /// As what a call was counted that took the account from `before` to `after`.
+    #[must_use]
+    pub fn new(
+        client: Option<ChargedClient>,
+        lasting: Option<Rc<LastingClaim>>,
+        before: &Account,
+        after: &Account,
+    ) -> Self {
+        let mut lasting = lasting;
+        let mut purchased = Credits::ZERO;
+        if let (Some(claim), Some(counted)) = (&mut lasting, after.lasting()) {
+            counted.note_places(Rc::make_mut(claim));
+            let paid = before.lasting().map(Lasting::paid_by_purchases);
+            let paid = paid.unwrap_or_default();
+            purchased = counted.paid_by_purchases().saturating_sub(paid);
+        }
+        Self {
+            client,
+            lasting,
+            purchased,
+        }
+    }
+
+    /// The same as of another time, at which `now` is what a call asks of the periods.
+    #[must_use]
+    pub fn at(mut self, now: Option<Rc<LastingClaim>>) -> Self {
+        if let (Some(claim), Some(now)) = (&mut self.lasting, now) {
+            let claim = Rc::make_mut(claim);
+            for period in &mut claim.periods {
+                let same = now.periods.iter().find(|other| other.id == period.id);
+                period.time = same.map_or(period.time, |same| same.time);
+            }
+        }
+        self
+    }
 }
 
 /// As whom a client was charged.
@@ -328,13 +368,13 @@ impl Account {
     pub fn refund(&self, day: DayNumber, amount: Credits, counted_as: &CountedAs) -> Self {
         let corrected = self.corrected(counted_as, Step::Less(amount));
         if self.day != day {
-            return corrected;
+            return corrected.giving_back(counted_as, amount);
         }
         Self {
             used: self.used.saturating_sub(amount),
             ..corrected
         }
-        .paying(counted_as)
+        .repaying(counted_as)
         .with_client(
             counted_as.client.as_ref().map(|client| &client.id),
             |account| {
@@ -381,7 +421,7 @@ impl Account {
             used: self.used.saturating_add(more),
             ..self.corrected(counted_as, Step::More(more))
         }
-        .paying(counted_as)
+        .repaying(counted_as)
         .with_client(client.map(|client| &client.id), |account| {
             account.used = account.used.saturating_add(more);
         })
@@ -406,10 +446,23 @@ impl Account {
 
     /// The account after purchases pay for what of its day they have to.
     #[must_use]
-    fn paying(self, counted_as: &CountedAs) -> Self {
+    fn repaying(self, counted_as: &CountedAs) -> Self {
         match (self.lasting(), &counted_as.lasting) {
             (Some(lasting), Some(claim)) => {
-                let lasting = lasting.clone().paying(claim, self.used);
+                let lasting = lasting.clone().repaying(claim, self.used);
+                self.with_lasting(lasting)
+            }
+            _ => self,
+        }
+    }
+
+    /// The account after purchases got back what they had paid of this on a day that is over.
+    #[must_use]
+    fn giving_back(self, counted_as: &CountedAs, amount: Credits) -> Self {
+        let amount = amount.min(counted_as.purchased);
+        match (self.lasting(), &counted_as.lasting) {
+            (Some(lasting), Some(claim)) if !amount.is_zero() => {
+                let lasting = lasting.clone().giving_back(claim, amount);
                 self.with_lasting(lasting)
             }
             _ => self,

@@ -96,6 +96,7 @@ impl PeriodLimit {
             enforced,
             unit: *unit,
             time: self.time(calendar, now),
+            counted: None,
         }
     }
 
@@ -112,7 +113,7 @@ impl PeriodLimit {
             start: Timestamp::MIN,
             end: Timestamp::MAX,
         };
-        PeriodTime::Calendar(span.unwrap_or(whole))
+        PeriodTime::Calendar(span.unwrap_or(whole), now.as_second())
     }
 }
 
@@ -120,11 +121,13 @@ impl PeriodLimit {
 /// another day is the same.
 fn id(period: &Period) -> u32 {
     let length = match period.shape {
-        Shape::Month(_) | Shape::Week(_) => 0,
+        Shape::Month(_) => 0,
+        Shape::Week(_) => 7,
         Shape::Rolling(window) => window.length().get(),
     };
+    let rolling = matches!(period.shape, Shape::Rolling(_));
     let (name, unit) = (&period.name, period.unit.name());
-    NameHash::of(&format!("{name} {unit} {length}")).get()
+    NameHash::of(&format!("{name} {unit} {rolling} {length}")).get()
 }
 
 /// What stands for a purchase in a record.

@@ -318,12 +318,14 @@ impl Meter {
         lasting: Option<&LastingClaim>,
     ) -> Balance {
         let client = self.client.as_ref();
+        // Shares are of the day's own credits.
+        let own = lasting.map_or(terms.total, |claim| claim.day);
         Balance {
             allotment: terms.total,
             remaining: account.remaining(terms.total),
             day,
             beside: BesideDay::of(
-                client.map(|client| client.balance(account, terms.total)),
+                client.map(|client| client.balance(account, own)),
                 periods_of(account, lasting),
             ),
         }

@@ -40,8 +40,6 @@ pub struct PurchaseBalance {
     pub purchase: Purchase,
     /// What was used of it.
     pub used: Credits,
-    /// What of that is used today.
-    pub today: Credits,
     /// Whether it can be used today.
     pub is_usable: bool,
 }

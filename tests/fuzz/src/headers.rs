@@ -217,6 +217,7 @@ fn details(name: &str) -> Details {
         clients: None,
         periods: Vec::new(),
         purchases: Vec::new(),
+        purchased: Credits::ZERO,
     };
     Details::new(
         &facts,

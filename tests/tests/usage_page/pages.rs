@@ -376,6 +376,7 @@ impl Account {
             } else {
                 Vec::new()
             },
+            purchased: credits(if self.beside { 60_000 } else { 0 })?,
             purchases: if self.beside {
                 purchases()?
             } else {
@@ -441,25 +442,17 @@ fn periods(now: Timestamp) -> Vec<PeriodBalance> {
 
 /// One that is used up, one in use, and one that is over.
 fn purchases() -> anyhow::Result<Vec<PurchaseBalance>> {
-    let bought = |name: &str, credits, from, until, used, today| {
+    let bought = |name: &str, credits, from, until, used| {
         let purchase = json!({"credits": credits, "from": from, "until": until});
         anyhow::Ok(PurchaseBalance {
             name: name.to_owned(),
             purchase: serde_json::from_value(purchase)?,
             used: Credits::saturating(used),
-            today: Credits::saturating(today),
             is_usable: until > "2026-11-22",
         })
     };
     Ok(vec![
-        bought("order-977", 50_000, "2026-01-01", "2026-06-30", 12_000, 0)?,
-        bought(
-            "order-1042",
-            100_000,
-            "2026-10-01",
-            "2026-12-31",
-            46_000,
-            6_000,
-        )?,
+        bought("order-977", 50_000, "2026-01-01", "2026-06-30", 12_000)?,
+        bought("order-1042", 100_000, "2026-10-01", "2026-12-31", 46_000)?,
     ])
 }

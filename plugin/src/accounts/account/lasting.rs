@@ -8,6 +8,7 @@
 //! | a rolling period | its latest step (8), how many steps follow (1), what was used in each, the latest first (8 each) |
 //! | then 1 | number of purchases |
 //! | then of each | its id (4), what was used of it before the day (8), and on the day (8) |
+//! | then, where there are purchases | the day's own credits when a call was last admitted (8) |
 
 use std::rc::Rc;
 
@@ -25,7 +26,10 @@ const MOST: usize = 64;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lasting {
     periods: Vec<PeriodAccount>,
+    /// Those that were used first before the others.
     purchases: Vec<PurchaseAccount>,
+    /// The day's own credits when a call was last admitted; 0 where there were no purchases.
+    day: Credits,
 }
 
 /// What a call asks of the periods and purchases of its organization.
@@ -116,14 +120,25 @@ impl Lasting {
         self.periods.push(PeriodAccount { id, counter });
     }
 
+    /// Notes in `claim` where the call that it was made for was counted, which is now.
+    pub(super) fn note_places(&self, claim: &mut LastingClaim) {
+        for period in &mut claim.periods {
+            let known = self.periods.iter().find(|known| known.id == period.id);
+            period.counted = known.map(|known| known.counter.place());
+        }
+    }
+
     /// After a call that was counted by `claim` has cost so much more, or less. What it was counted in and is over stays.
     #[must_use]
     pub(super) fn corrected(&self, claim: &LastingClaim, step: Step) -> Self {
         let mut corrected = self.clone();
         for period in claim.periods.iter().filter(|period| period.is_corrected()) {
-            let known = corrected.periods.iter_mut();
-            let mut known = known.filter(|known| known.id == period.id);
-            if let Some(used) = known.find_map(|known| known.counter.at(&period.time)) {
+            let mut known = corrected.periods.iter_mut();
+            let known = known.find(|known| known.id == period.id);
+            let used = known
+                .zip(period.counted)
+                .and_then(|(known, place)| known.counter.at(place));
+            if let Some(used) = used {
                 *used = match step {
                     Step::More(amount) => used.saturating_add(amount.get()),
                     Step::Less(amount) => used.saturating_sub(amount.get()),
@@ -133,24 +148,23 @@ impl Lasting {
         corrected
     }
 
-    /// How much more a call can cost that was counted by `claim`.
+    /// How much more a call can cost that was counted by `claim`, as far as it is still counted.
     #[must_use]
     pub(super) fn left(&self, claim: &LastingClaim) -> Credits {
         let corrected = claim.periods.iter().filter(|period| period.is_corrected());
         let left = corrected.filter_map(|period| {
-            let mut known = self
-                .periods
-                .iter()
-                .find(|known| known.id == period.id)?
-                .clone();
-            known.counter.at(&period.time)?;
-            (period.enforced).then(|| period.limit.saturating_sub(known.counter.used()))
+            let mut counter = self.period(period);
+            counter.at(period.counted?)?;
+            (period.enforced).then(|| period.limit.saturating_sub(counter.used()))
         });
         left.min().map_or(Credits::MAX, Credits::saturating)
     }
 
     /// With so much of the day used, of which purchases pay what is beyond the day's own credits.
     pub(super) fn paying(mut self, claim: &LastingClaim, used: Credits) -> Self {
+        if !claim.purchases.is_empty() || !self.purchases.is_empty() {
+            self.day = claim.day;
+        }
         let mut beyond = used
             .saturating_sub(claim.day)
             .saturating_sub(self.used_elsewhere(&claim.purchases));
@@ -161,6 +175,49 @@ impl Lasting {
             beyond = beyond.saturating_sub(today);
             if today != known.today {
                 self.put_purchase(claim, PurchaseAccount { today, ..known });
+            }
+        }
+        self
+    }
+
+    /// What purchases pay of the day.
+    #[must_use]
+    pub fn paid_by_purchases(&self) -> Credits {
+        self.used_elsewhere(&[])
+    }
+
+    /// With so much of the day used after a correction: the purchases that were used last get back what the day's own credits pay again, and
+    /// more is paid by those that `claim` knows. The day's credits are those of the latest call, not those by which the corrected one came.
+    pub(super) fn repaying(mut self, claim: &LastingClaim, used: Credits) -> Self {
+        let beyond = used.saturating_sub(self.day);
+        let paid = self.paid_by_purchases();
+        let mut back = paid.saturating_sub(beyond);
+        for known in self.purchases.iter_mut().rev() {
+            let amount = back.min(known.today);
+            known.today = known.today.saturating_sub(amount);
+            back = back.saturating_sub(amount);
+        }
+        let mut more = beyond.saturating_sub(paid);
+        for purchase in &claim.purchases {
+            let known = self.purchase(purchase.id);
+            let amount = more.min(purchase.credits.saturating_sub(known.used()));
+            more = more.saturating_sub(amount);
+            if !amount.is_zero() {
+                let today = known.today.saturating_add(amount);
+                self.put_purchase(claim, PurchaseAccount { today, ..known });
+            }
+        }
+        self
+    }
+
+    /// With so much given back to the purchases of `claim` that paid it on a day that is over, to the one that was used last first.
+    pub(super) fn giving_back(mut self, claim: &LastingClaim, mut amount: Credits) -> Self {
+        let ids = claim.purchases.iter().rev().map(|purchase| purchase.id);
+        for id in ids {
+            if let Some(known) = self.purchases.iter_mut().find(|known| known.id == id) {
+                let back = amount.min(known.before);
+                known.before = known.before.saturating_sub(back);
+                amount = amount.saturating_sub(back);
             }
         }
         self
@@ -190,6 +247,7 @@ impl Lasting {
                 .iter()
                 .map(PurchaseAccount::on_another_day)
                 .collect(),
+            day: self.day,
         })
     }
 
@@ -197,6 +255,7 @@ impl Lasting {
     pub(super) fn length(&self) -> usize {
         let periods = self.periods.iter().map(PeriodAccount::length);
         let purchases = self.purchases.len().saturating_mul(PurchaseAccount::LENGTH);
+        let purchases = purchases.saturating_add(if self.day.is_zero() { 0 } else { 8 });
         periods
             .sum::<usize>()
             .saturating_add(purchases)
@@ -213,6 +272,9 @@ impl Lasting {
         for purchase in &self.purchases {
             purchase.write(record);
         }
+        if !self.day.is_zero() {
+            record.extend_from_slice(&self.day.get().to_le_bytes());
+        }
     }
 
     /// What a record holds; `None` if the bytes are something else.
@@ -223,6 +285,9 @@ impl Lasting {
         }
         for _ in 0..take::<1>(&mut bytes)?[0] {
             lasting.purchases.push(PurchaseAccount::read(&mut bytes)?);
+        }
+        if !bytes.is_empty() {
+            lasting.day = Credits::new(take_number(&mut bytes)?)?;
         }
         bytes.is_empty().then_some(lasting)
     }

@@ -15,6 +15,8 @@ use crate::model::{
 const STEPS: usize = 21;
 /// By how many seconds a clock may be ahead of what was counted.
 const AHEAD: i64 = 86_400;
+/// How many seconds apart the beginnings of one week or month, by two configurations, are at the most.
+const SAME: u64 = 6 * 86_400;
 
 /// What was used in one period.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,13 +61,15 @@ pub struct PeriodClaim {
     pub unit: Unit,
     /// When the call is.
     pub time: PeriodTime,
+    /// Where the call was counted, by [`Counter::place`]; `None` until it is.
+    pub counted: Option<u64>,
 }
 
 /// When a call is, as a period counts it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PeriodTime {
-    /// In this week or month.
-    Calendar(Span),
+    /// In this week or month, at this second since 1970.
+    Calendar(Span, i64),
     /// In this step of a rolling period.
     Rolling(Window, u64),
 }
@@ -108,7 +112,7 @@ impl PeriodClaim {
             used: counter.used(),
             resets_at: counter.resets_at(&self.time),
             length: match self.time {
-                PeriodTime::Calendar(span) => Seconds::between(span.start, span.end),
+                PeriodTime::Calendar(span, _) => Seconds::between(span.start, span.end),
                 PeriodTime::Rolling(window, _) => window.length(),
             },
         }
@@ -132,7 +136,7 @@ impl Counter {
     /// A counter of which nothing is used.
     pub(super) fn unused(time: &PeriodTime) -> Self {
         match time {
-            PeriodTime::Calendar(span) => Self::Calendar {
+            PeriodTime::Calendar(span, _) => Self::Calendar {
                 start: span.start.as_second(),
                 used: 0,
             },
@@ -145,16 +149,21 @@ impl Counter {
 
     /// Brings the counter to this time. It never goes back to an earlier week, month or step, because a clock that steps back a little comes to
     /// the later one once more; if it has been ahead by more than a day, or the length of a rolling period, all that it counted counts now.
+    ///
+    /// A week or month begins anew once it is nearly a whole one later (seven eighths, as February is shorter): one that only begins on another
+    /// day or in another zone than before is the same.
     pub(super) fn roll_to(&mut self, time: &PeriodTime) {
         match (&mut *self, time) {
-            (Self::Calendar { start, used }, PeriodTime::Calendar(span)) => {
-                let now = span.start.as_second();
-                if *start < now {
+            (Self::Calendar { start, used }, PeriodTime::Calendar(span, now)) => {
+                let (first, end) = (span.start.as_second(), span.end.as_second());
+                let later = first.saturating_sub(*start);
+                let nearly_whole = (end.saturating_sub(first) / 8).saturating_mul(7);
+                if later >= nearly_whole {
                     *used = 0;
-                } else if *start <= span.end.as_second().saturating_add(AHEAD) {
+                } else if later <= 0 && *start <= now.saturating_add(AHEAD) {
                     return;
                 }
-                *start = now;
+                *start = first;
             }
             (Self::Rolling { latest, used }, PeriodTime::Rolling(_, now)) => {
                 if latest.saturating_sub(*now) > Window::STEPS {
@@ -195,18 +204,26 @@ impl Counter {
         }
     }
 
-    /// What was used at `time`, as long as that is counted.
-    pub(super) fn at(&mut self, time: &PeriodTime) -> Option<&mut u64> {
-        match (self, time) {
-            (Self::Calendar { start, used }, PeriodTime::Calendar(span)) => {
-                (*start == span.start.as_second()).then_some(used)
+    /// The place where a call is counted now: the second in which the week or month began, or the step.
+    #[must_use]
+    pub fn place(&self) -> u64 {
+        match self {
+            Self::Calendar { start, .. } => start.cast_unsigned(),
+            Self::Rolling { latest, .. } => *latest,
+        }
+    }
+
+    /// What was used where a call was counted, as long as that counts.
+    pub(super) fn at(&mut self, place: u64) -> Option<&mut u64> {
+        match self {
+            Self::Calendar { start, used } => {
+                let apart = start.abs_diff(place.cast_signed());
+                (apart < SAME).then_some(used)
             }
-            (Self::Rolling { latest, used }, PeriodTime::Rolling(_, step)) => {
-                // Of a step that had not come yet, it was counted in the latest one.
-                let age = usize::try_from(latest.saturating_sub(*step)).ok()?;
+            Self::Rolling { latest, used } => {
+                let age = usize::try_from(latest.saturating_sub(place)).ok()?;
                 used.get_mut(age)
             }
-            _ => None,
         }
     }
 
@@ -225,7 +242,7 @@ impl Counter {
                 }
                 window.freed_at(step.min(*latest))
             }
-            (_, PeriodTime::Calendar(span)) => span.end,
+            (_, PeriodTime::Calendar(span, _)) => span.end,
             (_, PeriodTime::Rolling(window, step)) => window.freed_at(*step),
         }
     }

@@ -187,7 +187,7 @@ impl Meter {
                     let client = told.map(|(client, known)| clients::of(client, &known));
                     BesideDay::of(client, periods_of(&posted.after, lasting.as_deref()))
                 };
-                let counted_as = CountedAs { client, lasting };
+                let counted_as = CountedAs::new(client, lasting, &posted.before, &posted.after);
                 let permit = Permit {
                     holder: Rc::clone(&holder),
                     counted_as,

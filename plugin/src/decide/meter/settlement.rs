@@ -209,7 +209,7 @@ impl Meter {
             Some(too_much) => Correction::Refund(too_much),
             None => Correction::ChargeMore(actual.saturating_sub(receipt.cost), permit.allotment),
         };
-        self.correct(correction, data)
+        self.correct(correction, Some(now), data)
     }
 
     /// Whether the call was charged and its response has not begun: only then does it matter how it ends.
@@ -260,11 +260,17 @@ impl Meter {
         }
         receipt.outcome = Outcome::Refunded;
         let all = Correction::Refund(receipt.cost);
-        self.correct(all, data)
+        self.correct(all, None, data)
     }
 
-    /// Posts a correction of the charge, or leaves it owed to the next tick, and brings the receipt up to date.
-    fn correct(&mut self, correction: Correction, data: &impl SharedData) -> Counts {
+    /// Posts a correction of the charge, or leaves it owed to the next tick, and brings the receipt up to date. What is given back needs no
+    /// time.
+    fn correct(
+        &mut self,
+        correction: Correction,
+        now: Option<Timestamp>,
+        data: &impl SharedData,
+    ) -> Counts {
         let (worker, policy) = (Rc::clone(&self.worker), Rc::clone(&self.policy));
         let Some((receipt, permit)) = self.permit() else {
             return Counts::default();
@@ -273,7 +279,12 @@ impl Meter {
             engine.watch(&permit.holder);
         }
         let (key, day, terms) = (permit.holder.key.clone(), permit.day, permit.terms);
-        let counted_as = permit.counted_as.clone();
+        let holder = &permit.holder;
+        let current = match (&permit.counted_as.lasting, now) {
+            (Some(_), Some(now)) => holder.lasting_claim(terms, holder.day(now), now),
+            _ => None,
+        };
+        let counted_as = permit.counted_as.clone().at(current);
         let posting = Ledger::new(data).amend(&key, day, |account| {
             Ok::<_, std::convert::Infallible>(correction.apply(account, day, &counted_as))
         });

@@ -143,6 +143,7 @@ impl Meter {
             allotment: holder.allotment,
             terms: of_account(terms, &account, lasting),
             purchases: purchases(holder, &account, lasting),
+            purchased: lasting.map_or(Credits::ZERO, |claim| account.purchased(claim)),
             periods: periods_of(&account, lasting),
             legacy_limit: holder.legacy_limit,
             used: account.used_by_all(),
@@ -219,7 +220,6 @@ fn purchases(
             name: name.clone(),
             purchase: *purchase,
             used: known.map_or(Credits::ZERO, |known| known.used()),
-            today: known.map_or(Credits::ZERO, |known| known.today),
             is_usable: usable.into_iter().any(|usable| usable.id == id),
         }
     });

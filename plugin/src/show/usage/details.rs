@@ -61,6 +61,8 @@ pub struct Facts<'a> {
     pub periods: Vec<PeriodBalance>,
     /// What was used of its purchases, those first that are used first.
     pub purchases: Vec<PurchaseBalance>,
+    /// What purchases add to the credits of the day.
+    pub purchased: Credits,
 }
 
 /// What other proxies that share an organization's day do with it.
@@ -384,13 +386,7 @@ fn parts(facts: &Facts<'_>) -> Vec<Part> {
         Model::Legacy => vec![(PartKind::Limit, total)],
         Model::Credits | Model::Grandfathered => {
             let credits = &facts.allotment;
-            let bought = facts.purchases.iter();
-            let bought = bought.filter(|purchase| purchase.is_usable || !purchase.today.is_zero());
-            let purchased = bought.fold(Credits::ZERO, |sum, bought| {
-                let before = bought.used.saturating_sub(bought.today);
-                let left = bought.purchase.credits.saturating_sub(before);
-                sum.saturating_add(if bought.is_usable { left } else { bought.today })
-            });
+            let purchased = facts.purchased;
             let more = total
                 .saturating_sub(purchased)
                 .saturating_sub(credits.total());

@@ -117,7 +117,7 @@ fn a_refund_and_a_higher_price_are_the_clients_too() {
             id: ClientId::stated(Some("a")),
             cap: Some(credits(10)),
         }),
-        lasting: None,
+        ..CountedAs::default()
     };
     let less = account.refund(DAY, credits(2), &client);
     assert_eq!((less.used(), used(&less)), (credits(3), named(&[("a", 3)])));

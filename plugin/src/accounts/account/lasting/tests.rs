@@ -29,10 +29,11 @@ fn at(milliseconds: i64) -> Timestamp {
 /// The month of so many days from the beginning of this one.
 fn month(number: i64) -> PeriodTime {
     let start = |number: i64| at(number * 30 * 86_400_000);
-    PeriodTime::Calendar(Span {
+    let span = Span {
         start: start(number),
         end: start(number + 1),
-    })
+    };
+    PeriodTime::Calendar(span, span.start.as_second())
 }
 
 fn minute(milliseconds: i64) -> PeriodTime {
@@ -48,6 +49,7 @@ fn period(id: u32, unit: Unit, limit: u64, time: PeriodTime) -> PeriodClaim {
         enforced: true,
         unit,
         time,
+        counted: None,
     }
 }
 
@@ -93,11 +95,9 @@ fn short(result: Result<Account, NotAdmitted>) -> (u64, Option<Timestamp>) {
     }
 }
 
-fn as_counted(claim: &LastingClaim) -> CountedAs {
-    CountedAs {
-        client: None,
-        lasting: Some(Rc::new(claim.clone())),
-    }
+/// As what a call was counted that took an account from one to the other.
+fn as_counted(claim: &LastingClaim, before: &Account, after: &Account) -> CountedAs {
+    CountedAs::new(None, Some(Rc::new(claim.clone())), before, after)
 }
 
 /// What is used of each purchase.
@@ -112,7 +112,7 @@ fn a_month_holds_more_than_a_day_and_begins_anew() {
     let account = charge(&Account::opened(DAY), &claim(0), 6).unwrap();
     let tomorrow = account.on(DayNumber::new(20_001));
     assert_eq!(tomorrow.used(), Credits::ZERO);
-    let PeriodTime::Calendar(span) = month(0) else {
+    let PeriodTime::Calendar(span, _) = month(0) else {
         panic!();
     };
     let left = (4, Some(span.end));
@@ -150,25 +150,26 @@ fn a_refund_comes_back_where_it_was_counted_and_a_request_stays_one() {
         ])
     };
     let (then, now) = (claim(0, 0), claim(30_000, 0));
-    let account = charge(&Account::opened(DAY), &then, 7).unwrap();
-    let account = charge(&account, &now, 5).unwrap();
+    let first = charge(&Account::opened(DAY), &then, 7).unwrap();
+    let counted_as = as_counted(&then, &Account::opened(DAY), &first);
+    let account = charge(&first, &now, 5).unwrap();
     let used = |account: &Account, claim: &LastingClaim| -> Vec<u64> {
         let lasting = account.lasting().unwrap();
         let periods = claim.periods.iter();
         periods.map(|claim| lasting.period(claim).used()).collect()
     };
-    let refunded = account.refund(DAY, credits(4), &as_counted(&then));
+    let refunded = account.refund(DAY, credits(4), &counted_as);
     assert_eq!(used(&refunded, &now), [8, 8, 2]);
     assert_eq!(refunded.used(), credits(8));
     // What was used first is over now, so that nothing of it is given back; the day is over as well, and the month is not.
     let later = claim(64_000, 0);
     let tomorrow = charge(&account.clone().on(DayNumber::new(20_001)), &later, 1).unwrap();
-    let refunded = tomorrow.refund(DAY, credits(4), &as_counted(&then));
+    let refunded = tomorrow.refund(DAY, credits(4), &counted_as);
     assert_eq!(used(&refunded, &later), [9, 6, 2]);
     assert_eq!(refunded.used(), credits(1));
     let next = claim(64_000, 1);
     let refunded = charge(&account, &next, 1).unwrap();
-    let refunded = refunded.refund(DAY, credits(4), &as_counted(&then));
+    let refunded = refunded.refund(DAY, credits(4), &counted_as);
     assert_eq!(used(&refunded, &next)[0], 1, "of a month that is over");
 }
 
@@ -176,7 +177,8 @@ fn a_refund_comes_back_where_it_was_counted_and_a_request_stays_one() {
 fn a_higher_price_is_charged_as_far_as_every_period_has_it() {
     let claim = periods(vec![period(MONTH, Unit::Credits, 10, month(0))]);
     let account = charge(&Account::opened(DAY), &claim, 4).unwrap();
-    let more = account.charge_more(DAY, credits(90), Some(credits(1_000)), &as_counted(&claim));
+    let counted_as = as_counted(&claim, &Account::opened(DAY), &account);
+    let more = account.charge_more(DAY, credits(90), Some(credits(1_000)), &counted_as);
     assert_eq!(more.used(), credits(10));
     assert_eq!(short(charge(&more, &claim, 1)).0, 0);
 }
@@ -228,9 +230,10 @@ fn purchases_are_used_after_the_day_the_first_one_first() {
     };
     assert_eq!(refused, lacks.into());
     // A refund gives back to what was used last.
-    let refunded = account.refund(DAY, credits(4), &as_counted(&claim));
+    let counted_as = as_counted(&claim, &account, &account);
+    let refunded = account.refund(DAY, credits(4), &counted_as);
     assert_eq!(used_of(&refunded, [7, 8]), [3, 0]);
-    let more = account.charge_more(DAY, credits(90), Some(credits(10)), &as_counted(&claim));
+    let more = account.charge_more(DAY, credits(90), Some(credits(10)), &counted_as);
     assert_eq!(
         (more.used(), used_of(&more, [7, 8])),
         (credits(35), [5, 20])
@@ -255,6 +258,144 @@ fn a_day_that_is_raised_gives_back_to_purchases_and_one_that_is_over_keeps_what_
     let other = charge(&account, &over, 5).unwrap();
     assert_eq!(used_of(&other, [7, 8]), [20, 5]);
     charge(&other, &over, 1).unwrap_err();
+}
+
+/// This month, as seen by a clock at so many days since its beginning.
+fn seen(number: i64, days: i64) -> PeriodTime {
+    let PeriodTime::Calendar(span, first) = month(number) else {
+        panic!();
+    };
+    PeriodTime::Calendar(span, first + days * 86_400)
+}
+
+#[test]
+fn a_clock_that_ran_into_the_next_month_leaves_no_counter_there() {
+    let claim = |number, days| periods(vec![period(MONTH, Unit::Credits, 10, seen(number, days))]);
+    let account = charge(&Account::opened(DAY), &claim(0, 20), 3).unwrap();
+    let ahead = charge(&account, &claim(1, 10), 4).unwrap();
+    // Set right again: the month counts what is known of it, and the next one begins with nothing used.
+    let right = charge(&ahead, &claim(0, 20), 6).unwrap();
+    assert_eq!(short(charge(&right, &claim(0, 21), 1)).0, 0);
+    charge(&right, &claim(1, 0), 10).unwrap();
+    // A few seconds ahead, it stays: the month comes once more.
+    let early = charge(&account, &claim(1, 0), 4).unwrap();
+    let back = charge(&early, &claim(0, 29), 6).unwrap();
+    assert_eq!(short(charge(&back, &claim(1, 0), 1)).0, 0);
+}
+
+#[test]
+fn a_month_that_begins_elsewhere_is_the_same_and_corrections_find_it() {
+    let shifted = |hours: i64| {
+        let start = |days: i64| at(days * 86_400_000 + hours * 3_600_000);
+        let span = Span {
+            start: start(0),
+            end: start(30),
+        };
+        let now = span.start.as_second() + 10 * 86_400;
+        periods(vec![period(
+            MONTH,
+            Unit::Credits,
+            10,
+            PeriodTime::Calendar(span, now),
+        )])
+    };
+    for (before, after) in [(0, 8), (0, -8), (0, 14 * 24)] {
+        let (before, after) = (shifted(before), shifted(after));
+        let account = charge(&Account::opened(DAY), &before, 9).unwrap();
+        let counted_as = as_counted(&before, &Account::opened(DAY), &account);
+        assert_eq!(short(charge(&account, &after, 2)).0, 1);
+        let moved = charge(&account, &after, 1).unwrap();
+        let used = |account: &Account| {
+            let lasting = account.lasting().unwrap();
+            lasting.period(&after.periods[0]).used()
+        };
+        assert_eq!(used(&moved), 10);
+        let more = moved.charge_more(DAY, credits(5), None, &counted_as);
+        assert_eq!(more.used(), credits(10), "nothing is left for it");
+    }
+    let (before, after) = (shifted(0), shifted(8));
+    let account = charge(&Account::opened(DAY), &before, 9).unwrap();
+    let counted_as = as_counted(&before, &Account::opened(DAY), &account);
+    let moved = charge(&account, &after, 1).unwrap();
+    let refunded = moved.refund(DAY, credits(4), &counted_as);
+    let lasting = refunded.lasting().unwrap();
+    assert_eq!(lasting.period(&after.periods[0]).used(), 6);
+}
+
+#[test]
+fn a_call_that_comes_late_is_corrected_where_it_was_counted() {
+    let claim = |milliseconds, time| {
+        periods(vec![
+            period(MONTH, Unit::Credits, 100, time),
+            period(MINUTE, Unit::Credits, 100, minute(milliseconds)),
+        ])
+    };
+    // Another worker was first in the next month and step.
+    let first = charge(&Account::opened(DAY), &claim(3_000, month(1)), 5).unwrap();
+    let late = charge(&first, &claim(0, seen(0, 30)), 7).unwrap();
+    let counted_as = as_counted(&claim(0, seen(0, 30)), &first, &late);
+    let refunded = late.refund(DAY, credits(7), &counted_as);
+    let used = |account: &Account| -> Vec<u64> {
+        let now = claim(3_000, month(1));
+        let lasting = account.lasting().unwrap();
+        let periods = now.periods.iter();
+        periods
+            .map(|period| lasting.period(period).used())
+            .collect()
+    };
+    assert_eq!((used(&late), used(&refunded)), (vec![12, 12], vec![5, 5]));
+}
+
+#[test]
+fn a_higher_price_is_measured_by_what_counts_when_it_is_known() {
+    let claim = |milliseconds| {
+        periods(vec![period(
+            MINUTE,
+            Unit::Credits,
+            10,
+            minute(milliseconds),
+        )])
+    };
+    let account = charge(&Account::opened(DAY), &claim(0), 10).unwrap();
+    let counted_as = as_counted(&claim(0), &Account::opened(DAY), &account);
+    let now = |milliseconds| counted_as.clone().at(Some(Rc::new(claim(milliseconds))));
+    let more = |counted_as| {
+        account
+            .charge_more(DAY, credits(5), None, &counted_as)
+            .used()
+    };
+    assert_eq!(more(now(30_000)), credits(10));
+    assert_eq!(more(now(300_000)), credits(15));
+}
+
+#[test]
+fn a_purchase_gets_back_what_it_paid_on_a_day_that_is_over() {
+    let claim = bought(10, &[(7, 5), (8, 20)]);
+    let before = charge(&Account::opened(DAY), &claim, 12).unwrap();
+    let after = charge(&before, &claim, 6).unwrap();
+    let counted_as = as_counted(&claim, &before, &after);
+    assert_eq!(counted_as.purchased, credits(6));
+    let tomorrow = charge(&after.on(DayNumber::new(20_001)), &claim, 1).unwrap();
+    let refunded = tomorrow.refund(DAY, credits(6), &counted_as);
+    assert_eq!(refunded.used(), credits(1));
+    assert_eq!(used_of(&refunded, [7, 8]), [2, 0]);
+}
+
+#[test]
+fn a_correction_of_a_call_from_before_a_change_divides_nothing_anew() {
+    // The day was lowered meanwhile: what purchases paid by then, they go on paying.
+    let account = charge(&Account::opened(DAY), &bought(200, &[(7, 90)]), 100).unwrap();
+    let counted_as = as_counted(&bought(200, &[(7, 90)]), &account, &account);
+    let lowered = charge(&account, &bought(100, &[(7, 90)]), 50).unwrap();
+    assert_eq!(used_of(&lowered, [7, 8]), [50, 0]);
+    let refunded = lowered.refund(DAY, credits(10), &counted_as);
+    assert_eq!(used_of(&refunded, [7, 8]), [40, 0]);
+    // It was raised meanwhile: purchases pay no more than before.
+    let account = charge(&Account::opened(DAY), &bought(100, &[(7, 900)]), 150).unwrap();
+    let counted_as = as_counted(&bought(100, &[(7, 900)]), &account, &account);
+    let raised = charge(&account, &bought(200, &[(7, 900)]), 100).unwrap();
+    let refunded = raised.refund(DAY, credits(10), &counted_as);
+    assert_eq!(used_of(&refunded, [7, 8]), [40, 0]);
 }
 
 #[test]
@@ -326,9 +467,10 @@ mod properties {
                 match charge(&account, &claim, cost) {
                     Ok(after) => {
                         prop_assert!(within(60_000) + cost <= LIMIT);
+                        let counted_as = as_counted(&claim, &account, &after);
                         account = after;
                         if refunded {
-                            account = account.refund(DAY, credits(cost), &as_counted(&claim));
+                            account = account.refund(DAY, credits(cost), &counted_as);
                         } else {
                             charged.push((now, cost));
                         }

@@ -58,6 +58,7 @@ fn facts(zone: &TimeZone) -> Facts<'_> {
         clients: None,
         periods: Vec::new(),
         purchases: Vec::new(),
+        purchased: Credits::ZERO,
     }
 }
 
