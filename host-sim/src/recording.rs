@@ -24,6 +24,7 @@
 mod har;
 mod headers;
 mod scenario;
+mod secret_name;
 mod secrets;
 mod tap;
 
@@ -101,6 +102,13 @@ enum Behind {
     Nothing,
     /// What went to the upstream, and what it answered.
     Upstream(Box<(Message, Option<Message>)>),
+}
+
+/// Which of the two a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Request,
+    Response,
 }
 
 /// A request or an answer.
@@ -217,10 +225,18 @@ impl Recording {
         &self.skipped
     }
 
-    /// Takes secrets out of headers and queries: passwords, tokens, keys and cookies become `secret-1` and so on, the same one each time. Says where
-    /// there were any: names of headers, and `the query`. Bodies stay as they are.
+    /// Takes secrets out of headers and addresses: passwords, tokens, keys and cookies become `secret-1` and so on, the same one each time. Says where
+    /// there were any: names of headers, `the query` and `the authority`. Bodies stay as they are.
     pub fn take_secrets_out(&mut self) -> Vec<String> {
         let mut secrets = secrets::Secrets::new();
+        self.each_message(|message, side| secrets.take_out(message, side));
+        // What is known of one call may have been copied in another.
+        self.each_message(|message, _| secrets.take_copies_out(message));
+        secrets.into_places()
+    }
+
+    /// All requests and answers, before the plugin and behind it.
+    fn each_message(&mut self, mut of: impl FnMut(&mut Message, Side)) {
         for call in &mut self.calls {
             let behind = match &mut call.behind {
                 Some(Behind::Upstream(seen)) => {
@@ -230,11 +246,12 @@ impl Recording {
                 _ => [None, None],
             };
             let before = [Some(&mut call.request), call.response.as_mut()];
-            for message in before.into_iter().chain(behind).flatten() {
-                secrets.take_out(message);
+            for pair in [before, behind] {
+                for (message, side) in pair.into_iter().zip([Side::Request, Side::Response]) {
+                    message.into_iter().for_each(|message| of(message, side));
+                }
             }
         }
-        secrets.into_places()
     }
 
     /// The scenario of these calls, as the text of its file.

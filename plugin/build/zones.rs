@@ -77,6 +77,15 @@ fn cut(file: &[u8]) -> Vec<u8> {
     zone
 }
 
+/// Where the next file begins.
+fn start(files: &[u8]) -> u16 {
+    assert!(
+        files.len() <= usize::from(u16::MAX),
+        "more than 64 KiB of zones: STARTS needs a wider type"
+    );
+    u16::try_from(files.len()).unwrap()
+}
+
 /// Writes `zones.rs` and what it includes to this folder.
 pub(crate) fn write(folder: &Path) {
     let (mut files, mut starts, mut places) = (Vec::new(), Vec::new(), HashMap::new());
@@ -87,13 +96,17 @@ pub(crate) fn write(folder: &Path) {
         let next = places.len();
         let place = *places.entry(zone.clone()).or_insert(next);
         if place == next {
-            starts.push(u16::try_from(files.len()).unwrap());
+            starts.push(start(&files));
             files.extend(zone);
         }
         writeln!(names, "{name}").unwrap();
+        assert!(
+            place <= usize::from(u8::MAX),
+            "more than 256 different zones: PLACES needs a wider type"
+        );
         which.push(u8::try_from(place).unwrap());
     }
-    starts.push(u16::try_from(files.len()).unwrap());
+    starts.push(start(&files));
     fs::write(folder.join("zones.tzif"), &files).unwrap();
     let source = format!(
         "static NAMES: &str = {names:?};\n\nstatic PLACES: [u8; {}] = {which:?};\n\n\

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use super::{Call, Message, Recording, RecordingError, invalid};
 use crate::model::HttpVersion;
@@ -18,25 +19,27 @@ struct Har {
 
 #[derive(Deserialize)]
 struct Log {
-    entries: Vec<Entry>,
+    /// Not looked into yet: one that cannot be read says nothing of the others.
+    #[serde(deserialize_with = "Option::deserialize")]
+    entries: Option<Vec<Value>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Entry {
     started_date_time: Option<String>,
-    #[serde(deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "or_default")]
     request: Request,
-    #[serde(deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "or_default")]
     response: Response,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Request {
-    #[serde(deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "or_default")]
     method: String,
-    #[serde(deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "or_default")]
     url: String,
     #[serde(default, deserialize_with = "or_default")]
     http_version: String,
@@ -62,7 +65,7 @@ struct PostData {
 
 #[derive(Default, Deserialize)]
 struct Response {
-    #[serde(deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "or_default")]
     status: i64,
     #[serde(default, deserialize_with = "or_default")]
     headers: Vec<Pair>,
@@ -103,9 +106,19 @@ pub(super) fn read(bytes: &[u8], path: &Path) -> Result<Recording, RecordingErro
         invalid(path, key, error.inner())
     })?;
     let mut recording = Recording::default();
-    for (index, entry) in har.log.entries.into_iter().enumerate() {
+    if har.log.entries.is_none() {
+        let file = path.display();
+        recording
+            .skipped
+            .push(format!("{file}: `log.entries` is null"));
+    }
+    for (index, entry) in har.log.entries.into_iter().flatten().enumerate() {
         let source = format!("{}, log.entries[{index}]", path.display());
-        match call(entry, source) {
+        let entry = serde_path_to_error::deserialize(entry).map_err(|error| {
+            let (key, error) = (error.path().to_string(), error.into_inner());
+            format!("{source}: at `{key}`: {error}")
+        });
+        match entry.and_then(|entry| call(entry, source)) {
             Ok(call) => recording.calls.push(call),
             Err(why) => recording.skipped.push(why),
         }
@@ -119,8 +132,11 @@ fn call(entry: Entry, source: String) -> Result<Call, String> {
         request,
         response,
     } = entry;
-    let shown: String = request.url.chars().take(100).collect();
+    let shown = shown(&request.url);
     let skipped = |why: &str| Err(format!("{source}: {} {shown}: {why}", request.method));
+    if request.method.is_empty() || request.url.is_empty() {
+        return Err(format!("{source}: its request has no method or no address"));
+    }
     let Some((scheme, rest)) = request.url.split_once("://") else {
         return skipped("this is no address of HTTP");
     };
@@ -185,6 +201,21 @@ fn call(entry: Entry, source: String) -> Result<Call, String> {
         source,
         behind: None,
     })
+}
+
+/// The beginning of an address, without what may be secret in it.
+fn shown(url: &str) -> String {
+    let end = url.find(['?', '#', ';']).unwrap_or(url.len());
+    let url = url.get(..end).unwrap_or_default();
+    let (scheme, rest) = match url.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), url),
+    };
+    let host = rest.find('/').unwrap_or(rest.len());
+    let userinfo = rest.get(..host).and_then(|authority| authority.rfind('@'));
+    let start = userinfo.map_or(0, |at| at.saturating_add(1));
+    let rest = rest.get(start..).unwrap_or_default();
+    scheme.chars().chain(rest.chars()).take(100).collect()
 }
 
 fn fields(pairs: Vec<Pair>) -> Vec<(String, String)> {

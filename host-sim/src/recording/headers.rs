@@ -31,27 +31,3 @@ pub(super) fn is_of_upstream(name: &str) -> bool {
 pub(super) fn is_lasting(name: &str) -> bool {
     is_of_upstream(name) && !["date", "server", "x-request-id", "via"].contains(&name)
 }
-
-/// Whether it holds what nobody else should read.
-pub(super) fn is_secret(name: &str) -> bool {
-    let is_one = [
-        "authorization",
-        "cookie",
-        "proxy-authorization",
-        "set-cookie",
-        "token",
-    ]
-    .contains(&name);
-    let parts = [
-        "access-key",
-        "api-key",
-        "api_key",
-        "apikey",
-        "password",
-        "secret",
-        "subscription-key",
-    ];
-    is_one
-        || parts.iter().any(|part| name.contains(part))
-        || ["-token", "_token"].iter().any(|end| name.ends_with(end))
-}

@@ -1,58 +1,111 @@
 //! Takes what nobody else should read out of recorded calls. Each password, token, key and cookie becomes `secret-1`, `secret-2` and so on, the same one
 //! each time, so that the calls of one client stay those of one client. Bodies are not looked into.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use percent_encoding::percent_decode_str;
 use regex::{Captures, Regex};
 
-use super::Message;
-use super::headers::is_secret;
+use super::secret_name::{is_random, is_secret, is_secret_of_response};
+use super::{Message, Side};
 
-/// A query parameter that holds a secret, up to its value, and the value.
-const IN_QUERIES: &str = "(?i)([?&#](?:access_token|api[-_]?key|client_secret|id_token|key|password|refresh_token|secret|sig|signature|token|\
-                          x-amz-credential|x-amz-security-token|x-amz-signature)=)([^&#]+)";
+/// JSON Web Tokens, signed (RFC 7515, three parts) or encrypted (RFC 7516, five).
+const JWT: &str = r"\beyJ[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*){2,4}";
 
-/// Headers that hold addresses.
-const ADDRESSES: [&str; 4] = [":path", "location", "referer", "x-envoy-original-path"];
+/// A user and a password before a host (RFC 3986, section 3.2.1).
+const USERINFO: &str = r#"://([^/?#\s<>"':@]*)(:[^/?#\s<>"']*)?@"#;
+
+/// Headers that hold addresses, beside those whose value looks like one.
+const ADDRESSES: [&str; 5] = [
+    ":path",
+    "content-location",
+    "location",
+    "refresh",
+    "referer",
+];
+
+/// How long a secret must be to be looked for within other values.
+const LONG: usize = 8;
+
+/// How long one must be to be looked for as a whole value.
+const SHORT: usize = 4;
 
 /// What has been taken out.
 pub(super) struct Secrets {
+    /// Their numbers, also by other ways to write them.
     known: BTreeMap<String, usize>,
+    last: usize,
+    /// Those that are looked for as whole values.
+    alone: BTreeSet<String>,
+    /// Those that are looked for within values, by their first bytes, the longest first.
+    within: HashMap<[u8; LONG], Vec<String>>,
     places: BTreeSet<String>,
-    in_queries: Option<Regex>,
+    jwt: Option<Regex>,
+    userinfo: Option<Regex>,
 }
 
 impl Secrets {
     pub(super) fn new() -> Self {
         Self {
             known: BTreeMap::new(),
+            last: 0,
+            alone: BTreeSet::new(),
+            within: HashMap::new(),
             places: BTreeSet::new(),
-            in_queries: Regex::new(IN_QUERIES).ok(),
+            jwt: Regex::new(JWT).ok(),
+            userinfo: Regex::new(USERINFO).ok(),
         }
     }
 
-    /// Takes all of them out of a message.
-    pub(super) fn take_out(&mut self, message: &mut Message) {
+    /// Takes all of them out of a message, as far as names and shapes tell.
+    pub(super) fn take_out(&mut self, message: &mut Message, side: Side) {
         for (name, value) in message.headers.iter_mut().chain(&mut message.trailers) {
-            let replaced = if is_secret(name) {
-                self.without(name, value)
-            } else if ADDRESSES.contains(&name.as_str()) {
-                self.without_in_query(value)
-            } else {
-                continue;
-            };
-            if *value != replaced {
-                let place = match name.as_str() {
-                    ":path" => "the query",
-                    name => name,
+            let is_secret = !name.starts_with(':')
+                && match side {
+                    Side::Request => is_secret(name, value),
+                    Side::Response => is_secret_of_response(name),
                 };
-                self.places.insert(place.to_owned());
-                *value = replaced;
+            let is_address = ADDRESSES.contains(&name.as_str())
+                || value.starts_with('/')
+                || value.contains("://");
+            let replaced = if is_secret {
+                self.without(name, value)
+            } else if name == ":authority" {
+                self.without_userinfo(&format!("://{value}"))
+                    .split_off("://".len())
+            } else if is_address {
+                self.without_in_address(value)
+            } else {
+                value.clone()
+            };
+            let replaced = self.without_jwt(replaced);
+            self.put(name, value, replaced);
+        }
+    }
+
+    /// Takes out what has been a secret elsewhere.
+    pub(super) fn take_copies_out(&mut self, message: &mut Message) {
+        for (name, value) in message.headers.iter_mut().chain(&mut message.trailers) {
+            if name == ":path" || !name.starts_with(':') {
+                let replaced = self.without_copies(value);
+                self.put(name, value, replaced);
             }
         }
     }
 
-    /// Where some were: names of headers, and `the query`.
+    fn put(&mut self, name: &str, value: &mut String, replaced: String) {
+        if *value != replaced {
+            let place = match name {
+                ":authority" => "the authority",
+                ":path" => "the query",
+                name => name,
+            };
+            self.places.insert(place.to_owned());
+            *value = replaced;
+        }
+    }
+
+    /// Where some were: names of headers, `the query` and `the authority`.
     pub(super) fn into_places(self) -> Vec<String> {
         self.places.into_iter().collect()
     }
@@ -60,10 +113,6 @@ impl Secrets {
     /// The value of a header that holds secrets, without them.
     fn without(&mut self, name: &str, value: &str) -> String {
         match name {
-            "authorization" | "proxy-authorization" => match value.split_once(' ') {
-                Some((scheme, secret)) => format!("{scheme} {}", self.stand_in(secret)),
-                None => self.stand_in(value),
-            },
             "cookie" => {
                 let cookies = value
                     .split("; ")
@@ -74,41 +123,173 @@ impl Secrets {
                 Some((cookie, rest)) => format!("{};{rest}", self.without_in_cookie(cookie)),
                 None => self.without_in_cookie(value),
             },
+            name if name.ends_with("authorization") || name == "authentication" => {
+                match value.split_once(' ') {
+                    Some((scheme, secret)) => format!("{scheme} {}", self.stand_in(secret)),
+                    None => self.stand_in(value),
+                }
+            }
             _ => self.stand_in(value),
         }
     }
 
     fn without_in_cookie(&mut self, cookie: &str) -> String {
         match cookie.split_once('=') {
-            Some((name, value)) => format!("{name}={}", self.stand_in(value)),
-            None => self.stand_in(cookie),
+            Some((name, value)) => format!("{name}={}", self.number(value, is_random(value))),
+            None => self.number(cookie, is_random(cookie)),
         }
     }
 
-    fn without_in_query(&mut self, address: &str) -> String {
-        let Some(in_queries) = self.in_queries.clone() else {
-            return address.to_owned();
+    /// An address, or a value with addresses in it, without what is secret in their queries, in parameters of their paths and before their hosts.
+    fn without_in_address(&mut self, address: &str) -> String {
+        let address = &self.without_userinfo(address);
+        let mut replaced = String::new();
+        let is_callback = address.contains("state=");
+        for piece in address.split_inclusive(['?', '&', '#', ';']) {
+            let (member, mark) = match piece.strip_suffix(['?', '&', '#', ';']) {
+                Some(member) => (member, piece.get(member.len()..).unwrap_or_default()),
+                None => (piece, ""),
+            };
+            // Whatever is before the first mark is no member, and has no name that is secret either.
+            let named = member.split_once('=').filter(|_| !replaced.is_empty());
+            let in_path = !replaced.contains(['?', '#']);
+            let secret = named.and_then(|(name, value)| {
+                let ends = if in_path { "/<>\"' " } else { "<>\"' " };
+                let end = value.find(|letter| ends.contains(letter));
+                let (value, rest) = value.split_at(end.unwrap_or(value.len()));
+                let decoded = percent_decode_str(name).decode_utf8_lossy();
+                // RFC 6749, section 4.1.2
+                let is_grant = is_callback && decoded == "code";
+                (is_grant || is_secret(&decoded, value)).then_some((name, value, rest))
+            });
+            match secret {
+                Some((name, value, rest)) => {
+                    let value = self.stand_in(value);
+                    replaced.extend([name, "=", &value, rest, mark]);
+                }
+                None => replaced.extend([member, mark]),
+            }
+        }
+        replaced
+    }
+
+    /// Addresses without the passwords before their hosts, and without users that are tokens.
+    fn without_userinfo(&mut self, addresses: &str) -> String {
+        let Some(userinfo) = self.userinfo.clone().filter(|_| addresses.contains('@')) else {
+            return addresses.to_owned();
         };
         let replace = |found: &Captures<'_>| {
             let part = |number| found.get(number).map_or("", |part| part.as_str());
-            format!("{}{}", part(1), self.stand_in(part(2)))
+            let (user, password) = (part(1), part(2));
+            let user = if is_random(user) {
+                self.stand_in(user)
+            } else {
+                user.to_owned()
+            };
+            match password.strip_prefix(':') {
+                Some(password) => format!("://{user}:{}@", self.stand_in(password)),
+                None => format!("://{user}@"),
+            }
         };
-        in_queries.replace_all(address, replace).into_owned()
+        userinfo.replace_all(addresses, replace).into_owned()
+    }
+
+    fn without_jwt(&mut self, value: String) -> String {
+        let Some(jwt) = self.jwt.clone().filter(|_| value.contains("eyJ")) else {
+            return value;
+        };
+        let replace =
+            |found: &Captures<'_>| self.stand_in(found.get(0).map_or("", |found| found.as_str()));
+        jwt.replace_all(&value, replace).into_owned()
+    }
+
+    fn without_copies(&self, value: &str) -> String {
+        if let Some(number) = self.known.get(value).filter(|_| self.alone.contains(value)) {
+            return format!("secret-{number}");
+        }
+        let mut replaced = String::new();
+        let mut rest = value;
+        while let Some(first) = rest.chars().next() {
+            let candidates = rest.as_bytes().first_chunk::<LONG>();
+            let candidates = candidates.and_then(|bytes| self.within.get(bytes));
+            let mut candidates = candidates.into_iter().flatten();
+            let found = candidates.find(|secret| rest.starts_with(secret.as_str()));
+            let length = match found.and_then(|secret| Some((secret, self.known.get(secret)?))) {
+                Some((secret, number)) => {
+                    replaced.extend(["secret-", &number.to_string()]);
+                    secret.len()
+                }
+                None => {
+                    replaced.push(first);
+                    first.len_utf8()
+                }
+            };
+            rest = rest.get(length..).unwrap_or_default();
+        }
+        replaced
     }
 
     fn stand_in(&mut self, secret: &str) -> String {
+        self.number(secret, true)
+    }
+
+    /// What stands for a secret, of which there may be copies elsewhere.
+    fn number(&mut self, secret: &str, may_be_copied: bool) -> String {
         if secret.is_empty() {
-            return String::new();
+            return secret.to_owned();
         }
-        let next = self.known.len().saturating_add(1);
-        let number = self.known.entry(secret.to_owned()).or_insert(next);
+        let decoded = percent_decode_str(secret).decode_utf8_lossy().into_owned();
+        let number = match self.known.get(&decoded) {
+            Some(number) => *number,
+            None => {
+                self.last = self.last.saturating_add(1);
+                self.last
+            }
+        };
+        for way in [decoded.as_str(), secret] {
+            self.known.insert(way.to_owned(), number);
+            if may_be_copied && !is_stand_in(way) {
+                self.look_for(way);
+            }
+        }
         format!("secret-{number}")
     }
+
+    fn look_for(&mut self, secret: &str) {
+        let has = |is: fn(&u8) -> bool| secret.as_bytes().iter().any(is);
+        let is_mixed = has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic);
+        let first = secret.as_bytes().first_chunk::<LONG>();
+        let first = first.filter(|_| is_mixed || secret.len() >= 2 * LONG);
+        if let Some(first) = first {
+            let beside = self.within.entry(*first).or_default();
+            if !beside.iter().any(|other| other == secret) {
+                beside.push(secret.to_owned());
+                beside.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+            }
+        } else if secret.len() >= SHORT && has(u8::is_ascii_alphabetic) {
+            self.alone.insert(secret.to_owned());
+        }
+    }
+}
+
+/// Whether it looks like what stands for secrets: those of an earlier recording are none to look for.
+fn is_stand_in(secret: &str) -> bool {
+    let number = secret.strip_prefix("secret-");
+    number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn of(headers: &[(&str, &str)]) -> Message {
+        let headers = headers.iter();
+        let headers = headers.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Message {
+            headers: headers.collect(),
+            ..Message::default()
+        }
+    }
 
     #[test]
     fn secrets_become_the_same_words_each_time() {
@@ -138,7 +319,7 @@ mod tests {
             expected.push((name.to_owned(), without.to_owned()));
         }
         let mut secrets = Secrets::new();
-        secrets.take_out(&mut message);
+        secrets.take_out(&mut message, Side::Request);
         assert_eq!(message.headers, expected);
         assert_eq!(
             secrets.into_places(),
@@ -152,5 +333,105 @@ mod tests {
                 "x-session-token"
             ]
         );
+    }
+
+    #[test]
+    fn addresses_lose_their_secrets_wherever_these_stand() {
+        for (name, value, without) in [
+            (":path", "/a?x=1;token=K", "/a?x=1;token=secret-1"),
+            (
+                ":path",
+                "/a?access%5Ftoken=K&b=c",
+                "/a?access%5Ftoken=secret-1&b=c",
+            ),
+            (
+                ":path",
+                "/a;jsessionid=K/b?c=d",
+                "/a;jsessionid=secret-1/b?c=d",
+            ),
+            (
+                ":path",
+                "/back?code=K&state=x",
+                "/back?code=secret-1&state=x",
+            ),
+            (":path", "/a?code=DE&key=limit", "/a?code=DE&key=limit"),
+            (":path", "/a?mail=b@c&x=d:e@f", "/a?mail=b@c&x=d:e@f"),
+            (":authority", "user:K@h:80", "user:secret-1@h:80"),
+            (
+                "location",
+                "http://user:K;&@h/a",
+                "http://user:secret-1@h/a",
+            ),
+            ("referer", "http://user@h/", "http://user@h/"),
+            (
+                "link",
+                "<https://h/?token=K>; rel=\"next\", <https://u:K@h/>; rel=x",
+                "<https://h/?token=secret-1>; rel=\"next\", <https://u:secret-1@h/>; rel=x",
+            ),
+            ("refresh", "0;url='/a?token=K'", "0;url='/a?token=secret-1'"),
+            ("content-location", "a?token=K", "a?token=secret-1"),
+            ("x-original-url", "/a?token=K", "/a?token=secret-1"),
+            ("x-forwarded-uri", "/a?token=K", "/a?token=secret-1"),
+        ] {
+            for side in [Side::Request, Side::Response] {
+                let mut message = of(&[(name, value)]);
+                Secrets::new().take_out(&mut message, side);
+                assert_eq!(message.headers, of(&[(name, without)]).headers, "{side:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_token_that_is_known_by_its_shape_is_taken_out_of_any_value() {
+        let mut message = of(&[
+            ("x-claims", "a eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln, b"),
+            ("x-other", "eyJhbGciOiJIUzI1NiJ9"),
+        ]);
+        Secrets::new().take_out(&mut message, Side::Response);
+        let expected = [
+            ("x-claims", "a secret-1, b"),
+            ("x-other", "eyJhbGciOiJIUzI1NiJ9"),
+        ];
+        assert_eq!(message.headers, of(&expected).headers);
+    }
+
+    #[test]
+    fn copies_of_a_secret_become_what_stands_for_it() {
+        let mut first = of(&[
+            (":path", "/a?token=a%2Fb%2Fc12345"),
+            ("x-api-key", "k-12345678"),
+            ("x-token", "open"),
+            ("cookie", "theme=dark; page=5"),
+            ("x-secret", "secret-12"),
+        ]);
+        let mut copies = of(&[
+            (":path", "/k-12345678/open"),
+            ("x-client-id", "tenant:k-12345678 x"),
+            ("x-user", "open"),
+            ("x-doors", "open 5"),
+            ("x-theme", "dark"),
+            ("x-page", "5"),
+            ("x-decoded", "a/b/c12345"),
+            ("x-raw", "a%2Fb%2Fc12345é"),
+            ("x-earlier", "secret-12"),
+            ("x-ratelimit-api-key-remaining", "99"),
+        ]);
+        let mut secrets = Secrets::new();
+        secrets.take_out(&mut first, Side::Request);
+        secrets.take_out(&mut copies, Side::Response);
+        secrets.take_copies_out(&mut copies);
+        let expected = of(&[
+            (":path", "/secret-2/open"),
+            ("x-client-id", "tenant:secret-2 x"),
+            ("x-user", "secret-3"),
+            ("x-doors", "open 5"),
+            ("x-theme", "dark"),
+            ("x-page", "5"),
+            ("x-decoded", "secret-1"),
+            ("x-raw", "secret-1é"),
+            ("x-earlier", "secret-12"),
+            ("x-ratelimit-api-key-remaining", "99"),
+        ]);
+        assert_eq!(copies.headers, expected.headers);
     }
 }

@@ -48,6 +48,87 @@ fn members_of_a_har_file_that_are_null_are_as_if_they_were_not_there() {
 }
 
 #[test]
+fn an_entry_that_cannot_be_read_is_passed_over_and_the_others_are_not() {
+    let entry = |request: &str, response: &str| format!(r#"{{ {request} {response} "x": 1 }}"#);
+    let answered = r#""response": { "status": 200 },"#;
+    let request = |more: &str| {
+        format!(r#""request": {{ "method": "GET", "url": "http://api.example/" {more} }},"#)
+    };
+    let entries = [
+        entry(&request(""), answered),
+        entry("", answered),
+        entry(&request(""), ""),
+        entry(&request(""), r#""response": {},"#),
+        entry(r#""request": { "url": "http://api.example/" },"#, answered),
+        entry(r#""request": { "method": "GET" },"#, answered),
+        entry(
+            &request(r#", "headers": [{ "name": null, "value": "x" }]"#),
+            answered,
+        ),
+        entry(
+            &request(r#", "postData": { "params": [{ "name": null }] }"#),
+            answered,
+        ),
+        "null".to_owned(),
+    ];
+    let har = format!(r#"{{ "log": {{ "entries": [{}] }} }}"#, entries.join(","));
+    let folder = Folder::with(&[("calls.har", &har)]);
+    let (status, said) = folder.run(&["record", "calls.har"]);
+    assert_eq!(status, Some(0), "{said}");
+    assert_eq!(said.matches("[step.request]").count(), 1, "{said}");
+    for (number, why) in [
+        (1, "its request has no method or no address"),
+        (
+            2,
+            "GET http://api.example/: it was never answered, or became another protocol",
+        ),
+        (
+            3,
+            "GET http://api.example/: it was never answered, or became another protocol",
+        ),
+        (4, "its request has no method or no address"),
+        (5, "its request has no method or no address"),
+        (
+            6,
+            "at `request.headers[0].name`: invalid type: null, expected a string",
+        ),
+        (
+            7,
+            "at `request.postData.params[0].name`: invalid type: null, expected a string",
+        ),
+        (8, "at `.`: invalid type: null, expected struct Entry"),
+    ] {
+        let line = format!("passed over: calls.har, log.entries[{number}]: {why}\n");
+        assert!(said.contains(&line), "{line}{said}");
+    }
+}
+
+#[test]
+fn a_secret_is_neither_in_the_scenario_nor_on_the_terminal() {
+    let har = r#"{ "log": { "entries": [
+      { "request": { "method": "GET", "url": "https://user:S3cret-pass@api.example/a;jsessionid=S3cret-path?authToken=S3cret-query",
+          "headers": [{ "name": "X-Functions-Key", "value": "S3cret-key" }, { "name": "x-client-id", "value": "c:S3cret-key" }] },
+        "response": { "status": 200, "headers": [{ "name": "x-ratelimit-api-key-remaining", "value": "99" }] } },
+      { "request": { "method": "GET", "url": "https://user:S3cret-pass@api.example/b;c=S3cret-path?authToken=S3cret-query" },
+        "response": { "status": 0 } }
+    ] } }"#;
+    let folder = Folder::with(&[("calls.har", har)]);
+    let (status, said) = folder.run(&["record", "calls.har"]);
+    assert_eq!(status, Some(0), "{said}");
+    assert!(!said.contains("S3cret"), "{said}");
+    assert!(
+        said.contains("log.entries[1]: GET https://api.example/b: it was never answered"),
+        "{said}"
+    );
+    let places = "took secrets out of the authority, the query, x-client-id, x-functions-key: ";
+    assert!(said.contains(places), "{said}");
+    assert!(
+        said.contains("x-ratelimit-api-key-remaining = \"99\""),
+        "{said}"
+    );
+}
+
+#[test]
 fn the_scenario_holds_with_the_filter_and_as_a_file() {
     // The filter holds bodies.
     let bodiless = HAR.replace("postData", "noPostData");
@@ -170,7 +251,17 @@ fn what_is_no_recording_is_told() {
         (
             "a.har",
             "{\"log\":\n{\"entries\":[{\"request\":{}}]}}",
-            "error: a.har:2:25: at `log.entries[0].request`: missing field `method`\n",
+            "passed over: a.har, log.entries[0]: its request has no method or no address\nerror: there is no call in the recordings\n",
+        ),
+        (
+            "a.har",
+            "{\"log\": {\"entries\": null}}",
+            "passed over: a.har: `log.entries` is null\nerror: there is no call in the recordings\n",
+        ),
+        (
+            "a.har",
+            "{\"log\": {}}",
+            "error: a.har:1:10: at `log`: missing field `entries`\n",
         ),
         (
             "a.har",

@@ -14,6 +14,10 @@ pub fn of(name: &str) -> Option<TimeZone> {
     if name.eq_ignore_ascii_case("UTC") {
         return Some(TimeZone::UTC);
     }
+    // What systems say that do not know theirs; its clocks are those of UTC.
+    if name.eq_ignore_ascii_case("Etc/Unknown") {
+        return Some(TimeZone::unknown());
+    }
     let mut names = NAMES.lines().zip(&PLACES);
     let (name, place) = names.find(|(known, _)| known.eq_ignore_ascii_case(name))?;
     let [start, end] = *STARTS.get(usize::from(*place)..)?.first_chunk::<2>()?;
@@ -79,5 +83,13 @@ mod tests {
                 "{name:?}"
             );
         }
+    }
+
+    #[test]
+    fn an_unknown_zone_has_the_clocks_of_utc() {
+        let zone = of("etc/UNKNOWN").unwrap();
+        assert_eq!(zone, TimeZone::unknown());
+        let time = Timestamp::UNIX_EPOCH;
+        assert_eq!(zone.to_offset(time), TimeZone::UTC.to_offset(time));
     }
 }
