@@ -17,6 +17,7 @@ mod proof;
 mod pruned;
 mod shift;
 mod spool;
+mod starter;
 mod summary;
 mod table;
 mod threads;
@@ -33,7 +34,6 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use host_sim::Module;
 use host_sim::forecast::{Forecast, Mapping, remedies};
-use jiff::Timestamp;
 
 use super::interruption::{self, Interrupted};
 use crate::command::output::{say, say_json, show};
@@ -45,6 +45,7 @@ pub(crate) use options::Replay;
 use proof::Proof;
 use shift::{Matter, Tried};
 use spool::Inputs;
+use starter::Starter;
 use summary::ReplayReport;
 use watchdog::{Watchdog, Work};
 
@@ -100,15 +101,10 @@ impl Replay {
         let Replayed { tallies, log, kept } = run(&calls, matter, &interruption::listen()?)?;
         let mut forecasts = Vec::new();
         for (candidate, tally) in candidates.iter().zip(tallies) {
-            let start = |configuration: &[u8], at: Timestamp| {
-                let builder = candidate.builder(&module, &configuration.into());
-                watchdog.watch(Work::Remedy, || builder.clock(at).start_workers())
-            };
-            // What is tried concerns those alone who were refused.
-            let refused = tally.organizations().iter();
-            let refused = refused.filter(|organization| organization.refused() > 0);
-            let names = refused.map(|organization| organization.name.as_str());
-            let configuration = candidate.document_of(&names.collect());
+            let configuration = candidate.document_of(tally.organizations());
+            let at = log.first.unwrap_or_default();
+            let starter = Starter::new(candidate, &module, &watchdog, &configuration, at);
+            let start = |configuration: &[u8], at| starter.start(configuration, at);
             let mut remedies = remedies(
                 tally.organizations(),
                 &candidate.mapping,

@@ -32,6 +32,8 @@ pub struct Directory {
     path: String,
     /// The members of the configuration that lead to the organizations that it lists.
     way: Vec<String>,
+    /// The members of an organization that wishes set.
+    wished: Vec<String>,
 }
 
 /// What an id does not say as it is in a path (RFC 3986, section 2.3).
@@ -55,6 +57,7 @@ impl Directory {
             service: services.iter().find(answers)?.clone(),
             path: text(&of.path).or(of.usual_path.as_deref())?.to_owned(),
             way: mapping.way_to_organizations(),
+            wished: mapping.configuration.wished(),
         })
         .filter(|directory| !directory.way.is_empty())
     }
@@ -77,6 +80,18 @@ impl Directory {
             let said = answer.and_then(|answer| serde_json::from_slice::<Value>(&answer.body).ok());
             if let Some(said) = said.filter(Value::is_object) {
                 put_member(configuration, &way, said);
+            }
+        }
+    }
+
+    /// Leaves of all organizations but those that are really `listed` only what wishes set: a directory may say more than a configuration may.
+    pub fn reduce(&self, configuration: &mut Value, listed: &BTreeSet<String>) {
+        let mut way = self.way.iter();
+        let organizations = way.try_fold(configuration, |at, member| at.get_mut(member));
+        let organizations = organizations.and_then(Value::as_object_mut);
+        for (name, said) in organizations.into_iter().flatten() {
+            if let Some(said) = said.as_object_mut().filter(|_| !listed.contains(name)) {
+                said.retain(|member, _| self.wished.contains(member));
             }
         }
     }
@@ -147,6 +162,10 @@ mod tests {
         );
         let listed = json!({"listed": {"edition": "Large"}, "a/b": {"edition": "Small", "id": 7}});
         assert_eq!(seen["organizations"], listed);
+        let mut reduced = seen.clone();
+        directory.reduce(&mut reduced, &BTreeSet::from(["listed".to_owned()]));
+        let listed = json!({"listed": {"edition": "Large"}, "a/b": {"edition": "Small"}});
+        assert_eq!(reduced["organizations"], listed);
         seen["organizations"]["a/b"]["edition"] = json!("Large");
         let service = directory.unlist(&mut seen, &BTreeSet::from(["listed".to_owned()]));
         assert_eq!(seen, configuration);

@@ -271,6 +271,20 @@ impl Mapping {
     }
 }
 
+impl ConfigurationMapping {
+    /// The members of an organization that wishes set.
+    pub(super) fn wished(&self) -> Vec<String> {
+        let pointers = [&self.plan_of, &self.concurrency_of, &self.purchased_by];
+        let members = pointers.into_iter().flatten().filter_map(|pointer| {
+            let (_, behind) = pointer.split_once("{organization}/")?;
+            behind.split('/').next()
+        });
+        members
+            .map(|member| member.replace("~1", "/").replace("~0", "~"))
+            .collect()
+    }
+}
+
 /// A text or a list of texts.
 fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::outgoing::Outgoing;
 use super::reasons::Reasons;
 use super::series::Series;
+use super::sources::{Place, Source};
 
 /// An organization.
 #[derive(Clone, Debug, Default)]
@@ -135,6 +136,29 @@ impl Organization {
                 metadata: outgoing.metadata.clone(),
             })
         });
+    }
+
+    /// Whether its calls state one of these facts, as far as it is known how the module knows it.
+    #[must_use]
+    pub fn states(&self, facts: &[Source]) -> bool {
+        let Some(sent) = &self.sent else {
+            return false;
+        };
+        facts.iter().any(|fact| match &fact.place {
+            Place::Header(name) => {
+                let mut headers = sent.headers.iter();
+                headers.any(|(known, value)| known.eq_ignore_ascii_case(name) && !value.is_empty())
+            }
+            Place::Metadata(namespace, path) => {
+                let mut said = sent.metadata.iter().filter(|(known, _)| known == namespace);
+                said.any(|(_, value)| {
+                    let mut path = path.iter();
+                    let found = path.try_fold(value, |at, member| at.get(member));
+                    found.is_some_and(|found| !found.is_null() && found != "")
+                })
+            }
+            Place::Property(_) => false,
+        })
     }
 
     /// All days together.

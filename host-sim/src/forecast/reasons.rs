@@ -27,6 +27,13 @@ impl Reasons {
         self.iter().map(|(reason, _)| reason)
     }
 
+    /// The calls that were refused for this reason.
+    #[must_use]
+    pub fn of(&self, reason: &str) -> u64 {
+        let found = self.iter().find(|(known, _)| *known == reason);
+        found.map_or(0, |(_, calls)| calls)
+    }
+
     /// The reasons, each with its calls.
     pub fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
         self.0.iter().map(|(reason, calls)| (&**reason, *calls))

@@ -32,11 +32,16 @@ fn forecast(configuration: &Value, log: &str) -> Value {
 
 /// The same with a directory that knows the organization, and with these flags.
 fn forecast_with(configuration: &Value, log: &str, flags: &[&str]) -> Value {
+    forecast_of(configuration, log, flags, r#"{"edition": "Small"}"#)
+}
+
+/// The same with a directory that says this of the organization.
+fn forecast_of(configuration: &Value, log: &str, flags: &[&str], said: &str) -> Value {
     let folder = TempDir::new().unwrap();
     fs::write(folder.path().join("filter.json"), configuration.to_string()).unwrap();
     let directory = folder.path().join("crm/organizations");
     fs::create_dir_all(&directory).unwrap();
-    fs::write(directory.join("a"), r#"{"edition": "Small"}"#).unwrap();
+    fs::write(directory.join("a"), said).unwrap();
     let mut child = Command::new(artifacts::host_sim().unwrap())
         .args(["replay", "--json", "--config", "filter.json", "--plugin"])
         .arg(artifacts::module().unwrap())
@@ -107,6 +112,14 @@ fn no_plan_is_recommended_against_the_limit_of_a_group() {
     let mut configuration = configuration(&small, &json!({ "edition": "Small" }));
     configuration["costs"]["rules"][0]["group"] = json!("lists");
     configuration["concurrency"] = json!({ "groups": { "lists": 2 } });
+    assert_eq!(check(configuration), Value::Null);
+}
+
+#[test]
+fn nothing_is_recommended_with_which_calls_are_refused_for_something_else() {
+    let small = json!({ "base": 10, "additional_max": 50 });
+    let mut configuration = configuration(&small, &json!({ "edition": "Small" }));
+    configuration["periods"] = json!({ "hourly": { "seconds": 3600, "limit": 12 } });
     assert_eq!(check(configuration), Value::Null);
 }
 
@@ -190,6 +203,49 @@ fn what_is_recommended_to_whom_a_directory_describes_is_replayed_with_what_it_wo
     let described = forecast_with(&configuration, &log(""), &["--service", "crm=crm"]);
     assert_eq!(of_a(&described)["remedy"], of_a(&listed)["remedy"]);
     assert_eq!(unproven(&described), [""; 0]);
+}
+
+/// With credits bought that only its present edition sells, and with more said of it than a configuration may say.
+#[test]
+fn what_a_directory_would_say_is_recommended_only_if_it_makes_sense() {
+    let small = json!({ "base": 10, "additional_max": 5 });
+    let mut configuration = configuration(
+        &small,
+        &json!({ "edition": "Small", "additional": 2, "concurrency": 5 }),
+    );
+    configuration["editions"]["Large"]["additional_max"] = json!(1);
+    let listed = forecast(&configuration, &log(""));
+    let remedy = &of_a(&listed)["remedy"];
+    assert_eq!(remedy["plans"][0]["without_purchases"], true, "{remedy}");
+    assert_eq!(remedy["plans"][0]["replayed"], true, "{remedy}");
+    configuration["organizations"] = json!({});
+    configuration["directory"] =
+        json!({ "cluster": "crm", "authority": "crm.internal", "when_down": "allow" });
+    for more in ["", r#", "id": 7, "data_center": null"#] {
+        let said = format!(r#"{{"edition": "Small", "additional": 2, "concurrency": 5{more}}}"#);
+        let flags = ["--service", "crm=crm"];
+        let described = forecast_of(&configuration, &log(""), &flags, &said);
+        assert_eq!(&of_a(&described)["remedy"], remedy, "{said}");
+        assert_eq!(unproven(&described), [""; 0]);
+    }
+}
+
+/// An organization that is in the directory too, with something else.
+#[test]
+fn what_a_directory_says_of_whom_their_calls_describe_is_not_tried() {
+    let small = json!({ "base": 10, "additional_max": 50 });
+    let mut configuration = configuration(&small, &json!({}));
+    configuration["organizations"] = json!({});
+    configuration["directory"] = json!({ "cluster": "crm", "authority": "crm.internal" });
+    configuration["attributes"] = json!({ "edition": { "header": "x-edition" } });
+    let log = log(",\"edition\":\"Small\"");
+    let described = forecast_with(&configuration, &log, &["--service", "crm=crm"]);
+    let remedy = &of_a(&described)["remedy"];
+    assert_eq!(
+        (&remedy["additional"], &remedy["suffices"]),
+        (&json!(14), &Value::Null)
+    );
+    assert_eq!(unproven(&described).len(), 1);
 }
 
 #[test]

@@ -123,32 +123,59 @@ impl Candidate {
         replay.with_kinds_priced_by_body(self.configuration.priced_by_body.clone())
     }
 
-    /// The configuration as a document, with these organizations alone: also those that a directory describes are listed there.
-    pub(super) fn document_of(&self, names: &BTreeSet<&str>) -> Value {
-        let mut document = self.configuration.document_of(names);
+    /// The configuration as a document, with those organizations alone that something might spare refusals: also those that a directory describes
+    /// are listed there, unless their calls describe them, for then it is not asked.
+    pub(super) fn document_of(&self, organizations: &[Box<Organization>]) -> Value {
+        let concerned = organizations.iter().filter(|organization| {
+            organization.refused_by_cost() > 0 || organization.refused_by_concurrency() > 0
+        });
+        let names = concerned.clone().map(|concerned| concerned.name.as_str());
+        let mut document = self.configuration.document_of(&names.collect());
         if let Some(directory) = &self.directory {
-            directory.list(&mut document, names);
+            let facts = self.sources.get(1..).unwrap_or_default();
+            let looked_up = concerned.filter(|organization| !organization.states(facts));
+            let names = looked_up.map(|organization| organization.name.as_str());
+            directory.list(&mut document, &names.collect());
         }
         document
     }
 
-    /// What it is simulated with, under a configuration that may be such a document, changed.
+    /// Such a document, changed, as a configuration that lists what the directory says: all of it, or only what wishes set. `None` without a
+    /// directory.
+    pub(super) fn listing(&self, configuration: &[u8], only_wished: bool) -> Option<Arc<[u8]>> {
+        let directory = self.directory.as_ref()?;
+        if !only_wished {
+            return Some(configuration.into());
+        }
+        let mut document = serde_json::from_slice(configuration).ok()?;
+        directory.reduce(&mut document, &self.configuration.organizations);
+        Some(document.to_string().into_bytes().into())
+    }
+
+    /// What it is simulated with, under a configuration that may be such a document, changed. What is listed there of a directory, the directory says.
     pub(super) fn builder(&self, module: &Module, configuration: &Arc<[u8]>) -> Builder {
-        let builder = self.plugin.builder(module).untraced();
-        let builder = builder.log_level(LogLevel::Warn);
-        let mut services = self.services.clone();
         if let Some(directory) = &self.directory
             && !Arc::ptr_eq(configuration, &self.configuration.bytes)
             && let Ok(mut document) = serde_json::from_slice(configuration)
         {
             let described = directory.unlist(&mut document, &self.configuration.organizations);
+            let mut services = self.services.clone();
             services.retain(|service| service.cluster != described.cluster);
             services.push(described);
-            let configuration = document.to_string();
-            return builder.configuration(configuration).services(services);
+            let configuration = document.to_string().into_bytes().into();
+            return self
+                .builder_as_it_is(module, &configuration)
+                .services(services);
         }
+        self.builder_as_it_is(module, configuration)
+    }
+
+    /// The same under a configuration that stays as it is.
+    pub(super) fn builder_as_it_is(&self, module: &Module, configuration: &Arc<[u8]>) -> Builder {
+        let builder = self.plugin.builder(module).untraced();
         builder
+            .log_level(LogLevel::Warn)
             .shared_configuration(configuration)
-            .services(services)
+            .services(self.services.clone())
     }
 }

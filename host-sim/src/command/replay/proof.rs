@@ -140,11 +140,25 @@ impl Proof<'_> {
         let refused = after
             .refused_by_cost()
             .saturating_add(after.refused_by_concurrency());
+        let before = self.organizations.get(number);
+        let is_new = before.is_some_and(|before| self.is_refused_otherwise(before, after));
         match (about, refused) {
-            (About::Plans, 0) => remedy.prove_plan(),
+            (About::Purchases, _) if is_new => remedy.refute_purchase(),
+            (About::Plans, 0) if !is_new => remedy.prove_plan(),
             (About::Plans, _) => remedy.refute_plan(),
             (About::Purchases, 0) => remedy.prove_purchase(),
             (About::Purchases, _) => remedy.raise_purchase(after),
         }
+    }
+
+    /// Whether calls are refused for what is no want of credits and not too many at once, and were not before.
+    fn is_refused_otherwise(&self, before: &Organization, after: &Organization) -> bool {
+        let verdicts = &self.mapping.verdicts;
+        let is_spared = |reason: &str| {
+            let mut spared = verdicts.by_cost.iter().chain(&verdicts.by_concurrency);
+            spared.any(|spared| spared == reason)
+        };
+        let mut reasons = after.refusals.iter();
+        reasons.any(|(reason, calls)| !is_spared(reason) && calls > before.refusals.of(reason))
     }
 }
