@@ -5,7 +5,11 @@ use std::rc::Rc;
 use jiff::Timestamp;
 
 use crate::{
-    accounts::{account::LastingClaim, lasting_terms::LastingTerms, ledger::AccountKey},
+    accounts::{
+        account::LastingClaim,
+        lasting_terms::LastingTerms,
+        ledger::{AccountKey, Ledger, SharedData},
+    },
     model::{
         allotment::Allotment,
         client_limits::ClientLimits,
@@ -49,6 +53,19 @@ pub struct AccountHolder {
 }
 
 impl AccountHolder {
+    /// The terms at `now` with what purchases add to the day, by its account. The account is read only where there are purchases or periods.
+    #[must_use]
+    pub fn terms_by_account(&self, now: Timestamp, data: &impl SharedData) -> Terms {
+        let (terms, day) = (self.schedule.at(now), self.day(now));
+        let Some(claim) = self.lasting_claim(terms, day, now) else {
+            return terms;
+        };
+        let account = Ledger::new(data).peek(&self.key, day.number);
+        account.map_or(terms, |account| {
+            terms.with_purchased(account.purchased(&claim))
+        })
+    }
+
     /// What a call at `now`, on this day and under these terms of it, asks of periods and purchases; `None` where there are neither.
     #[must_use]
     pub fn lasting_claim(

@@ -35,7 +35,8 @@ impl Running {
         let roster = self.policy.roster.as_ref();
         let enter = |holder: &Rc<AccountHolder>| {
             if let Some(roster) = roster {
-                roster.note(holder, holder.day(now).number, || holder.schedule.at(now));
+                let terms = || holder.terms_by_account(now, &HostSharedData);
+                roster.note(holder, holder.day(now).number, terms);
             }
         };
         if roster.is_some() {
