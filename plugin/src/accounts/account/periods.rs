@@ -61,7 +61,7 @@ pub struct PeriodClaim {
     pub unit: Unit,
     /// When the call is.
     pub time: PeriodTime,
-    /// Where the call was counted, by [`Counter::place`]; `None` until it is.
+    /// Where the call was counted: the second in which the week or month began, or the step; `None` until it is.
     pub counted: Option<u64>,
 }
 
