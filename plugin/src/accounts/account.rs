@@ -193,7 +193,7 @@ impl Account {
             Self {
                 slots: self.slots,
                 lease: on_another_day(self.lease.as_deref()),
-                parts: self.parts.and_then(|parts| parts.on_another_day()),
+                parts: self.parts.and_then(|parts| parts.on_another_day(self.day)),
                 ..Self::opened(today)
             }
         } else {
@@ -368,7 +368,7 @@ impl Account {
     pub fn refund(&self, day: DayNumber, amount: Credits, counted_as: &CountedAs) -> Self {
         let corrected = self.corrected(counted_as, Step::Less(amount));
         if self.day != day {
-            return corrected.giving_back(counted_as, amount);
+            return corrected.giving_back(counted_as, day, amount);
         }
         Self {
             used: self.used.saturating_sub(amount),
@@ -458,11 +458,11 @@ impl Account {
 
     /// The account after purchases got back what they had paid of this on a day that is over.
     #[must_use]
-    fn giving_back(self, counted_as: &CountedAs, amount: Credits) -> Self {
+    fn giving_back(self, counted_as: &CountedAs, day: DayNumber, amount: Credits) -> Self {
         let amount = amount.min(counted_as.purchased);
         match (self.lasting(), &counted_as.lasting) {
             (Some(lasting), Some(claim)) if !amount.is_zero() => {
-                let lasting = lasting.clone().giving_back(claim, amount);
+                let lasting = lasting.clone().giving_back(claim, day, amount);
                 self.with_lasting(lasting)
             }
             _ => self,
@@ -605,11 +605,14 @@ impl Parts {
     }
 
     /// The parts on another day.
-    fn on_another_day(&self) -> Option<Rc<Self>> {
+    fn on_another_day(&self, former: DayNumber) -> Option<Rc<Self>> {
         let clients = self.clients.as_ref();
         let clients = clients.and_then(|clients| clients.on_another_day());
         let lasting = self.lasting.as_ref();
-        Self::some(clients, lasting.map(|lasting| lasting.on_another_day()))
+        Self::some(
+            clients,
+            lasting.map(|lasting| lasting.on_another_day(former)),
+        )
     }
 }
 

@@ -8,7 +8,7 @@
 //! | a rolling period | its latest step (8), how many steps follow (1), what was used in each, the latest first (8 each) |
 //! | then 1 | number of purchases |
 //! | then of each | its id (4), what was used of it before the day (8), and on the day (8) |
-//! | then, where there are purchases | the day's own credits when a call was last admitted (8) |
+//! | then, where there are purchases | the day's own credits when a call was last admitted (8), the day before this one on which anything was used (4), and what purchases paid on it (8) |
 
 use std::rc::Rc;
 
@@ -17,10 +17,13 @@ use super::{
     periods::{Counter, PeriodAccount, PeriodClaim},
     purchases::{PurchaseAccount, PurchaseClaim},
 };
-use crate::model::{credits::Credits, period_balance::PeriodBalance};
+use crate::model::{credits::Credits, day::DayNumber, period_balance::PeriodBalance};
 
 /// The most entries of each kind that a record holds. Those that no call asks for any more make room first.
 const MOST: usize = 64;
+
+/// No day.
+const NEVER: DayNumber = DayNumber::new(i32::MIN);
 
 /// What of an account outlasts its day.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +33,8 @@ pub struct Lasting {
     purchases: Vec<PurchaseAccount>,
     /// The day's own credits when a call was last admitted; 0 where there were no purchases.
     day: Credits,
+    /// The last day before this one on which anything was used, and what purchases paid on it.
+    closed: Option<(DayNumber, Credits)>,
 }
 
 /// What a call asks of the periods and purchases of its organization.
@@ -137,7 +142,7 @@ impl Lasting {
             let known = known.find(|known| known.id == period.id);
             let used = known
                 .zip(period.counted)
-                .and_then(|(known, place)| known.counter.at(place));
+                .and_then(|(known, place)| known.counter.at(place, &period.time));
             if let Some(used) = used {
                 *used = match step {
                     Step::More(amount) => used.saturating_add(amount.get()),
@@ -154,7 +159,7 @@ impl Lasting {
         let corrected = claim.periods.iter().filter(|period| period.is_corrected());
         let left = corrected.filter_map(|period| {
             let mut counter = self.period(period);
-            counter.at(period.counted?)?;
+            counter.at(period.counted?, &period.time)?;
             (period.enforced).then(|| period.limit.saturating_sub(counter.used()))
         });
         left.min().map_or(Credits::MAX, Credits::saturating)
@@ -210,8 +215,19 @@ impl Lasting {
         self
     }
 
-    /// With so much given back to the purchases of `claim` that paid it on a day that is over, to the one that was used last first.
-    pub(super) fn giving_back(mut self, claim: &LastingClaim, mut amount: Credits) -> Self {
+    /// With so much given back to the purchases of `claim` that paid it on `day`, which is over, to the one that was used last first; nothing of
+    /// a day before the last one, and no more than purchases paid on it.
+    pub(super) fn giving_back(
+        mut self,
+        claim: &LastingClaim,
+        day: DayNumber,
+        amount: Credits,
+    ) -> Self {
+        let Some((_, paid)) = self.closed.filter(|(closed, _)| *closed == day) else {
+            return self;
+        };
+        let mut amount = amount.min(paid);
+        self.closed = Some((day, paid.saturating_sub(amount)));
         let ids = claim.purchases.iter().rev().map(|purchase| purchase.id);
         for id in ids {
             if let Some(known) = self.purchases.iter_mut().find(|known| known.id == id) {
@@ -237,9 +253,9 @@ impl Lasting {
         self.purchases.push(account);
     }
 
-    /// On another day: what was used of purchases was used before it.
+    /// On another day than this one: what was used of purchases was used before it.
     #[must_use]
-    pub(super) fn on_another_day(&self) -> Rc<Self> {
+    pub(super) fn on_another_day(&self, former: DayNumber) -> Rc<Self> {
         Rc::new(Self {
             periods: self.periods.clone(),
             purchases: self
@@ -248,6 +264,7 @@ impl Lasting {
                 .map(PurchaseAccount::on_another_day)
                 .collect(),
             day: self.day,
+            closed: (!self.day.is_zero()).then(|| (former, self.paid_by_purchases())),
         })
     }
 
@@ -255,7 +272,7 @@ impl Lasting {
     pub(super) fn length(&self) -> usize {
         let periods = self.periods.iter().map(PeriodAccount::length);
         let purchases = self.purchases.len().saturating_mul(PurchaseAccount::LENGTH);
-        let purchases = purchases.saturating_add(if self.day.is_zero() { 0 } else { 8 });
+        let purchases = purchases.saturating_add(if self.day.is_zero() { 0 } else { 20 });
         periods
             .sum::<usize>()
             .saturating_add(purchases)
@@ -274,6 +291,9 @@ impl Lasting {
         }
         if !self.day.is_zero() {
             record.extend_from_slice(&self.day.get().to_le_bytes());
+            let (day, paid) = self.closed.unwrap_or((NEVER, Credits::ZERO));
+            record.extend_from_slice(&day.get().to_le_bytes());
+            record.extend_from_slice(&paid.get().to_le_bytes());
         }
     }
 
@@ -288,6 +308,9 @@ impl Lasting {
         }
         if !bytes.is_empty() {
             lasting.day = Credits::new(take_number(&mut bytes)?)?;
+            let day = DayNumber::new(i32::from_le_bytes(take(&mut bytes)?));
+            let paid = Credits::new(take_number(&mut bytes)?)?;
+            lasting.closed = (day != NEVER).then_some((day, paid));
         }
         bytes.is_empty().then_some(lasting)
     }

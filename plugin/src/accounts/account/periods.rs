@@ -15,8 +15,6 @@ use crate::model::{
 const STEPS: usize = 21;
 /// By how many seconds a clock may be ahead of what was counted.
 const AHEAD: i64 = 86_400;
-/// How many seconds apart the beginnings of one week or month, by two configurations, are at the most.
-const SAME: u64 = 6 * 86_400;
 
 /// What was used in one period.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,17 +148,18 @@ impl Counter {
     /// Brings the counter to this time. It never goes back to an earlier week, month or step, because a clock that steps back a little comes to
     /// the later one once more; if it has been ahead by more than a day, or the length of a rolling period, all that it counted counts now.
     ///
-    /// A week or month begins anew once it is nearly a whole one later (seven eighths, as February is shorter): one that only begins on another
-    /// day or in another zone than before is the same.
+    /// A week or month begins anew once it is nearly a whole one later: one that only begins on another day or in another zone than before is
+    /// the same, and ends where it says now.
     pub(super) fn roll_to(&mut self, time: &PeriodTime) {
         match (&mut *self, time) {
             (Self::Calendar { start, used }, PeriodTime::Calendar(span, now)) => {
-                let (first, end) = (span.start.as_second(), span.end.as_second());
-                let later = first.saturating_sub(*start);
-                let nearly_whole = (end.saturating_sub(first) / 8).saturating_mul(7);
-                if later >= nearly_whole {
+                let first = span.start.as_second();
+                let nearly_whole = nearly_whole(span);
+                if first.saturating_sub(*start) >= nearly_whole {
                     *used = 0;
-                } else if later <= 0 && *start <= now.saturating_add(AHEAD) {
+                } else if start.saturating_sub(first) >= nearly_whole
+                    && *start <= now.saturating_add(AHEAD)
+                {
                     return;
                 }
                 *start = first;
@@ -213,17 +212,21 @@ impl Counter {
         }
     }
 
-    /// What was used where a call was counted, as long as that counts.
-    pub(super) fn at(&mut self, place: u64) -> Option<&mut u64> {
-        match self {
-            Self::Calendar { start, used } => {
+    /// What was used where a call was counted, as long as that counts: `time` says how long the period is.
+    pub(super) fn at(&mut self, place: u64, time: &PeriodTime) -> Option<&mut u64> {
+        match (self, time) {
+            (Self::Calendar { start, used }, PeriodTime::Calendar(span, _)) => {
                 let apart = start.abs_diff(place.cast_signed());
-                (apart < SAME).then_some(used)
+                (apart < nearly_whole(span).unsigned_abs()).then_some(used)
             }
-            Self::Rolling { latest, used } => {
-                let age = usize::try_from(latest.saturating_sub(place)).ok()?;
+            (Self::Rolling { latest, used }, PeriodTime::Rolling(..)) => {
+                let age = usize::try_from(latest.checked_sub(place)?).ok()?;
+                if age < STEPS && used.len() <= age {
+                    used.resize(age.saturating_add(1), 0);
+                }
                 used.get_mut(age)
             }
+            _ => None,
         }
     }
 
@@ -252,6 +255,12 @@ impl Counter {
     pub fn resets_at(&self, time: &PeriodTime) -> Timestamp {
         self.falls_to(time, self.used().saturating_sub(1))
     }
+}
+
+/// How many seconds apart the beginnings of two weeks or months are at the least: seven eighths of one, as February is shorter.
+fn nearly_whole(span: &Span) -> i64 {
+    let length = span.end.as_second().saturating_sub(span.start.as_second());
+    (length / 8).saturating_mul(7)
 }
 
 /// So many steps later, without those that are over.

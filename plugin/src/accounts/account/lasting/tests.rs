@@ -323,6 +323,52 @@ fn a_month_that_begins_elsewhere_is_the_same_and_corrections_find_it() {
 }
 
 #[test]
+fn a_month_that_begins_earlier_or_later_ends_where_it_says() {
+    let of_days = |first: i64, last: i64, now: i64| {
+        let start = |day: i64| at(day * 86_400_000);
+        let span = Span {
+            start: start(first),
+            end: start(last),
+        };
+        let now = start(now).as_second();
+        periods(vec![period(
+            MONTH,
+            Unit::Credits,
+            10,
+            PeriodTime::Calendar(span, now),
+        )])
+    };
+    // From the 15th on, and then from the 1st on; and the other way round.
+    for (before, after, next) in [
+        (of_days(14, 44, 20), of_days(0, 30, 21), of_days(30, 61, 30)),
+        (
+            of_days(0, 30, 10),
+            of_days(-16, 14, 11),
+            of_days(14, 44, 14),
+        ),
+        (of_days(-1, 27, 5), of_days(0, 28, 6), of_days(28, 59, 28)),
+    ] {
+        let account = charge(&Account::opened(DAY), &before, 9).unwrap();
+        let counted_as = as_counted(&before, &Account::opened(DAY), &account);
+        let moved = charge(&account, &after, 1).unwrap();
+        assert_eq!(short(charge(&moved, &after, 1)).0, 0);
+        charge(&moved, &next, 10).unwrap();
+        let refunded = moved.refund(DAY, credits(4), &counted_as);
+        assert_eq!(short(charge(&refunded, &after, 5)).0, 4);
+    }
+}
+
+#[test]
+fn what_came_free_of_charge_at_first_is_charged_in_its_period_when_its_price_is_known() {
+    let claim = periods(vec![period(MINUTE, Unit::Credits, 10, minute(0))]);
+    let account = charge(&Account::opened(DAY), &claim, 0).unwrap();
+    let counted_as = as_counted(&claim, &Account::opened(DAY), &account);
+    let more = account.charge_more(DAY, credits(50), None, &counted_as);
+    assert_eq!(more.used(), credits(10));
+    assert_eq!(short(charge(&more, &claim, 1)).0, 0);
+}
+
+#[test]
 fn a_call_that_comes_late_is_corrected_where_it_was_counted() {
     let claim = |milliseconds, time| {
         periods(vec![
@@ -375,10 +421,19 @@ fn a_purchase_gets_back_what_it_paid_on_a_day_that_is_over() {
     let after = charge(&before, &claim, 6).unwrap();
     let counted_as = as_counted(&claim, &before, &after);
     assert_eq!(counted_as.purchased, credits(6));
-    let tomorrow = charge(&after.on(DayNumber::new(20_001)), &claim, 1).unwrap();
+    let tomorrow = charge(&after.clone().on(DayNumber::new(20_001)), &claim, 1).unwrap();
     let refunded = tomorrow.refund(DAY, credits(6), &counted_as);
     assert_eq!(refunded.used(), credits(1));
     assert_eq!(used_of(&refunded, [7, 8]), [2, 0]);
+    // What the day itself has given back already, nobody gets a second time.
+    let less = after.refund(DAY, credits(8), &as_counted(&claim, &before, &before));
+    assert_eq!(used_of(&less, [7, 8]), [0, 0]);
+    let tomorrow = charge(&less.on(DayNumber::new(20_001)), &claim, 12).unwrap();
+    let later = charge(&tomorrow.clone().on(DayNumber::new(20_002)), &claim, 1).unwrap();
+    for account in [tomorrow, later] {
+        let refunded = account.refund(DAY, credits(6), &counted_as);
+        assert_eq!(used_of(&refunded, [7, 8]), [2, 0]);
+    }
 }
 
 #[test]
