@@ -76,7 +76,7 @@ fn reply(replies: &[RespReply], words: &[&[u8]]) -> String {
 #[error("no command, which is an array of bulk strings")]
 pub struct NoCommand;
 
-/// The commands in what a client sends, each with its words, up to the first that is none.
+/// The commands in what a client sends, each with its words, up to the first that cannot be read as one.
 ///
 /// ```
 /// use host_sim::resp::{NoCommand, commands};

@@ -62,7 +62,7 @@ pub enum InvalidPurchases {
         /// Its last day.
         until: CalendarDate,
     },
-    /// A name that is none.
+    /// An empty name, or one that is too long.
     #[error(
         "invalid name {name:?}, expected 1 to {} bytes",
         Purchases::LONGEST_NAME

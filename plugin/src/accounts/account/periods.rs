@@ -95,7 +95,7 @@ impl PeriodClaim {
         }
     }
 
-    /// Whether it counts what a call did cost in the end: a request is a request whatever becomes of it.
+    /// Whether it counts what a call did cost in the end: a request counts as one however its call ends.
     #[must_use]
     pub fn is_corrected(&self) -> bool {
         self.unit == Unit::Credits
