@@ -102,6 +102,24 @@ pub(crate) fn the_same_module_gives_the_same_image(world: &World) -> anyhow::Res
     Ok(())
 }
 
+/// The packages that the filter depends on by these edges, each as a package URL.
+fn depended_on(edges: &[&str]) -> anyhow::Result<BTreeSet<String>> {
+    let tree = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["tree", "--locked", "--package", "api-credits", "--target"])
+        .args(["wasm32-wasip1", "--prefix", "none"])
+        .args(["--format", "pkg:cargo/{p}"])
+        .args(edges)
+        .current_dir(root())
+        .output()?;
+    ensure!(tree.status.success(), "cargo tree failed");
+    let tree = String::from_utf8(tree.stdout)?;
+    let packages = tree.lines().skip(1).filter_map(|line| {
+        let (name, rest) = line.trim_end_matches(" (*)").split_once(" v")?;
+        Some(format!("{name}@{}", rest.split(' ').next()?))
+    });
+    Ok(packages.collect())
+}
+
 pub(crate) fn the_bill_of_materials_lists_what_is_in_the_module(
     world: &World,
 ) -> anyhow::Result<()> {
@@ -133,20 +151,9 @@ pub(crate) fn the_bill_of_materials_lists_what_is_in_the_module(
         }
         known.insert(text("purl"), name);
     }
-    // What `cargo tree` says, which walks the graph by itself.
-    let tree = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["tree", "--locked", "--package", "api-credits", "--target"])
-        .args(["wasm32-wasip1", "--edges", "normal", "--prefix", "none"])
-        .args(["--format", "pkg:cargo/{p}"])
-        .current_dir(root())
-        .output()?;
-    ensure!(tree.status.success(), "cargo tree failed");
-    let tree = String::from_utf8(tree.stdout)?;
-    let expected = tree.lines().skip(1).filter_map(|line| {
-        let (name, rest) = line.trim_end_matches(" (*)").split_once(" v")?;
-        Some(format!("{name}@{}", rest.split(' ').next()?))
-    });
-    let expected: BTreeSet<_> = expected.collect();
+    // What `cargo tree` says, which walks the graph by itself; the build script puts the data of what it depends on into the module.
+    let mut expected = depended_on(&["--edges", "normal"])?;
+    expected.extend(depended_on(&["--edges", "build", "--depth", "1"])?);
     let listed: Vec<_> = known.keys().copied().collect();
     assert_eq!(
         listed,
