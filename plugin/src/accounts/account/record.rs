@@ -55,7 +55,7 @@ pub enum UnreadableRecord {
 
 impl Account {
     /// The version of the record's layout. It is part of the shared-data key too, so that two versions of the module that run side
-    /// by side during an upgrade never read each other's records.
+    /// by side during an upgrade never read each other's records. A module that does not know a part that byte 3 tells of refuses the record.
     pub const VERSION: u32 = 1;
 
     /// The account as stored.
